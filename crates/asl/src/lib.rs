@@ -1,0 +1,25 @@
+//! The Amazon States Language: from JSON text to a checked [`StateMachine`], and the pure functions that
+//! evaluate its paths, templates, intrinsic functions and Choice rules.
+//!
+//! Responsible for: syntax, validation with [`Diagnostic`]s, data flow over JSON values.
+//! Left to others: running anything. This crate knows no I/O, no clock and no randomness; what is not a
+//! function of its input arrives through [`eval::Scope`].
+
+pub mod choice;
+pub mod dataflow;
+pub mod diagnostic;
+pub mod error_name;
+pub mod eval;
+pub mod intrinsic;
+pub mod jsonpath;
+pub mod model;
+pub mod retry;
+pub mod syntax;
+pub mod template;
+
+pub use diagnostic::{Diagnostic, Severity, Span};
+pub use model::StateMachine;
+pub use syntax::parse;
+
+/// A JSON value shared between events, frames and requests without copying.
+pub type Data = std::sync::Arc<serde_json::Value>;

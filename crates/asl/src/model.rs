@@ -1,0 +1,302 @@
+//! What a state machine means, after validation: every name resolved, every path parsed, every number checked.
+//!
+//! The JSON shape lives in [`crate::syntax`]; only validation makes the second out of the first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::choice::Rule;
+use crate::error_name::ErrorMatcher;
+use crate::jsonpath::{Path, ReferencePath};
+use crate::template::Template;
+
+/// A checked state machine. All states, nested ones included, stand in one arena in definition order.
+#[derive(Debug, Clone)]
+pub struct StateMachine {
+    /// The `Comment` of the machine.
+    pub comment: Option<String>,
+    /// The `TimeoutSeconds` of the machine.
+    pub timeout: Option<Duration>,
+    /// Where an execution starts.
+    pub start_at: StateId,
+    states: Vec<State>,
+}
+
+impl StateMachine {
+    pub(crate) fn new(comment: Option<String>, timeout: Option<Duration>, start_at: StateId, states: Vec<State>) -> Self {
+        Self { comment, timeout, start_at, states }
+    }
+
+    /// The state behind an id of this machine.
+    pub fn state(&self, id: StateId) -> &State {
+        &self.states[id.0 as usize]
+    }
+
+    /// All states, nested ones included, in definition order.
+    pub fn states(&self) -> impl Iterator<Item = &State> {
+        self.states.iter()
+    }
+}
+
+/// Index of a state in its machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+pub struct StateId(pub u32);
+
+/// One state: a name and what its type says.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// Its index in the machine.
+    pub id: StateId,
+    /// The name, unique within the whole machine.
+    pub name: Arc<str>,
+    /// What kind of state it is.
+    pub kind: StateKind,
+}
+
+/// The eight state types.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are the language's own")]
+pub enum StateKind {
+    Pass(Pass),
+    Task(Task),
+    Choice(Choice),
+    Wait(Wait),
+    Succeed(Succeed),
+    Fail(Fail),
+    Parallel(Parallel),
+    Map(Map),
+}
+
+/// Where a state leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    /// `Next`.
+    Next(StateId),
+    /// `End: true`.
+    End,
+}
+
+/// `InputPath` and `OutputPath`: a path, or `null`, which stands for an empty object.
+#[derive(Debug, Clone)]
+pub enum Selector {
+    /// Selects by a path; the default is `$`.
+    Path(Path),
+    /// `null`: the value is replaced by `{}`.
+    Discard,
+}
+
+/// `ResultPath`: where the result goes, or `null`, which keeps the raw input.
+#[derive(Debug, Clone)]
+pub enum ResultPath {
+    /// Puts the result at a reference path; the default is `$`.
+    Path(ReferencePath),
+    /// `null`: the result is dropped.
+    Discard,
+}
+
+/// The data-flow fields of a state in the JSONPath query language. Fields that the state type does not
+/// allow hold their defaults.
+#[derive(Debug, Clone)]
+pub struct DataFlow {
+    /// `InputPath`.
+    pub input_path: Selector,
+    /// `Parameters` (or, for a Map state, `ItemSelector`, which lives in [`Map`]).
+    pub parameters: Option<Template>,
+    /// `ResultSelector`.
+    pub result_selector: Option<Template>,
+    /// `ResultPath`.
+    pub result_path: ResultPath,
+    /// `OutputPath`.
+    pub output_path: Selector,
+}
+
+/// A number of the definition that may also be taken from the input by a `...Path` field.
+#[derive(Debug, Clone)]
+pub enum OrPath<T> {
+    /// The literal.
+    Literal(T),
+    /// Read at run time.
+    Path(Path),
+}
+
+/// A Pass state.
+#[derive(Debug, Clone)]
+pub struct Pass {
+    /// Data flow.
+    pub flow: DataFlow,
+    /// `Result`: replaces the effective input as the state's result.
+    pub result: Option<crate::Data>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// A Task state.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Data flow.
+    pub flow: DataFlow,
+    /// What does the work.
+    pub resource: Resource,
+    /// `TimeoutSeconds` or `TimeoutSecondsPath`.
+    pub timeout: Option<OrPath<u64>>,
+    /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
+    pub heartbeat: Option<OrPath<u64>>,
+    /// Retriers, tried in order.
+    pub retry: Vec<Retrier>,
+    /// Catchers, tried in order once the Retriers gave up.
+    pub catch: Vec<Catcher>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// A Choice state.
+#[derive(Debug, Clone)]
+pub struct Choice {
+    /// `InputPath`.
+    pub input_path: Selector,
+    /// `OutputPath`.
+    pub output_path: Selector,
+    /// The rules with their targets, tried in order.
+    pub rules: Vec<(Rule, StateId)>,
+    /// `Default`.
+    pub default: Option<StateId>,
+}
+
+/// A Wait state.
+#[derive(Debug, Clone)]
+pub struct Wait {
+    /// `InputPath`.
+    pub input_path: Selector,
+    /// `OutputPath`.
+    pub output_path: Selector,
+    /// How long.
+    pub until: WaitUntil,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// The four forms of waiting.
+#[derive(Debug, Clone)]
+pub enum WaitUntil {
+    /// `Seconds` or `SecondsPath`.
+    Seconds(OrPath<u64>),
+    /// `Timestamp` (kept as written; RFC 3339) or `TimestampPath`.
+    Timestamp(OrPath<String>),
+}
+
+/// A Succeed state.
+#[derive(Debug, Clone)]
+pub struct Succeed {
+    /// `InputPath`.
+    pub input_path: Selector,
+    /// `OutputPath`.
+    pub output_path: Selector,
+}
+
+/// A Fail state.
+#[derive(Debug, Clone)]
+pub struct Fail {
+    /// `Error` or `ErrorPath`.
+    pub error: Option<Text>,
+    /// `Cause` or `CausePath`.
+    pub cause: Option<Text>,
+}
+
+/// A text that may be literal, read by a path, or built by an intrinsic function.
+#[derive(Debug, Clone)]
+pub enum Text {
+    /// As written.
+    Literal(String),
+    /// Evaluated at run time to a string.
+    Dynamic(crate::eval::Expression),
+}
+
+/// A Parallel state.
+#[derive(Debug, Clone)]
+pub struct Parallel {
+    /// Data flow.
+    pub flow: DataFlow,
+    /// Where each branch starts.
+    pub branches: Vec<StateId>,
+    /// Retriers.
+    pub retry: Vec<Retrier>,
+    /// Catchers.
+    pub catch: Vec<Catcher>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// A Map state in INLINE mode.
+#[derive(Debug, Clone)]
+pub struct Map {
+    /// Data flow; `parameters` is empty here.
+    pub flow: DataFlow,
+    /// `ItemsPath`; the default is `$`.
+    pub items_path: Path,
+    /// `ItemSelector`, or the legacy `Parameters`.
+    pub item_selector: Option<Template>,
+    /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is without bound.
+    pub max_concurrency: OrPath<u32>,
+    /// Where each iteration starts.
+    pub start_at: StateId,
+    /// Retriers.
+    pub retry: Vec<Retrier>,
+    /// Catchers.
+    pub catch: Vec<Catcher>,
+    /// Where it leads.
+    pub transition: Transition,
+}
+
+/// One Retrier.
+#[derive(Debug, Clone)]
+pub struct Retrier {
+    /// Which errors it is for.
+    pub errors: ErrorMatcher,
+    /// `IntervalSeconds`; default 1.
+    pub interval_seconds: u64,
+    /// `MaxAttempts`; default 3, 0 = never retry.
+    pub max_attempts: u64,
+    /// `BackoffRate`; default 2.0.
+    pub backoff_rate: f64,
+    /// `MaxDelaySeconds`.
+    pub max_delay_seconds: Option<u64>,
+    /// `JitterStrategy`.
+    pub jitter: Jitter,
+}
+
+/// `JitterStrategy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the language's own")]
+pub enum Jitter {
+    None,
+    Full,
+}
+
+/// One Catcher.
+#[derive(Debug, Clone)]
+pub struct Catcher {
+    /// Which errors it is for.
+    pub errors: ErrorMatcher,
+    /// Where the error object goes.
+    pub result_path: ResultPath,
+    /// Where it leads.
+    pub next: StateId,
+}
+
+/// The `Resource` of a Task state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// A Lambda function by its ARN: `arn:aws:lambda:REGION:ACCOUNT:function:NAME[:QUALIFIER]`.
+    Lambda(Arc<str>),
+    /// An activity by its ARN.
+    Activity(Arc<str>),
+    /// A service integration: `arn:aws:states:::SERVICE:ACTION[.PATTERN]`.
+    Service {
+        /// The whole ARN.
+        arn: Arc<str>,
+        /// The `resourceType` of history events, for instance `lambda` or `aws-sdk:dynamodb`.
+        service: Arc<str>,
+        /// The `resource` of history events, for instance `invoke` or `invoke.waitForTaskToken`.
+        action: Arc<str>,
+    },
+}

@@ -1,0 +1,42 @@
+//! The errors of functions, sorted by what should happen next.
+
+use std::time::Duration;
+
+/// Why a function failed. The variant says what happens next; it becomes the error name that `Retry` and
+/// `Catch` match.
+#[derive(Debug, thiserror::Error)]
+pub enum HandlerError {
+    /// The configuration or credentials are wrong: somebody must change them. Error name `Config`.
+    #[error("{0}")]
+    Config(String),
+    /// The same call may work later. Error name `Retryable`. `retry_after` is the server's own wish.
+    #[error("{message}")]
+    Retryable {
+        /// What happened.
+        message: String,
+        /// The server's `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// The data cannot be processed as they are. Error name `Data`.
+    #[error("{0}")]
+    Data(String),
+    /// This one item cannot be done, the others can. Error name `Skippable`.
+    #[error("{0}")]
+    Skippable(String),
+    /// Nothing that a repeat or a change of configuration would mend. Error name `Fatal`.
+    #[error("{0}")]
+    Fatal(String),
+}
+
+impl HandlerError {
+    /// The error name that `ErrorEquals` matches.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Config(_) => "Config",
+            Self::Retryable { .. } => "Retryable",
+            Self::Data(_) => "Data",
+            Self::Skippable(_) => "Skippable",
+            Self::Fatal(_) => "Fatal",
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The port between the engine and the world: what the engine asks for, and what comes back.
+//!
+//! The engine calls it; built-in functions, function processes and service integrations implement it;
+//! neither side knows the other, only the binary joins them.
+//!
+//! Delivery is **at least once**: after a crash a task that was in flight is dispatched again with the same
+//! [`IdempotencyKey`]. Handlers must make a repeated call harmless.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+/// One task that a Task state scheduled.
+#[derive(Debug, Clone)]
+pub struct TaskRequest {
+    /// The execution it belongs to.
+    pub execution_arn: Arc<str>,
+    /// The name of the Task state.
+    pub state_name: Arc<str>,
+    /// What does the work: a Lambda function ARN, an activity ARN or `arn:aws:states:::service:action`.
+    pub resource: Arc<str>,
+    /// The effective input (Lambda ARN) or the evaluated `Parameters` (service integration).
+    pub parameters: Arc<Value>,
+    /// The same for every delivery of this attempt, different for every other attempt.
+    pub key: IdempotencyKey,
+    /// When the engine will give up on it, if the state has a time-out.
+    pub deadline: Option<SystemTime>,
+    /// The longest silence allowed, if the state has a heartbeat.
+    pub heartbeat: Option<Duration>,
+}
+
+/// Names one attempt of one task for ever: `<execution ARN>#<id of the scheduled event>`.
+///
+/// A retry is a new scheduled event, so it has a new key; a second delivery after a crash has the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct IdempotencyKey(Arc<str>);
+
+impl IdempotencyKey {
+    /// The key of the task that was scheduled by event `scheduled_event_id` of an execution.
+    pub fn new(execution_arn: &str, scheduled_event_id: u64) -> Self {
+        Self(format!("{execution_arn}#{scheduled_event_id}").into())
+    }
+
+    /// The text of the key.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TaskOutcome {
+    /// With a result.
+    Succeeded(Arc<Value>),
+    /// With an error that `Retry` and `Catch` can match.
+    Failed(TaskFailure),
+}
+
+/// An error of a task, as `Retry` and `Catch` see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFailure {
+    /// The error name, for instance `Lambda.TooManyRequestsException` or a handler's own.
+    pub error: String,
+    /// The text for people; for functions JSON: `{"errorMessage":...,"errorType":...}`.
+    pub cause: Option<String>,
+}
+
+/// Does the work of one kind of resource.
+#[async_trait]
+pub trait TaskHandler: Send + Sync {
+    /// Does one task. Called again with the same key if the process died before the outcome was recorded.
+    ///
+    /// `stop` is cancelled when the outcome is no longer wanted: the execution was stopped, the state timed
+    /// out, or the engine shuts down. A handler then saves what it must and returns.
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome;
+}
+
+/// Finds the handler of a resource.
+pub trait TaskRouter: Send + Sync {
+    /// The handler of a `Resource` as written in a definition.
+    ///
+    /// # Errors
+    /// [`Unsupported`] when nothing here does that work. The engine asks when a state machine is created,
+    /// so that an unsupported integration is refused then and not at 3 a.m.
+    fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported>;
+}
+
+/// Nothing here does the work of this resource.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the resource `{resource}` is not supported: {reason}")]
+pub struct Unsupported {
+    /// The resource as written.
+    pub resource: String,
+    /// Why, and what is supported instead.
+    pub reason: String,
+}

@@ -1,0 +1,6 @@
+//! Keeps a PostgreSQL or SQLite replica of Instructure Canvas Data 2 in step.
+//!
+//! `ListTables -> Map { SyncTable -> Choice(COMPLETE | INIT_NEEDED -> InitTable | IN_PROGRESS -> again) } -> Prove -> Notify`
+
+pub mod schema;
+pub mod target;
