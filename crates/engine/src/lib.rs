@@ -1,1 +1,24 @@
-//! .
+//! The durable engine.
+#![expect(clippy::todo, clippy::unused_async, reason = "the shapes land before the work")]
+
+pub mod arn;
+mod clock;
+mod error;
+mod handle;
+pub mod limits;
+mod options;
+mod reader;
+mod record;
+mod service;
+
+pub use arn::Arns;
+pub use clock::{Clock, Entropy, ManualClock, ManualEntropy, SystemClock, SystemEntropy};
+pub use error::{Error, Halted, StoreError};
+pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, UpdateStateMachine};
+pub use options::Options;
+pub use reader::Reader;
+pub use record::{
+    ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
+    StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
+};
+pub use service::Service;

@@ -1,0 +1,158 @@
+//! Names and ARNs: checked once at the edge, trusted inside.
+
+use crate::error::Error;
+use crate::limits::NAME_CHARACTERS_MAX;
+
+/// Writes and reads the ARNs of one region and account. The store keeps names only, so that these two may
+/// change between runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arns {
+    region: String,
+    account: String,
+}
+
+impl Arns {
+    /// The ARNs of a region and account.
+    pub fn new(region: impl Into<String>, account: impl Into<String>) -> Self {
+        Self { region: region.into(), account: account.into() }
+    }
+
+    /// `arn:aws:states:<region>:<account>:stateMachine:<name>`
+    pub fn state_machine(&self, name: &str) -> String {
+        format!("arn:aws:states:{}:{}:stateMachine:{name}", self.region, self.account)
+    }
+
+    /// `arn:aws:states:<region>:<account>:execution:<state machine>:<name>`
+    pub fn execution(&self, state_machine: &str, name: &str) -> String {
+        format!("arn:aws:states:{}:{}:execution:{state_machine}:{name}", self.region, self.account)
+    }
+
+    /// The role that executions show when a state machine was created without one.
+    pub fn default_role(&self) -> String {
+        format!("arn:aws:iam::{}:role/stepwell", self.account)
+    }
+
+    /// The name in the ARN of a state machine.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`] if it has another shape; [`Error::StateMachineDoesNotExist`] if it is of another
+    /// region or account.
+    pub fn parse_state_machine<'a>(&self, arn: &'a str) -> Result<&'a str, Error> {
+        let expected = "expected `arn:aws:states:<region>:<account>:stateMachine:<name>`";
+        let (mine, name) = self.resource(arn, "stateMachine", expected)?;
+        if !mine {
+            return Err(Error::StateMachineDoesNotExist { arn: arn.to_owned() });
+        }
+        check_name(name).map_err(|_| invalid(arn, expected))?;
+        Ok(name)
+    }
+
+    /// The names of state machine and execution in the ARN of an execution.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`] if it has another shape; [`Error::ExecutionDoesNotExist`] if it is of another
+    /// region or account.
+    pub fn parse_execution<'a>(&self, arn: &'a str) -> Result<(&'a str, &'a str), Error> {
+        let expected =
+            "expected `arn:aws:states:<region>:<account>:execution:<state machine>:<name>`";
+        let (mine, names) = self.resource(arn, "execution", expected)?;
+        let (state_machine, name) = names.split_once(':').ok_or_else(|| invalid(arn, expected))?;
+        if !mine {
+            return Err(Error::ExecutionDoesNotExist { arn: arn.to_owned() });
+        }
+        for part in [state_machine, name] {
+            check_name(part).map_err(|_| invalid(arn, expected))?;
+        }
+        Ok((state_machine, name))
+    }
+
+    /// Whether the ARN is of this region and account, and what follows its resource type.
+    fn resource<'a>(
+        &self,
+        arn: &'a str,
+        kind: &str,
+        expected: &'static str,
+    ) -> Result<(bool, &'a str), Error> {
+        let mut parts = arn.splitn(7, ':');
+        let mut part = || parts.next().ok_or_else(|| invalid(arn, expected));
+        let prefix = (part()?, part()?, part()?);
+        let (region, account) = (part()?, part()?);
+        if prefix != ("arn", "aws", "states") || part()? != kind {
+            return Err(invalid(arn, expected));
+        }
+        Ok((region == self.region && account == self.account, part()?))
+    }
+}
+
+/// Checks the name of a state machine or an execution.
+///
+/// # Errors
+/// [`Error::InvalidName`]. Source: API reference, `StartExecution`, `name`.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    let refuse = |reason| Err(Error::InvalidName { name: name.to_owned(), reason });
+    match name.chars().count() {
+        0 => return refuse("it is empty"),
+        1..=NAME_CHARACTERS_MAX => {}
+        _ => return refuse("it has more than 80 characters"),
+    }
+    if name.chars().any(is_forbidden) {
+        return refuse(
+            "it has white space, a control character or one of `< > { } [ ] ? * \" # % \\ ^ | ~ ` $ & , ; : /`",
+        );
+    }
+    Ok(())
+}
+
+fn is_forbidden(character: char) -> bool {
+    character.is_whitespace()
+        || character.is_control()
+        || "<>{}[]?*\"#%\\^|~`$&,;:/".contains(character)
+}
+
+fn invalid(arn: &str, reason: &'static str) -> Error {
+    Error::InvalidArn { arn: arn.to_owned(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arns() -> Arns {
+        Arns::new("us-east-1", "000000000000")
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let arn = arns().execution("canvas", "monday");
+        assert_eq!(arns().parse_execution(&arn).unwrap(), ("canvas", "monday"));
+        let arn = arns().state_machine("canvas");
+        assert_eq!(arns().parse_state_machine(&arn).unwrap(), "canvas");
+    }
+
+    #[test]
+    fn another_shape_is_an_invalid_arn() {
+        for arn in ["", "canvas", "arn:aws:states:us-east-1:000000000000:activity:x"] {
+            let error = arns().parse_state_machine(arn).unwrap_err();
+            assert_eq!(error.aws_name(), "InvalidArn", "{arn}");
+        }
+        let error = arns().parse_execution("arn:aws:states:us-east-1:0:execution:canvas");
+        assert_eq!(error.unwrap_err().aws_name(), "InvalidArn");
+    }
+
+    #[test]
+    fn another_account_does_not_exist() {
+        let arn = Arns::new("us-east-1", "123456789012").state_machine("canvas");
+        let error = arns().parse_state_machine(&arn).unwrap_err();
+        assert_eq!(error.aws_name(), "StateMachineDoesNotExist");
+    }
+
+    #[test]
+    fn names_are_checked_as_aws_does() {
+        for name in ["", "a b", "a:b", "a/b", "a\u{7f}", &"x".repeat(81)] {
+            assert!(check_name(name).is_err(), "{name:?}");
+        }
+        for name in ["a", "a.b_c-d", "gr\u{fc}n", "a'(!)+@=", &"x".repeat(80)] {
+            assert!(check_name(name).is_ok(), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Every limit of the engine, with its reason.
+
+use std::time::Duration;
+
+/// Bytes of an execution or state machine name. Source: API reference, `StartExecution` and
+/// `CreateStateMachine`, `name`.
+pub const NAME_CHARACTERS_MAX: usize = 80;
+
+/// Bytes of a definition. Source: API reference, `CreateStateMachine`, `definition`.
+pub const DEFINITION_BYTES_MAX: usize = 1_048_576;
+
+/// Requests (starts, stops, changes of state machines) on their way through the engine at once. Callers
+/// beyond wait; more would only grow the queue in front of the same disk.
+pub const REQUESTS_MAX: usize = 4_096;
+
+/// Journal entries decided but not yet committed. Beyond, the engine waits for the disk instead of filling
+/// memory: at 200,000 entries a second this is a third of a second of work.
+pub const UNCOMMITTED_ENTRIES_MAX: usize = 65_536;
+
+/// Entries that one commit gathers before it goes to disk. Larger groups gain no throughput but make
+/// everybody in them wait.
+pub const GROUP_ENTRIES_MAX: usize = 16_384;
+
+/// Entries that one turn of one execution may gather from several inputs. Bounds a row of the journal.
+pub const TURN_ENTRIES_MAX: usize = 4_096;
+
+/// Tasks handed to handlers at once. Generous, because most tasks wait for somebody else; what a handler can
+/// take is the handler's own limit. It bounds memory after a restart with a great many open tasks.
+pub const TASKS_MAX: usize = 10_000;
+
+/// How long a task runs before the engine records that it started. Shorter tasks record start and end
+/// together and so cost one commit.
+pub const TASK_STARTED_AFTER: Duration = Duration::from_millis(50);
+
+/// Pages of the write-ahead log (4 KiB each) after which an idle writer moves them into the database.
+pub const CHECKPOINT_PAGES_IDLE: u32 = 1_000;
+
+/// Pages of the write-ahead log after which the writer does so even under load: 256 MiB, so that a busy day
+/// cannot fill the disk with the log.
+pub const CHECKPOINT_PAGES_MAX: u32 = 65_536;
+
+/// Journal rows that one step of the retention job deletes: a few milliseconds of the writer's time.
+pub const RETENTION_ROWS_PER_STEP: usize = 500;
+
+/// Executions that one step of the retention job looks at.
+pub const RETENTION_EXECUTIONS_PER_STEP: usize = 200;
+
+/// Items of one page at most, as AWS has it (`maxResults`).
+pub const PAGE_ITEMS_MAX: usize = 1_000;
+
+/// Items of one page when the caller names no number, as AWS has it.
+pub const PAGE_ITEMS_DEFAULT: usize = 100;
+
+/// Status changes that a slow subscriber may lag behind before it loses the oldest.
+pub const SUBSCRIBER_LAG_MAX: usize = 4_096;
+
+/// Connections for readers that stay open between uses; more are opened under load and closed after.
+pub const READERS_IDLE_MAX: usize = 4;
+
+const _: () = assert!(TURN_ENTRIES_MAX < GROUP_ENTRIES_MAX);
+const _: () = assert!(GROUP_ENTRIES_MAX < UNCOMMITTED_ENTRIES_MAX);
+const _: () = assert!(CHECKPOINT_PAGES_IDLE < CHECKPOINT_PAGES_MAX);
+const _: () = assert!(PAGE_ITEMS_DEFAULT <= PAGE_ITEMS_MAX);

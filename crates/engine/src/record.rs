@@ -1,0 +1,179 @@
+//! What the engine shows of state machines and executions: passive data, in AWS's words.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Status of an execution. `Display`, `FromStr` and JSON give AWS's spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "the names are AWS's own")]
+pub enum Status {
+    Running,
+    Succeeded,
+    Failed,
+    TimedOut,
+    Aborted,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 5] =
+        [Self::Running, Self::Succeeded, Self::Failed, Self::TimedOut, Self::Aborted];
+
+    /// AWS's spelling, for instance `TIMED_OUT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "RUNNING",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Failed => "FAILED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::Aborted => "ABORTED",
+        }
+    }
+
+    /// Whether an execution with this status goes on.
+    pub fn is_running(self) -> bool {
+        self == Self::Running
+    }
+}
+
+impl std::fmt::Display for Status {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// This is no status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no execution status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED")]
+pub struct UnknownStatus(pub String);
+
+impl std::str::FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        let known = Self::ALL.into_iter().find(|status| status.as_str() == text);
+        known.ok_or_else(|| UnknownStatus(text.to_owned()))
+    }
+}
+
+/// A state machine as `DescribeStateMachine` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateMachineRecord {
+    /// `arn:aws:states:<region>:<account>:stateMachine:<name>`
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The definition, as it was given.
+    pub definition: Arc<str>,
+    /// The role, as it was given; stepwell itself never assumes it.
+    pub role_arn: String,
+    /// Counts the changes of definition or role, from 1.
+    pub revision: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When the definition or role was last changed.
+    pub updated_at: Timestamp,
+}
+
+/// A state machine as `ListStateMachines` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateMachineSummary {
+    /// `arn:aws:states:<region>:<account>:stateMachine:<name>`
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+/// An execution as `DescribeExecution` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionRecord {
+    /// What `ListExecutions` shows too.
+    pub summary: ExecutionSummary,
+    /// The input, as it was given.
+    pub input: String,
+    /// The output, if it succeeded.
+    pub output: Option<String>,
+    /// The error name, if it failed, timed out or was aborted with one.
+    pub error: Option<String>,
+    /// The cause, likewise.
+    pub cause: Option<String>,
+    /// The revision of the definition that it runs.
+    pub revision: i64,
+}
+
+/// An execution as `ListExecutions` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutionSummary {
+    /// `arn:aws:states:<region>:<account>:execution:<state machine>:<name>`
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// The state machine that it was started from.
+    pub state_machine_arn: String,
+    /// How it stands.
+    pub status: Status,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+}
+
+/// What `StartExecution` answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// The execution.
+    pub execution_arn: String,
+    /// When it started.
+    pub started_at: Timestamp,
+}
+
+/// An execution started or ended. Sent after the commit that made it so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusChange {
+    /// The execution.
+    pub execution_arn: Arc<str>,
+    /// How it stands now.
+    pub status: Status,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// A page of a longer list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paged<T> {
+    /// The items of this page.
+    pub items: Vec<T>,
+    /// What to pass as [`Page::token`] to get the next page; nothing on the last.
+    pub next: Option<String>,
+}
+
+/// Which page of a longer list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// How many items: `maxResults`. 0 stands for the default of 100; at most 1,000.
+    pub limit: usize,
+    /// The token that the page before gave; nothing for the first page.
+    pub token: Option<String>,
+}
+
+/// What the engine is doing, for metrics and health.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Executions that run.
+    pub running_executions: u64,
+    /// Tasks with a handler now.
+    pub tasks_in_flight: u64,
+    /// Tasks that wait for a free place.
+    pub tasks_waiting: u64,
+    /// Commits since the engine started.
+    pub commits: u64,
+    /// Journal entries committed since the engine started.
+    pub entries: u64,
+    /// Executions ended since the engine started.
+    pub ended_executions: u64,
+}
