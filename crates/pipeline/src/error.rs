@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Why a function failed. The variant says what happens next; it becomes the error name that `Retry` and
 /// `Catch` match.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandlerError {
     /// The configuration or credentials are wrong: somebody must change them. Error name `Config`.
     #[error("{0}")]
@@ -29,6 +29,11 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
+    /// [`HandlerError::Retryable`] without a wish of the server.
+    pub fn retryable(message: impl Into<String>) -> Self {
+        Self::Retryable { message: message.into(), retry_after: None }
+    }
+
     /// The error name that `ErrorEquals` matches.
     pub fn name(&self) -> &'static str {
         match self {
@@ -37,6 +42,21 @@ impl HandlerError {
             Self::Data(_) => "Data",
             Self::Skippable(_) => "Skippable",
             Self::Fatal(_) => "Fatal",
+        }
+    }
+
+    /// The same error with `place` before its message.
+    #[must_use]
+    pub fn within(self, place: &str) -> Self {
+        let told = |message: String| format!("{place}: {message}");
+        match self {
+            Self::Config(message) => Self::Config(told(message)),
+            Self::Retryable { message, retry_after } => {
+                Self::Retryable { message: told(message), retry_after }
+            }
+            Self::Data(message) => Self::Data(told(message)),
+            Self::Skippable(message) => Self::Skippable(told(message)),
+            Self::Fatal(message) => Self::Fatal(told(message)),
         }
     }
 }

@@ -47,7 +47,10 @@ impl<F: Function> AnyFunction for F {
         })?;
         let output = self.call(input, ctx).await?;
         serde_json::to_value(output).map_err(|error| {
-            HandlerError::Fatal(format!("the output of `{}` is not JSON: {error}", Function::name(self)))
+            HandlerError::Fatal(format!(
+                "the output of `{}` is not JSON: {error}",
+                Function::name(self)
+            ))
         })
     }
 }

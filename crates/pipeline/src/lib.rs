@@ -8,10 +8,15 @@ use std::sync::Arc;
 pub mod context;
 pub mod error;
 pub mod function;
+pub mod http;
+pub mod invoke;
+pub mod limiter;
+pub mod notify;
 pub mod progress;
 pub mod secret;
+pub mod testing;
 
-pub use context::Context;
+pub use context::{Context, NotNow};
 pub use error::HandlerError;
 pub use function::{AnyFunction, Function};
 
@@ -26,4 +31,7 @@ pub struct Pipeline {
     pub functions: Vec<Arc<dyn AnyFunction>>,
     /// The input of an execution that gives none.
     pub default_input: serde_json::Value,
+    /// How long one invocation of a function may work before it saves its checkpoint. A shorter time-out of
+    /// the calling state shortens it.
+    pub slice: std::time::Duration,
 }

@@ -1,0 +1,177 @@
+//! Functions behind the port of the engine: `arn:aws:states:::lambda:invoke` on built-in functions.
+//!
+//! Responsible for: finding the function that `FunctionName` names, giving it its [`Context`], and putting
+//! its outcome into the shapes that AWS Lambda gives. Left to the engine: retries, time-outs, history.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::progress::Progress;
+use crate::{AnyFunction, Context, HandlerError, Pipeline};
+
+/// The built-in functions, by name. Does the work of Task states with the resource
+/// `arn:aws:states:::lambda:invoke`.
+///
+/// Takes `{"FunctionName":"stepwell-canvas-sync-table","Payload":{...}}` and gives
+/// `{"ExecutedVersion":"$LATEST","Payload":{...},"StatusCode":200}`.
+pub struct Functions {
+    by_name: BTreeMap<&'static str, Entry>,
+    progress: Arc<dyn Progress>,
+}
+
+struct Entry {
+    function: Arc<dyn AnyFunction>,
+    slice: Duration,
+}
+
+impl Functions {
+    /// The functions of these pipelines, which tell their progress to `progress`.
+    pub fn new<'p>(
+        pipelines: impl IntoIterator<Item = &'p Pipeline>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
+        let by_name = pipelines
+            .into_iter()
+            .flat_map(|pipeline| pipeline.functions.iter().map(|f| (f, pipeline.slice)))
+            .map(|(f, slice)| (f.name(), Entry { function: Arc::clone(f), slice }))
+            .collect();
+        Self { by_name, progress }
+    }
+
+    /// The names of all functions, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied()
+    }
+
+    /// Whether `function_name` (a name or an ARN) names a built-in function.
+    pub fn contains(&self, function_name: &str) -> bool {
+        self.by_name.contains_key(bare_name(function_name))
+    }
+
+    /// Calls one function.
+    ///
+    /// # Errors
+    /// What the function says; [`HandlerError::Config`] if there is none of that name.
+    pub async fn invoke(
+        &self,
+        function_name: &str,
+        payload: Value,
+        call: Call,
+    ) -> Result<Value, HandlerError> {
+        let entry = self
+            .by_name
+            .get(bare_name(function_name))
+            .ok_or_else(|| self.unknown(function_name))?;
+        let ctx = Context {
+            idempotency_key: call.idempotency_key,
+            slice_ends: Instant::now() + slice(entry.slice, call.time_left),
+            stop: call.stop,
+            progress: Arc::clone(&self.progress),
+        };
+        let function = Arc::clone(&entry.function);
+        // A task of its own, so that a panic fails this one invocation and nothing else.
+        let work = tokio::spawn(async move { function.call_json(&payload, &ctx).await });
+        AbortOnDropHandle::new(work).await.unwrap_or_else(|panic| {
+            Err(HandlerError::Fatal(format!("the function `{function_name}` panicked: {panic}")))
+        })
+    }
+
+    fn unknown(&self, function_name: &str) -> HandlerError {
+        let known: Vec<_> = self.names().collect();
+        HandlerError::Config(format!(
+            "there is no function `{function_name}`; the built-in ones are: {}",
+            known.join(", ")
+        ))
+    }
+}
+
+/// The circumstances of one invocation.
+pub struct Call {
+    /// See [`Context::idempotency_key`].
+    pub idempotency_key: Arc<str>,
+    /// The time until the caller gives up on it, if it ever does.
+    pub time_left: Option<Duration>,
+    /// See [`Context::stop`].
+    pub stop: CancellationToken,
+}
+
+#[async_trait]
+impl TaskHandler for Functions {
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        let Some(name) = request.parameters.get("FunctionName").and_then(Value::as_str) else {
+            return failed(&HandlerError::Config(format!(
+                "the state `{}` names no `FunctionName` in its `Parameters`",
+                request.state_name
+            )));
+        };
+        let payload = request.parameters.get("Payload").cloned().unwrap_or_else(|| json!({}));
+        let call = Call {
+            idempotency_key: request.key.as_str().into(),
+            time_left: request.deadline.map(time_until),
+            stop,
+        };
+        match self.invoke(name, payload, call).await {
+            Ok(payload) => TaskOutcome::Succeeded(Arc::new(
+                json!({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200}),
+            )),
+            Err(error) => failed(&error),
+        }
+    }
+}
+
+/// The failure as Lambda tells it: the error name, and a cause in JSON.
+fn failed(error: &HandlerError) -> TaskOutcome {
+    let cause = json!({"errorMessage": error.to_string(), "errorType": error.name()});
+    TaskOutcome::Failed(TaskFailure {
+        error: error.name().to_owned(),
+        cause: Some(cause.to_string()),
+    })
+}
+
+/// `name` of `name`, `name:alias`, `123:function:name` or `arn:aws:lambda:region:123:function:name:alias`.
+fn bare_name(function_name: &str) -> &str {
+    let after = function_name.rsplit_once("function:").map_or(function_name, |(_, name)| name);
+    after.split_once(':').map_or(after, |(name, _qualifier)| name)
+}
+
+fn time_until(deadline: SystemTime) -> Duration {
+    deadline.duration_since(SystemTime::now()).unwrap_or_default()
+}
+
+/// The slice ends well before the caller gives up: a fifth of the time is left for saving the checkpoint.
+fn slice(wanted: Duration, time_left: Option<Duration>) -> Duration {
+    time_left.map_or(wanted, |left| wanted.min(left * 4 / 5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_name_may_be_an_arn() {
+        for text in [
+            "stepwell-x",
+            "stepwell-x:$LATEST",
+            "123456789012:function:stepwell-x",
+            "arn:aws:lambda:us-east-1:123456789012:function:stepwell-x:live",
+        ] {
+            assert_eq!(bare_name(text), "stepwell-x", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_slice_leaves_time_before_the_deadline() {
+        let second = Duration::from_secs(1);
+        assert_eq!(slice(600 * second, None), 600 * second);
+        assert_eq!(slice(600 * second, Some(100 * second)), 80 * second);
+        assert_eq!(slice(10 * second, Some(100 * second)), 10 * second);
+    }
+}

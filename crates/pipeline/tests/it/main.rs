@@ -1,0 +1,4 @@
+//! The kit at its public edge.
+
+mod invoke;
+mod notify;
