@@ -2,5 +2,6 @@
 //!
 //! `ListTables -> Map { SyncTable -> Choice(COMPLETE | INIT_NEEDED -> InitTable | IN_PROGRESS -> again) } -> Prove -> Notify`
 
+pub mod rows;
 pub mod schema;
 pub mod target;

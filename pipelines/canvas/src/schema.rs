@@ -46,8 +46,13 @@ pub enum ColumnType {
     Int64,
     Float32,
     Float64,
-    Decimal { precision: u32, scale: u32 },
-    Text { max_length: Option<u32> },
+    Decimal {
+        precision: u32,
+        scale: u32,
+    },
+    Text {
+        max_length: Option<u32>,
+    },
     /// `date-time`, UTC.
     Timestamp,
     Date,
@@ -57,9 +62,14 @@ pub enum ColumnType {
     /// `ipv4`, `ipv6` or either.
     Inet,
     /// Closed enumeration.
-    Enum { values: Vec<String> },
+    Enum {
+        values: Vec<String>,
+    },
     /// `oneOf [enum, string]`: values outside the list are legal.
-    OpenEnum { values: Vec<String>, max_length: Option<u32> },
+    OpenEnum {
+        values: Vec<String>,
+        max_length: Option<u32>,
+    },
     Array(Box<ColumnType>),
     /// Nested object or free-form JSON.
     Json,

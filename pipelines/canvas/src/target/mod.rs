@@ -1,13 +1,147 @@
 //! Where a replica lives: one trait, PostgreSQL and SQLite behind it.
 //!
 //! Rows are first staged, chunk by chunk, each chunk durable together with its progress; then published in
-//! one transaction together with the table's cursor. A crash leaves either staged rows to go on from or a
-//! published table, never anything in between.
+//! one transaction together with the schema change they need and the table's cursor. A crash leaves either
+//! staged rows to go on from or a published table, never anything in between.
+//!
+//! ```text
+//! open_load -> Load { stage*, finish_part, checkpoint* } -> publish -> prove
+//! ```
+//!
+//! Getting the rows is left to the DAP client, deciding when to [`checkpoint`](Load::checkpoint) to the
+//! handlers.
+
+use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
 
+use crate::rows::Batch;
 use crate::schema::TableSchema;
+
+mod error;
+
+pub use error::TargetError;
+
+/// How a PostgreSQL replica is laid out. SQLite has one layout of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// Enumerations are text; the state lives in schema `stepwell`.
+    #[default]
+    Stepwell,
+    /// The tables, types and state of the official client: either can go on where the other left off.
+    Instructure,
+}
+
+/// Opens the target that a connection string names: `postgres://...` or `sqlite:canvas.db`. Connects
+/// with the first use.
+///
+/// # Errors
+/// [`TargetError::Config`] if the connection string cannot be read.
+pub fn open(connection: &SecretString, layout: Layout) -> Result<Arc<dyn Target>, TargetError> {
+    let _ = layout;
+    let scheme = connection.expose_secret().split(':').next().unwrap_or_default();
+    Err(TargetError::Config(format!(
+        "a target begins with `postgres://` or `sqlite:`, not with `{scheme}:`"
+    )))
+}
+
+/// A database that holds replicas.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Looks whether the database can be reached and written to, and creates the state tables where they
+    /// are missing. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`TargetError`] with the next step.
+    async fn check(&self) -> Result<(), TargetError>;
+
+    /// What is known of a replicated table. `None` if it was never published here.
+    ///
+    /// # Errors
+    /// [`TargetError`]
+    async fn state(&self, table: &TableName) -> Result<Option<TableState>, TargetError>;
+
+    /// Opens the load of one job's result. What the same job staged before is kept, what another job
+    /// staged is discarded. Where the job was published already, the answer says so.
+    ///
+    /// # Errors
+    /// [`TargetError::Occupied`] if a table is in the way that this target did not publish,
+    /// [`TargetError::Locked`] if another process loads the same table.
+    async fn open_load(&self, request: LoadRequest) -> Result<OpenedLoad, TargetError>;
+
+    /// Compares what the last published job delivered with what the table holds now. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`TargetError`]; a difference is no error but part of the [`Proof`].
+    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError>;
+}
+
+/// The load of one job's result into one table.
+///
+/// Dropping it at any point is safe: what was not checkpointed is delivered again.
+#[async_trait]
+pub trait Load: Send {
+    /// How far a part is staged. Its first [`rows`](PartProgress::rows) rows must be passed over.
+    fn progress(&self, part: &str) -> PartProgress;
+
+    /// Stages rows of a part, in the order of delivery. Durable with the next checkpoint.
+    ///
+    /// # Errors
+    /// [`TargetError`]; the load must then be dropped and opened again.
+    async fn stage(&mut self, part: &str, batch: Batch) -> Result<(), TargetError>;
+
+    /// All of the part was staged. Durable with the next checkpoint.
+    fn finish_part(&mut self, part: &str);
+
+    /// Makes what was staged durable together with the progress, in one transaction.
+    ///
+    /// # Errors
+    /// [`TargetError`]; the load must then be dropped and opened again.
+    async fn checkpoint(&mut self) -> Result<(), TargetError>;
+
+    /// Publishes all that was staged: the table changes together with its schema and its cursor in one
+    /// transaction. The caller must have staged every part of the job.
+    ///
+    /// # Errors
+    /// [`TargetError`]; nothing is published then, and what was checkpointed is still there.
+    async fn publish(self: Box<Self>) -> Result<Published, TargetError>;
+}
+
+/// What [`Target::open_load`] found.
+pub enum OpenedLoad {
+    /// Rows can be staged.
+    Staging(Box<dyn Load>),
+    /// This very job was published before: only the answer was lost.
+    Published(Published),
+}
+
+/// A table and its namespace.
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+pub struct TableName {
+    /// For instance `canvas`.
+    pub namespace: String,
+    /// For instance `users`.
+    pub table: String,
+}
+
+impl TableName {
+    /// The table of a schema.
+    pub fn of(schema: &TableSchema) -> Self {
+        Self { namespace: schema.namespace.clone(), table: schema.table.clone() }
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.namespace, self.table)
+    }
+}
 
 /// What is known of a replicated table.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +163,16 @@ pub struct LoadRequest {
     pub kind: LoadKind,
 }
 
+impl LoadRequest {
+    /// The table's cursor once the load is published.
+    pub fn cursor(&self) -> Timestamp {
+        match self.kind {
+            LoadKind::Snapshot { at } => at,
+            LoadKind::Increment { until, .. } => until,
+        }
+    }
+}
+
 /// What the rows are.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LoadKind {
@@ -47,16 +191,16 @@ pub enum LoadKind {
 }
 
 /// How far one part (object) of a job is staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct PartProgress {
-    /// Rows staged durably.
+    /// Rows staged.
     pub rows: u64,
     /// All of the part is staged.
     pub complete: bool,
 }
 
-/// What publishing changed, and whether it was proven.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+/// What publishing changed.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Published {
     /// Rows in the table now.
     pub rows: u64,
@@ -66,7 +210,14 @@ pub struct Published {
     pub updated: u64,
     /// Rows that are gone.
     pub deleted: u64,
-    /// Values that the target cannot hold as they are: each is reported, none silently changed.
+    /// Delivered rows that another row with the same key and a later `meta.ts` replaced.
+    pub superseded: u64,
+    /// What changed in the table's shape, one sentence each.
+    pub schema_changes: Vec<String>,
+    /// How many values the target cannot hold as they are. None is silently changed: the originals are
+    /// kept beside the table.
+    pub altered_total: u64,
+    /// The first of them.
     pub altered: Vec<AlteredValue>,
 }
 
@@ -79,4 +230,51 @@ pub struct AlteredValue {
     pub column: String,
     /// Why, and what is stored instead.
     pub reason: String,
+}
+
+/// What the comparison of source and target said.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Proof {
+    /// The compared table, for instance `canvas.users`.
+    pub table: String,
+    /// Rows in the table.
+    pub rows: u64,
+    /// Rows that were compared value by value: all after a snapshot, the delivered ones after an increment.
+    pub compared: u64,
+    /// Empty if source and target agree.
+    pub differences: Vec<Difference>,
+}
+
+impl Proof {
+    /// True if source and target agree.
+    pub fn holds(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// One way in which the target differs from what was delivered.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Difference {
+    /// What was compared.
+    pub kind: DifferenceKind,
+    /// What the source delivered: a count, or a checksum in hexadecimal.
+    pub expected: String,
+    /// What the target holds.
+    pub found: String,
+    /// Some keys of differing rows, where they can be told.
+    pub keys: Vec<String>,
+}
+
+/// What was compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// How many rows there are.
+    RowCount,
+    /// Which keys there are.
+    Keys,
+    /// What the rows hold.
+    Values,
+    /// Delivered deletes that are still there.
+    Deletes,
 }

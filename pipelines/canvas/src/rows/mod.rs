@@ -1,0 +1,13 @@
+//! Rows on their way from a source to a target: decoding, typed values, checksums.
+//!
+//! DAP delivers TSV that is PostgreSQL's COPY text format, and PostgreSQL gives tables back in the same format.
+//! So one decoder reads both sides, and typed values say what a field means whatever its spelling.
+//! Getting the bytes (download, gzip) and putting rows anywhere is left to others.
+
+pub mod batch;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tsv;
+
+pub use batch::{Action, Batch, Row};
+pub use tsv::{TsvDecoder, TsvError};
