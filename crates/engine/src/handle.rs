@@ -95,6 +95,18 @@ impl Handle {
         todo!()
     }
 
+    /// Shows the state machine as an execution runs it: with the definition and role of its revision.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`], [`Error::ExecutionDoesNotExist`].
+    pub async fn describe_state_machine_for_execution(
+        &self,
+        execution_arn: &str,
+    ) -> Result<StateMachineRecord, Error> {
+        let _ = execution_arn;
+        todo!()
+    }
+
     /// Lists the state machines, by name.
     ///
     /// # Errors

@@ -55,4 +55,9 @@ impl Reader {
         let _ = (arn, reverse, page);
         todo!()
     }
+
+    pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let _ = to;
+        todo!()
+    }
 }

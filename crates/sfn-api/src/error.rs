@@ -1,0 +1,157 @@
+//! What a refused request is answered with: AWS's error name, a status and a message.
+//!
+//! The message is for the caller. What only the operator should know goes to the log, with the request id.
+
+use axum::http::StatusCode;
+use serde_json::json;
+use stepwell_asl::{Diagnostic, Severity};
+use stepwell_engine::Error;
+
+/// An AWS error.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    name: &'static str,
+    message: String,
+    /// For the log alone.
+    internal: Option<String>,
+}
+
+impl ApiError {
+    pub(crate) fn new(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, message: message.into(), internal: None }
+    }
+
+    /// `ValidationException` for a member that breaks a constraint of the service model.
+    pub(crate) fn constraint(value: &str, member: &str, constraint: &str) -> Self {
+        Self::validation(format!(
+            "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: Member must {constraint}"
+        ))
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        Self::new("ValidationException", message)
+    }
+
+    /// A member that AWS has and stepwell does not act on: it never pretends.
+    pub(crate) fn unsupported_member(member: &str) -> Self {
+        Self::validation(format!("stepwell does not support '{member}' yet; leave it out"))
+    }
+
+    pub(crate) fn serialization(message: impl Into<String>) -> Self {
+        Self::new("SerializationException", message)
+    }
+
+    pub(crate) fn access_denied(message: impl Into<String>) -> Self {
+        Self::new("AccessDeniedException", message)
+    }
+
+    pub(crate) fn request_too_large() -> Self {
+        Self::new(
+            "RequestEntityTooLarge",
+            format!("a request has at most {} bytes", crate::REQUEST_BYTES_MAX),
+        )
+    }
+
+    pub(crate) fn unknown_operation(target: &str) -> Self {
+        Self::new(
+            "UnknownOperationException",
+            format!("'{target}' is no operation of AWSStepFunctions"),
+        )
+    }
+
+    pub(crate) fn unsupported_operation(name: &str) -> Self {
+        Self::new("UnsupportedOperation", format!("stepwell does not support {name} yet"))
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        match self.name {
+            "AccessDeniedException" => StatusCode::FORBIDDEN,
+            "RequestEntityTooLarge" => StatusCode::PAYLOAD_TOO_LARGE,
+            "InternalFailure" => StatusCode::INTERNAL_SERVER_ERROR,
+            "ServiceUnavailable" => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    pub(crate) fn body(&self) -> Vec<u8> {
+        json!({ "__type": self.name, "message": self.message }).to_string().into_bytes()
+    }
+
+    pub(crate) fn log(&self, request_id: &str) {
+        match &self.internal {
+            Some(internal) => {
+                tracing::error!(request_id, error = self.name, internal, "request failed")
+            }
+            None => tracing::debug!(
+                request_id,
+                error = self.name,
+                message = self.message,
+                "request refused"
+            ),
+        }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let name = error.aws_name();
+        let message = match &error {
+            Error::StateMachineDoesNotExist { arn } => {
+                format!("State Machine Does Not Exist: '{arn}'")
+            }
+            Error::StateMachineAlreadyExists { arn } => {
+                format!("State Machine Already Exists: '{arn}'")
+            }
+            Error::StateMachineDeleting { arn } => {
+                format!("State Machine is being deleted: '{arn}'")
+            }
+            Error::ExecutionDoesNotExist { arn } => format!("Execution Does Not Exist: '{arn}'"),
+            Error::ExecutionAlreadyExists { arn } => format!("Execution Already Exists: '{arn}'"),
+            Error::InvalidName { name, .. } => format!("Invalid Name: '{name}'"),
+            Error::InvalidArn { arn, reason } => {
+                format!("Invalid Arn: '{}'", arn_problem(arn, reason))
+            }
+            Error::InvalidExecutionInput { reason } => {
+                format!("Invalid State Machine Execution Input: '{reason}'")
+            }
+            Error::InvalidDefinition { diagnostics } => {
+                format!("Invalid State Machine Definition: '{}'", definition_problems(diagnostics))
+            }
+            Error::UnsupportedResource { .. } => {
+                format!("Invalid State Machine Definition: '{error}'")
+            }
+            Error::InvalidToken { token } => format!("Invalid Token: '{token}'"),
+            Error::ShuttingDown => "stepwell is shutting down".to_owned(),
+            Error::Stopped { .. } | Error::Store { .. } => {
+                "an internal failure; the log says more".to_owned()
+            }
+        };
+        let internal =
+            matches!(error, Error::Stopped { .. } | Error::Store { .. }).then(|| error.to_string());
+        Self { name, message, internal }
+    }
+}
+
+fn arn_problem(arn: &str, reason: &str) -> String {
+    match arn.split(':').collect::<Vec<_>>()[..] {
+        ["arn", _, "states", _, _, kind, ..] if !["stateMachine", "execution"].contains(&kind) => {
+            format!("Resource type not valid in this context: {kind}")
+        }
+        ["arn", ..] => format!("{arn}: {reason}"),
+        _ => format!("Invalid ARN prefix: {arn}"),
+    }
+}
+
+/// In AWS's words: `SCHEMA_VALIDATION_FAILED: <message> at <pointer>`, all of them.
+fn definition_problems(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let text = |found: &Diagnostic| {
+        format!("SCHEMA_VALIDATION_FAILED: {} at {}", found.message, location(found))
+    };
+    errors.map(text).collect::<Vec<_>>().join(", ")
+}
+
+/// The pointer of a finding; AWS writes the root as `/`.
+pub(crate) fn location(found: &Diagnostic) -> &str {
+    if found.pointer.is_empty() { "/" } else { &found.pointer }
+}

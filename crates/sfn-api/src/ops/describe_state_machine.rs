@@ -1,0 +1,55 @@
+//! `DescribeStateMachine`. Source: API reference, "DescribeStateMachine".
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use stepwell_engine::{Handle, StateMachineRecord};
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration, required};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request {
+    state_machine_arn: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Response {
+    state_machine_arn: String,
+    name: String,
+    status: &'static str,
+    definition: Arc<str>,
+    role_arn: String,
+    r#type: &'static str,
+    creation_date: EpochSeconds,
+    logging_configuration: LoggingConfiguration,
+    tracing_configuration: TracingConfiguration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revision_id: Option<String>,
+}
+
+pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
+    let arn = required(request.state_machine_arn, "stateMachineArn")?;
+    let found = engine.describe_state_machine(&arn).await?;
+    Ok(Response {
+        revision_id: revision_id(&found),
+        state_machine_arn: found.arn,
+        name: found.name,
+        status: "ACTIVE",
+        definition: found.definition,
+        role_arn: found.role_arn,
+        r#type: "STANDARD",
+        creation_date: found.created_at.into(),
+        logging_configuration: LoggingConfiguration::OFF,
+        tracing_configuration: TracingConfiguration::OFF,
+    })
+}
+
+/// A UUID for the revision; AWS shows none for the first.
+pub(crate) fn revision_id(machine: &StateMachineRecord) -> Option<String> {
+    let name = format!("{}#{}@{}", machine.arn, machine.revision, machine.created_at);
+    (machine.revision > 1).then(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string())
+}
