@@ -58,7 +58,7 @@ impl Context {
     /// As [`Self::sleep`].
     pub async fn sleep_until(&self, moment: Instant) -> Result<(), NotNow> {
         let not_now = || NotNow { wait: moment.saturating_duration_since(Instant::now()) };
-        if moment > self.slice_ends {
+        if moment > self.slice_ends.max(Instant::now()) {
             return Err(not_now());
         }
         tokio::select! {

@@ -76,7 +76,7 @@ impl RateLimiter {
             now
         };
         let moment = free.max(now).max(state.closed_until);
-        if moment > not_after {
+        if moment > not_after.max(now) {
             return Err(NotNow { wait: moment - now });
         }
         state.granted.push_back(moment);

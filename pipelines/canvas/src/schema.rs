@@ -1,5 +1,7 @@
 //! The schema of a table as DAP describes it, read into what a replica needs to know.
 
+pub mod parse;
+
 /// One table at one schema version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSchema {
