@@ -94,6 +94,13 @@ pub trait Load: Send {
     /// [`TargetError`]; the load must then be dropped and opened again.
     async fn stage(&mut self, part: &str, batch: Batch) -> Result<(), TargetError>;
 
+    /// Discards what was staged of a part, checkpointed or not: its file proved to be damaged (gzip checksum)
+    /// after some of its rows were staged. Its progress is zero again. Durable with the next checkpoint.
+    ///
+    /// # Errors
+    /// [`TargetError`]; the load must then be dropped and opened again.
+    async fn discard_part(&mut self, part: &str) -> Result<(), TargetError>;
+
     /// All of the part was staged. Durable with the next checkpoint.
     fn finish_part(&mut self, part: &str);
 
