@@ -83,6 +83,8 @@ pub enum StoreError {
     Damaged { path: PathBuf, reason: String },
     #[error("`{}` exists already", path.display())]
     Exists { path: PathBuf },
+    #[error("failed to write the copy `{}`", path.display())]
+    Copy { path: PathBuf, source: std::io::Error },
     #[error("failed to use the store `{}`", path.display())]
     Sqlite { path: PathBuf, source: rusqlite::Error },
 }

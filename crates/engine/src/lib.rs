@@ -10,6 +10,7 @@ mod options;
 mod reader;
 mod record;
 mod service;
+pub mod store;
 
 pub use arn::Arns;
 pub use clock::{Clock, Entropy, ManualClock, ManualEntropy, SystemClock, SystemEntropy};

@@ -30,6 +30,37 @@ pub struct TaskRequest {
     pub deadline: Option<SystemTime>,
     /// The longest silence allowed, if the state has a heartbeat.
     pub heartbeat: Option<Duration>,
+    /// Where the handler says that it is still alive.
+    pub pulse: Pulse,
+}
+
+/// Tells the engine that a task is still alive, so that its `HeartbeatSeconds` count anew.
+///
+/// Cheap to clone and to call from anywhere in a handler; a state without a heartbeat ignores it.
+#[derive(Clone)]
+pub struct Pulse(Arc<dyn Fn() + Send + Sync>);
+
+impl Pulse {
+    /// A pulse that calls `beat` each time.
+    pub fn new(beat: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Arc::new(beat))
+    }
+
+    /// A pulse that nobody listens to.
+    pub fn silent() -> Self {
+        Self::new(|| {})
+    }
+
+    /// Says that the task is still alive.
+    pub fn beat(&self) {
+        (self.0)();
+    }
+}
+
+impl std::fmt::Debug for Pulse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Pulse")
+    }
 }
 
 /// Names one attempt of one task for ever: `<execution ARN>#<id of the scheduled event>`.

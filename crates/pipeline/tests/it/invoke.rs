@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stepwell_pipeline::invoke::Functions;
 use stepwell_pipeline::progress::Silent;
 use stepwell_pipeline::{AnyFunction, Context, Function, HandlerError, Pipeline};
-use stepwell_task::{IdempotencyKey, TaskHandler, TaskOutcome, TaskRequest};
+use stepwell_task::{IdempotencyKey, Pulse, TaskHandler, TaskOutcome, TaskRequest};
 use tokio_util::sync::CancellationToken;
 
 #[derive(serde::Deserialize)]
@@ -65,6 +65,7 @@ fn request(parameters: Value) -> TaskRequest {
         key: IdempotencyKey::new("arn:execution", 7),
         deadline: None,
         heartbeat: None,
+        pulse: Pulse::silent(),
     }
 }
 

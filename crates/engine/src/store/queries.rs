@@ -1,0 +1,173 @@
+//! What people ask: lists, descriptions and histories, page by page.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+use stepwell_machine::Entry;
+
+use super::archive::{Archive, Direction, optional_timestamp, status, timestamp};
+use super::rows::{ExecutionId, StateMachineId, StateMachineRow};
+use crate::error::StoreError;
+use crate::record::Status;
+
+/// An execution with the names that its ARN is made of.
+#[derive(Debug)]
+pub(crate) struct ExecutionRow {
+    pub(crate) id: ExecutionId,
+    pub(crate) state_machine: String,
+    pub(crate) name: String,
+    pub(crate) status: Status,
+    pub(crate) started_at: Timestamp,
+    pub(crate) stopped_at: Option<Timestamp>,
+}
+
+/// The larger part of an execution, which only a description shows.
+#[derive(Debug)]
+pub(crate) struct ExecutionData {
+    pub(crate) input: String,
+    pub(crate) output: Option<String>,
+    pub(crate) error: Option<String>,
+    pub(crate) cause: Option<String>,
+    pub(crate) revision: i64,
+}
+
+/// A place in a journal: the number of a batch and an index in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) batch: i64,
+    pub(crate) index: usize,
+}
+
+const EXECUTION: &str = "SELECT execution.id, state_machine.name, execution.name, execution.status,
+        execution.started_at, execution.stopped_at
+    FROM execution JOIN state_machine ON state_machine.id = execution.state_machine";
+
+impl Archive {
+    pub(crate) fn state_machine(&self, name: &str) -> Result<Option<StateMachineRow>, StoreError> {
+        let found = self.state_machines()?;
+        Ok(found.into_iter().find(|row| row.name == name && !row.deleted))
+    }
+
+    pub(crate) fn execution(
+        &self,
+        state_machine: &str,
+        name: &str,
+    ) -> Result<Option<ExecutionRow>, StoreError> {
+        let sql = format!("{EXECUTION} WHERE state_machine.name = ?1 AND execution.name = ?2");
+        self.one(&sql, [state_machine, name], execution_row)
+    }
+
+    pub(crate) fn execution_data(&self, id: ExecutionId) -> Result<ExecutionData, StoreError> {
+        let sql = "SELECT input, output, error, cause, revision
+             FROM execution_data
+             JOIN execution ON execution.id = execution_data.execution
+             JOIN definition ON definition.id = execution.definition
+             WHERE execution_data.execution = ?1";
+        let found = self.one(sql, [id.0], |row| {
+            Ok(ExecutionData {
+                input: row.get(0)?,
+                output: row.get(1)?,
+                error: row.get(2)?,
+                cause: row.get(3)?,
+                revision: row.get(4)?,
+            })
+        })?;
+        found.ok_or_else(|| self.damaged(format!("the data of execution {} is missing", id.0)))
+    }
+
+    /// Executions with ids below `before`, newest first.
+    ///
+    /// The index is by status and state machine, so that a list of all executions of one state machine is
+    /// merged from one list per status: no sort, whatever the number of executions.
+    pub(crate) fn executions(
+        &self,
+        state_machine: Option<StateMachineId>,
+        with_status: Option<Status>,
+        before: ExecutionId,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
+        let Some(state_machine) = state_machine else {
+            return self.executions_of_all(with_status, before, limit);
+        };
+        let sql = format!(
+            "{EXECUTION} WHERE execution.status = ?1 AND execution.state_machine = ?2
+                AND execution.id < ?3 ORDER BY execution.id DESC LIMIT ?4"
+        );
+        let mut found = Vec::new();
+        for status in Status::ALL.into_iter().filter(|one| with_status.is_none_or(|it| it == *one))
+        {
+            let params = params![status.as_str(), state_machine, before.0, limit];
+            found.extend(self.all(&sql, params, execution_row)?);
+        }
+        found.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn executions_of_all(
+        &self,
+        with_status: Option<Status>,
+        before: ExecutionId,
+        limit: usize,
+    ) -> Result<Vec<ExecutionRow>, StoreError> {
+        let sql = format!(
+            "{EXECUTION} WHERE (?1 IS NULL OR +execution.status = ?1) AND execution.id < ?2
+             ORDER BY execution.id DESC LIMIT ?3"
+        );
+        self.all(&sql, params![with_status.map(Status::as_str), before.0, limit], execution_row)
+    }
+
+    /// Shows the entries of an execution to `take`, from a place on (or backward from it) until it refuses
+    /// one, and gives the place of that one.
+    pub(crate) fn entries(
+        &self,
+        id: ExecutionId,
+        from: Option<Place>,
+        direction: Direction,
+        mut take: impl FnMut(&Entry) -> bool,
+    ) -> Result<Option<Place>, StoreError> {
+        let (first, last) = id.journal_rows();
+        let edge = from.map(|place| id.journal_row(place.batch));
+        let range = match direction {
+            Direction::Forward => (edge.unwrap_or(first), last),
+            Direction::Backward => (first, edge.unwrap_or(last)),
+        };
+        let mut refused = None;
+        self.rows(range, direction, |batch, entries| {
+            let start = from.filter(|place| place.batch == batch).map(|place| place.index);
+            let index = first_refused(&entries, start, direction, &mut take);
+            refused = index.map(|index| Place { batch, index });
+            if refused.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(refused)
+    }
+}
+
+/// The index of the first entry that `take` refuses, walking from `start`.
+fn first_refused(
+    entries: &[Entry],
+    start: Option<usize>,
+    direction: Direction,
+    take: &mut impl FnMut(&Entry) -> bool,
+) -> Option<usize> {
+    let refuses = |index: &usize| !take(&entries[*index]);
+    match direction {
+        Direction::Forward => (start.unwrap_or(0)..entries.len()).find(refuses),
+        Direction::Backward => {
+            let end = start.map_or(entries.len(), |start| (start + 1).min(entries.len()));
+            (0..end).rev().find(refuses)
+        }
+    }
+}
+
+fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
+    Ok(ExecutionRow {
+        id: ExecutionId(row.get(0)?),
+        state_machine: row.get(1)?,
+        name: row.get(2)?,
+        status: status(row, 3)?,
+        started_at: timestamp(row, 4)?,
+        stopped_at: optional_timestamp(row, 5)?,
+    })
+}

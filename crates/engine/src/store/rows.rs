@@ -1,0 +1,123 @@
+//! What is written to the store, as the kernel hands it over.
+
+use jiff::Timestamp;
+use stepwell_machine::Entry;
+
+use crate::record::Status;
+
+/// Row id of an execution: counts up in the order of their starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ExecutionId(pub i64);
+
+impl ExecutionId {
+    /// Bits of a journal row's id that number the batches of one execution: 268 million of them, which
+    /// leaves room for 34 thousand million executions.
+    const BATCH_BITS: u32 = 28;
+
+    /// The id of the journal row that holds batch number `batch` of this execution. The order of ids is the
+    /// order of the journal, so one b-tree serves both as table and as index.
+    pub(crate) fn journal_row(self, batch: i64) -> i64 {
+        assert!((0..1 << Self::BATCH_BITS).contains(&batch), "an execution has too many batches");
+        (self.0 << Self::BATCH_BITS) | batch
+    }
+
+    /// The ids of all journal rows of this execution: first and last.
+    pub(crate) fn journal_rows(self) -> (i64, i64) {
+        (self.journal_row(0), self.journal_row((1 << Self::BATCH_BITS) - 1))
+    }
+
+    /// The number of the batch in a journal row.
+    pub(crate) fn batch(journal_row: i64) -> i64 {
+        journal_row & ((1 << Self::BATCH_BITS) - 1)
+    }
+}
+
+/// Row id of a state machine.
+pub type StateMachineId = i64;
+
+/// Row id of one revision of a definition.
+pub type DefinitionId = i64;
+
+/// One change of the store.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are turns")]
+pub enum Record {
+    /// A state machine, new or changed.
+    StateMachine(StateMachineRow),
+    /// A new revision of a definition.
+    Definition(DefinitionRow),
+    /// A turn of an execution.
+    Turn(Turn),
+}
+
+/// A state machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct StateMachineRow {
+    pub id: StateMachineId,
+    pub name: String,
+    pub deleted: bool,
+    pub definition: DefinitionId,
+    pub created_at: Timestamp,
+}
+
+/// One revision of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct DefinitionRow {
+    pub id: DefinitionId,
+    pub state_machine: StateMachineId,
+    pub revision: i64,
+    pub text: String,
+    pub role_arn: String,
+    pub created_at: Timestamp,
+}
+
+/// What one turn of an execution adds to its journal, and how the execution stands after it.
+#[derive(Debug)]
+pub struct Turn {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Set on the first turn.
+    pub birth: Option<Birth>,
+    /// The number of this batch, from 0.
+    pub batch: i64,
+    /// The number of the first entry, from 0.
+    pub first_seq: i64,
+    /// The entries; never empty.
+    pub entries: Vec<Entry>,
+    /// How the execution stands.
+    pub standing: Standing,
+    /// Set on the last turn.
+    pub end: Option<End>,
+}
+
+/// What is fixed when an execution starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct Birth {
+    pub state_machine: StateMachineId,
+    pub definition: DefinitionId,
+    pub name: String,
+    pub input: String,
+    pub started_at: Timestamp,
+}
+
+/// How an execution stands: what recovery needs to know before it reads the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct Standing {
+    pub status: Status,
+    pub next_wakeup: Option<Timestamp>,
+    pub open_tasks: usize,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct End {
+    pub stopped_at: Timestamp,
+    pub output: Option<String>,
+    pub error: Option<String>,
+    pub cause: Option<String>,
+}

@@ -1,0 +1,114 @@
+//! The tables, and how a store grows from one format to the next. `docs/internals/storage-format.md` tells
+//! what each column means.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::error::StoreError;
+
+/// Marks the file as a store of stepwell (`PRAGMA application_id`): "SWL1".
+const APPLICATION_ID: i64 = 0x5357_4c31;
+
+/// Numbered migrations: the first makes format 1 out of an empty file, the next 2 out of 1. What was
+/// released is never edited, only followed.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE state_machine (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        definition INTEGER NOT NULL,
+        created_at INTEGER NOT NULL
+    );
+    CREATE TABLE definition (
+        id INTEGER PRIMARY KEY,
+        state_machine INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        text TEXT NOT NULL,
+        role_arn TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+    );
+    CREATE TABLE execution (
+        id INTEGER PRIMARY KEY,
+        state_machine INTEGER NOT NULL,
+        definition INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        status TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        stopped_at INTEGER,
+        next_wakeup INTEGER,
+        open_tasks INTEGER NOT NULL,
+        entries INTEGER NOT NULL
+    );
+    CREATE UNIQUE INDEX execution_name ON execution (state_machine, name);
+    CREATE INDEX execution_status ON execution (status, state_machine);
+    CREATE TABLE execution_data (
+        execution INTEGER PRIMARY KEY,
+        input TEXT NOT NULL,
+        output TEXT,
+        error TEXT,
+        cause TEXT
+    );
+    CREATE TABLE journal (
+        id INTEGER PRIMARY KEY,
+        first_seq INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        format INTEGER NOT NULL,
+        entries BLOB NOT NULL
+    );
+"];
+
+/// The format of a store: the number of migrations behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SchemaVersion(i64);
+
+impl SchemaVersion {
+    const NEWEST: Self = Self(MIGRATIONS.len() as i64);
+
+    fn of(connection: &Connection) -> rusqlite::Result<Self> {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).map(Self)
+    }
+
+    /// Whether this program understands a store of this format.
+    fn check_readable_by(self, newest: Self, path: &Path) -> Result<(), StoreError> {
+        if self.0 <= newest.0 {
+            return Ok(());
+        }
+        Err(StoreError::TooNew { path: path.into(), found: self.0, newest: newest.0 })
+    }
+}
+
+/// Checks that an opened file is a store that this program reads. An empty file is one.
+pub(crate) fn check(connection: &Connection, path: &Path) -> Result<SchemaVersion, StoreError> {
+    let classify = |source| StoreError::from_sqlite(path, source);
+    let version = SchemaVersion::of(connection).map_err(classify)?;
+    let application: i64 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(classify)?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(classify)?;
+    if application != APPLICATION_ID && (tables > 0 || version.0 > 0) {
+        return Err(StoreError::Foreign { path: path.into() });
+    }
+    version.check_readable_by(SchemaVersion::NEWEST, path)?;
+    Ok(version)
+}
+
+/// Brings an opened store to the newest format, in one transaction.
+pub(crate) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let found = check(connection, path)?;
+    if found == SchemaVersion::NEWEST {
+        return Ok(());
+    }
+    let run = |connection: &mut Connection| {
+        let transaction = connection.transaction()?;
+        for migration in &MIGRATIONS[found.0 as usize..] {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", SchemaVersion::NEWEST.0)?;
+        transaction.commit()
+    };
+    run(connection).map_err(|source| StoreError::from_sqlite(path, source))
+}
