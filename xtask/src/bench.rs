@@ -1,0 +1,74 @@
+//! `cargo xtask bench`: prepares what the benchmarks compare with, then runs them in release mode.
+//!
+//! The measuring itself is the crate `benches`.
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Result, ensure};
+
+use crate::postgres::{Durability, Postgres};
+use crate::python::Python;
+use crate::repository::Repository;
+use crate::server::{self, Profile};
+use crate::ui;
+
+/// Measure the engine or the canvas pipeline beside its peers
+///
+/// Everything is compiled in release mode and measured in one run on this machine, the peers included where they can
+/// be installed; docs/benchmarks.md keeps the tables.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What is measured
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Suite {
+    /// Executions per second, latencies, recovery, start-up and memory; beside Restate (npm)
+    Engine {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
+    Canvas {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+}
+
+/// Runs the benchmarks.
+///
+/// # Errors
+/// If they do not compile, or what they need cannot be installed.
+pub fn run(args: &Args) -> Result<ExitCode> {
+    let repository = Repository::discover()?;
+    let binary = server::build(&repository, Profile::Release)?;
+    let mut variables = vec![("STEPWELL_BINARY", binary)];
+    match &args.suite {
+        Suite::Engine { arguments } => measure("engine", arguments, &variables),
+        Suite::Canvas { arguments } => {
+            let postgres = Postgres::start(Durability::Full)?;
+            let python = Python::prepare(&repository)?;
+            variables.push(("STEPWELL_TEST_POSTGRES", postgres.url().into()));
+            variables.push(("STEPWELL_PSQL", postgres.psql()));
+            variables.push(("STEPWELL_DAP_CLIENT", python.dap_client()));
+            measure("canvas", arguments, &variables)
+        }
+    }
+}
+
+fn measure(suite: &str, arguments: &[String], variables: &[(&str, PathBuf)]) -> Result<ExitCode> {
+    ui::step("building the benchmarks (release)");
+    let cargo = ["run", "--quiet", "--release", "--package", "stepwell-benches", "--", suite];
+    let status = Command::new("cargo")
+        .args(cargo)
+        .args(arguments)
+        .envs(variables.iter().cloned())
+        .status()?;
+    ensure!(status.success(), "the measuring program failed");
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,130 @@
+//! The clients: each starts an execution, waits for its end, and starts the next.
+//!
+//! They see the server come and go. A start without an answer is sent again with the same name until it is
+//! acknowledged, so that every execution that counts was acknowledged and none is started twice.
+
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use serde_json::json;
+
+use super::workload::Case;
+use crate::sfn::{Client, Error};
+
+/// An execution that is open for longer is stuck; the longest case takes some ten seconds undisturbed.
+const OPEN_MAX: Duration = Duration::from_mins(3);
+
+/// Between two looks at an execution, or two tries to reach the server.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// One execution that a client started.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// The index of its case.
+    pub(super) case: usize,
+    pub(super) arn: String,
+    /// What the client saw go wrong: refused, lost or stuck.
+    pub(super) trouble: Option<String>,
+}
+
+/// All the clients of one server.
+pub(super) struct Fleet<'a> {
+    server: SocketAddr,
+    cases: &'a [Case],
+    runs: Mutex<Vec<Run>>,
+}
+
+impl<'a> Fleet<'a> {
+    pub(super) fn new(server: SocketAddr, cases: &'a [Case]) -> Self {
+        Self { server, cases, runs: Mutex::default() }
+    }
+
+    /// Runs every case once, some at a time; the result is in the order of the cases.
+    pub(super) fn run_each_once(self) -> Vec<Run> {
+        let next = AtomicUsize::new(0);
+        let take =
+            || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|next| *next < self.cases.len());
+        thread::scope(|scope| {
+            for _ in 0..16 {
+                scope.spawn(|| {
+                    let mut client = Client::new(self.server);
+                    while let Some(case) = take() {
+                        self.run(&mut client, case, &format!("twin-{case}"));
+                    }
+                });
+            }
+        });
+        let mut runs = self.runs.into_inner().expect("no client panics");
+        runs.sort_by_key(|run| run.case);
+        runs
+    }
+
+    /// Runs cases that each client draws from the seed, until it is `enough`; then what is open is seen to its end.
+    pub(super) fn run_until(self, enough: &AtomicBool, clients: usize, seed: u64) -> Vec<Run> {
+        let fleet = &self;
+        thread::scope(|scope| {
+            for number in 0..clients {
+                scope.spawn(move || {
+                    let mut random = ChaCha8Rng::seed_from_u64(seed);
+                    random.set_stream(number as u64 + 1);
+                    let mut client = Client::new(fleet.server);
+                    for turn in 0.. {
+                        if enough.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        let case = random.random_range(0..fleet.cases.len());
+                        fleet.run(&mut client, case, &format!("{number}-{turn}"));
+                    }
+                });
+            }
+        });
+        self.runs.into_inner().expect("no client panics")
+    }
+
+    fn run(&self, client: &mut Client, case: usize, name: &str) {
+        let Case { machine, input } = &self.cases[case];
+        let arn = format!("arn:aws:states:us-east-1:000000000000:execution:{machine}:{name}");
+        let trouble = start(client, machine, name, &input.to_string())
+            .and_then(|()| wait_for_end(client, &arn))
+            .err();
+        self.runs.lock().expect("no client panics").push(Run { case, arn, trouble });
+    }
+}
+
+/// Starts an execution, again and again until it is acknowledged.
+fn start(client: &mut Client, machine: &str, name: &str, input: &str) -> Result<(), String> {
+    let request = json!({
+        "stateMachineArn": format!("arn:aws:states:us-east-1:000000000000:stateMachine:{machine}"),
+        "name": name,
+        "input": input,
+    });
+    let since = Instant::now();
+    while since.elapsed() < OPEN_MAX {
+        match client.call("StartExecution", &request) {
+            Ok(_) => return Ok(()),
+            // The answer to an earlier try was lost with the server, and the execution has ended since.
+            Err(error) if error.is("ExecutionAlreadyExists") => return Ok(()),
+            Err(Error::NoAnswer(_)) => sleep(PAUSE),
+            Err(error) => return Err(format!("the start was refused: {error}")),
+        }
+    }
+    Err("stuck: no answer to the start".to_owned())
+}
+
+fn wait_for_end(client: &mut Client, arn: &str) -> Result<(), String> {
+    let since = Instant::now();
+    while since.elapsed() < OPEN_MAX {
+        match client.call("DescribeExecution", &json!({"executionArn": arn})) {
+            Ok(execution) if execution["status"] != "RUNNING" => return Ok(()),
+            Ok(_) | Err(Error::NoAnswer(_)) => sleep(PAUSE),
+            Err(error) => return Err(format!("lost after it was acknowledged: {error}")),
+        }
+    }
+    Err(format!("stuck: still open after {OPEN_MAX:?}"))
+}
