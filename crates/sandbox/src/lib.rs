@@ -1,1 +1,6 @@
-//! .
+//! Stand-ins of the sources: real HTTP servers with seeded data and faults on demand.
+//!
+//! Pipelines, tests, benches and `stepwell demo` talk to them as they talk to the real thing. A sandbox knows nothing of the engine
+//! or of the pipelines; what it serves is what the source's documentation says.
+
+pub mod dap;

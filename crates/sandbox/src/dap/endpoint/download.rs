@@ -1,0 +1,151 @@
+//! `GET` of a pre-signed link: the file, as S3 serves it. No token is needed, and none is wanted.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde::Deserialize;
+use tokio_util::io::ReaderStream;
+
+use super::{Endpoint, meet};
+use crate::dap::faults::Fault;
+use crate::dap::presign::Refusal;
+use crate::dap::render::Part;
+use crate::dap::service::Service;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Signature {
+    #[serde(rename = "X-Amz-Expires")]
+    expires: i64,
+    #[serde(rename = "X-Amz-Signature")]
+    signature: String,
+}
+
+pub(super) async fn download(
+    State(service): State<Arc<Service>>,
+    Path((id, file)): Path<(String, String)>,
+    signature: Result<Query<Signature>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Response> {
+    let found = service.jobs.object(&id, service.clock.now());
+    let table = found.as_ref().map(|(table, _)| table.as_str());
+    let fault = meet(&service, Endpoint::Download, table)?;
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(refuse(
+            StatusCode::BAD_REQUEST,
+            "InvalidArgument",
+            "Only one auth mechanism allowed",
+        ));
+    }
+    let Ok(Query(signature)) = signature else {
+        return Err(refuse(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied"));
+    };
+    check(&service, &format!("/objects/{id}/{file}"), &signature)?;
+    let Some((_, object)) = found else {
+        return Err(refuse(
+            StatusCode::NOT_FOUND,
+            "NoSuchKey",
+            "The specified key does not exist.",
+        ));
+    };
+    serve(&object.part, fault).await.map_err(|error| {
+        tracing::warn!(%error, "a result file cannot be read");
+        refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalError",
+            "We encountered an internal error.",
+        )
+    })
+}
+
+fn check(service: &Service, path: &str, signature: &Signature) -> Result<(), Response> {
+    let now = service.clock.now_seconds();
+    service.signer.check(path, signature.expires, &signature.signature, now).map_err(|refusal| {
+        match refusal {
+            Refusal::Expired => expired(),
+            Refusal::WrongSignature => refuse(
+                StatusCode::FORBIDDEN,
+                "SignatureDoesNotMatch",
+                "The request signature we calculated does not match the signature you provided.",
+            ),
+        }
+    })
+}
+
+/// What S3 says to a link whose time is over.
+pub(super) fn expired() -> Response {
+    refuse(StatusCode::FORBIDDEN, "AccessDenied", "Request has expired")
+}
+
+/// An error as S3 words it.
+fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+    let body = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    );
+    (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
+}
+
+async fn serve(part: &Part, fault: Option<Fault>) -> io::Result<Response> {
+    let (body, bytes) = match fault {
+        None => (whole(part).await?, part.bytes),
+        Some(fault) => spoilt(tokio::fs::read(&part.path).await?, &fault),
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_LENGTH, bytes.to_string()),
+    ];
+    Ok((headers, body).into_response())
+}
+
+async fn whole(part: &Part) -> io::Result<Body> {
+    let file = tokio::fs::File::open(&part.path).await?;
+    Ok(Body::from_stream(ReaderStream::with_capacity(file, 1 << 18)))
+}
+
+/// A body with something wrong with it, and the length it claims.
+fn spoilt(mut content: Vec<u8>, fault: &Fault) -> (Body, u64) {
+    let bytes = content.len() as u64;
+    match fault {
+        Fault::BreakBody => {
+            content.truncate(content.len() / 2);
+            let broken = io::Error::new(io::ErrorKind::ConnectionReset, "broken on request");
+            (Body::from_stream(stream::iter([Ok(Bytes::from(content)), Err(broken)])), bytes)
+        }
+        Fault::TruncateBody => {
+            content.truncate(content.len() / 2);
+            let bytes = content.len() as u64;
+            (content.into(), bytes)
+        }
+        Fault::CorruptChecksum => {
+            // The last eight bytes of a gzip member are its checksum and its length.
+            let checksum = content.len().saturating_sub(8);
+            if let Some(byte) = content.get_mut(checksum) {
+                *byte ^= 0xff;
+            }
+            (content.into(), bytes)
+        }
+        Fault::Dribble { bytes_per_second } => (dribble(content, *bytes_per_second), bytes),
+        _ => (content.into(), bytes),
+    }
+}
+
+/// Ten pieces a second.
+fn dribble(content: Vec<u8>, bytes_per_second: u64) -> Body {
+    let piece_bytes = (bytes_per_second / 10).max(1) as usize;
+    let content = Bytes::from(content);
+    let starts: Vec<usize> = (0..content.len()).step_by(piece_bytes).collect();
+    Body::from_stream(stream::iter(starts).then(move |start| {
+        let piece = content.slice(start..content.len().min(start + piece_bytes));
+        async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Ok::<_, io::Error>(piece)
+        }
+    }))
+}

@@ -1,0 +1,56 @@
+//! The socket: accepts connections and hands their requests to the router.
+//!
+//! Not `axum::serve`, since a fault may ask for a connection to close without an answer.
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::endpoint::{CloseConnection, router};
+use super::service::Service;
+
+/// Serves until it is dropped; open connections close with it.
+pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
+    let router = router(service);
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve_connection(stream, router.clone()));
+            }
+            Err(error) => tracing::warn!(%error, "a connection cannot be accepted"),
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve_connection(stream: TcpStream, router: Router) {
+    let answer = service_fn(|request: hyper::Request<Incoming>| {
+        respond(router.clone(), request.map(Body::new))
+    });
+    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+async fn respond(router: Router, request: Request) -> io::Result<Response> {
+    let response = match TowerToHyperService::new(router).call(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    if response.extensions().get::<CloseConnection>().is_some() {
+        return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "closed on request"));
+    }
+    Ok(response)
+}
