@@ -49,6 +49,7 @@ pub use clock::TimeSource;
 pub use data::advance::{Advance, Advanced, TableChanges};
 pub use data::awkward::Awkward;
 pub use data::evolution::{Evolution, EvolutionError};
+pub use data::schema_json::SchemaForm;
 pub use data::source::SourceError;
 pub use endpoint::Endpoint;
 pub use faults::{Fault, FaultRule};
@@ -82,6 +83,8 @@ pub struct Options {
     pub deduplicate_jobs: bool,
     /// Whether an incremental query repeats what was committed exactly at `since`. The documentation contradicts itself here.
     pub repeat_boundary: bool,
+    /// How schemas are written.
+    pub schema_form: SchemaForm,
     /// How long an access token lasts.
     pub token_lifetime: Duration,
     /// How long a pre-signed link lasts.
@@ -111,6 +114,7 @@ impl Default for Options {
             job_timing: JobTiming::default(),
             deduplicate_jobs: true,
             repeat_boundary: false,
+            schema_form: SchemaForm::default(),
             token_lifetime: Duration::from_secs(60 * 60),
             url_lifetime: Duration::from_secs(15 * 60),
             client_id: "us-east-1#5a4dc1f0-0f5d-4a3e-8d3f-2f6f1b6f9c01".to_owned(),

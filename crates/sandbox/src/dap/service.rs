@@ -13,6 +13,7 @@ use super::clock::{Clock, micros};
 use super::data::advance::{Advance, Advanced};
 use super::data::calendar::{DAY, Micros};
 use super::data::evolution::Evolution;
+use super::data::schema_json::SchemaForm;
 use super::data::source::{Shape, Source, SourceError, Still};
 use super::data::table::{Table, Window};
 use super::endpoint::Endpoint;
@@ -38,6 +39,7 @@ pub(crate) struct Service {
     pub(crate) timing: JobTiming,
     pub(crate) deduplicates: bool,
     pub(crate) repeats_boundary: bool,
+    pub(crate) schema_form: SchemaForm,
     url_lifetime: Duration,
     cut: Cut,
     source: Mutex<Source>,
@@ -77,6 +79,7 @@ impl Service {
             timing: options.job_timing,
             deduplicates: options.deduplicate_jobs,
             repeats_boundary: options.repeat_boundary,
+            schema_form: options.schema_form,
             url_lifetime: options.url_lifetime,
             cut: Cut {
                 rows_per_part: options.rows_per_part.max(1),

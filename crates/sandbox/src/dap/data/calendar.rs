@@ -19,7 +19,6 @@ pub(crate) fn write_timestamp(out: &mut String, at: Micros) {
     write_date(out, days);
     out.push('T');
     write_time(out, rest);
-    out.push('Z');
 }
 
 /// Writes `2025-08-20` for a number of days since 1970-01-01.
@@ -42,7 +41,7 @@ pub(crate) fn write_date(out: &mut String, days: i64) {
     push_padded(out, day, 2);
 }
 
-/// Writes `14:00:00` or `14:00:00.123` for microseconds since midnight.
+/// Writes `14:00:00Z` or `14:00:00.123Z` for microseconds since midnight.
 pub(crate) fn write_time(out: &mut String, micros: i64) {
     let seconds = micros / SECOND;
     push_padded(out, seconds / 3600, 2);
@@ -61,6 +60,7 @@ pub(crate) fn write_time(out: &mut String, micros: i64) {
             push_padded(out, fraction, 6);
         }
     }
+    out.push('Z');
 }
 
 /// Appends a non-negative number with leading zeros.

@@ -7,21 +7,33 @@ use serde_json::{Map, Value, json};
 
 use super::column::{Column, Field, Kind, OVERSIZED, TableSchema};
 
+/// How two types are written for which the documentation and the official client (2.3.1, PostgreSQL) disagree.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SchemaForm {
+    /// Free-form JSON is an object with an empty list of properties, and an open enumeration lists nothing but the sentinel. The
+    /// client makes tables of these.
+    #[default]
+    Loadable,
+    /// Free-form JSON is an object without `properties`, and an open enumeration lists the values that are known. The client reads
+    /// these schemas, but fails to make tables of them: a name that it cannot resolve, and a type that exists already.
+    Documented,
+}
+
 /// The body of `GET .../schema`: `{"version": 1, "schema": {...}}`.
-pub(crate) fn describe(schema: &TableSchema) -> Value {
+pub(crate) fn describe(schema: &TableSchema, form: SchemaForm) -> Value {
     let mut document = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": schema.title,
         "type": "object",
         "properties": {
             "meta": meta(),
-            "key": section(std::slice::from_ref(&schema.key)),
+            "key": section(std::slice::from_ref(&schema.key), form),
         },
         "additionalProperties": false,
         "required": ["key"],
     });
     if !schema.columns.is_empty() {
-        document["properties"]["value"] = section(&schema.columns);
+        document["properties"]["value"] = section(&schema.columns, form);
     }
     json!({"version": schema.version, "schema": document})
 }
@@ -38,9 +50,9 @@ fn meta() -> Value {
     })
 }
 
-fn section(columns: &[Column]) -> Value {
+fn section(columns: &[Column], form: SchemaForm) -> Value {
     let properties: Map<String, Value> =
-        columns.iter().map(|column| (column.name.clone(), property(column))).collect();
+        columns.iter().map(|column| (column.name.clone(), property(column, form))).collect();
     let required: Vec<&str> = columns
         .iter()
         .filter(|column| column.required)
@@ -49,8 +61,8 @@ fn section(columns: &[Column]) -> Value {
     json!({"type": "object", "properties": properties, "additionalProperties": false, "required": required})
 }
 
-fn property(column: &Column) -> Value {
-    let mut property = of_kind(&column.kind);
+fn property(column: &Column, form: SchemaForm) -> Value {
+    let mut property = of_kind(&column.kind, form);
     if let Some(description) = &column.description {
         property["description"] = Value::from(description.as_str());
     }
@@ -60,7 +72,7 @@ fn property(column: &Column) -> Value {
     property
 }
 
-fn of_kind(kind: &Kind) -> Value {
+fn of_kind(kind: &Kind, form: SchemaForm) -> Value {
     match kind {
         Kind::Boolean => json!({"type": "boolean"}),
         Kind::Int16 => json!({"type": "integer", "format": "int16"}),
@@ -84,12 +96,25 @@ fn of_kind(kind: &Kind) -> Value {
         Kind::Inet => json!({"oneOf": [formatted("ipv4"), formatted("ipv6")]}),
         Kind::Enum(values) => json!({"type": "string", "enum": values}),
         Kind::IntEnum(values) => json!({"type": "integer", "enum": values}),
-        Kind::OpenEnum(values) => {
-            json!({"oneOf": [{"type": "string", "enum": values}, {"type": "string"}]})
-        }
-        Kind::Array(item) => json!({"type": "array", "items": of_kind(item)}),
-        Kind::Object(fields) => nested(fields),
-        Kind::Json => json!({"type": "object"}),
+        Kind::OpenEnum(values) => open_enum(values, form),
+        Kind::Array(item) => json!({"type": "array", "items": of_kind(item, form)}),
+        Kind::Object(fields) => nested(fields, form),
+        Kind::Json => free_json(form),
+    }
+}
+
+fn open_enum(values: &[String], form: SchemaForm) -> Value {
+    let listed = match form {
+        SchemaForm::Loadable => &values[..1],
+        SchemaForm::Documented => values,
+    };
+    json!({"oneOf": [{"type": "string", "enum": listed}, {"type": "string"}]})
+}
+
+fn free_json(form: SchemaForm) -> Value {
+    match form {
+        SchemaForm::Loadable => nested(&[], form),
+        SchemaForm::Documented => json!({"type": "object"}),
     }
 }
 
@@ -115,8 +140,8 @@ fn decimal(precision: u32, scale: u32) -> Value {
     })
 }
 
-fn nested(fields: &[Field]) -> Value {
+fn nested(fields: &[Field], form: SchemaForm) -> Value {
     let properties: Map<String, Value> =
-        fields.iter().map(|field| (field.name.clone(), of_kind(&field.kind))).collect();
+        fields.iter().map(|field| (field.name.clone(), of_kind(&field.kind, form))).collect();
     json!({"type": "object", "properties": properties, "additionalProperties": false})
 }

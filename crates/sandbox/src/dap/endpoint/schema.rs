@@ -20,5 +20,5 @@ pub(super) async fn schema(
     let name = format!("{namespace}.{table}");
     admit(&service, &headers, Endpoint::Schema, Some(&name))?;
     let still = service.table(&namespace, &table).map_err(IntoResponse::into_response)?;
-    Ok(Json(describe(still.table.schema())))
+    Ok(Json(describe(still.table.schema(), service.schema_form)))
 }
