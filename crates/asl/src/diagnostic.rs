@@ -4,14 +4,16 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
     /// Stable code, for instance `SW0104`; `docs/errors/SW0104.md` explains it.
-    pub code: &'static str,
+    pub code: Code,
     /// Whether the definition is refused because of it.
     pub severity: Severity,
-    /// JSON pointer to the place, for instance `/States/Load`.
+    /// JSON pointer to the place, for instance `/States/Load/Retry/0/MaxAttempts`; empty for the whole.
     pub pointer: String,
+    /// The place as AWS writes it, for instance `/States/Load/Retry[0]/MaxAttempts`.
+    pub location: Option<String>,
     /// The place in the text, in bytes.
     pub span: Span,
-    /// What is wrong.
+    /// What is wrong; AWS's text where AWS has one.
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
@@ -32,4 +34,88 @@ pub struct Span {
     pub start: usize,
     /// One past the last byte.
     pub end: usize,
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal, $aws:literal;)*) => {
+        /// What kind of finding it is. Codes are stable: one that is no longer used is not used again.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// All codes, in order.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// The code as people see it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The code that AWS gives such a finding in `ValidateStateMachineDefinition`.
+            pub const fn aws(self) -> &'static str {
+                match self { $(Self::$name => $aws,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The text is not JSON.
+    InvalidJson = "SW0100", "INVALID_JSON_DESCRIPTION";
+    /// A required field is missing.
+    MissingField = "SW0101", "SCHEMA_VALIDATION_FAILED";
+    /// A field that is unknown, or not allowed in this place.
+    UnknownField = "SW0102", "SCHEMA_VALIDATION_FAILED";
+    /// A value of the wrong JSON type.
+    WrongType = "SW0103", "SCHEMA_VALIDATION_FAILED";
+    /// No transition leads to the state.
+    UnreachableState = "SW0104", "MISSING_TRANSITION_TARGET";
+    /// A transition leads to a state that is not there.
+    MissingTarget = "SW0105", "MISSING_TRANSITION_TARGET";
+    /// Fields that exclude each other.
+    ConflictingFields = "SW0106", "SCHEMA_VALIDATION_FAILED";
+    /// Two states of the machine have the same name.
+    DuplicateState = "SW0107", "DUPLICATE_STATE_NAME";
+    /// An object has the same field twice.
+    DuplicateField = "SW0108", "SCHEMA_VALIDATION_FAILED";
+    /// A value that is not one of those allowed.
+    InvalidValue = "SW0109", "SCHEMA_VALIDATION_FAILED";
+    /// A number out of its range.
+    OutOfRange = "SW0110", "SCHEMA_VALIDATION_FAILED";
+    /// A text that is no path.
+    InvalidPath = "SW0111", "SCHEMA_VALIDATION_FAILED";
+    /// A path that is no reference path.
+    NotAReferencePath = "SW0112", "SCHEMA_VALIDATION_FAILED";
+    /// A field that should hold a path or an intrinsic function and does not.
+    InvalidExpression = "SW0113", "SCHEMA_VALIDATION_FAILED";
+    /// A text that is no timestamp.
+    InvalidTimestamp = "SW0114", "SCHEMA_VALIDATION_FAILED";
+    /// A list or object that may not be empty.
+    EmptyValue = "SW0115", "SCHEMA_VALIDATION_FAILED";
+    /// `States.ALL` with other names beside it, or not in the last place.
+    MisplacedStatesAll = "SW0116", "SCHEMA_VALIDATION_FAILED";
+    /// An error name that starts with `States.` but is none of the language's.
+    UnknownStatesError = "SW0117", "SCHEMA_VALIDATION_FAILED";
+    /// No state ends the execution.
+    NoTerminalState = "SW0118", "MISSING_END_STATE";
+    /// A state name that is too long.
+    InvalidStateName = "SW0119", "SCHEMA_VALIDATION_FAILED";
+    /// A `Resource` that is no ARN of something that can run.
+    InvalidResource = "SW0120", "SCHEMA_VALIDATION_FAILED";
+    /// The JSONata query language, which is not supported yet.
+    JsonataUnsupported = "SW0130", "SCHEMA_VALIDATION_FAILED";
+    /// Variables, which are not supported yet.
+    VariablesUnsupported = "SW0131", "SCHEMA_VALIDATION_FAILED";
+    /// A Distributed Map, which is not supported yet.
+    DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
+    /// `Credentials`, which are not supported yet.
+    CredentialsUnsupported = "SW0133", "SCHEMA_VALIDATION_FAILED";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
 }

@@ -1,13 +1,38 @@
 //! What evaluation needs besides its input, and how it fails.
 
+use std::borrow::Cow;
+use std::cell::LazyCell;
+use std::sync::Arc;
+
 use serde_json::Value;
+
+use crate::intrinsic::{Call, Failure};
+use crate::jsonpath::{Path, PathError};
 
 /// What paths, templates and intrinsic functions see besides the state's input.
 pub struct Scope<'a> {
     /// The context object (`$$`).
-    pub context: &'a Value,
+    pub context: &'a dyn Context,
     /// Where `States.UUID` and `States.MathRandom` draw from.
     pub random: &'a mut dyn Random,
+}
+
+/// Gives the context object. A [`LazyCell`] builds it for those states only that read it.
+pub trait Context {
+    /// The context object.
+    fn object(&self) -> &Value;
+}
+
+impl Context for Value {
+    fn object(&self) -> &Value {
+        self
+    }
+}
+
+impl<F: FnOnce() -> Value> Context for LazyCell<Value, F> {
+    fn object(&self) -> &Value {
+        self
+    }
 }
 
 /// A source of random bits, seeded by the caller.
@@ -17,25 +42,109 @@ pub trait Random {
 }
 
 /// An evaluation that failed, as `Retry` and `Catch` see it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{error}: {cause}")]
 pub struct StatesError {
     /// The error name, for instance `States.Runtime`.
     pub error: &'static str,
-    /// AWS's text.
+    /// AWS's text, without the `An error occurred while executing the state ...` before it.
     pub cause: String,
+}
+
+impl StatesError {
+    /// `States.Runtime`.
+    pub fn runtime(cause: impl Into<String>) -> Self {
+        Self { error: "States.Runtime", cause: cause.into() }
+    }
+}
+
+impl Scope<'_> {
+    /// What `path` finds, in the context object if it is a `$$` path and in `input` otherwise.
+    pub fn find<'v>(&self, path: &Path, input: &'v Value) -> Option<Cow<'v, Value>>
+    where
+        Self: 'v,
+    {
+        if path.reads_context() {
+            let found = path.find(self.context.object())?;
+            Some(Cow::Owned(found.into_owned()))
+        } else {
+            path.find(input)
+        }
+    }
 }
 
 /// A path, a context path or an intrinsic function: what stands behind a `.$` key.
 #[derive(Debug, Clone)]
-pub struct Expression {}
+pub struct Expression {
+    field: Arc<str>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Path(Path),
+    Call(Call),
+}
+
+/// A text that is no expression.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExpressionError {
+    /// It starts like a path, but is none.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// It starts like an intrinsic function, but is none.
+    #[error(transparent)]
+    Intrinsic(#[from] crate::intrinsic::SyntaxError),
+    /// It is neither.
+    #[error("neither a path (`$...`) nor an intrinsic function (`States....`)")]
+    Neither,
+}
 
 impl Expression {
+    /// Parses `text`, which stands in the field `field` (named in error texts, for instance `total.$`).
+    ///
+    /// # Errors
+    /// [`ExpressionError`] if it is neither a path nor a call of an intrinsic function.
+    pub fn parse(field: &str, text: &str) -> Result<Self, ExpressionError> {
+        let trimmed = text.trim();
+        let kind = if trimmed.starts_with('$') {
+            Kind::Path(Path::parse(trimmed)?)
+        } else if trimmed.starts_with("States.") {
+            Kind::Call(Call::parse(trimmed)?)
+        } else {
+            return Err(ExpressionError::Neither);
+        };
+        Ok(Self { field: field.into(), kind })
+    }
+
     /// Evaluates to a JSON value.
     ///
     /// # Errors
-    /// `States.ParameterPathFailure`, `States.IntrinsicFailure` or `States.Runtime`.
+    /// `States.Runtime` when a path finds nothing, `States.IntrinsicFailure` when an intrinsic function
+    /// refuses its arguments.
     pub fn evaluate(&self, input: &Value, scope: &mut Scope<'_>) -> Result<Value, StatesError> {
-        let _ = (input, scope);
-        todo!()
+        match &self.kind {
+            Kind::Path(path) => match scope.find(path, input) {
+                Some(found) => Ok(found.into_owned()),
+                None => Err(StatesError::runtime(format!(
+                    "The JSONPath '{path}' specified for the field '{}' could not be found in the \
+                     input '{input}'",
+                    self.field
+                ))),
+            },
+            Kind::Call(call) => call.evaluate(input, scope).map_err(|failure| StatesError {
+                error: failure.error(),
+                cause: format!("The function '{call}' had the following error: {failure}"),
+            }),
+        }
+    }
+}
+
+impl Failure {
+    fn error(&self) -> &'static str {
+        match self {
+            Self::MissingPath { .. } => "States.Runtime",
+            Self::Arguments(_) => "States.IntrinsicFailure",
+        }
     }
 }

@@ -13,9 +13,13 @@ pub mod eval;
 pub mod intrinsic;
 pub mod jsonpath;
 pub mod model;
+mod number;
+pub mod parameter;
 pub mod retry;
+mod suggest;
 pub mod syntax;
 pub mod template;
+mod timestamp;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::StateMachine;

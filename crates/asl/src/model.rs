@@ -23,7 +23,12 @@ pub struct StateMachine {
 }
 
 impl StateMachine {
-    pub(crate) fn new(comment: Option<String>, timeout: Option<Duration>, start_at: StateId, states: Vec<State>) -> Self {
+    pub(crate) fn new(
+        comment: Option<String>,
+        timeout: Option<Duration>,
+        start_at: StateId,
+        states: Vec<State>,
+    ) -> Self {
         Self { comment, timeout, start_at, states }
     }
 
@@ -39,7 +44,9 @@ impl StateMachine {
 }
 
 /// Index of a state in its machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub struct StateId(pub u32);
 
 /// One state: a name and what its type says.

@@ -1,0 +1,123 @@
+//! JSONPath as Step Functions reads it: Jayway's semantics, the context object behind `$$`, and the subset
+//! called reference path.
+//!
+//! Responsible for: parsing paths once, when the definition is read, and evaluating them over JSON values.
+//! Left to others: what a missing value means ([`crate::dataflow`], [`crate::eval`], [`crate::choice`] each
+//! have their own words for it).
+//!
+//! A path is *definite* when it can find one value only (`$.orders[0].id`); it then gives that value or
+//! nothing. Any other path gives an array of what it finds, empty if it finds nothing.
+
+mod evaluate;
+mod filter;
+mod function;
+mod parser;
+mod reference;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use filter::Filter;
+use function::Function;
+pub use parser::PathError;
+pub use reference::{Mismatch, ReferencePath};
+
+/// A parsed path, for instance `$.orders[?(@.total > 100)].id` or `$$.Execution.Name`.
+#[derive(Debug, Clone)]
+pub struct Path {
+    text: Arc<str>,
+    root: Root,
+    steps: Vec<Step>,
+    function: Option<Function>,
+}
+
+/// Where a path starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Root {
+    /// `$`: the input.
+    Input,
+    /// `$$`: the context object.
+    Context,
+    /// `@`: the value that a filter looks at.
+    Current,
+}
+
+/// One step of a path.
+#[derive(Debug, Clone)]
+enum Step {
+    Name(String),
+    /// Negative indexes count from the end.
+    Index(i64),
+    Names(Vec<String>),
+    Indexes(Vec<i64>),
+    /// `[from:to]`, `to` excluded.
+    Slice(Option<i64>, Option<i64>),
+    Wildcard,
+    Filter(Filter),
+    /// `..`: the value itself and everything below it.
+    Deep,
+}
+
+impl Path {
+    /// Parses a path.
+    ///
+    /// # Errors
+    /// [`PathError`], with the place of the mistake.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        parser::parse(text)
+    }
+
+    /// `$`, the whole input.
+    pub fn root() -> Self {
+        Self { text: "$".into(), root: Root::Input, steps: Vec::new(), function: None }
+    }
+
+    /// The path as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether this is `$`, which needs no evaluation.
+    pub fn is_root(&self) -> bool {
+        self.root == Root::Input && self.is_bare()
+    }
+
+    /// Whether the path reads the context object.
+    pub fn reads_context(&self) -> bool {
+        self.root == Root::Context
+    }
+
+    /// Whether the path can find one value only.
+    pub fn is_definite(&self) -> bool {
+        let last = self.steps.len().saturating_sub(1);
+        self.steps.iter().enumerate().all(|(i, step)| match step {
+            Step::Name(_) | Step::Index(_) => true,
+            Step::Names(_) => i == last,
+            Step::Indexes(_) | Step::Slice(..) | Step::Wildcard | Step::Filter(_) | Step::Deep => {
+                false
+            }
+        })
+    }
+
+    /// What the path finds in `root`, which is the input, or the context object for a `$$` path.
+    pub fn find<'v>(&self, root: &'v Value) -> Option<Cow<'v, Value>> {
+        evaluate::find(self, root, root)
+    }
+
+    /// Why a definite path finds nothing in `root`, in the words of Jayway's JSONPath, which AWS shows.
+    pub fn explain_missing(&self, root: &Value) -> String {
+        evaluate::explain_missing(self, root)
+    }
+
+    fn is_bare(&self) -> bool {
+        self.steps.is_empty() && self.function.is_none()
+    }
+}
+
+impl std::fmt::Display for Path {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}

@@ -1,0 +1,454 @@
+//! Text to [`Path`]: dot and bracket notation, filters and functions.
+
+use serde_json::Value;
+
+use super::filter::{Comparison, Filter, Operand};
+use super::function::Function;
+use super::{Path, Root, Step};
+
+/// Filters within filters and parentheses within parentheses, at most. Bounds the recursion of parser and
+/// evaluation, so that no path can exhaust the stack.
+const DEPTH_MAX: usize = 16;
+/// `..` in one path, at most: each can multiply the number of values by the depth of the input.
+const DEEP_SCANS_MAX: usize = 4;
+/// Compiled size of a `=~` pattern, in bytes.
+const REGEX_BYTES_MAX: usize = 1 << 20;
+
+/// A text that is no path.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// `$name` reads a variable, which this version does not have.
+    #[error("`${0}` reads a variable")]
+    Variable(String),
+    /// Anything else.
+    #[error("{reason} at character {at}")]
+    Invalid {
+        /// Byte offset in the path.
+        at: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+}
+
+/// Parses a whole path that starts with `$` or `$$`.
+pub(super) fn parse(text: &str) -> Result<Path, PathError> {
+    let trimmed = text.trim();
+    let mut parser = Parser { text: trimmed, at: 0, depth: 0 };
+    let path = parser.path_from_root()?;
+    if parser.at < trimmed.len() {
+        return Err(parser.error("unexpected text after the path"));
+    }
+    Ok(path)
+}
+
+struct Parser<'t> {
+    text: &'t str,
+    at: usize,
+    depth: usize,
+}
+
+type Parsed<T> = Result<T, PathError>;
+
+impl<'t> Parser<'t> {
+    fn error(&self, reason: impl Into<String>) -> PathError {
+        PathError::Invalid { at: self.at, reason: reason.into() }
+    }
+
+    fn rest(&self) -> &'t str {
+        &self.text[self.at..]
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn eat(&mut self, token: &str) -> bool {
+        let found = self.rest().starts_with(token);
+        if found {
+            self.at += token.len();
+        }
+        found
+    }
+
+    fn expect(&mut self, token: &str) -> Parsed<()> {
+        if self.eat(token) { Ok(()) } else { Err(self.error(format!("expected `{token}`"))) }
+    }
+
+    fn skip_blanks(&mut self) {
+        self.at += self.rest().len() - self.rest().trim_start().len();
+    }
+
+    fn take_while(&mut self, keep: impl Fn(char) -> bool) -> &'t str {
+        let rest = self.rest();
+        let end = rest.find(|c| !keep(c)).unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth == DEPTH_MAX {
+            return Err(self.error("nested too deeply"));
+        }
+        self.depth += 1;
+        let parsed = parse(self);
+        self.depth -= 1;
+        parsed
+    }
+
+    fn path_from_root(&mut self) -> Parsed<Path> {
+        let root = if self.eat("$$") {
+            Root::Context
+        } else if self.eat("$") {
+            Root::Input
+        } else {
+            return Err(self.error("a path starts with `$`"));
+        };
+        if root == Root::Input && self.peek().is_some_and(|c| c.is_alphabetic() || c == '_') {
+            let name = self.take_while(|c| c.is_alphanumeric() || c == '_');
+            return Err(PathError::Variable(name.to_owned()));
+        }
+        self.steps(root, 0, |_| false)
+    }
+
+    /// The steps behind a root, up to the end of the text or, within a filter, up to a character that
+    /// `ends` a name.
+    fn steps(&mut self, root: Root, start: usize, ends: fn(char) -> bool) -> Parsed<Path> {
+        let mut steps = Vec::new();
+        let mut function = None;
+        while function.is_none() {
+            match self.peek() {
+                Some('.') => function = self.dot_step(&mut steps, ends)?,
+                Some('[') => steps.push(self.bracket_step()?),
+                _ => break,
+            }
+        }
+        if steps.iter().filter(|step| matches!(step, Step::Deep)).count() > DEEP_SCANS_MAX {
+            return Err(self.error(format!("more than {DEEP_SCANS_MAX} deep scans (`..`)")));
+        }
+        Ok(Path { text: self.text[start..self.at].into(), root, steps, function })
+    }
+
+    /// `.name`, `.*`, `..name`, `..[0]`, `.[0]` or `.length()`.
+    fn dot_step(
+        &mut self,
+        steps: &mut Vec<Step>,
+        ends: fn(char) -> bool,
+    ) -> Parsed<Option<Function>> {
+        if self.eat("..") {
+            steps.push(Step::Deep);
+        } else {
+            self.expect(".")?;
+        }
+        if self.peek() == Some('[') {
+            steps.push(self.bracket_step()?);
+            return Ok(None);
+        }
+        if self.eat("*") {
+            steps.push(Step::Wildcard);
+            return Ok(None);
+        }
+        let name = self.name(ends)?;
+        if self.eat("(") {
+            return self.function(&name).map(Some);
+        }
+        steps.push(Step::Name(name));
+        Ok(None)
+    }
+
+    /// A name in dot notation; a backslash takes the next character as it is.
+    fn name(&mut self, ends: fn(char) -> bool) -> Parsed<String> {
+        let mut name = String::new();
+        while let Some(c) = self.peek() {
+            if matches!(c, '.' | '[' | '(') || ends(c) {
+                break;
+            }
+            self.at += c.len_utf8();
+            match c {
+                '\\' => name.push(self.escaped()?),
+                _ => name.push(c),
+            }
+        }
+        if name.is_empty() { Err(self.error("expected a name")) } else { Ok(name) }
+    }
+
+    fn escaped(&mut self) -> Parsed<char> {
+        let c = self.peek().ok_or_else(|| self.error("nothing follows the backslash"))?;
+        self.at += c.len_utf8();
+        Ok(c)
+    }
+
+    fn function(&mut self, name: &str) -> Parsed<Function> {
+        let function = Function::by_name(name)
+            .ok_or_else(|| self.error(format!("there is no function `{name}()`")))?;
+        self.skip_blanks();
+        self.expect(")")?;
+        Ok(function)
+    }
+
+    fn bracket_step(&mut self) -> Parsed<Step> {
+        self.expect("[")?;
+        self.skip_blanks();
+        let step = match self.peek() {
+            Some('*') => {
+                self.at += 1;
+                Step::Wildcard
+            }
+            Some('\'' | '"') => self.names()?,
+            Some('?') => Step::Filter(self.filter()?),
+            _ => self.indexes()?,
+        };
+        self.skip_blanks();
+        self.expect("]")?;
+        Ok(step)
+    }
+
+    fn names(&mut self) -> Parsed<Step> {
+        let mut names = vec![self.quoted()?];
+        self.skip_blanks();
+        while self.eat(",") {
+            self.skip_blanks();
+            names.push(self.quoted()?);
+            self.skip_blanks();
+        }
+        Ok(if names.len() == 1 { Step::Name(names.remove(0)) } else { Step::Names(names) })
+    }
+
+    /// A quoted text, with the escapes of Java's string literals.
+    fn quoted(&mut self) -> Parsed<String> {
+        let quote = match self.peek() {
+            Some(c @ ('\'' | '"')) => c,
+            _ => return Err(self.error("expected a quoted name")),
+        };
+        self.at += 1;
+        let mut text = String::new();
+        loop {
+            let c = self.escaped().map_err(|_| self.error("the quote is not closed"))?;
+            match c {
+                '\\' => text.push(self.escape_sequence()?),
+                c if c == quote => return Ok(text),
+                c => text.push(c),
+            }
+        }
+    }
+
+    fn escape_sequence(&mut self) -> Parsed<char> {
+        Ok(match self.escaped()? {
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'u' => self.unicode_escape()?,
+            c => c,
+        })
+    }
+
+    fn unicode_escape(&mut self) -> Parsed<char> {
+        let code = self.rest().get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+        let c = code.and_then(char::from_u32);
+        let c = c.ok_or_else(|| self.error("`\\u` needs four hexadecimal digits"))?;
+        self.at += 4;
+        Ok(c)
+    }
+
+    /// `0`, `-1`, `0,2`, `1:3`, `:3` or `1:`.
+    fn indexes(&mut self) -> Parsed<Step> {
+        let first = self.optional_integer()?;
+        self.skip_blanks();
+        if self.eat(":") {
+            self.skip_blanks();
+            return self.slice(first);
+        }
+        let first = first.ok_or_else(|| self.error("expected an index, a name or `*`"))?;
+        let mut indexes = vec![first];
+        while self.eat(",") {
+            self.skip_blanks();
+            let next = self.optional_integer()?;
+            indexes.push(next.ok_or_else(|| self.error("expected an index"))?);
+            self.skip_blanks();
+        }
+        Ok(if indexes.len() == 1 { Step::Index(first) } else { Step::Indexes(indexes) })
+    }
+
+    fn slice(&mut self, from: Option<i64>) -> Parsed<Step> {
+        let to = self.optional_integer()?;
+        if from.is_none() && to.is_none() {
+            return Err(self.error("a slice needs a start or an end"));
+        }
+        Ok(Step::Slice(from, to))
+    }
+
+    fn optional_integer(&mut self) -> Parsed<Option<i64>> {
+        let digits = self.take_while(|c| c.is_ascii_digit() || c == '-');
+        if digits.is_empty() {
+            return Ok(None);
+        }
+        digits.parse().map(Some).map_err(|_| self.error(format!("`{digits}` is not an index")))
+    }
+
+    /// `?(...)`.
+    fn filter(&mut self) -> Parsed<Filter> {
+        self.expect("?")?;
+        self.skip_blanks();
+        self.expect("(")?;
+        let filter = self.nested(Self::any_of)?;
+        self.skip_blanks();
+        self.expect(")")?;
+        Ok(filter)
+    }
+
+    fn any_of(&mut self) -> Parsed<Filter> {
+        let mut filters = vec![self.all_of()?];
+        self.skip_blanks();
+        while self.eat("||") {
+            filters.push(self.all_of()?);
+            self.skip_blanks();
+        }
+        Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::Any(filters) })
+    }
+
+    fn all_of(&mut self) -> Parsed<Filter> {
+        let mut filters = vec![self.filter_term()?];
+        self.skip_blanks();
+        while self.eat("&&") {
+            filters.push(self.filter_term()?);
+            self.skip_blanks();
+        }
+        Ok(if filters.len() == 1 { filters.remove(0) } else { Filter::All(filters) })
+    }
+
+    fn filter_term(&mut self) -> Parsed<Filter> {
+        self.skip_blanks();
+        if self.eat("!") {
+            return Ok(Filter::Not(Box::new(self.nested(Self::filter_term)?)));
+        }
+        if self.eat("(") {
+            let inner = self.nested(Self::any_of)?;
+            self.skip_blanks();
+            self.expect(")")?;
+            return Ok(inner);
+        }
+        let left = self.operand()?;
+        self.skip_blanks();
+        match self.comparison()? {
+            Some(comparison) => {
+                self.skip_blanks();
+                let right = self.operand()?;
+                Ok(Filter::Compare { left, comparison, right })
+            }
+            None => match left {
+                Operand::Path(path) => Ok(Filter::Exists(path)),
+                Operand::Literal(_) | Operand::Regex(_) => Err(self.error("expected a comparison")),
+            },
+        }
+    }
+
+    fn comparison(&mut self) -> Parsed<Option<Comparison>> {
+        for (token, comparison) in Comparison::SYMBOLS {
+            if self.eat(token) {
+                return Ok(Some(*comparison));
+            }
+        }
+        let word = self.take_while(char::is_alphabetic);
+        if word.is_empty() {
+            return Ok(None);
+        }
+        match Comparison::by_word(word) {
+            Some(comparison) => Ok(Some(comparison)),
+            None => Err(self.error(format!("there is no operator `{word}`"))),
+        }
+    }
+
+    fn operand(&mut self) -> Parsed<Operand> {
+        let start = self.at;
+        match self.peek() {
+            Some('@') => {
+                self.at += 1;
+                self.nested(|p| p.steps(Root::Current, start, ends_filter_name)).map(Operand::Path)
+            }
+            Some('$') => {
+                self.at += 1;
+                self.nested(|p| p.steps(Root::Input, start, ends_filter_name)).map(Operand::Path)
+            }
+            Some('\'' | '"') => self.quoted().map(|text| Operand::Literal(Value::String(text))),
+            Some('/') => self.regex(),
+            Some('[') => self.nested(Self::list),
+            Some('{') => self.object(),
+            _ => self.word(),
+        }
+    }
+
+    /// A number, `true`, `false` or `null`.
+    fn word(&mut self) -> Parsed<Operand> {
+        let start = self.at;
+        let word = self.take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+        serde_json::from_str(word).map(Operand::Literal).map_err(|_| {
+            self.at = start;
+            self.error("expected a path or a value")
+        })
+    }
+
+    /// An object, as in JSON.
+    fn object(&mut self) -> Parsed<Operand> {
+        let mut stream = serde_json::Deserializer::from_str(self.rest()).into_iter::<Value>();
+        match stream.next() {
+            Some(Ok(value)) => {
+                self.at += stream.byte_offset();
+                Ok(Operand::Literal(value))
+            }
+            _ => Err(self.error("expected a JSON object")),
+        }
+    }
+
+    fn list(&mut self) -> Parsed<Operand> {
+        self.expect("[")?;
+        let mut items = Vec::new();
+        self.skip_blanks();
+        while !self.eat("]") {
+            if !items.is_empty() {
+                self.expect(",")?;
+                self.skip_blanks();
+            }
+            match self.operand()? {
+                Operand::Literal(value) => items.push(value),
+                Operand::Path(_) | Operand::Regex(_) => {
+                    return Err(self.error("a list holds values only"));
+                }
+            }
+            self.skip_blanks();
+        }
+        Ok(Operand::Literal(Value::Array(items)))
+    }
+
+    /// `/pattern/flags`; the pattern must match the whole text, as in Java's `matches()`.
+    fn regex(&mut self) -> Parsed<Operand> {
+        self.expect("/")?;
+        let mut pattern = String::new();
+        loop {
+            match self.escaped().map_err(|_| self.error("the pattern is not closed"))? {
+                '/' => break,
+                '\\' if self.eat("/") => pattern.push('/'),
+                '\\' => {
+                    pattern.push('\\');
+                    pattern.push(self.escaped()?);
+                }
+                c => pattern.push(c),
+            }
+        }
+        let flags = self.take_while(|c| c.is_ascii_alphabetic());
+        regex::RegexBuilder::new(&format!("^(?:{pattern})$"))
+            .case_insensitive(flags.contains('i'))
+            .dot_matches_new_line(flags.contains('s'))
+            .ignore_whitespace(flags.contains('x'))
+            .multi_line(flags.contains('m'))
+            .size_limit(REGEX_BYTES_MAX)
+            .build()
+            .map(Operand::Regex)
+            .map_err(|error| self.error(format!("`{pattern}` is not a pattern: {error}")))
+    }
+}
+
+/// Within a filter a name ends where an operator, a blank or the end of the filter may follow.
+fn ends_filter_name(c: char) -> bool {
+    matches!(c, '<' | '>' | '=' | '~' | '!' | ')' | ']' | '&' | '|' | ',') || c.is_whitespace()
+}

@@ -1,0 +1,313 @@
+//! Reading single fields: types, ranges, paths, templates.
+
+use std::time::Duration;
+
+use super::place::{Object, Place};
+use super::source::Shape;
+use super::{Checker, allowed};
+use crate::diagnostic::Code;
+use crate::eval::{Expression, ExpressionError};
+use crate::intrinsic::SyntaxError;
+use crate::jsonpath::{Path, PathError, ReferencePath};
+use crate::model::{OrPath, ResultPath, Selector};
+use crate::template::{Template, TemplateError, TemplateProblem};
+
+/// The longest time that can be written, in seconds (about three years).
+pub(super) const SECONDS_MAX: u64 = 99_999_999;
+
+impl<'t> Checker<'t> {
+    pub(super) fn object(&mut self, place: &Place<'t>) -> Option<Object<'t>> {
+        let Shape::Object(fields) = &place.node.shape else {
+            return self.wrong_type(place, "an object");
+        };
+        let object = Object { place: place.clone(), fields };
+        self.check_duplicate_fields(&object);
+        Some(object)
+    }
+
+    fn check_duplicate_fields(&mut self, object: &Object<'t>) {
+        for (i, field) in object.fields.iter().enumerate() {
+            if object.fields[..i].iter().any(|earlier| earlier.name == field.name) {
+                let place = object.place.field(field);
+                let message = format!("Duplicate field '{}'", field.name);
+                self.findings.name(Code::DuplicateField, &place, message).help(
+                    "of two fields with the same name only one can count: remove or rename one",
+                );
+            }
+        }
+    }
+
+    pub(super) fn array(&mut self, place: &Place<'t>) -> Option<Vec<Place<'t>>> {
+        match &place.node.shape {
+            Shape::Array(items) => {
+                Some(items.iter().enumerate().map(|(i, node)| place.item(i, node)).collect())
+            }
+            _ => self.wrong_type(place, "an array"),
+        }
+    }
+
+    /// An array with at least one element.
+    pub(super) fn non_empty_array(&mut self, place: &Place<'t>) -> Option<Vec<Place<'t>>> {
+        let items = self.array(place)?;
+        if items.is_empty() {
+            self.findings.value(Code::EmptyValue, place, "Value cannot be empty");
+            return None;
+        }
+        Some(items)
+    }
+
+    pub(super) fn string(&mut self, place: &Place<'t>) -> Option<&'t str> {
+        match &place.node.shape {
+            Shape::String(text) => Some(text),
+            _ => self.wrong_type(place, "a string"),
+        }
+    }
+
+    pub(super) fn boolean(&mut self, place: &Place<'t>) -> Option<bool> {
+        match place.node.shape {
+            Shape::Bool(boolean) => Some(boolean),
+            _ => self.wrong_type(place, "a boolean"),
+        }
+    }
+
+    /// A whole number within `min..=max`.
+    pub(super) fn integer(&mut self, place: &Place<'t>, min: u64, max: u64) -> Option<u64> {
+        let Shape::Number(number) = &place.node.shape else {
+            return self.wrong_type(place, "an integer");
+        };
+        if number.is_f64() {
+            return self.wrong_type(place, "an integer");
+        }
+        match number.as_u64() {
+            Some(integer) if integer > max => {
+                self.out_of_range(place, format!("Maximum value is {max}"))
+            }
+            Some(integer) if integer >= min => Some(integer),
+            _ => self.out_of_range(place, format!("Minimum value is {min}")),
+        }
+    }
+
+    pub(super) fn seconds(&mut self, place: &Place<'t>) -> Option<u64> {
+        self.integer(place, 1, SECONDS_MAX)
+    }
+
+    pub(super) fn duration(&mut self, place: &Place<'t>) -> Option<Duration> {
+        self.seconds(place).map(Duration::from_secs)
+    }
+
+    /// A number of at least `min`.
+    pub(super) fn float(&mut self, place: &Place<'t>, min: f64) -> Option<f64> {
+        let Shape::Number(number) = &place.node.shape else {
+            return self.wrong_type(place, "a number");
+        };
+        match number.as_f64() {
+            Some(float) if float >= min => Some(float),
+            _ => self.out_of_range(place, format!("Minimum value is {min:?}")),
+        }
+    }
+
+    fn out_of_range<T>(&mut self, place: &Place<'t>, message: String) -> Option<T> {
+        self.findings.value(Code::OutOfRange, place, message);
+        None
+    }
+
+    /// Reports a value of the wrong type.
+    pub(super) fn wrong_type<T>(&mut self, place: &Place<'t>, expected: &str) -> Option<T> {
+        let found = place.node.kind();
+        let message = format!("Expected {expected}, but found {found}");
+        self.findings.value(Code::WrongType, place, message);
+        None
+    }
+
+    /// Reports fields that this object does not have.
+    pub(super) fn check_fields(&mut self, object: &Object<'t>, known: &[&'static str]) {
+        for field in object.fields.iter().filter(|field| !known.contains(&field.name.as_str())) {
+            if self.refuse_unsupported(object, field) {
+                continue;
+            }
+            let help = allowed::advice(&field.name, known);
+            let message = format!("Field '{}' is not supported", field.name);
+            // AWS names the object as the place; the span is the field's.
+            let finding =
+                self.findings.name(Code::UnknownField, &object.place.field(field), message);
+            finding.location = Some(object.place.aws_location());
+            finding.maybe_help(help);
+        }
+    }
+
+    /// Reports those of `required` that are missing, in one finding.
+    pub(super) fn require(&mut self, object: &Object<'t>, required: &[&str]) {
+        let missing: Vec<&str> =
+            required.iter().filter(|name| !object.has(name)).copied().collect();
+        if !missing.is_empty() {
+            let message = format!("These fields are required: [{}]", missing.join(", "));
+            self.findings.object(Code::MissingField, &object.place, message);
+        }
+    }
+
+    /// The one of `names` that is there; reports more than one, and none if one is `required`.
+    pub(super) fn one_of(
+        &mut self,
+        object: &Object<'t>,
+        names: &[&str],
+        required: bool,
+    ) -> Option<Place<'t>> {
+        let present: Vec<Place<'t>> = names.iter().filter_map(|name| object.get(name)).collect();
+        match present.as_slice() {
+            [] if required => {
+                let message = format!("One of these fields is required: [{}]", names.join(", "));
+                self.findings.object(Code::MissingField, &object.place, message);
+                None
+            }
+            [] => None,
+            [one] => Some(one.clone()),
+            [_, second, ..] => {
+                let message = format!(
+                    "There should only be one of the following fields: [{}]",
+                    present.iter().map(Place::field_name).collect::<Vec<_>>().join(", ")
+                );
+                let finding = self.findings.name(Code::ConflictingFields, second, message);
+                finding.location = Some(object.place.aws_location());
+                None
+            }
+        }
+    }
+
+    pub(super) fn path(&mut self, place: &Place<'t>) -> Option<Path> {
+        let text = self.string(place)?;
+        match Path::parse(text) {
+            Ok(path) => Some(path),
+            Err(error) => self.invalid_path(place, text, &error),
+        }
+    }
+
+    fn invalid_path<T>(&mut self, place: &Place<'t>, text: &str, error: &PathError) -> Option<T> {
+        match error {
+            PathError::Variable(name) => self.refuse_variable(place, name),
+            PathError::Invalid { .. } => {
+                let message = format!("Value is not a valid JSONPath: {error}");
+                let finding = self.findings.value(Code::InvalidPath, place, message);
+                let bare = !text.is_empty() && !text.starts_with('$');
+                finding.maybe_help(bare.then(|| format!("did you mean `$.{text}`?")));
+            }
+        }
+        None
+    }
+
+    /// A reference path on the input.
+    pub(super) fn reference_path(&mut self, place: &Place<'t>) -> Option<ReferencePath> {
+        let path = self.path(place)?;
+        let reference = ReferencePath::new(path);
+        if reference.is_none() {
+            self.not_a_reference_path(place);
+        }
+        reference
+    }
+
+    pub(super) fn not_a_reference_path(&mut self, place: &Place<'t>) {
+        self.findings.value(Code::NotAReferencePath, place, "Value is not a Reference Path").help(
+            "a reference path names one place of the input: names and indexes only, as in `$.a.b[0]`",
+        );
+    }
+
+    /// A field that holds a literal, or its `...Path` twin that holds a reference path.
+    pub(super) fn or_path<T>(
+        &mut self,
+        object: &Object<'t>,
+        literal: &str,
+        path: &str,
+        read: impl FnOnce(&mut Self, &Place<'t>) -> Option<T>,
+    ) -> Option<OrPath<T>> {
+        let place = self.one_of(object, &[literal, path], false)?;
+        if place.field_name() == literal {
+            return read(self, &place).map(OrPath::Literal);
+        }
+        self.reference_path(&place).map(|path| OrPath::Path(path.into_path()))
+    }
+
+    /// `InputPath` or `OutputPath`.
+    pub(super) fn selector(&mut self, object: &Object<'t>, name: &str) -> Selector {
+        match object.get(name) {
+            None => Selector::Path(Path::root()),
+            Some(place) if matches!(place.node.shape, Shape::Null) => Selector::Discard,
+            Some(place) => Selector::Path(self.path(&place).unwrap_or_else(Path::root)),
+        }
+    }
+
+    /// `ResultPath`.
+    pub(super) fn result_path(&mut self, object: &Object<'t>) -> ResultPath {
+        let Some(place) = object.get("ResultPath") else {
+            return ResultPath::Path(ReferencePath::root());
+        };
+        if matches!(place.node.shape, Shape::Null) {
+            return ResultPath::Discard;
+        }
+        ResultPath::Path(self.reference_path(&place).unwrap_or_else(ReferencePath::root))
+    }
+
+    /// `Parameters`, `ItemSelector` or `ResultSelector`.
+    pub(super) fn template(&mut self, object: &Object<'t>, name: &str) -> Option<Template> {
+        let place = object.get(name)?;
+        self.object(&place)?;
+        match Template::parse(&place.node.to_value()) {
+            Ok(template) => Some(template),
+            Err(errors) => {
+                for error in errors {
+                    self.template_error(&place, &error);
+                }
+                None
+            }
+        }
+    }
+
+    fn template_error(&mut self, template: &Place<'t>, error: &TemplateError) {
+        let place = template.descend(&error.place);
+        match &error.problem {
+            TemplateProblem::NotText => {
+                let found = place.node.kind();
+                self.invalid_expression(&place, &format!("it holds {found}"), None);
+            }
+            TemplateProblem::Expression(error) => self.expression_error(&place, error),
+        }
+    }
+
+    /// A field that holds a path or an intrinsic function.
+    pub(super) fn expression(&mut self, place: &Place<'t>) -> Option<Expression> {
+        let text = self.string(place)?;
+        match Expression::parse(place.field_name(), text) {
+            Ok(expression) => Some(expression),
+            Err(error) => {
+                self.expression_error(place, &error);
+                None
+            }
+        }
+    }
+
+    fn expression_error(&mut self, place: &Place<'t>, error: &ExpressionError) {
+        match error {
+            ExpressionError::Path(PathError::Variable(name))
+            | ExpressionError::Intrinsic(SyntaxError::Path {
+                error: PathError::Variable(name),
+                ..
+            }) => self.refuse_variable(place, name),
+            ExpressionError::Intrinsic(SyntaxError::UnknownFunction {
+                suggestion: Some(suggestion),
+                ..
+            }) => {
+                let help = format!("did you mean `{suggestion}`?");
+                self.invalid_expression(place, &error.to_string(), Some(help));
+            }
+            _ => self.invalid_expression(place, &error.to_string(), None),
+        }
+    }
+
+    fn invalid_expression(&mut self, place: &Place<'t>, reason: &str, help: Option<String>) {
+        let field = place.field_name();
+        let message = format!(
+            "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function \
+             call"
+        );
+        let help = help.map_or_else(|| reason.to_owned(), |help| format!("{reason}; {help}"));
+        self.findings.value(Code::InvalidExpression, place, message).help(help);
+    }
+}

@@ -1,0 +1,154 @@
+//! The transitions of one scope: do they lead somewhere, is every state reached, does it end?
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::Checker;
+use super::place::{Object, Place};
+use super::source::Field;
+use crate::diagnostic::Code;
+use crate::model::{StateId, Transition};
+use crate::suggest;
+
+/// The states that may name each other as targets: those of the machine, of one branch or of one item
+/// processor.
+pub(super) struct Scope<'t> {
+    /// Sorted, so that suggestions do not depend on chance.
+    names: BTreeMap<&'t str, StateId>,
+    exits: HashMap<StateId, Exits>,
+    /// The state that is being read.
+    current: StateId,
+}
+
+/// Where a state leads.
+#[derive(Debug, Default)]
+struct Exits {
+    targets: Vec<StateId>,
+    /// The execution, branch or iteration can end here, or it is not known where the state leads.
+    may_end: bool,
+}
+
+impl<'t> Scope<'t> {
+    pub(super) fn new(states: &'t [Field], ids: &HashMap<usize, StateId>) -> Self {
+        let mut names = BTreeMap::new();
+        for state in states {
+            names.entry(state.name.as_str()).or_insert(ids[&state.node.span.start]);
+        }
+        Self { names, exits: HashMap::new(), current: StateId(0) }
+    }
+
+    pub(super) fn enter(&mut self, state: StateId) {
+        self.current = state;
+        self.exits.entry(state).or_default();
+    }
+
+    /// The state that is being read can end the execution.
+    pub(super) fn may_end(&mut self) {
+        self.exits.entry(self.current).or_default().may_end = true;
+    }
+
+    fn leads_to(&mut self, target: StateId) {
+        self.exits.entry(self.current).or_default().targets.push(target);
+    }
+
+    pub(super) fn id(&self, name: &str) -> Option<StateId> {
+        self.names.get(name).copied()
+    }
+
+    fn reached_from(&self, start: StateId) -> BTreeSet<StateId> {
+        let mut reached = BTreeSet::from([start]);
+        let mut pending = vec![start];
+        while let Some(state) = pending.pop() {
+            let targets = self.exits.get(&state).map_or(&[][..], |exits| &exits.targets);
+            pending.extend(targets.iter().copied().filter(|target| reached.insert(*target)));
+        }
+        reached
+    }
+}
+
+impl<'t> Checker<'t> {
+    /// `Next` or `End`.
+    pub(super) fn transition(
+        &mut self,
+        object: &Object<'t>,
+        scope: &mut Scope<'t>,
+    ) -> Option<Transition> {
+        let Some(place) = self.one_of(object, &["Next", "End"], true) else {
+            scope.may_end();
+            return None;
+        };
+        if place.field_name() == "Next" {
+            return self.next(&place, scope).map(Transition::Next);
+        }
+        scope.may_end();
+        match self.boolean(&place)? {
+            true => Some(Transition::End),
+            false => {
+                let message = "The field 'End' should have one of these values: [true]";
+                self.findings
+                    .value(Code::InvalidValue, &place, message)
+                    .help("name the state that follows in `Next`, or say `\"End\": true`");
+                None
+            }
+        }
+    }
+
+    /// A transition to the state that `place` names.
+    pub(super) fn next(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<StateId> {
+        if self.string(place).is_none() {
+            scope.may_end();
+            return None;
+        }
+        let target = self.target(place, scope)?;
+        scope.leads_to(target);
+        Some(target)
+    }
+
+    /// The state that `place` names.
+    pub(super) fn target(&mut self, place: &Place<'t>, scope: &Scope<'t>) -> Option<StateId> {
+        let name = self.string(place)?;
+        if let Some(id) = scope.id(name) {
+            return Some(id);
+        }
+        let help = if self.names.contains_key(name) {
+            Some(format!(
+                "`{name}` stands in another scope; a transition cannot enter or leave a branch or an \
+                 item processor"
+            ))
+        } else {
+            suggest::closest(name, scope.names.keys().copied())
+                .map(|meant| format!("did you mean `{meant}`?"))
+        };
+        let message = format!("Missing 'Next' target: {name}");
+        self.findings.value(Code::MissingTarget, place, message).maybe_help(help);
+        None
+    }
+
+    /// Reports states that nothing leads to. As AWS does, a scope without any end is reported instead.
+    pub(super) fn check_graph(
+        &mut self,
+        states: &Object<'t>,
+        scope: &Scope<'t>,
+        start_at: Option<StateId>,
+    ) {
+        if !scope.exits.values().any(|exits| exits.may_end) {
+            self.findings
+                .object(Code::NoTerminalState, &states.place, "Workflow has no terminal state")
+                .without_location()
+                .help("let one state end with `\"End\": true`, or lead to a Succeed or Fail state");
+            return;
+        }
+        // A wrong `StartAt` is reported already; what it was to reach is not known.
+        let Some(start_at) = start_at else { return };
+        let reached = scope.reached_from(start_at);
+        for field in states.fields {
+            let id = self.ids[&field.node.span.start];
+            if !reached.contains(&id) {
+                let place = states.place.field(field);
+                let message = format!("State \"{}\" is not reachable.", field.name);
+                self.findings.name(Code::UnreachableState, &place, message).help(
+                    "no `StartAt`, `Next`, `Default` or `Catch` that can be reached names this state",
+                );
+            }
+        }
+    }
+}

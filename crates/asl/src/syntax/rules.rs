@@ -1,0 +1,210 @@
+//! `Choices`: the rules of a Choice state.
+
+use super::Checker;
+use super::graph::Scope;
+use super::place::{Object, Place};
+use super::source::Shape;
+use crate::choice::{Kind, Operand, OperandType, Pattern, Relation, Rule, Test};
+use crate::diagnostic::Code;
+use crate::model::StateId;
+use crate::{suggest, timestamp};
+
+/// Comparators: their name, and what they ask.
+#[derive(Debug, Clone, Copy)]
+enum Comparator {
+    Is(Kind),
+    Compare(OperandType, Relation),
+    ComparePath(OperandType, Relation),
+    Matches,
+}
+
+const BOOLEAN_COMBINATIONS: &[&str] = &["And", "Or", "Not"];
+
+/// Every name a comparator can have.
+fn comparators() -> impl Iterator<Item = (String, Comparator)> {
+    let kinds = [
+        ("IsPresent", Kind::Present),
+        ("IsNull", Kind::Null),
+        ("IsBoolean", Kind::Boolean),
+        ("IsNumeric", Kind::Numeric),
+        ("IsString", Kind::String),
+        ("IsTimestamp", Kind::Timestamp),
+    ];
+    let types = [
+        ("String", OperandType::String),
+        ("Numeric", OperandType::Numeric),
+        ("Timestamp", OperandType::Timestamp),
+        ("Boolean", OperandType::Boolean),
+    ];
+    let relations = [
+        ("Equals", Relation::Equals),
+        ("LessThan", Relation::LessThan),
+        ("GreaterThan", Relation::GreaterThan),
+        ("LessThanEquals", Relation::LessThanEquals),
+        ("GreaterThanEquals", Relation::GreaterThanEquals),
+    ];
+    let tests = kinds.into_iter().map(|(name, kind)| (name.to_owned(), Comparator::Is(kind)));
+    let comparisons = types.into_iter().flat_map(move |(type_name, operand_type)| {
+        let ordered = operand_type != OperandType::Boolean;
+        relations
+            .into_iter()
+            .filter(move |(_, relation)| ordered || *relation == Relation::Equals)
+            .flat_map(move |(relation_name, relation)| {
+                let name = format!("{type_name}{relation_name}");
+                let path = (format!("{name}Path"), Comparator::ComparePath(operand_type, relation));
+                [(name, Comparator::Compare(operand_type, relation)), path]
+            })
+    });
+    tests.chain(comparisons).chain([("StringMatches".to_owned(), Comparator::Matches)])
+}
+
+fn comparator(name: &str) -> Option<Comparator> {
+    comparators().find(|(other, _)| other == name).map(|(_, comparator)| comparator)
+}
+
+impl<'t> Checker<'t> {
+    /// `Choices`.
+    pub(super) fn choices(
+        &mut self,
+        object: &Object<'t>,
+        scope: &mut Scope<'t>,
+    ) -> Option<Vec<(Rule, StateId)>> {
+        let place = object.get("Choices")?;
+        let items = self.non_empty_array(&place)?;
+        let rules: Vec<_> = items.iter().map(|item| self.choice(item, scope)).collect();
+        rules.into_iter().collect()
+    }
+
+    /// One rule with its target.
+    fn choice(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<(Rule, StateId)> {
+        let object = self.object(place)?;
+        self.require(&object, &["Next"]);
+        let next = object.get("Next").and_then(|place| self.next(&place, scope));
+        let rule = self.rule(&object, true);
+        Some((rule?, next?))
+    }
+
+    fn rule(&mut self, object: &Object<'t>, is_outermost: bool) -> Option<Rule> {
+        self.comment(object);
+        self.check_rule_fields(object, is_outermost);
+        let combination = object.fields.iter().find(|f| is_combination(&f.name));
+        match combination {
+            Some(field) => self.combination(&object.place.field(field)),
+            None => self.data_test(object),
+        }
+    }
+
+    fn check_rule_fields(&mut self, object: &Object<'t>, is_outermost: bool) {
+        for field in object.fields {
+            let name = field.name.as_str();
+            let known = matches!(name, "Comment" | "Variable")
+                || (name == "Next" && is_outermost)
+                || is_combination(name)
+                || comparator(name).is_some();
+            if known || self.refuse_unsupported(object, field) {
+                continue;
+            }
+            let help = if name == "Next" {
+                Some("only the outermost rule has a `Next`".to_owned())
+            } else {
+                let names: Vec<String> = comparators().map(|(name, _)| name).collect();
+                let names = names.iter().map(String::as_str).chain(["Variable", "Next", "Not"]);
+                suggest::closest(name, names).map(|meant| format!("did you mean `{meant}`?"))
+            };
+            let message = format!("Field '{name}' is not supported");
+            let place = object.place.field(field);
+            let finding = self.findings.name(Code::UnknownField, &place, message);
+            finding.location = Some(object.place.aws_location());
+            finding.maybe_help(help);
+        }
+    }
+
+    /// `And`, `Or` or `Not`.
+    fn combination(&mut self, place: &Place<'t>) -> Option<Rule> {
+        if place.field_name() == "Not" {
+            let object = self.object(place)?;
+            return self.rule(&object, false).map(|rule| Rule::Not(Box::new(rule)));
+        }
+        let items = self.non_empty_array(place)?;
+        let rules: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let object = self.object(item)?;
+                self.rule(&object, false)
+            })
+            .collect();
+        let rules = rules.into_iter().collect::<Option<Vec<_>>>()?;
+        Some(if place.field_name() == "And" { Rule::And(rules) } else { Rule::Or(rules) })
+    }
+
+    /// A `Variable` and one comparator.
+    fn data_test(&mut self, object: &Object<'t>) -> Option<Rule> {
+        let known: Vec<&str> = object
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .filter(|name| comparator(name).is_some())
+            .collect();
+        let test = if known.is_empty() {
+            self.no_comparator(object)
+        } else {
+            self.one_of(object, &known, true).and_then(|place| self.test(&place))
+        };
+        self.require(object, &["Variable"]);
+        let variable = object.get("Variable").and_then(|place| self.path(&place));
+        Some(Rule::Test { variable: variable?, test: test? })
+    }
+
+    /// A rule that asks nothing. What is refused by name already is not reported once more.
+    fn no_comparator(&mut self, object: &Object<'t>) -> Option<Test> {
+        let expected = |name: &str| matches!(name, "Comment" | "Next" | "Variable");
+        if object.fields.iter().all(|field| expected(&field.name)) {
+            self.findings
+                .object(Code::MissingField, &object.place, "The rule has no comparator")
+                .help("add one, for instance `\"StringEquals\": \"done\"`, or combine rules with And, Or, Not");
+        }
+        None
+    }
+
+    fn test(&mut self, place: &Place<'t>) -> Option<Test> {
+        match comparator(place.field_name())? {
+            Comparator::Is(kind) => self.boolean(place).map(|expected| Test::Is(kind, expected)),
+            Comparator::Matches => {
+                self.string(place).map(|text| Test::Matches(Pattern::parse(text)))
+            }
+            Comparator::Compare(operand_type, relation) => {
+                self.operand(place, operand_type).map(|operand| Test::Compare(relation, operand))
+            }
+            Comparator::ComparePath(operand_type, relation) => {
+                self.path(place).map(|path| Test::ComparePath(relation, operand_type, path))
+            }
+        }
+    }
+
+    fn operand(&mut self, place: &Place<'t>, operand_type: OperandType) -> Option<Operand> {
+        match operand_type {
+            OperandType::String => self.string(place).map(|text| Operand::String(text.to_owned())),
+            OperandType::Boolean => self.boolean(place).map(Operand::Boolean),
+            OperandType::Timestamp => self.timestamp(place).map(Operand::Timestamp),
+            OperandType::Numeric => match &place.node.shape {
+                Shape::Number(number) => Some(Operand::Numeric(number.clone())),
+                _ => self.wrong_type(place, "a number"),
+            },
+        }
+    }
+
+    pub(super) fn timestamp(&mut self, place: &Place<'t>) -> Option<jiff::Timestamp> {
+        let text = self.string(place)?;
+        let instant = timestamp::parse(text);
+        if instant.is_none() {
+            self.findings
+                .value(Code::InvalidTimestamp, place, "String does not match RFC3339 timestamp")
+                .help("write it as `2016-08-18T17:33:00Z`, with a capital `T` and `Z`");
+        }
+        instant
+    }
+}
+
+fn is_combination(name: &str) -> bool {
+    BOOLEAN_COMBINATIONS.contains(&name)
+}

@@ -1,0 +1,299 @@
+//! The eight state types.
+
+use super::graph::Scope;
+use super::place::{Object, Place};
+use super::source::Shape;
+use super::{Checker, allowed, fields};
+use crate::diagnostic::Code;
+use crate::jsonpath::{Path, ReferencePath};
+use crate::model::{
+    Choice, DataFlow, Fail, Map, OrPath, Parallel, Pass, Resource, StateId, StateKind, Succeed,
+    Task, Text, Wait, WaitUntil,
+};
+use crate::suggest;
+use crate::template::Template;
+
+impl<'t> Checker<'t> {
+    pub(super) fn state_kind(
+        &mut self,
+        place: &Place<'t>,
+        scope: &mut Scope<'t>,
+    ) -> Option<StateKind> {
+        let Some((object, state_type)) = self.state_type(place) else {
+            scope.may_end();
+            return None;
+        };
+        if self.refuse_jsonata(&object) {
+            self.exits_alone(&object, state_type, scope);
+            return None;
+        }
+        self.comment(&object);
+        self.check_fields(&object, &allowed::fields_of(state_type).unwrap_or_default());
+        match state_type {
+            "Pass" => self.pass(&object, scope).map(StateKind::Pass),
+            "Task" => self.task(&object, scope).map(StateKind::Task),
+            "Choice" => self.choice_state(&object, scope).map(StateKind::Choice),
+            "Wait" => self.wait(&object, scope).map(StateKind::Wait),
+            "Succeed" => Some(StateKind::Succeed(self.succeed(&object, scope))),
+            "Fail" => self.fail(&object, scope).map(StateKind::Fail),
+            "Parallel" => self.parallel(&object, scope).map(StateKind::Parallel),
+            _ => self.map(&object, scope).map(StateKind::Map),
+        }
+    }
+
+    fn state_type(&mut self, place: &Place<'t>) -> Option<(Object<'t>, &'t str)> {
+        let object = self.object(place)?;
+        self.require(&object, &["Type"]);
+        let type_place = object.get("Type")?;
+        let state_type = self.string(&type_place)?;
+        if allowed::fields_of(state_type).is_some() {
+            return Some((object, state_type));
+        }
+        let types: Vec<&str> = allowed::state_types().collect();
+        let message =
+            format!("The field 'Type' should have one of these values: [{}]", types.join(", "));
+        let meant = suggest::closest(state_type, types);
+        self.findings
+            .value(Code::InvalidValue, &type_place, message)
+            .maybe_help(meant.map(|meant| format!("did you mean `{meant}`?")));
+        None
+    }
+
+    /// Where a state leads that is not read any further.
+    fn exits_alone(&mut self, object: &Object<'t>, state_type: &str, scope: &mut Scope<'t>) {
+        if matches!(state_type, "Succeed" | "Fail") || object.has("End") {
+            scope.may_end();
+        }
+        let from = |name| object.get(name);
+        let rules = ["Choices", "Catch"].into_iter().filter_map(from).flat_map(|list| {
+            let Shape::Array(items) = &list.node.shape else { return Vec::new() };
+            items.iter().enumerate().map(|(i, node)| list.item(i, node)).collect()
+        });
+        let targets: Vec<Place<'t>> = rules
+            .filter_map(|rule| match &rule.node.shape {
+                Shape::Object(fields) => Object { place: rule.clone(), fields }.get("Next"),
+                _ => None,
+            })
+            .chain(["Next", "Default"].into_iter().filter_map(from))
+            .collect();
+        for target in targets {
+            self.next(&target, scope);
+        }
+    }
+
+    fn data_flow(&mut self, object: &Object<'t>) -> DataFlow {
+        DataFlow {
+            input_path: self.selector(object, "InputPath"),
+            parameters: self.template(object, "Parameters"),
+            result_selector: self.template(object, "ResultSelector"),
+            result_path: self.result_path(object),
+            output_path: self.selector(object, "OutputPath"),
+        }
+    }
+
+    fn pass(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Pass> {
+        let flow = self.data_flow(object);
+        let result = object.get("Result").map(|place| place.node.to_value().into());
+        let transition = self.transition(object, scope)?;
+        Some(Pass { flow, result, transition })
+    }
+
+    fn task(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Task> {
+        self.require(object, &["Resource"]);
+        let flow = self.data_flow(object);
+        let resource = object.get("Resource").and_then(|place| self.resource(&place));
+        let timeout = self.or_path(object, "TimeoutSeconds", "TimeoutSecondsPath", Self::seconds);
+        let heartbeat =
+            self.or_path(object, "HeartbeatSeconds", "HeartbeatSecondsPath", Self::seconds);
+        self.check_heartbeat(object, timeout.as_ref(), heartbeat.as_ref());
+        let retry = self.retry(object);
+        let catch = self.catch(object, scope);
+        let transition = self.transition(object, scope);
+        let resource: Resource = resource?;
+        Some(Task { flow, resource, timeout, heartbeat, retry, catch, transition: transition? })
+    }
+
+    fn check_heartbeat(
+        &mut self,
+        object: &Object<'t>,
+        timeout: Option<&OrPath<u64>>,
+        heartbeat: Option<&OrPath<u64>>,
+    ) {
+        if let (Some(OrPath::Literal(timeout)), Some(OrPath::Literal(heartbeat))) =
+            (timeout, heartbeat)
+            && heartbeat >= timeout
+            && let Some(place) = object.get("HeartbeatSeconds")
+        {
+            let message = "HeartbeatSeconds must be less than TimeoutSeconds";
+            self.findings.value(Code::OutOfRange, &place, message);
+        }
+    }
+
+    fn choice_state(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Choice> {
+        self.require(object, &["Choices"]);
+        let input_path = self.selector(object, "InputPath");
+        let output_path = self.selector(object, "OutputPath");
+        let rules = self.choices(object, scope);
+        let default = object.get("Default").map(|place| self.next(&place, scope));
+        Some(Choice { input_path, output_path, rules: rules?, default: default.unwrap_or(None) })
+    }
+
+    fn wait(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Wait> {
+        let input_path = self.selector(object, "InputPath");
+        let output_path = self.selector(object, "OutputPath");
+        let forms = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
+        let until = self.one_of(object, &forms, true).and_then(|place| self.wait_until(&place));
+        let transition = self.transition(object, scope);
+        Some(Wait { input_path, output_path, until: until?, transition: transition? })
+    }
+
+    fn wait_until(&mut self, place: &Place<'t>) -> Option<WaitUntil> {
+        match place.field_name() {
+            "Seconds" => {
+                let seconds = self.integer(place, 0, fields::SECONDS_MAX)?;
+                Some(WaitUntil::Seconds(OrPath::Literal(seconds)))
+            }
+            "Timestamp" => {
+                self.timestamp(place)?;
+                let text = self.string(place)?.to_owned();
+                Some(WaitUntil::Timestamp(OrPath::Literal(text)))
+            }
+            "SecondsPath" => {
+                let path = self.reference_path(place)?;
+                Some(WaitUntil::Seconds(OrPath::Path(path.into_path())))
+            }
+            _ => {
+                let path = self.reference_path(place)?;
+                Some(WaitUntil::Timestamp(OrPath::Path(path.into_path())))
+            }
+        }
+    }
+
+    fn succeed(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Succeed {
+        scope.may_end();
+        Succeed {
+            input_path: self.selector(object, "InputPath"),
+            output_path: self.selector(object, "OutputPath"),
+        }
+    }
+
+    fn fail(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Fail> {
+        scope.may_end();
+        let error = self.text(object, "Error", "ErrorPath");
+        let cause = self.text(object, "Cause", "CausePath");
+        Some(Fail { error, cause })
+    }
+
+    /// A text, or its `...Path` twin.
+    fn text(&mut self, object: &Object<'t>, literal: &str, path: &str) -> Option<Text> {
+        let place = self.one_of(object, &[literal, path], false)?;
+        if place.field_name() == literal {
+            return self.string(&place).map(|text| Text::Literal(text.to_owned()));
+        }
+        self.expression(&place).map(Text::Dynamic)
+    }
+
+    fn parallel(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Parallel> {
+        self.require(object, &["Branches"]);
+        let flow = self.data_flow(object);
+        let branches = object.get("Branches").and_then(|place| self.branches(&place));
+        let retry = self.retry(object);
+        let catch = self.catch(object, scope);
+        let transition = self.transition(object, scope);
+        Some(Parallel { flow, branches: branches?, retry, catch, transition: transition? })
+    }
+
+    fn branches(&mut self, place: &Place<'t>) -> Option<Vec<StateId>> {
+        let items = self.non_empty_array(place)?;
+        let starts: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let object = self.object(item)?;
+                self.check_fields(&object, allowed::BRANCH);
+                self.comment(&object);
+                self.scope(&object)
+            })
+            .collect();
+        starts.into_iter().collect()
+    }
+
+    fn map(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Map> {
+        let mut flow = self.data_flow(object);
+        let item_selector = self.item_selector(object, flow.parameters.take());
+        let items_path = self.items_path(object);
+        let max_concurrency =
+            self.or_path(object, "MaxConcurrency", "MaxConcurrencyPath", Self::concurrency);
+        let start_at = self
+            .one_of(object, &["ItemProcessor", "Iterator"], true)
+            .and_then(|place| self.item_processor(&place));
+        let retry = self.retry(object);
+        let catch = self.catch(object, scope);
+        let transition = self.transition(object, scope);
+        Some(Map {
+            flow,
+            items_path,
+            item_selector,
+            max_concurrency: max_concurrency.unwrap_or(OrPath::Literal(0)),
+            start_at: start_at?,
+            retry,
+            catch,
+            transition: transition?,
+        })
+    }
+
+    fn concurrency(&mut self, place: &Place<'t>) -> Option<u32> {
+        let concurrency = self.integer(place, 0, u64::from(u32::MAX))?;
+        u32::try_from(concurrency).ok()
+    }
+
+    /// `ItemSelector`, or `Parameters`, its older name.
+    fn item_selector(
+        &mut self,
+        object: &Object<'t>,
+        parameters: Option<Template>,
+    ) -> Option<Template> {
+        self.one_of(object, &["ItemSelector", "Parameters"], false);
+        self.template(object, "ItemSelector").or(parameters)
+    }
+
+    /// `ItemsPath`: a reference path, here on the context object too.
+    fn items_path(&mut self, object: &Object<'t>) -> Path {
+        let Some(place) = object.get("ItemsPath") else { return Path::root() };
+        let Some(path) = self.path(&place) else { return Path::root() };
+        if !path.reads_context() && ReferencePath::new(path.clone()).is_none() {
+            self.not_a_reference_path(&place);
+        }
+        path
+    }
+
+    /// `ItemProcessor`, or `Iterator`, its older name.
+    fn item_processor(&mut self, place: &Place<'t>) -> Option<StateId> {
+        let object = self.object(place)?;
+        self.check_fields(&object, allowed::PROCESSOR);
+        self.comment(&object);
+        if let Some(config) = object.get("ProcessorConfig") {
+            self.processor_config(&config);
+        }
+        self.scope(&object)
+    }
+
+    fn processor_config(&mut self, place: &Place<'t>) {
+        let Some(object) = self.object(place) else { return };
+        self.check_fields(&object, allowed::PROCESSOR_CONFIG);
+        let Some(mode) = object.get("Mode") else { return };
+        match self.string(&mode) {
+            Some("INLINE") | None => {}
+            Some("DISTRIBUTED") => {
+                let message = "A Map in DISTRIBUTED mode is not supported yet";
+                self.findings
+                    .value(Code::DistributedMapUnsupported, &mode, message)
+                    .help("use an inline Map: `\"Mode\": \"INLINE\"`");
+            }
+            Some(_) => {
+                let message =
+                    "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]";
+                self.findings.value(Code::InvalidValue, &mode, message);
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! The public edge of the crate: definitions in, findings and values out.
+
+mod conformance;
