@@ -142,16 +142,12 @@ fn arn_problem(arn: &str, reason: &str) -> String {
     }
 }
 
-/// In AWS's words: `SCHEMA_VALIDATION_FAILED: <message> at <pointer>`, all of them.
+/// In AWS's words: `<code>: <message> at <location>`, all of them.
 fn definition_problems(diagnostics: &[Diagnostic]) -> String {
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     let text = |found: &Diagnostic| {
-        format!("SCHEMA_VALIDATION_FAILED: {} at {}", found.message, location(found))
+        let place = found.location.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
+        format!("{}: {}{place}", found.code.aws(), found.message)
     };
     errors.map(text).collect::<Vec<_>>().join(", ")
-}
-
-/// The pointer of a finding; AWS writes the root as `/`.
-pub(crate) fn location(found: &Diagnostic) -> &str {
-    if found.pointer.is_empty() { "/" } else { &found.pointer }
 }

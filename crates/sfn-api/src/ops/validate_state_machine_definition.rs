@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use stepwell_asl::{Diagnostic, Severity};
 use stepwell_engine::Handle;
 
-use crate::error::{ApiError, location};
+use crate::error::ApiError;
 use crate::wire::required;
 
 #[derive(Deserialize)]
@@ -28,7 +28,8 @@ struct Finding {
     severity: &'static str,
     code: &'static str,
     message: String,
-    location: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<String>,
 }
 
 impl From<&Diagnostic> for Finding {
@@ -38,9 +39,9 @@ impl From<&Diagnostic> for Finding {
                 Severity::Error => "ERROR",
                 Severity::Warning => "WARNING",
             },
-            code: "SCHEMA_VALIDATION_FAILED",
+            code: found.code.aws(),
             message: found.message.clone(),
-            location: location(found).to_owned(),
+            location: found.location.clone(),
         }
     }
 }
