@@ -92,7 +92,7 @@ pub fn items(path: &Path, data: &Data, scope: &mut Scope<'_>) -> Result<Vec<Valu
 ///
 /// # Errors
 /// `States.Runtime` when it finds nothing.
-pub(crate) fn resolve<'v>(
+pub fn resolve<'v>(
     path: &Path,
     input: &'v Value,
     scope: &'v Scope<'_>,

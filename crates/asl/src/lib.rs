@@ -19,7 +19,7 @@ pub mod retry;
 mod suggest;
 pub mod syntax;
 pub mod template;
-mod timestamp;
+pub mod timestamp;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::StateMachine;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 /// The instant, if `text` is a timestamp, for instance `2016-08-18T17:33:00Z` or `2016-08-18T19:33:00.5+02:00`.
-pub(crate) fn parse(text: &str) -> Option<Timestamp> {
+pub fn parse(text: &str) -> Option<Timestamp> {
     if !has_shape(text.as_bytes()) {
         return None;
     }

@@ -1,0 +1,56 @@
+//! Catchers: where a failed state leads, and with what output.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use stepwell_asl::model::{Catcher, StateKind, Transition};
+use stepwell_asl::{StateMachine, dataflow};
+
+use crate::decide::Decider;
+use crate::failure::Failure;
+use crate::frame::FrameId;
+use crate::states;
+
+/// Goes on where the first Catcher that is for the failure leads.
+///
+/// # Errors
+/// The failure itself if no Catcher is for it, or a new one if its `ResultPath` cannot be applied.
+pub(crate) fn take(
+    d: &mut Decider<'_>,
+    machine: &StateMachine,
+    frame: FrameId,
+    failure: Failure,
+) -> Result<(), Failure> {
+    let Some(current) = d.run.folded.frame(frame) else { return Err(failure) };
+    let state = machine.state(current.state);
+    let Some(catcher) = catchers(&state.kind).iter().find(|one| failure.is_matched_by(&one.errors))
+    else {
+        return Err(failure);
+    };
+    let input = d.input(frame);
+    let error = Arc::new(error_output(&failure));
+    let output = d.evaluate(frame, |_| dataflow::place(&catcher.result_path, &input, error))?;
+    states::exit(d, state, frame, output, Transition::Next(catcher.next));
+    Ok(())
+}
+
+/// The error output: `{"Error": ..., "Cause": ...}`. Where there is an error name, a missing cause is an
+/// empty text.
+fn error_output(failure: &Failure) -> serde_json::Value {
+    let Failure { error, cause, .. } = failure;
+    let cause = if error.is_some() { cause.as_deref().or(Some("")) } else { cause.as_deref() };
+    json!({ "Error": error, "Cause": cause })
+}
+
+fn catchers(kind: &StateKind) -> &[Catcher] {
+    match kind {
+        StateKind::Task(state) => &state.catch,
+        StateKind::Parallel(state) => &state.catch,
+        StateKind::Map(state) => &state.catch,
+        StateKind::Pass(_)
+        | StateKind::Choice(_)
+        | StateKind::Wait(_)
+        | StateKind::Succeed(_)
+        | StateKind::Fail(_) => &[],
+    }
+}

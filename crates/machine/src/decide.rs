@@ -1,0 +1,260 @@
+//! What follows from one input: first what the input says, then everything that goes on without the world.
+//!
+//! | Input | Entries |
+//! | --- | --- |
+//! | `Start` | `ExecutionStarted` |
+//! | `TaskStarted` | `TaskStarted` |
+//! | `TaskHeartbeat` | a hidden fact |
+//! | `TaskFinished` | `TaskStarted` if it is not recorded yet, then `TaskSucceeded` or `TaskFailed` |
+//! | `Stop` | `ExecutionAborted` |
+//! | `Continue`, `TimerFired` | none of their own |
+//!
+//! Then, until nothing is left or the budget is used up: limits and timers whose time has come, in the
+//! order of their time; after them the frames that are ready, the oldest first.
+//!
+//! Left to others: what a state does ([`crate::states`]), what an entry changes (`apply`).
+
+use std::cell::LazyCell;
+use std::sync::Arc;
+
+use jiff::{Timestamp, Unit};
+use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::{Data, StateMachine};
+
+use crate::apply::apply;
+use crate::context_object;
+use crate::decision::{Command, DecideContext, Decision, Input, TaskResult};
+use crate::event::{Entry, Event, EventId, Reason};
+use crate::failure::{Failure, fail};
+use crate::frame::{FrameId, ROOT, Step};
+use crate::random::SplitMix64;
+use crate::run::{Phase, Run};
+use crate::states;
+
+/// How many entries a decision may hold before it stops and asks for another call. A step of a frame is
+/// never cut in two, so a few more are possible; giving up a Map state takes one step.
+///
+/// Large enough that one commit covers many transitions, small enough that a run-away loop neither fills
+/// memory nor keeps other executions waiting.
+pub const ENTRIES_PER_DECISION: usize = 1_000;
+
+/// What follows from one input. Changes `run` through [`apply`] alone.
+pub fn decide(run: &mut Run, input: Input, ctx: &DecideContext) -> Decision {
+    let mut decider = Decider::new(run, ctx);
+    if decider.accepts(&input) {
+        decider.receive(input);
+        decider.go_on();
+    }
+    decider.decision
+}
+
+/// A decision in the making.
+pub(crate) struct Decider<'a> {
+    pub(crate) run: &'a mut Run,
+    pub(crate) now: Timestamp,
+    pub(crate) random: SplitMix64,
+    machine: Arc<StateMachine>,
+    decision: Decision,
+}
+
+impl<'a> Decider<'a> {
+    fn new(run: &'a mut Run, ctx: &DecideContext) -> Self {
+        let machine = Arc::clone(&run.start.definition);
+        let random = SplitMix64::new(ctx.seed);
+        Self {
+            run,
+            now: whole_millisecond(ctx.now),
+            random,
+            machine,
+            decision: Decision::default(),
+        }
+    }
+
+    /// Nothing follows the end, and nothing but a start precedes the start.
+    fn accepts(&self, input: &Input) -> bool {
+        let is_new = self.run.folded.last_event == 0;
+        self.run.folded.phase == Phase::Running && (matches!(input, Input::Start) == is_new)
+    }
+
+    fn receive(&mut self, input: Input) {
+        match input {
+            Input::Start => self.start(),
+            Input::Continue | Input::TimerFired => {}
+            Input::TaskStarted { scheduled, at } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    states::task::started(self, frame, whole_millisecond(at));
+                }
+            }
+            Input::TaskHeartbeat { scheduled } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    self.emit(frame, Event::TaskHeartbeat);
+                }
+            }
+            Input::TaskFinished { scheduled, started_at, outcome } => {
+                self.finish_task(scheduled, whole_millisecond(started_at), outcome);
+            }
+            Input::Stop { error, cause } => {
+                self.end(0, Event::ExecutionAborted(Reason { error, cause }));
+            }
+        }
+    }
+
+    fn start(&mut self) {
+        let input = self.run.start.input.clone();
+        let role_arn = Arc::clone(&self.run.start.context.role_arn);
+        self.emit_after(ROOT, 0, Event::ExecutionStarted { input, role_arn });
+    }
+
+    fn finish_task(&mut self, scheduled: EventId, started_at: Timestamp, outcome: TaskResult) {
+        if let Some(frame) = self.run.folded.task_frame(scheduled) {
+            states::task::started(self, frame, started_at);
+            states::task::finished(self, frame, outcome);
+        }
+    }
+
+    /// Does what can be done without the world.
+    fn go_on(&mut self) {
+        let machine = Arc::clone(&self.machine);
+        while self.run.folded.phase == Phase::Running {
+            let due = self.run.folded.next_due(self.now);
+            let ready = self.run.folded.next_ready();
+            let is_late = self.run.folded.deadline.is_some_and(|deadline| deadline <= self.now);
+            if is_late {
+                self.end(0, Event::ExecutionTimedOut(Reason::default()));
+            } else if due.or(ready).is_some() && self.is_full() {
+                self.decision.more = true;
+                return;
+            } else if let Some(frame) = due {
+                states::time_is_up(self, &machine, frame);
+            } else if let Some(frame) = ready {
+                self.step(&machine, frame);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Takes a frame one step further.
+    fn step(&mut self, machine: &StateMachine, frame: FrameId) {
+        let Some(current) = self.run.folded.frame(frame) else { return };
+        let result = match &current.step {
+            Step::TaskFailed(failure) => Err(failure.clone()),
+            Step::Ended => {
+                states::ended(self, machine, frame);
+                Ok(())
+            }
+            _ => states::step(self, machine, frame),
+        };
+        if let Err(failure) = result {
+            fail(self, machine, frame, failure);
+        }
+    }
+
+    /// Whether the decision has used up its budget.
+    pub(crate) fn is_full(&self) -> bool {
+        self.decision.entries.len() >= ENTRIES_PER_DECISION
+    }
+
+    /// Records that something happened to a frame, following from what happened to it last.
+    pub(crate) fn emit(&mut self, frame: FrameId, event: Event) -> EventId {
+        self.emit_after(frame, self.cursor(frame), event)
+    }
+
+    /// Records that something happened to a frame, following from another event.
+    pub(crate) fn emit_after(
+        &mut self,
+        frame: FrameId,
+        previous: EventId,
+        event: Event,
+    ) -> EventId {
+        self.emit_at(frame, previous, self.now, event)
+    }
+
+    /// Records that something happened to a frame at another time than now.
+    pub(crate) fn emit_at(
+        &mut self,
+        frame: FrameId,
+        previous: EventId,
+        at: Timestamp,
+        event: Event,
+    ) -> EventId {
+        let id = (!event.is_hidden()).then(|| self.run.folded.last_event + 1);
+        let entry = Entry { id, previous, at, frame, event };
+        apply(self.run, &entry).expect("a decision makes legal entries");
+        self.decision.entries.push(entry);
+        id.unwrap_or_default()
+    }
+
+    /// Ends the execution.
+    pub(crate) fn end(&mut self, previous: EventId, event: Event) {
+        let open: Vec<EventId> = self.run.folded.open_tasks().collect();
+        for scheduled in open {
+            self.cancel(scheduled);
+        }
+        self.emit_after(ROOT, previous, event);
+    }
+
+    /// Gives up a task. If this very decision scheduled it, nobody need hear of it.
+    pub(crate) fn cancel(&mut self, scheduled: EventId) {
+        let commands = &mut self.decision.commands;
+        let is_new = |command: &Command| matches!(command, Command::ScheduleTask(task) if task.scheduled == scheduled);
+        match commands.iter().position(is_new) {
+            Some(index) => {
+                commands.remove(index);
+            }
+            None => commands.push(Command::CancelTask { scheduled }),
+        }
+    }
+
+    /// Asks for the open task of a frame to be done.
+    pub(crate) fn schedule(&mut self, frame: FrameId) {
+        self.decision.commands.extend(self.run.schedule_command(frame));
+    }
+
+    /// The event that the next one of a frame follows from.
+    pub(crate) fn cursor(&self, frame: FrameId) -> EventId {
+        self.run.folded.frame(frame).map_or(0, |frame| frame.cursor)
+    }
+
+    /// The raw input of the state that a frame is in.
+    pub(crate) fn input(&self, frame: FrameId) -> Data {
+        self.run.folded.frame(frame).map(crate::frame::Frame::data).unwrap_or_default()
+    }
+
+    /// Evaluates something of the state that a frame is in.
+    ///
+    /// # Errors
+    /// What the evaluation fails with, in the words of the state.
+    pub(crate) fn evaluate<T>(
+        &mut self,
+        frame: FrameId,
+        evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
+    ) -> Result<T, Failure> {
+        let run = &*self.run;
+        let context = LazyCell::new(|| context_object::of_frame(run, frame));
+        let mut scope = Scope { context: &context, random: &mut self.random };
+        evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
+    }
+
+    /// Evaluates something of the Map state that a frame is in, for one of its items.
+    ///
+    /// # Errors
+    /// What the evaluation fails with, in the words of the Map state.
+    pub(crate) fn evaluate_item<T>(
+        &mut self,
+        frame: FrameId,
+        index: usize,
+        evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
+    ) -> Result<T, Failure> {
+        let run = &*self.run;
+        let context = LazyCell::new(|| context_object::of_item(run, frame, index));
+        let mut scope = Scope { context: &context, random: &mut self.random };
+        evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
+    }
+}
+
+/// Times are kept in milliseconds, so that the journal holds them exactly.
+fn whole_millisecond(at: Timestamp) -> Timestamp {
+    at.round(jiff::TimestampRound::new().smallest(Unit::Millisecond).mode(jiff::RoundMode::Floor))
+        .unwrap_or(at)
+}

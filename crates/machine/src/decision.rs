@@ -1,0 +1,111 @@
+//! What goes into [`decide`](crate::decide) and what comes out of it, the journal entries aside.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use stepwell_asl::Data;
+
+use crate::event::{Entry, EventId};
+
+/// What happened to an execution.
+///
+/// An input that no longer applies (the result of a cancelled task, a second start, anything after the
+/// end) has no consequences: its decision is empty.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// It was started.
+    Start,
+    /// The last decision said that there is more to do.
+    Continue,
+    /// The instant of [`Run::next_wakeup`](crate::Run::next_wakeup) has come.
+    TimerFired,
+    /// A task was handed to its handler. Optional: a finished task implies it.
+    TaskStarted {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+        /// When.
+        at: Timestamp,
+    },
+    /// A task is still alive; its `HeartbeatSeconds` count anew.
+    TaskHeartbeat {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+    },
+    /// A task ended.
+    TaskFinished {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+        /// When it was handed to its handler.
+        started_at: Timestamp,
+        /// How it ended.
+        outcome: TaskResult,
+    },
+    /// Somebody stopped it.
+    Stop {
+        /// The error name that the caller gave.
+        error: Option<String>,
+        /// The cause that the caller gave.
+        cause: Option<String>,
+    },
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "plain")]
+pub enum TaskResult {
+    Succeeded { output: Data },
+    Failed { error: String, cause: Option<String> },
+}
+
+/// The world as it is at the moment of a decision.
+#[derive(Debug, Clone, Copy)]
+pub struct DecideContext {
+    /// The time. Resolution is one millisecond, as in AWS's history.
+    pub now: Timestamp,
+    /// Seed of everything random in this decision.
+    pub seed: u64,
+}
+
+/// What follows: entries to append, commands to perform once they are committed.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[must_use]
+pub struct Decision {
+    /// To append, in order, in one transaction.
+    pub entries: Vec<Entry>,
+    /// To perform once the entries are committed.
+    pub commands: Vec<Command>,
+    /// True if the decision stopped at its budget: call [`decide`](crate::decide) again with
+    /// [`Input::Continue`].
+    pub more: bool,
+}
+
+/// What the engine must do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Hand a task to its handler.
+    ScheduleTask(ScheduledTask),
+    /// The outcome of this task is no longer wanted.
+    CancelTask {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+    },
+}
+
+/// A task to hand to its handler.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScheduledTask {
+    /// Id of its scheduled event; with the execution ARN it makes the idempotency key.
+    pub scheduled: EventId,
+    /// The name of the Task state.
+    pub state_name: Arc<str>,
+    /// The `Resource` as written.
+    pub resource: Arc<str>,
+    /// What the handler gets.
+    pub parameters: Data,
+    /// When the engine gives up on it. For an activity the time counts from its start, so there is none
+    /// until a worker has it.
+    pub deadline: Option<Timestamp>,
+    /// The longest silence allowed.
+    pub heartbeat: Option<Duration>,
+}

@@ -1,0 +1,109 @@
+//! What happens when a state fails: its Retriers, then its Catchers, then the Parallel or Map state around
+//! it, and at last the execution.
+//!
+//! Left to others: the delay of a retry (`retry`), the output of a Catcher (`catch`), what becomes of the
+//! other branches (`abort`).
+
+use stepwell_asl::StateMachine;
+use stepwell_asl::error_name::ErrorMatcher;
+use stepwell_asl::eval::StatesError;
+use stepwell_asl::model::StateKind;
+
+use crate::decide::Decider;
+use crate::event::{Event, EventId, Reason, TaskLimit};
+use crate::frame::FrameId;
+use crate::run::Run;
+use crate::{abort, catch, retry};
+
+/// Why a state failed, as `Retry` and `Catch` see it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Failure {
+    pub(crate) error: Option<String>,
+    pub(crate) cause: Option<String>,
+    /// The limit that a task exceeded, if that is why.
+    pub(crate) limit: Option<TaskLimit>,
+}
+
+impl Failure {
+    /// An evaluation failed: the text names the state and the event that entered it.
+    pub(crate) fn of_evaluation(run: &Run, frame: FrameId, error: StatesError) -> Self {
+        let StatesError { error, cause } = error;
+        let cause = match run.folded.frame(frame) {
+            Some(frame) => format!(
+                "An error occurred while executing the state '{}' (entered at the event id #{}). {cause}",
+                run.machine().state(frame.state).name,
+                frame.entered,
+            ),
+            None => cause,
+        };
+        Self { error: Some(error.to_owned()), cause: Some(cause), limit: None }
+    }
+
+    /// Whether a Retrier or Catcher is for this failure.
+    ///
+    /// A missed heartbeat is recorded as `States.Timeout`, and a Retrier or Catcher may name it
+    /// `States.HeartbeatTimeout` as well.
+    pub(crate) fn is_matched_by(&self, errors: &ErrorMatcher) -> bool {
+        let is_heartbeat = self.limit == Some(TaskLimit::Heartbeat);
+        errors.matches(self.error.as_deref().unwrap_or_default())
+            || (is_heartbeat && errors.matches("States.HeartbeatTimeout"))
+    }
+
+    fn into_reason(self) -> Reason {
+        Reason { error: self.error, cause: self.cause }
+    }
+}
+
+/// The state that a frame is in failed.
+pub(crate) fn fail(d: &mut Decider<'_>, machine: &StateMachine, frame: FrameId, failure: Failure) {
+    let after = d.cursor(frame);
+    if retry::schedule(d, machine, frame, &failure, after) {
+        return;
+    }
+    match catch::take(d, machine, frame, failure) {
+        Ok(()) => {}
+        Err(failure) => give_up(d, machine, frame, failure),
+    }
+}
+
+/// Nothing in the frame handles the failure: it belongs to whoever opened the frame.
+pub(crate) fn give_up(
+    d: &mut Decider<'_>,
+    machine: &StateMachine,
+    frame: FrameId,
+    failure: Failure,
+) {
+    let after = d.cursor(frame);
+    match d.run.folded.frame(frame).and_then(|frame| frame.parent) {
+        Some((parent, _)) => fail_around(d, machine, parent, frame, failure, after),
+        None => d.end(after, Event::ExecutionFailed(failure.into_reason())),
+    }
+}
+
+/// A branch or iteration failed, and with it the Parallel or Map state around it.
+fn fail_around(
+    d: &mut Decider<'_>,
+    machine: &StateMachine,
+    parent: FrameId,
+    failed: FrameId,
+    failure: Failure,
+    after: EventId,
+) {
+    abort::abort_fork(d, machine, parent, failed, after);
+    if retry::schedule(d, machine, parent, &failure, after) {
+        return;
+    }
+    d.emit_after(parent, after, failed_event(d.run, machine, parent));
+    match catch::take(d, machine, parent, failure) {
+        Ok(()) => {}
+        Err(failure) => give_up(d, machine, parent, failure),
+    }
+}
+
+fn failed_event(run: &Run, machine: &StateMachine, frame: FrameId) -> Event {
+    let kind = run.folded.frame(frame).map(|frame| &machine.state(frame.state).kind);
+    match kind {
+        Some(StateKind::Parallel(_)) => Event::ParallelStateFailed,
+        _ => Event::MapStateFailed,
+    }
+}

@@ -1,0 +1,199 @@
+//! How a run stands between two entries: its frames, and what each of them is about to do.
+//!
+//! A run has a root frame and one per Parallel branch and Map iteration that is under way. A frame is in
+//! exactly one state of the machine, and its [`Step`] says how far it has come there.
+//!
+//! Left to others: how entries change frames (`apply`), what a frame does next ([`crate::states`]).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use stepwell_asl::Data;
+use stepwell_asl::model::StateId;
+
+use crate::event::{EventId, Payload, TaskLimit, TaskResource};
+use crate::failure::Failure;
+
+/// Names a frame within its run; counts from the root in the order of opening, never used twice.
+pub type FrameId = u64;
+
+/// The frame that is there from start to end.
+pub const ROOT: FrameId = 0;
+
+/// A line of states under way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// The frame whose Parallel or Map state opened this one, and the index of the branch or iteration.
+    pub(crate) parent: Option<(FrameId, usize)>,
+    /// The state that it is in or about to enter.
+    pub(crate) state: StateId,
+    /// The raw input of that state; once the frame has ended, its output.
+    pub(crate) input: Payload,
+    /// What the next event follows from.
+    pub(crate) cursor: EventId,
+    /// The event that entered the state.
+    pub(crate) entered: EventId,
+    /// When the state was entered.
+    pub(crate) entered_at: Timestamp,
+    /// How often each Retrier of the state was used during this visit.
+    pub(crate) retries: Vec<u64>,
+    /// How far it has come.
+    pub(crate) step: Step,
+}
+
+/// How far a frame has come in its state.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Step {
+    /// To enter the state. Goes on by itself.
+    Enter,
+    /// To select the item and enter the first state of a Map iteration. Goes on by itself.
+    EnterItem,
+    /// To do what the state does. Goes on by itself.
+    Work,
+    /// A task is scheduled; waits for its outcome or for a limit.
+    Task(Box<OpenTask>),
+    /// The task has a result. Goes on by itself.
+    TaskSucceeded(Data),
+    /// The task failed. Goes on by itself.
+    TaskFailed(Failure),
+    /// A Wait state waits.
+    Waiting(Timestamp),
+    /// The state failed and is tried again then.
+    Backoff(Timestamp),
+    /// A Parallel or Map state has frames of its own.
+    Fork(Box<Fork>),
+    /// The frame has come to its end. Goes on by itself.
+    Ended,
+}
+
+impl Step {
+    /// Whether the frame goes on without the world.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Enter
+            | Self::EnterItem
+            | Self::Work
+            | Self::TaskSucceeded(_)
+            | Self::TaskFailed(_)
+            | Self::Ended => true,
+            Self::Fork(fork) => fork.has_room() || fork.is_complete(),
+            Self::Task(_) | Self::Waiting(_) | Self::Backoff(_) => false,
+        }
+    }
+
+    /// When the frame goes on even if nothing happens.
+    pub(crate) fn timer(&self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting(at) | Self::Backoff(at) => Some(*at),
+            Self::Task(task) => task.limit().map(|(at, _)| at),
+            _ => None,
+        }
+    }
+}
+
+/// A task that has no outcome yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OpenTask {
+    pub(crate) scheduled: EventId,
+    pub(crate) resource: TaskResource,
+    pub(crate) parameters: Data,
+    pub(crate) started: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) heartbeat: Option<Duration>,
+    /// From when `timeout` counts; nothing for an activity that no worker has taken.
+    pub(crate) running_since: Option<Timestamp>,
+    /// From when `heartbeat` counts.
+    pub(crate) alive_at: Option<Timestamp>,
+}
+
+impl OpenTask {
+    /// When `TimeoutSeconds` are over.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        later(self.running_since?, self.timeout?)
+    }
+
+    /// The limit that will be exceeded first, and when.
+    pub(crate) fn limit(&self) -> Option<(Timestamp, TaskLimit)> {
+        let timeout = self.deadline().map(|at| (at, TaskLimit::Timeout));
+        let silence = self
+            .alive_at
+            .zip(self.heartbeat)
+            .and_then(|(at, heartbeat)| later(at, heartbeat))
+            .map(|at| (at, TaskLimit::Heartbeat));
+        [timeout, silence].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}
+
+/// `from + by`, or nothing if that lies beyond the end of time.
+pub(crate) fn later(from: Timestamp, by: Duration) -> Option<Timestamp> {
+    from.checked_add(by).ok()
+}
+
+/// The frames of a Parallel or Map state.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Fork {
+    /// What branches get, and what `ItemSelector` sees.
+    pub(crate) input: Data,
+    /// The items of a Map state.
+    pub(crate) items: Option<Data>,
+    /// How many may run at a time; 0 is without bound.
+    pub(crate) max_concurrency: usize,
+    /// How many were started.
+    pub(crate) started: usize,
+    /// Those under way.
+    pub(crate) running: BTreeSet<FrameId>,
+    /// The output of each, in order.
+    pub(crate) results: Vec<Option<Data>>,
+    /// What the next iteration follows from.
+    pub(crate) previous: EventId,
+}
+
+impl Fork {
+    /// Whether another iteration may start.
+    pub(crate) fn has_room(&self) -> bool {
+        let is_allowed = self.max_concurrency == 0 || self.running.len() < self.max_concurrency;
+        is_allowed && self.started < self.results.len()
+    }
+
+    /// Whether every frame has come to its end.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.running.is_empty() && self.started == self.results.len()
+    }
+
+    /// The item of an iteration.
+    pub(crate) fn item(&self, index: usize) -> Option<&serde_json::Value> {
+        self.items.as_deref()?.get(index)
+    }
+
+    /// The outputs as one array.
+    pub(crate) fn output(&self) -> serde_json::Value {
+        let outputs = self.results.iter().flatten();
+        serde_json::Value::Array(outputs.map(|output| (**output).clone()).collect())
+    }
+}
+
+impl Frame {
+    /// A frame about to enter its first state.
+    pub(crate) fn new(
+        parent: Option<(FrameId, usize)>,
+        state: StateId,
+        input: Payload,
+        step: Step,
+        cursor: EventId,
+        at: Timestamp,
+    ) -> Self {
+        Self { parent, state, input, cursor, entered: 0, entered_at: at, retries: Vec::new(), step }
+    }
+
+    /// `$$.State.RetryCount`
+    pub(crate) fn retry_count(&self) -> u64 {
+        self.retries.iter().sum()
+    }
+
+    /// The raw input of the state.
+    pub(crate) fn data(&self) -> Data {
+        Arc::clone(self.input.data())
+    }
+}

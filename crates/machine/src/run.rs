@@ -1,0 +1,217 @@
+//! One execution, folded from its journal, with the indexes that make the next thing to do cheap to find.
+//!
+//! Left to others: changing it (`apply`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_asl::{Data, StateMachine};
+
+use crate::decision::{Command, ScheduledTask};
+use crate::event::{EventId, TaskResource};
+use crate::frame::{Frame, FrameId, Step};
+use crate::start::Start;
+
+/// One execution, folded from its journal.
+#[derive(Debug, Clone)]
+pub struct Run {
+    pub(crate) start: Start,
+    pub(crate) folded: Folded,
+}
+
+/// What the journal decides: equal journals give equal values.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Folded {
+    pub(crate) phase: Phase,
+    pub(crate) last_event: EventId,
+    pub(crate) next_frame: FrameId,
+    frames: BTreeMap<FrameId, Frame>,
+    /// When the `TimeoutSeconds` of the machine are over.
+    pub(crate) deadline: Option<Timestamp>,
+    /// Frames that go on by themselves.
+    ready: BTreeSet<FrameId>,
+    /// Frames that go on at a time.
+    timers: BTreeSet<(Timestamp, FrameId)>,
+    /// Open tasks by the id of their scheduled event.
+    tasks: BTreeMap<EventId, FrameId>,
+}
+
+/// How an execution stands.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the names are AWS's own")]
+pub enum Phase {
+    Running,
+    Succeeded { output: Data },
+    Failed { error: Option<String>, cause: Option<String> },
+    TimedOut { error: Option<String>, cause: Option<String> },
+    Aborted { error: Option<String>, cause: Option<String> },
+}
+
+impl Run {
+    /// An execution of which nothing is recorded yet.
+    pub fn new(start: Start) -> Self {
+        let folded = Folded {
+            phase: Phase::Running,
+            last_event: 0,
+            next_frame: 0,
+            frames: BTreeMap::new(),
+            deadline: None,
+            ready: BTreeSet::new(),
+            timers: BTreeSet::new(),
+            tasks: BTreeMap::new(),
+        };
+        Self { start, folded }
+    }
+
+    /// How it stands.
+    pub fn phase(&self) -> &Phase {
+        &self.folded.phase
+    }
+
+    /// The earliest instant at which [`Input::TimerFired`](crate::Input::TimerFired) is due.
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        let timer = self.folded.timers.first().map(|(at, _)| *at);
+        [timer, self.folded.deadline].into_iter().flatten().min()
+    }
+
+    /// Whether there is something to do without the world: the last decision said `more`, and
+    /// [`Input::Continue`](crate::Input::Continue) was not given yet.
+    pub fn is_ready(&self) -> bool {
+        self.folded.next_ready().is_some()
+    }
+
+    /// The commands that are outstanding, derived from the folded state alone: what recovery performs.
+    pub fn outstanding(&self) -> Vec<Command> {
+        let tasks = self.folded.tasks.values();
+        tasks.filter_map(|frame| self.schedule_command(*frame)).collect()
+    }
+
+    /// The command that hands over the open task of a frame.
+    pub(crate) fn schedule_command(&self, frame: FrameId) -> Option<Command> {
+        let frame = self.folded.frame(frame)?;
+        let Step::Task(task) = &frame.step else { return None };
+        Some(Command::ScheduleTask(ScheduledTask {
+            scheduled: task.scheduled,
+            state_name: Arc::clone(&self.machine().state(frame.state).name),
+            resource: resource_text(&task.resource),
+            parameters: Arc::clone(&task.parameters),
+            deadline: task.deadline(),
+            heartbeat: task.heartbeat,
+        }))
+    }
+
+    /// The definition.
+    pub(crate) fn machine(&self) -> &StateMachine {
+        &self.start.definition
+    }
+}
+
+/// Equal if the same was recorded of both; the definition is taken to be the same.
+impl PartialEq for Run {
+    fn eq(&self, other: &Self) -> bool {
+        self.start.context == other.start.context && self.folded == other.folded
+    }
+}
+
+/// The `Resource` as written in the definition.
+fn resource_text(resource: &TaskResource) -> Arc<str> {
+    match resource {
+        TaskResource::Lambda(arn) | TaskResource::Activity(arn) => Arc::clone(arn),
+        TaskResource::Service(service, action) => {
+            format!("arn:aws:states:::{service}:{action}").into()
+        }
+    }
+}
+
+impl Folded {
+    pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
+        self.frames.get(&id)
+    }
+
+    /// The first frame that goes on by itself.
+    pub(crate) fn next_ready(&self) -> Option<FrameId> {
+        self.ready.first().copied()
+    }
+
+    /// The first frame whose time has come.
+    pub(crate) fn next_due(&self, now: Timestamp) -> Option<FrameId> {
+        self.timers.first().filter(|(at, _)| *at <= now).map(|(_, frame)| *frame)
+    }
+
+    /// The frame of an open task.
+    pub(crate) fn task_frame(&self, scheduled: EventId) -> Option<FrameId> {
+        self.tasks.get(&scheduled).copied()
+    }
+
+    /// The open tasks.
+    pub(crate) fn open_tasks(&self) -> impl Iterator<Item = EventId> {
+        self.tasks.keys().copied()
+    }
+
+    /// Adds a frame.
+    pub(crate) fn open(&mut self, frame: Frame) -> FrameId {
+        let id = self.next_frame;
+        self.next_frame += 1;
+        self.index(id, &frame.step);
+        self.frames.insert(id, frame);
+        id
+    }
+
+    /// Changes a frame; nothing if there is none.
+    pub(crate) fn update<T>(
+        &mut self,
+        id: FrameId,
+        change: impl FnOnce(&mut Frame) -> T,
+    ) -> Option<T> {
+        let mut frame = self.frames.remove(&id)?;
+        self.unindex(id, &frame.step);
+        let result = change(&mut frame);
+        self.index(id, &frame.step);
+        self.frames.insert(id, frame);
+        Some(result)
+    }
+
+    /// Removes a frame and those that it opened.
+    pub(crate) fn close(&mut self, id: FrameId) {
+        let Some(frame) = self.frames.remove(&id) else { return };
+        self.unindex(id, &frame.step);
+        if let Step::Fork(fork) = frame.step {
+            fork.running.into_iter().for_each(|child| self.close(child));
+        }
+    }
+
+    /// Ends the execution: nothing goes on any more.
+    pub(crate) fn end(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.deadline = None;
+        self.frames.clear();
+        self.ready.clear();
+        self.timers.clear();
+        self.tasks.clear();
+    }
+
+    fn index(&mut self, id: FrameId, step: &Step) {
+        if step.is_ready() {
+            self.ready.insert(id);
+        }
+        if let Some(at) = step.timer() {
+            self.timers.insert((at, id));
+        }
+        if let Step::Task(task) = step {
+            self.tasks.insert(task.scheduled, id);
+        }
+    }
+
+    fn unindex(&mut self, id: FrameId, step: &Step) {
+        if step.is_ready() {
+            self.ready.remove(&id);
+        }
+        if let Some(at) = step.timer() {
+            self.timers.remove(&(at, id));
+        }
+        if let Step::Task(task) = step {
+            self.tasks.remove(&task.scheduled);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The Fail state.
+//!
+//! | Step | What happens | Entries |
+//! | --- | --- | --- |
+//! | work | fails with its `Error` and `Cause` | none of its own |
+
+use serde_json::Value;
+use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::model::{Fail, Text};
+
+use crate::decide::Decider;
+use crate::failure::Failure;
+use crate::frame::FrameId;
+
+pub(crate) fn work(d: &mut Decider<'_>, fail: &Fail, frame: FrameId) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let (error, cause) = d.evaluate(frame, |scope| {
+        let error = text(fail.error.as_ref(), &raw, scope)?;
+        let cause = text(fail.cause.as_ref(), &raw, scope)?;
+        Ok((error, cause))
+    })?;
+    Err(Failure { error, cause, limit: None })
+}
+
+fn text(
+    text: Option<&Text>,
+    input: &Value,
+    scope: &mut Scope<'_>,
+) -> Result<Option<String>, StatesError> {
+    match text {
+        None => Ok(None),
+        Some(Text::Literal(literal)) => Ok(Some(literal.clone())),
+        Some(Text::Dynamic(expression)) => match expression.evaluate(input, scope)? {
+            Value::String(text) => Ok(Some(text)),
+            other => Ok(Some(other.to_string())),
+        },
+    }
+}

@@ -1,0 +1,176 @@
+//! The Map state in INLINE mode.
+//!
+//! | Step | What happens | Entries |
+//! | --- | --- | --- |
+//! | work, also as a retry | items and `MaxConcurrency` are read | `MapStateStarted` |
+//! | work, there is room | frames open, as many as may run | `MapIterationStarted` each |
+//! | enter item | `ItemSelector` is applied; the iteration enters its first state | `...StateEntered` |
+//! | an iteration has ended | its output is kept | `MapIterationSucceeded` |
+//! | work, every iteration has ended | the output is computed | `MapStateSucceeded`, `MapStateExited` |
+//!
+//! The first iterations follow from `MapStateStarted`, a later one from the last event of the iteration
+//! whose place it takes; both closing events follow from the last `MapIterationSucceeded`. What a failed
+//! iteration leads to is in `failure`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use stepwell_asl::dataflow::resolve;
+use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::model::{Map, OrPath, State, StateKind};
+use stepwell_asl::{Data, StateMachine, dataflow};
+
+use crate::data_flow;
+use crate::decide::Decider;
+use crate::event::{Event, Iteration};
+use crate::failure::{Failure, give_up};
+use crate::frame::{FrameId, Step};
+use crate::states::{enter, exit};
+
+pub(crate) fn work(
+    d: &mut Decider<'_>,
+    state: &State,
+    map: &Map,
+    frame: FrameId,
+) -> Result<(), Failure> {
+    match d.run.folded.frame(frame).map(|frame| &frame.step) {
+        Some(Step::Fork(fork)) if fork.is_complete() => {
+            let result = Arc::new(fork.output());
+            finish(d, state, map, frame, result)
+        }
+        Some(Step::Fork(_)) => {
+            start_iterations(d, state, frame);
+            Ok(())
+        }
+        _ => start(d, map, frame),
+    }
+}
+
+/// What a Map state starts with.
+struct Opening {
+    input: Data,
+    items: Data,
+    length: usize,
+    max_concurrency: u32,
+}
+
+fn start(d: &mut Decider<'_>, map: &Map, frame: FrameId) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let opening = d.evaluate(frame, |scope| open(map, &raw, scope))?;
+    d.emit(
+        frame,
+        Event::MapStateStarted {
+            length: opening.length,
+            items: data_flow::unless_raw(&opening.items, &raw),
+            input: data_flow::unless_raw(&opening.input, &raw),
+            max_concurrency: opening.max_concurrency,
+        },
+    );
+    Ok(())
+}
+
+fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesError> {
+    let input = data_flow::effective_input(&map.flow, raw, scope)?;
+    let max_concurrency = max_concurrency(map, &input, scope)?;
+    let items = items(map, &input, scope)?;
+    let length = items.as_array().map_or(0, Vec::len);
+    Ok(Opening { input, items, length, max_concurrency })
+}
+
+/// Starts as many iterations as may run, as far as the budget of the decision goes.
+fn start_iterations(d: &mut Decider<'_>, state: &State, frame: FrameId) {
+    loop {
+        let fork = match d.run.folded.frame(frame).map(|frame| &frame.step) {
+            Some(Step::Fork(fork)) if fork.has_room() => fork,
+            _ => return,
+        };
+        let previous = fork.previous;
+        let iteration = Iteration { index: fork.started, name: Arc::clone(&state.name) };
+        d.emit_after(frame, previous, Event::MapIterationStarted(iteration));
+        if d.is_full() {
+            return;
+        }
+    }
+}
+
+/// Enters the first state of an iteration. If its item cannot be selected, the Map state fails, not the
+/// state that would have been entered.
+pub(crate) fn enter_item(
+    d: &mut Decider<'_>,
+    machine: &StateMachine,
+    first: &State,
+    frame: FrameId,
+) -> Result<(), Failure> {
+    match select_item(d, machine, frame) {
+        Ok(input) => {
+            enter(d, first, frame, input.into());
+            super::work(d, first, frame)
+        }
+        Err(failure) => {
+            give_up(d, machine, frame, failure);
+            Ok(())
+        }
+    }
+}
+
+fn select_item(
+    d: &mut Decider<'_>,
+    machine: &StateMachine,
+    frame: FrameId,
+) -> Result<Data, Failure> {
+    let Some((parent, index)) = d.run.folded.frame(frame).and_then(|frame| frame.parent) else {
+        return Ok(Data::default());
+    };
+    let Some(around) = d.run.folded.frame(parent) else { return Ok(Data::default()) };
+    let (StateKind::Map(map), Step::Fork(fork)) = (&machine.state(around.state).kind, &around.step)
+    else {
+        return Ok(Data::default());
+    };
+    let Some(template) = &map.item_selector else {
+        return Ok(Arc::new(fork.item(index).cloned().unwrap_or_default()));
+    };
+    let input = Arc::clone(&fork.input);
+    d.evaluate_item(parent, index, |scope| Ok(Arc::new(template.evaluate(&input, scope)?)))
+}
+
+fn finish(
+    d: &mut Decider<'_>,
+    state: &State,
+    map: &Map,
+    frame: FrameId,
+    result: Data,
+) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let output = d.evaluate(frame, |scope| data_flow::output(&map.flow, &raw, result, scope))?;
+    d.emit(frame, Event::MapStateSucceeded);
+    exit(d, state, frame, output, map.transition);
+    Ok(())
+}
+
+fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32, StatesError> {
+    let path = match &map.max_concurrency {
+        OrPath::Literal(bound) => return Ok(*bound),
+        OrPath::Path(path) => path,
+    };
+    let value = resolve(path, input, scope)?.into_owned();
+    value.as_u64().and_then(|bound| u32::try_from(bound).ok()).ok_or_else(|| {
+        StatesError::runtime(format!(
+            "The MaxConcurrencyPath field refers to value \"{}\" which is not a valid integer: {path}",
+            plain_text(&value),
+        ))
+    })
+}
+
+/// A text without its quotes, anything else as JSON.
+fn plain_text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// What `ItemsPath` finds: the very input if that is the array.
+fn items(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<Data, StatesError> {
+    if map.items_path.is_root() && input.is_array() {
+        return Ok(Arc::clone(input));
+    }
+    let items = dataflow::items(&map.items_path, input, scope)?;
+    Ok(Arc::new(Value::Array(items)))
+}

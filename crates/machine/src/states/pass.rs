@@ -1,0 +1,31 @@
+//! The Pass state.
+//!
+//! | Step | What happens | Entries |
+//! | --- | --- | --- |
+//! | work | the output is computed | `PassStateExited` |
+
+use std::sync::Arc;
+
+use stepwell_asl::model::{Pass, State};
+
+use crate::data_flow;
+use crate::decide::Decider;
+use crate::failure::Failure;
+use crate::frame::FrameId;
+use crate::states::exit;
+
+pub(crate) fn work(
+    d: &mut Decider<'_>,
+    state: &State,
+    pass: &Pass,
+    frame: FrameId,
+) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let output = d.evaluate(frame, |scope| {
+        let input = data_flow::effective_input(&pass.flow, &raw, scope)?;
+        let result = pass.result.as_ref().map_or(input, Arc::clone);
+        data_flow::output(&pass.flow, &raw, result, scope)
+    })?;
+    exit(d, state, frame, output, pass.transition);
+    Ok(())
+}

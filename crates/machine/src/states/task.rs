@@ -1,0 +1,139 @@
+//! The Task state.
+//!
+//! | Step | What happens | Entries |
+//! | --- | --- | --- |
+//! | work, also as a retry | the task is scheduled | `TaskScheduled` |
+//! | its handler has it | | `TaskStarted` |
+//! | its handler is alive | `HeartbeatSeconds` count anew | a hidden fact |
+//! | it succeeded | | `TaskSucceeded` |
+//! | work with its result | the output is computed | `TaskStateExited` |
+//! | it failed | goes on in `failure` | `TaskFailed` |
+//! | a limit is exceeded | the task is cancelled; goes on in `failure` | `TaskTimedOut` |
+//!
+//! For a Lambda ARN the events are `LambdaFunctionScheduled` and its like, for an activity
+//! `ActivityScheduled` and its like.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_asl::Data;
+use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::model::{OrPath, Resource, State, Task};
+
+use crate::data_flow;
+use crate::decide::Decider;
+use crate::decision::TaskResult;
+use crate::event::{Event, Reason, TaskLimit, TaskResource};
+use crate::failure::Failure;
+use crate::frame::{FrameId, OpenTask, Step};
+use crate::states::exit;
+
+pub(crate) fn work(
+    d: &mut Decider<'_>,
+    state: &State,
+    task: &Task,
+    frame: FrameId,
+) -> Result<(), Failure> {
+    match d.run.folded.frame(frame).map(|frame| &frame.step) {
+        Some(Step::TaskSucceeded(result)) => {
+            let result = Arc::clone(result);
+            leave(d, state, task, frame, result)
+        }
+        _ => schedule(d, task, frame),
+    }
+}
+
+fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let (parameters, timeout_seconds, heartbeat_seconds) = d.evaluate(frame, |scope| {
+        let timeout = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &raw, scope)?;
+        let heartbeat = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &raw, scope)?;
+        Ok((data_flow::effective_input(&task.flow, &raw, scope)?, timeout, heartbeat))
+    })?;
+    let is_service = matches!(task.resource, Resource::Service { .. });
+    let region = is_service.then(|| d.run.start.context.region().into());
+    let resource = TaskResource::from(&task.resource);
+    d.emit(
+        frame,
+        Event::TaskScheduled { resource, parameters, region, timeout_seconds, heartbeat_seconds },
+    );
+    d.schedule(frame);
+    Ok(())
+}
+
+fn leave(
+    d: &mut Decider<'_>,
+    state: &State,
+    task: &Task,
+    frame: FrameId,
+    result: Data,
+) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let output = d.evaluate(frame, |scope| data_flow::output(&task.flow, &raw, result, scope))?;
+    exit(d, state, frame, output, task.transition);
+    Ok(())
+}
+
+/// A limit of the task: literal, or read by a path.
+fn seconds(
+    field: &str,
+    limit: Option<&OrPath<u64>>,
+    input: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Option<u64>, StatesError> {
+    let path = match limit {
+        None => return Ok(None),
+        Some(OrPath::Literal(seconds)) => return Ok(Some(*seconds)),
+        Some(OrPath::Path(path)) => path,
+    };
+    let value = stepwell_asl::dataflow::resolve(path, input, scope)?.into_owned();
+    match value.as_u64() {
+        Some(seconds) if seconds > 0 => Ok(Some(seconds)),
+        _ => Err(StatesError::runtime(format!(
+            "The {field} parameter does not reference a positive integer: {path} == {value}"
+        ))),
+    }
+}
+
+/// The handler of an open task has it. Once is enough.
+pub(crate) fn started(d: &mut Decider<'_>, frame: FrameId, at: Timestamp) {
+    if let Some(task) = open_task(d, frame).filter(|task| !task.started) {
+        let resource = task.resource.clone();
+        d.emit_at(frame, d.cursor(frame), at, Event::TaskStarted { resource });
+    }
+}
+
+/// An open task has an outcome.
+pub(crate) fn finished(d: &mut Decider<'_>, frame: FrameId, outcome: TaskResult) {
+    let Some(task) = open_task(d, frame) else { return };
+    let resource = task.resource.clone();
+    d.emit(
+        frame,
+        match outcome {
+            TaskResult::Succeeded { output } => Event::TaskSucceeded { resource, output },
+            TaskResult::Failed { error, cause } => {
+                Event::TaskFailed { resource, reason: Reason { error: Some(error), cause } }
+            }
+        },
+    );
+}
+
+/// An open task exceeded a limit.
+pub(crate) fn timed_out(d: &mut Decider<'_>, frame: FrameId) {
+    let Some(task) = open_task(d, frame) else { return };
+    let scheduled = task.scheduled;
+    let resource = task.resource.clone();
+    let limit = task.limit().map_or(TaskLimit::Timeout, |(_, limit)| limit);
+    if let Some(since) = task.running_since {
+        started(d, frame, since);
+    }
+    d.cancel(scheduled);
+    d.emit(frame, Event::TaskTimedOut { resource, limit });
+}
+
+fn open_task<'d>(d: &'d Decider<'_>, frame: FrameId) -> Option<&'d OpenTask> {
+    match &d.run.folded.frame(frame)?.step {
+        Step::Task(task) => Some(task),
+        _ => None,
+    }
+}

@@ -1,0 +1,123 @@
+//! The Wait state.
+//!
+//! | Step | What happens | Entries |
+//! | --- | --- | --- |
+//! | work, the time lies ahead | waits | a hidden fact |
+//! | work, the time has passed | goes on | `WaitStateExited` |
+//! | the time has come | goes on | `WaitStateExited` |
+
+use std::time::Duration;
+
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use serde_json::Value;
+use stepwell_asl::dataflow::select;
+use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::jsonpath::Path;
+use stepwell_asl::model::{OrPath, State, Wait, WaitUntil};
+
+use crate::decide::Decider;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::frame::{FrameId, later};
+use crate::states::exit;
+
+pub(crate) fn work(
+    d: &mut Decider<'_>,
+    state: &State,
+    wait: &Wait,
+    frame: FrameId,
+) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let now = d.now;
+    let until = d.evaluate(frame, |scope| {
+        let input = select(&wait.input_path, &raw, scope)?;
+        until(&wait.until, &input, now, scope)
+    })?;
+    if until <= now {
+        return leave(d, state, wait, frame);
+    }
+    d.emit(frame, Event::WaitStarted { until });
+    Ok(())
+}
+
+/// The time has come.
+pub(crate) fn leave(
+    d: &mut Decider<'_>,
+    state: &State,
+    wait: &Wait,
+    frame: FrameId,
+) -> Result<(), Failure> {
+    let raw = d.input(frame);
+    let output = d.evaluate(frame, |scope| {
+        let input = select(&wait.input_path, &raw, scope)?;
+        select(&wait.output_path, &input, scope)
+    })?;
+    exit(d, state, frame, output, wait.transition);
+    Ok(())
+}
+
+fn until(
+    until: &WaitUntil,
+    input: &Value,
+    now: Timestamp,
+    scope: &mut Scope<'_>,
+) -> Result<Timestamp, StatesError> {
+    match until {
+        WaitUntil::Seconds(OrPath::Literal(seconds)) => Ok(after(now, *seconds)),
+        WaitUntil::Seconds(OrPath::Path(path)) => {
+            Ok(after(now, seconds(path, &find("SecondsPath", path, input, scope)?)?))
+        }
+        WaitUntil::Timestamp(OrPath::Literal(text)) => parse("Timestamp", None, text),
+        WaitUntil::Timestamp(OrPath::Path(path)) => {
+            let value = find("TimestampPath", path, input, scope)?;
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            parse("TimestampPath", Some(path), &text)
+        }
+    }
+}
+
+/// A wait beyond the end of time lasts until then.
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    later(now, Duration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+fn find(
+    field: &str,
+    path: &Path,
+    input: &Value,
+    scope: &mut Scope<'_>,
+) -> Result<Value, StatesError> {
+    let found = scope.find(path, input).map(std::borrow::Cow::into_owned);
+    found.ok_or_else(|| {
+        StatesError::runtime(format!(
+            "The {field} parameter does not reference an input value: {path}"
+        ))
+    })
+}
+
+fn seconds(path: &Path, value: &Value) -> Result<u64, StatesError> {
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let is_whole = value.is_i64() || value.is_u64();
+    match value.as_u64() {
+        Some(seconds) => Ok(seconds),
+        None if is_whole => Err(StatesError::runtime(format!(
+            "The SecondsPath parameter references a negative value: {path} == {text}"
+        ))),
+        None => Err(StatesError::runtime(format!(
+            "The SecondsPath parameter cannot be parsed as a long value: {path} == {text}"
+        ))),
+    }
+}
+
+/// Rounds up to the millisecond, so that nobody goes on too early.
+fn parse(field: &str, path: Option<&Path>, text: &str) -> Result<Timestamp, StatesError> {
+    let round = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);
+    let parsed = stepwell_asl::timestamp::parse(text);
+    parsed.map(|at| at.round(round).unwrap_or(Timestamp::MAX)).ok_or_else(|| {
+        let value = path.map_or_else(|| text.to_owned(), |path| format!("{path} == {text}"));
+        StatesError::runtime(format!(
+            "The {field} parameter does not reference a valid ISO-8601 extended offset date-time \
+             format string: {value}"
+        ))
+    })
+}

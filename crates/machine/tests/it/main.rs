@@ -1,0 +1,6 @@
+//! Tests of the interpreter at its public edge: `decide`, `apply`, `Entry::to_history_event`.
+
+mod conformance;
+mod lambda;
+mod matcher;
+mod world;
