@@ -2,6 +2,7 @@
 //!
 //! `ListTables -> Map { SyncTable -> Choice(COMPLETE | INIT_NEEDED -> InitTable | IN_PROGRESS -> again) } -> Prove -> Notify`
 
+pub mod dap;
 pub mod rows;
 pub mod schema;
 pub mod target;
