@@ -1,8 +1,62 @@
 //! Keeps a PostgreSQL or SQLite replica of Instructure Canvas Data 2 in step.
 //!
-//! `ListTables -> Map { SyncTable -> Choice(COMPLETE | INIT_NEEDED -> InitTable | IN_PROGRESS -> again) } -> Prove -> Notify`
+//! `ListTables -> Map { SyncTable -> Choice(COMPLETE | INIT_NEEDED -> InitTable | IN_PROGRESS -> again) } -> Summarise -> Notify`
+//!
+//! Responsible for: the protocol of the source ([`dap`]), its [`schema`] and [`rows`], the databases
+//! ([`target`]), the functions of the state machine ([`handlers`]). Left to others: running the state
+//! machine, resolving secrets, reading files and the environment.
 
+use std::sync::Arc;
+
+use serde_json::json;
+use stepwell_pipeline::notify::Notify;
+use stepwell_pipeline::secret::Secrets;
+use stepwell_pipeline::{AnyFunction, HandlerError, Pipeline, http};
+
+pub mod config;
 pub mod dap;
+pub mod handlers;
 pub mod rows;
 pub mod schema;
+pub mod summary;
 pub mod target;
+
+pub use config::{Config, Settings};
+
+use dap::Dap;
+use handlers::{InitTable, ListTables, Service, Summarise, SyncTable};
+
+/// The state machine, as it also runs on AWS.
+pub const DEFINITION: &str = include_str!("../definition.asl.json");
+
+/// The pipeline `canvas` with this configuration.
+///
+/// # Errors
+/// [`HandlerError::Config`] if `base_url` is no URL.
+pub fn pipeline(config: Config, secrets: Arc<dyn Secrets>) -> Result<Pipeline, HandlerError> {
+    let http = http::client(config.silence)?;
+    let dap = Dap::new(
+        http.clone(),
+        &config.base_url,
+        config.credentials.clone(),
+        Arc::clone(&secrets),
+        config.limits,
+    )?;
+    let (slice, channels) = (config.slice, config.notify.clone());
+    let notify = Notify::new("stepwell-canvas-notify", channels, Arc::clone(&secrets), http);
+    let service = Arc::new(Service { config, dap, secrets });
+    let functions: Vec<Arc<dyn AnyFunction>> = vec![
+        Arc::new(ListTables { service: Arc::clone(&service) }),
+        Arc::new(SyncTable { service: Arc::clone(&service) }),
+        Arc::new(InitTable { service }),
+        Arc::new(Summarise),
+        Arc::new(notify),
+    ];
+    Ok(Pipeline {
+        name: "canvas",
+        definition: DEFINITION,
+        functions,
+        default_input: json!({}),
+        slice,
+    })
+}

@@ -1,0 +1,82 @@
+//! A job's parts on their way into the table: staged, published, proven.
+
+use std::time::Duration;
+
+use stepwell_pipeline::HandlerError;
+use stepwell_pipeline::progress::Update;
+
+use super::part::{PartEnd, Staging};
+use super::table::{Interruption, TableRun, check};
+use crate::dap::Completed;
+use crate::rows::tsv::Delivery;
+use crate::schema::TableSchema;
+use crate::summary::{Mode, TableResult};
+use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Published, TableState};
+
+impl TableRun<'_> {
+    /// Loads what the job delivers. Goes on where an earlier invocation left off.
+    pub(super) async fn load(
+        &mut self,
+        mode: Mode,
+        kind: LoadKind,
+        schema: TableSchema,
+        job_id: String,
+        job: &Completed,
+    ) -> Result<TableResult, Interruption> {
+        let state = TableState { cursor: job.cursor, schema_version: schema.version };
+        let request = LoadRequest { schema: schema.clone(), job_id, kind };
+        let published = match self.target.open_load(request).await? {
+            OpenedLoad::Published(published) => published,
+            OpenedLoad::Staging(load) => self.stage_and_publish(load, kind, &schema, job).await?,
+        };
+        self.tell("proving", published.rows, false);
+        let proof = self.target.prove(&self.table).await?;
+        check(&proof).map_err(Interruption::Failed)?;
+        self.tell("done", published.rows, true);
+        let result = self.result(mode, &state);
+        Ok(TableResult { published, proven: true, compared: proof.compared, ..result })
+    }
+
+    async fn stage_and_publish(
+        &mut self,
+        load: Box<dyn Load>,
+        kind: LoadKind,
+        schema: &TableSchema,
+        job: &Completed,
+    ) -> Result<Published, Interruption> {
+        let mut staging = Staging::new(load, schema, delivery(kind), &job.objects);
+        for part in &job.objects {
+            match self.stage_part(&mut staging, part).await? {
+                PartEnd::Staged => {}
+                PartEnd::SliceOver => {
+                    self.checkpoint.stalls = 0;
+                    return Err(Interruption::Pause(Duration::ZERO));
+                }
+                PartEnd::Gone(error) => {
+                    self.lose_job(HandlerError::retryable(error.to_string()))?;
+                    return Err(Interruption::Pause(Duration::ZERO));
+                }
+            }
+        }
+        self.tell("publishing", staging.rows(), false);
+        Ok(staging.into_load().publish().await?)
+    }
+
+    pub(super) fn tell(&self, phase: &'static str, done: u64, finished: bool) {
+        self.ctx.progress.update(Update {
+            subject: self.table.to_string(),
+            phase,
+            done,
+            total: None,
+            unit: "rows",
+            finished,
+        });
+    }
+}
+
+fn delivery(kind: LoadKind) -> Delivery {
+    match kind {
+        LoadKind::Snapshot { .. } => Delivery::Snapshot,
+        LoadKind::Increment { .. } => Delivery::Increment,
+    }
+}

@@ -1,0 +1,288 @@
+//! One part of a job: downloaded, unpacked, decoded and staged at the same time.
+//!
+//! ```text
+//! a task: download --bytes--> a thread: gunzip, decode --batches--> the caller: stage, checkpoint
+//! ```
+//!
+//! The queues are short, so that memory stays flat whatever the part's size; three pieces of work at once
+//! keep network, processor and database busy.
+//!
+//! | What happens to the file | What follows |
+//! | --- | --- |
+//! | the connection breaks or falls silent | downloaded again; rows already staged are passed over |
+//! | gzip is cut off or its checksum is wrong | what was staged of the part is discarded, downloaded again |
+//! | it is whole, but a line cannot be read | an error with job, part and line |
+//! | it is gone: the job has expired | a fresh job |
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use stepwell_pipeline::{Context, HandlerError};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::table::{Interruption, TableRun};
+use crate::dap::gzip::{Damaged, Gunzip};
+use crate::dap::{self, Body};
+use crate::rows::tsv::Delivery;
+use crate::rows::{Batch, TsvDecoder, TsvError};
+use crate::schema::TableSchema;
+use crate::target::{Load, TargetError};
+
+/// Downloaded pieces (some 16 KiB each) that wait to be unpacked: enough to bridge a hiccup.
+const PIECES_WAITING_MAX: usize = 16;
+
+/// Batches (some 1 MiB each) that wait to be staged.
+const BATCHES_WAITING_MAX: usize = 1;
+
+/// What a kill can cost: rows staged since the last checkpoint are delivered again.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+
+/// Waits between the downloads of a part that does not arrive whole.
+const WAITS_MS: [u64; 4] = [500, 1_000, 2_000, 4_000];
+
+/// A load, and what its parts are read with.
+pub(super) struct Staging<'s> {
+    load: Box<dyn Load>,
+    schema: &'s TableSchema,
+    delivery: Delivery,
+    /// Rows staged by all invocations.
+    rows: u64,
+    last_checkpoint: Instant,
+}
+
+/// How the work on a part ended.
+pub(super) enum PartEnd {
+    /// All of it is staged.
+    Staged,
+    /// What is staged is checkpointed.
+    SliceOver,
+    /// The job has expired with its parts.
+    Gone(dap::Error),
+}
+
+/// Why one download did not bring the part to its end.
+enum Trouble {
+    Interrupted(dap::Error),
+    Damaged(String),
+    Unreadable(TsvError),
+    Elsewhere(Interruption),
+}
+
+impl From<TargetError> for Trouble {
+    fn from(error: TargetError) -> Self {
+        Self::Elsewhere(error.into())
+    }
+}
+
+impl From<Damaged> for Trouble {
+    fn from(damaged: Damaged) -> Self {
+        Self::Damaged(damaged.to_string())
+    }
+}
+
+impl<'s> Staging<'s> {
+    pub(super) fn new(
+        load: Box<dyn Load>,
+        schema: &'s TableSchema,
+        delivery: Delivery,
+        parts: &[String],
+    ) -> Self {
+        let rows = parts.iter().map(|part| load.progress(part).rows).sum();
+        Self { load, schema, delivery, rows, last_checkpoint: Instant::now() }
+    }
+
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    pub(super) fn into_load(self) -> Box<dyn Load> {
+        self.load
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), TargetError> {
+        self.last_checkpoint = Instant::now();
+        self.load.checkpoint().await
+    }
+
+    async fn discard(&mut self, part: &str) -> Result<(), TargetError> {
+        self.rows -= self.load.progress(part).rows;
+        self.load.discard_part(part).await
+    }
+}
+
+impl TableRun<'_> {
+    /// Stages one part, from where it was left to its end or to the end of the slice.
+    pub(super) async fn stage_part(
+        &self,
+        staging: &mut Staging<'_>,
+        part: &str,
+    ) -> Result<PartEnd, Interruption> {
+        if staging.load.progress(part).complete {
+            return Ok(PartEnd::Staged);
+        }
+        let mut waits = WAITS_MS.into_iter().map(Duration::from_millis);
+        loop {
+            let error = match self.download_part(staging, part).await {
+                Ok(end) => return Ok(end),
+                Err(Trouble::Elsewhere(interruption)) => return Err(interruption),
+                Err(Trouble::Interrupted(error @ dap::Error::NotFound { .. })) => {
+                    return Ok(PartEnd::Gone(error));
+                }
+                Err(Trouble::Unreadable(error)) => return Err(self.unreadable(part, &error)),
+                Err(Trouble::Interrupted(error @ dap::Error::Interrupted { .. })) => error.into(),
+                Err(Trouble::Interrupted(error)) => return Err(error.into()),
+                Err(Trouble::Damaged(cause)) => {
+                    staging.discard(part).await?;
+                    HandlerError::retryable(format!("{}: part {part}: {cause}", self.table))
+                }
+            };
+            tracing::warn!(table = %self.table, part, %error, "a part did not arrive whole");
+            let Some(wait) = waits.next() else { return Err(Interruption::Failed(error)) };
+            if let Err(not_now) = self.ctx.sleep(wait).await {
+                staging.checkpoint().await?;
+                return Err(not_now.into());
+            }
+        }
+    }
+
+    async fn download_part(
+        &self,
+        staging: &mut Staging<'_>,
+        part: &str,
+    ) -> Result<PartEnd, Trouble> {
+        let body = self.dap.open_object(part, self.ctx).await.map_err(Trouble::Interrupted)?;
+        let decoder = TsvDecoder::new(staging.schema, staging.delivery)
+            .resume_after(staging.load.progress(part).rows);
+        let (pieces_in, pieces_out) = mpsc::channel(PIECES_WAITING_MAX);
+        let (batches_in, mut batches_out) = mpsc::channel(BATCHES_WAITING_MAX);
+        // Dropped, it ends; the thread ends with its queues.
+        let _download = AbortOnDropHandle::new(tokio::spawn(download(body, pieces_in)));
+        let decoded = tokio::task::spawn_blocking(move || decode(pieces_out, &batches_in, decoder));
+        let mut staged = false;
+        loop {
+            tokio::select! {
+                biased;
+                batch = batches_out.recv() => match batch {
+                    Some(batch) => self.stage_batch(staging, part, batch).await?,
+                    None => break,
+                },
+                () = slice_over(self.ctx, staged) => {
+                    staging.checkpoint().await?;
+                    return Ok(PartEnd::SliceOver);
+                }
+            }
+            staged = true;
+            if staging.last_checkpoint.elapsed() >= CHECKPOINT_EVERY {
+                staging.checkpoint().await?;
+            }
+            if self.ctx.slice_is_over() {
+                staging.checkpoint().await?;
+                return Ok(PartEnd::SliceOver);
+            }
+        }
+        decoded.await.expect("decoding does not panic")?;
+        staging.load.finish_part(part);
+        Ok(PartEnd::Staged)
+    }
+
+    async fn stage_batch(
+        &self,
+        staging: &mut Staging<'_>,
+        part: &str,
+        batch: Batch,
+    ) -> Result<(), TargetError> {
+        staging.rows += batch.len() as u64;
+        staging.load.stage(part, batch).await?;
+        self.tell("loading", staging.rows, false);
+        Ok(())
+    }
+
+    fn unreadable(&self, part: &str, error: &TsvError) -> Interruption {
+        let job = self.checkpoint.job.as_deref().unwrap_or("unknown");
+        Interruption::Failed(HandlerError::Data(format!(
+            "{}: part {part} of job {job} arrived whole but cannot be read: {error}; nothing of it was published",
+            self.table
+        )))
+    }
+}
+
+/// A slice that has staged nothing yet goes on until it has, so that every invocation gets further; a stop
+/// waits for nothing.
+async fn slice_over(ctx: &Context, staged: bool) {
+    tokio::select! {
+        () = ctx.stop.cancelled() => {}
+        () = tokio::time::sleep_until(ctx.slice_ends), if staged => {}
+    }
+}
+
+/// Puts the body through, its failure last.
+async fn download(mut body: Body, pieces: mpsc::Sender<Result<Bytes, dap::Error>>) {
+    while let Some(piece) = body.next().await.transpose() {
+        let failed = piece.is_err();
+        if pieces.send(piece).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// Unpacks and decodes until the pieces end. Runs on a thread of its own.
+fn decode(
+    mut pieces: mpsc::Receiver<Result<Bytes, dap::Error>>,
+    batches: &mpsc::Sender<Batch>,
+    decoder: TsvDecoder,
+) -> Result<(), Trouble> {
+    let mut gunzip = Gunzip::default();
+    let mut rows = Rows { decoder, batches, unreadable: None };
+    while let Some(piece) = pieces.blocking_recv() {
+        let piece = piece.map_err(Trouble::Interrupted)?;
+        gunzip.push(&piece, |text| rows.push(text))?;
+    }
+    gunzip.finish(|text| rows.push(text))?;
+    rows.finish()
+}
+
+/// Rows on their way to the stager.
+struct Rows<'b> {
+    decoder: TsvDecoder,
+    batches: &'b mpsc::Sender<Batch>,
+    /// A line that cannot be read. Whether the file is to blame or the way here, its checksum tells.
+    unreadable: Option<TsvError>,
+}
+
+impl Rows<'_> {
+    fn push(&mut self, text: &[u8]) -> Result<(), Trouble> {
+        if self.unreadable.is_none() {
+            match self.decoder.push(text) {
+                Ok(Some(batch)) => return self.send(batch),
+                Ok(None) => {}
+                Err(error) => self.unreadable = Some(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Result<(), Trouble> {
+        let Self { decoder, batches, unreadable } = self;
+        let last = unreadable.map_or_else(|| decoder.finish(), Err);
+        match last {
+            Ok(Some(batch)) => send(batches, batch),
+            Ok(None) => Ok(()),
+            // Shorter than what was staged of it: the part is another one now.
+            Err(error @ TsvError::Shorter { .. }) => Err(Trouble::Damaged(error.to_string())),
+            Err(error) => Err(Trouble::Unreadable(error)),
+        }
+    }
+
+    fn send(&self, batch: Batch) -> Result<(), Trouble> {
+        send(self.batches, batch)
+    }
+}
+
+/// Fails if nobody stages any more.
+fn send(batches: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Trouble> {
+    batches
+        .blocking_send(batch)
+        .map_err(|_| Trouble::Elsewhere(Interruption::Pause(Duration::ZERO)))
+}

@@ -1,0 +1,273 @@
+//! One table's run: what an invocation is given, what it gives back, and how it goes on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use stepwell_pipeline::{Context, HandlerError, NotNow};
+
+use super::Service;
+use super::list_tables::Item;
+use crate::dap::{self, Dap, Query};
+use crate::summary::{Mode, TableResult};
+use crate::target::{LoadKind, Proof, Published, TableName, TableState, Target, TargetError};
+
+/// DAP keeps the changes of `web_logs` for 30 days: a cursor older than this soon cannot be caught up with.
+const WEB_LOGS_LAG_MAX: SignedDuration = SignedDuration::from_hours(25 * 24);
+
+/// A run that paused so often without a single row or job in between will not end by itself.
+const STALLS_MAX: u32 = 100;
+
+/// A table of the run, and where its last invocation left off.
+#[derive(Debug, Deserialize)]
+pub struct Input {
+    #[serde(flatten)]
+    item: Item,
+    run: Option<LeftOff>,
+}
+
+#[derive(Debug, Deserialize)]
+struct LeftOff {
+    checkpoint: Option<Checkpoint>,
+}
+
+/// What the next invocation needs to go on. Small, without links or secrets: what is staged, the target knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    pub(super) started_at: Timestamp,
+    /// The job that is being waited for or loaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job: Option<String>,
+    /// Jobs that came to nothing so far.
+    #[serde(default)]
+    pub(super) lost_jobs: u32,
+    /// Why an increment would not do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) resnapshot: Option<String>,
+    /// Pauses since something last went forward.
+    #[serde(default)]
+    pub(super) stalls: u32,
+}
+
+impl Checkpoint {
+    fn start() -> Self {
+        Self { started_at: Timestamp::now(), job: None, lost_jobs: 0, resnapshot: None, stalls: 0 }
+    }
+}
+
+/// What an invocation gives back; the Choice state behind it looks at `status`.
+///
+/// ```json
+/// {"status":"IN_PROGRESS","wait_seconds":5,"checkpoint":{"started_at":"2026-02-15T09:00:00Z","job":"6f1c…"},
+///  "result":null}
+/// ```
+#[derive(Debug, Serialize)]
+pub struct Step {
+    status: Status,
+    wait_seconds: u64,
+    checkpoint: Option<Checkpoint>,
+    result: Option<TableResult>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Status {
+    Complete,
+    InitNeeded,
+    InProgress,
+}
+
+impl Step {
+    fn complete(result: TableResult) -> Self {
+        Self { status: Status::Complete, wait_seconds: 0, checkpoint: None, result: Some(result) }
+    }
+
+    fn init_needed(checkpoint: Checkpoint) -> Self {
+        let checkpoint = Some(checkpoint);
+        Self { status: Status::InitNeeded, wait_seconds: 0, checkpoint, result: None }
+    }
+
+    /// Wait states count in whole seconds.
+    fn in_progress(checkpoint: Checkpoint, wait: Duration) -> Self {
+        let wait_seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        Self {
+            status: Status::InProgress,
+            wait_seconds,
+            checkpoint: Some(checkpoint),
+            result: None,
+        }
+    }
+}
+
+/// Why an invocation does not go through to the end.
+#[derive(Debug)]
+pub(super) enum Interruption {
+    /// The next invocation goes on after this wait.
+    Pause(Duration),
+    /// Increments are not to be had.
+    SnapshotRequired(String),
+    Failed(HandlerError),
+}
+
+impl From<dap::Error> for Interruption {
+    fn from(error: dap::Error) -> Self {
+        match error {
+            dap::Error::NotNow(not_now) => not_now.into(),
+            dap::Error::SnapshotRequired { .. } => Self::SnapshotRequired(error.to_string()),
+            error => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<NotNow> for Interruption {
+    fn from(NotNow { wait }: NotNow) -> Self {
+        Self::Pause(wait)
+    }
+}
+
+impl From<TargetError> for Interruption {
+    fn from(error: TargetError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// One invocation's work on one table.
+pub(super) struct TableRun<'a> {
+    pub(super) dap: &'a Dap,
+    pub(super) target: Arc<dyn Target>,
+    pub(super) table: TableName,
+    pub(super) ctx: &'a Context,
+    pub(super) checkpoint: Checkpoint,
+}
+
+impl<'a> TableRun<'a> {
+    pub(super) fn begin(
+        service: &'a Service,
+        input: Input,
+        ctx: &'a Context,
+    ) -> Result<Self, HandlerError> {
+        if let Some(problem) = input.item.problem {
+            return Err(HandlerError::Config(problem));
+        }
+        let left_off = input.run.and_then(|run| run.checkpoint);
+        Ok(Self {
+            dap: &service.dap,
+            target: service.target()?,
+            table: input.item.name,
+            ctx,
+            checkpoint: left_off.unwrap_or_else(Checkpoint::start),
+        })
+    }
+
+    pub(super) async fn increment(mut self) -> Result<Step, HandlerError> {
+        let outcome = match self.target.state(&self.table).await {
+            Ok(None) => return Ok(Step::init_needed(self.checkpoint)),
+            Ok(Some(state)) => self.merge(&state).await,
+            Err(error) => Err(error.into()),
+        };
+        self.step(outcome)
+    }
+
+    pub(super) async fn snapshot(mut self) -> Result<Step, HandlerError> {
+        let outcome = self.replace().await;
+        self.step(outcome)
+    }
+
+    async fn merge(&mut self, state: &TableState) -> Result<TableResult, Interruption> {
+        let warnings = self.warnings(state);
+        let mut schema = self.dap.schema(&self.table, self.ctx).await?;
+        let query = Query::Increment { since: state.cursor };
+        let (id, job) = self.completed_job(query, &mut schema).await?;
+        let as_before = job.cursor <= state.cursor && schema.version == state.schema_version;
+        let mut result = if job.objects.is_empty() && as_before {
+            self.result(Mode::Unchanged, state)
+        } else {
+            let kind = LoadKind::Increment { since: state.cursor, until: job.cursor };
+            let mode = if job.objects.is_empty() { Mode::Unchanged } else { Mode::Increment };
+            self.load(mode, kind, schema, id, &job).await?
+        };
+        result.warnings = warnings;
+        Ok(result)
+    }
+
+    async fn replace(&mut self) -> Result<TableResult, Interruption> {
+        let mut schema = self.dap.schema(&self.table, self.ctx).await?;
+        let (id, job) = self.completed_job(Query::Snapshot, &mut schema).await?;
+        let kind = LoadKind::Snapshot { at: job.cursor };
+        self.load(Mode::Snapshot, kind, schema, id, &job).await
+    }
+
+    fn step(self, outcome: Result<TableResult, Interruption>) -> Result<Step, HandlerError> {
+        match outcome {
+            Ok(result) => Ok(Step::complete(result)),
+            Err(Interruption::Pause(wait)) => self.pause(wait),
+            Err(Interruption::SnapshotRequired(reason)) => {
+                let resnapshot = Some(reason);
+                Ok(Step::init_needed(Checkpoint { resnapshot, job: None, ..self.checkpoint }))
+            }
+            Err(Interruption::Failed(error)) => Err(error),
+        }
+    }
+
+    fn pause(self, wait: Duration) -> Result<Step, HandlerError> {
+        let stalls = self.checkpoint.stalls + 1;
+        if stalls > STALLS_MAX {
+            return Err(HandlerError::Retryable {
+                message: format!("{}: no progress in {STALLS_MAX} invocations", self.table),
+                retry_after: Some(wait),
+            });
+        }
+        Ok(Step::in_progress(Checkpoint { stalls, ..self.checkpoint }, wait))
+    }
+
+    /// The result of a table in this state, with nothing published.
+    pub(super) fn result(&self, mode: Mode, state: &TableState) -> TableResult {
+        let TableName { namespace, table } = self.table.clone();
+        let seconds = Timestamp::now().duration_since(self.checkpoint.started_at).as_secs_f64();
+        TableResult {
+            namespace,
+            table,
+            mode,
+            published: Published::default(),
+            seconds,
+            proven: false,
+            compared: 0,
+            schema_version: state.schema_version,
+            cursor: state.cursor,
+            resnapshot: self.checkpoint.resnapshot.clone(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn warnings(&self, state: &TableState) -> Vec<String> {
+        let lag = Timestamp::now().duration_since(state.cursor);
+        if self.table.table != "web_logs" || lag <= WEB_LOGS_LAG_MAX {
+            return Vec::new();
+        }
+        vec![format!(
+            "{} was {} days behind; DAP keeps its changes for 30 days only, so run this pipeline more often",
+            self.table,
+            lag.as_hours() / 24
+        )]
+    }
+}
+
+/// A proof that does not hold fails the table by name.
+pub(super) fn check(proof: &Proof) -> Result<(), HandlerError> {
+    if proof.holds() {
+        return Ok(());
+    }
+    let differences: Vec<_> = proof
+        .differences
+        .iter()
+        .map(|it| {
+            format!("{:?}: delivered {}, found {} {:?}", it.kind, it.expected, it.found, it.keys)
+        })
+        .collect();
+    Err(HandlerError::Data(format!(
+        "{} differs from what the source delivered: {}; somebody else may write to the table",
+        proof.table,
+        differences.join("; ")
+    )))
+}
