@@ -1,0 +1,3 @@
+//! The sandboxes at their public edge.
+
+mod official_client;
