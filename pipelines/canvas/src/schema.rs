@@ -22,7 +22,7 @@ pub struct TableSchema {
 }
 
 /// One column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Column {
     /// The bare name: `id`, not `key.id`.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct Column {
 }
 
 /// The types that a DAP schema can express.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum ColumnType {
     Boolean,

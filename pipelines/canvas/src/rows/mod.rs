@@ -5,9 +5,15 @@
 //! Getting the bytes (download, gzip) and putting rows anywhere is left to others.
 
 pub mod batch;
+pub(crate) mod decimal;
+pub(crate) mod digest;
+pub(crate) mod escape;
+pub(crate) mod json;
+pub(crate) mod temporal;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tsv;
+pub(crate) mod value;
 
 pub use batch::{Action, Batch, Row};
 pub use tsv::{TsvDecoder, TsvError};

@@ -1,0 +1,156 @@
+//! Replicas in one SQLite file: the embedded default, nothing to install.
+//!
+//! All namespaces share the file. A table is named `namespace__table`, for instance `canvas__users`, which
+//! needs no quoting and is what the official client does where a database has no schemas. stepwell's own
+//! tables begin with `stepwell_`.
+//!
+//! There is one connection, and everything goes through it in turn: several tables load at once without
+//! ever meeting a busy database. Work happens on blocking threads.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{LoadRequest, OpenedLoad, Proof, TableName, TableState, Target, TargetError};
+use error::explain;
+
+mod error;
+mod layout;
+mod load;
+mod merge;
+mod prove;
+mod shape;
+mod values;
+
+/// How long another process may hold the file before we give up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+const STATE_TABLES: &str = "
+CREATE TABLE IF NOT EXISTS stepwell_tables (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  cursor TEXT NOT NULL,
+  schema_version INTEGER NOT NULL,
+  receipt TEXT NOT NULL,
+  PRIMARY KEY (namespace, name));
+CREATE TABLE IF NOT EXISTS stepwell_loads (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  staged TEXT NOT NULL,
+  PRIMARY KEY (namespace, name));
+CREATE TABLE IF NOT EXISTS stepwell_altered_values (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  job_id TEXT NOT NULL,
+  row_key TEXT NOT NULL,
+  column_name TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  original BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS stepwell_altered_values_row
+  ON stepwell_altered_values (namespace, name, row_key);";
+
+/// A SQLite file that holds replicas.
+pub struct SqliteTarget {
+    database: Database,
+}
+
+impl SqliteTarget {
+    /// The file is opened, and created where it is missing, with the first use.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let connection = Arc::new(Mutex::new(None));
+        Self { database: Database { path: Arc::new(path.into()), connection } }
+    }
+}
+
+#[async_trait]
+impl Target for SqliteTarget {
+    async fn check(&self) -> Result<(), TargetError> {
+        self.database
+            .run("a write", |connection| connection.execute_batch("BEGIN IMMEDIATE; COMMIT"))
+            .await
+    }
+
+    async fn state(&self, table: &TableName) -> Result<Option<TableState>, TargetError> {
+        let table = table.clone();
+        let row = self
+            .database
+            .run("reading the state", move |it| layout::read_state(it, &table))
+            .await?;
+        row.map(|row| row.state()).transpose()
+    }
+
+    async fn open_load(&self, request: LoadRequest) -> Result<OpenedLoad, TargetError> {
+        load::open(&self.database, request).await
+    }
+
+    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError> {
+        prove::prove(&self.database, table.clone()).await
+    }
+}
+
+/// The one connection.
+#[derive(Clone)]
+pub(super) struct Database {
+    path: Arc<PathBuf>,
+    connection: Arc<Mutex<Option<Connection>>>,
+}
+
+impl Database {
+    /// Runs `work` on the connection, on a blocking thread, alone.
+    async fn run<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, TargetError> {
+        let path = Arc::clone(&self.path);
+        let explained =
+            move |it: &mut Connection| work(it).map_err(|error| explain(&path, doing, &error));
+        self.run_checked(explained).await
+    }
+
+    /// Like [`run`](Self::run), for work that fails in its own words.
+    async fn run_checked<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, TargetError> + Send + 'static,
+    ) -> Result<T, TargetError> {
+        let this = self.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            // A panic while the connection was held left no transaction open: dropping one rolls it back.
+            let mut connection = this.connection.lock().unwrap_or_else(PoisonError::into_inner);
+            if connection.is_none() {
+                *connection = Some(this.open()?);
+            }
+            work(connection.as_mut().expect("opened above"))
+        });
+        task.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(cancelled) => Err(TargetError::Transient(cancelled.to_string())),
+        })
+    }
+
+    fn explain(&self, doing: &str, error: &rusqlite::Error) -> TargetError {
+        explain(&self.path, doing, error)
+    }
+
+    fn open(&self) -> Result<Connection, TargetError> {
+        let open = || {
+            let connection = Connection::open(&*self.path)?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            // Renaming a staging table must not touch the views of the user.
+            connection.pragma_update(None, "legacy_alter_table", "ON")?;
+            connection.execute_batch(STATE_TABLES)?;
+            Ok(connection)
+        };
+        open().map_err(|error| self.explain("opening", &error))
+    }
+}
+
+fn table_exists(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1";
+    Ok(connection.query_row(sql, [name], |_| Ok(())).optional()?.is_some())
+}
