@@ -67,9 +67,14 @@ impl RowHasher {
     pub(crate) fn finish(&mut self) -> RowHash {
         let key = xxh3_64(&self.encoded[..self.key_end]);
         let row = xxh3_64(&self.encoded);
+        self.clear();
+        RowHash { key, row }
+    }
+
+    /// The row is left out.
+    pub(crate) fn clear(&mut self) {
         self.encoded.clear();
         self.columns = 0;
-        RowHash { key, row }
     }
 }
 

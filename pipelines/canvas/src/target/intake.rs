@@ -58,7 +58,7 @@ impl Intake {
                 Ok(value) => Incoming { value, field },
                 Err(misfit) if index < self.keys => {
                     altered.push(left_out(row, column, &misfit.reason));
-                    self.hasher.finish();
+                    self.hasher.clear();
                     return false;
                 }
                 Err(misfit) => {

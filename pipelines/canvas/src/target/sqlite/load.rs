@@ -18,7 +18,7 @@ use crate::target::quote::quote;
 use crate::target::staged::{Alteration, Changes, Receipt, Staged};
 use crate::target::{
     Load, LoadKind, LoadRequest, OpenedLoad, PartProgress, Published, TableName, TargetError,
-    check_fits, keys_may_repeat,
+    check_fits, damaged_part, keys_may_repeat,
 };
 
 /// A load; dropping it leaves what was staged.

@@ -1,0 +1,3 @@
+//! The integration tests of the canvas pipeline, in one binary.
+
+mod target;

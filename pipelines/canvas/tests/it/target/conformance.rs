@@ -1,0 +1,292 @@
+//! What every target promises, as functions over any of them.
+
+use stepwell_canvas::target::{DifferenceKind, OpenedLoad, PartProgress, Target};
+
+use super::*;
+
+pub(super) async fn an_increment_needs_the_rows_before_it(target: &dyn Target) {
+    let error = refused(target.open_load(increment(&people(), "j", 1, 2)).await);
+    assert!(error.contains("canvas.users") && error.contains("no snapshot yet"), "{error}");
+    load(target, &snapshot(&people(), "j1", 5), &["U t 1 a 1"]).await;
+    let error = refused(target.open_load(increment(&people(), "j2", 6, 7)).await);
+    assert!(error.contains("ends at 2026-11-05"), "{error}");
+    let error = target.prove(&TableName { table: "nothing".into(), ..table() }).await.unwrap_err();
+    assert!(error.to_string().contains("nothing was published yet"), "{error}");
+}
+
+pub(super) async fn a_first_load_is_published_and_proven(target: &dyn Target) {
+    assert_eq!(target.state(&table()).await.unwrap(), None);
+    let published =
+        load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1.5", "U t 2 \\N NaN"]).await;
+    assert_eq!(counts(&published), (2, 0, 0, 2));
+    let state = target.state(&table()).await.unwrap().unwrap();
+    assert_eq!((state.cursor, state.schema_version), (day(1), 1));
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!((proof.rows, proof.compared), (2, 2));
+}
+
+pub(super) async fn an_empty_snapshot_makes_an_empty_table(target: &dyn Target) {
+    let request = snapshot(&people(), "j1", 1);
+    let published = open(target, &request).await.publish().await.unwrap();
+    assert_eq!(counts(&published), (0, 0, 0, 0));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+/// Drops the load after every step, opens it again, and ends with the same table.
+pub(super) async fn a_load_dropped_anywhere_goes_on(target: &dyn Target) {
+    let request = snapshot(&people(), "j1", 1);
+    drop(open(target, &request).await);
+    let mut load = open(target, &request).await;
+    load.stage("p1", batch(&request, &["U t 1 a 1", "U t 2 b 2"])).await.unwrap();
+    load.checkpoint().await.unwrap();
+    load.stage("p1", batch(&request, &["U t 3 lost 3"])).await.unwrap();
+    drop(load);
+    let mut load = open(target, &request).await;
+    // A target may keep more than was asked for, never less and never something else.
+    let rows = load.progress("p1").rows;
+    assert!((2..=3).contains(&rows), "{rows}");
+    if rows == 2 {
+        load.stage("p1", batch(&request, &["U t 3 lost 3"])).await.unwrap();
+    }
+    load.finish_part("p1");
+    load.checkpoint().await.unwrap();
+    drop(load);
+    let mut load = open(target, &request).await;
+    assert_eq!(load.progress("p1"), PartProgress { rows: 3, complete: true });
+    assert_eq!(load.progress("p2"), PartProgress::default());
+    load.stage("p2", batch(&request, &["U t 4 d 4"])).await.unwrap();
+    load.finish_part("p2");
+    assert_eq!(target.state(&table()).await.unwrap(), None);
+    let published = load.publish().await.unwrap();
+    assert_eq!(counts(&published), (4, 0, 0, 4));
+    assert!(target.prove(&table()).await.unwrap().holds());
+    match target.open_load(request).await.unwrap() {
+        OpenedLoad::Published(again) => assert_eq!(again, published),
+        OpenedLoad::Staging(_) => panic!("a published job is staged again"),
+    }
+}
+
+pub(super) async fn rows_of_another_job_are_discarded(target: &dyn Target) {
+    let request = snapshot(&people(), "j1", 1);
+    let mut first = open(target, &request).await;
+    first.stage("p1", batch(&request, &["U t 1 a 1"])).await.unwrap();
+    first.checkpoint().await.unwrap();
+    drop(first);
+    let request = snapshot(&people(), "j2", 2);
+    let again = open(target, &request).await;
+    assert_eq!(again.progress("p1"), PartProgress::default());
+    drop(again);
+    let published = load(target, &request, &["U t 7 z 7"]).await;
+    assert_eq!(counts(&published), (1, 0, 0, 1));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+pub(super) async fn a_damaged_part_is_discarded(target: &dyn Target) {
+    let request = snapshot(&people(), "j1", 1);
+    let mut load = open(target, &request).await;
+    load.stage("p1", batch(&request, &["U t 1 a 1"])).await.unwrap();
+    load.checkpoint().await.unwrap();
+    load.discard_part("p1").await.unwrap();
+    assert_eq!(load.progress("p1"), PartProgress::default());
+    load.stage("p1", batch(&request, &["U t 2 b 2"])).await.unwrap();
+    load.finish_part("p1");
+    load.checkpoint().await.unwrap();
+    load.stage("p2", batch(&request, &["U t 3 c 3"])).await.unwrap();
+    let error = load.discard_part("p2").await.unwrap_err();
+    assert!(error.to_string().contains("begins anew"), "{error}");
+    drop(load);
+    let mut load = open(target, &request).await;
+    assert_eq!(load.progress("p1"), PartProgress::default());
+    load.stage("p1", batch(&request, &["U t 2 b 2"])).await.unwrap();
+    assert_eq!(counts(&load.publish().await.unwrap()), (1, 0, 0, 1));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+pub(super) async fn increments_are_merged_and_counted(target: &dyn Target) {
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 b 2", "U t 3 c 3"]).await;
+    let rows = ["U t 2 new 20", "D t 3 \\N \\N", "U t 4 d 4", "D t 99 \\N \\N"];
+    let published = load(target, &increment(&people(), "j2", 1, 2), &rows).await;
+    assert_eq!(counts(&published), (1, 1, 1, 3));
+    assert_eq!(target.state(&table()).await.unwrap().unwrap().cursor, day(2));
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!((proof.rows, proof.compared), (3, 2));
+    let repeated = load(target, &increment(&people(), "j3", 1, 3), &rows).await;
+    assert_eq!(counts(&repeated), (0, 2, 0, 3));
+    let request = increment(&people(), "j4", 3, 4);
+    let empty = open(target, &request).await.publish().await.unwrap();
+    assert_eq!(counts(&empty), (0, 0, 0, 3));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+pub(super) async fn of_repeated_keys_the_latest_counts(target: &dyn Target) {
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 b 2"]).await;
+    let rows = [
+        "U 2026-11-01T02:00:00Z 1 late 1",
+        "U 2026-11-01T01:00:00.5Z 1 early 1",
+        "U 2026-11-01T01:00:00Z 2 gone 2",
+        "D 2026-11-01T03:00:00Z 2 \\N \\N",
+        "D 2026-11-01T01:00:00Z 3 \\N \\N",
+        "U 2026-11-01T01:00:00Z 3 back 3",
+    ];
+    let published = load(target, &increment(&people(), "j2", 1, 2), &rows).await;
+    assert_eq!(counts(&published), (1, 1, 1, 2));
+    assert_eq!(published.superseded, 3);
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+}
+
+/// Only `canvas_logs` may repeat keys in a snapshot, but no row is lost where another table does.
+pub(super) async fn repeated_keys_in_a_snapshot_are_resolved(target: &dyn Target) {
+    let published =
+        load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 1 b 2", "U t 2 c 3"]).await;
+    assert_eq!((counts(&published), published.superseded), ((2, 0, 0, 2), 1));
+    assert!(target.prove(&table()).await.unwrap().holds());
+    let mut logs = people();
+    logs.namespace = "canvas_logs".into();
+    logs.table = "web_logs".into();
+    let rows = ["U 2026-11-01T02:00:00Z 1 late 1", "U 2026-11-01T01:00:00Z 1 early 1", "U t 2 c 3"];
+    let published = load(target, &snapshot(&logs, "j2", 1), &rows).await;
+    assert_eq!((counts(&published), published.superseded), ((2, 0, 0, 2), 1));
+    let proof = target.prove(&TableName::of(&logs)).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    let same = load(target, &increment(&logs, "j3", 1, 2), &["U t 1 late 1", "U t 2 c 3"]).await;
+    assert_eq!(counts(&same), (0, 2, 0, 2));
+}
+
+pub(super) async fn a_second_snapshot_replaces_the_rows(target: &dyn Target) {
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 b 2", "U t 3 c 3"]).await;
+    let published =
+        load(target, &snapshot(&people(), "j2", 2), &["U t 2 new 2", "U t 4 d 4"]).await;
+    assert_eq!(counts(&published), (1, 1, 2, 2));
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+}
+
+pub(super) async fn schemas_evolve_with_the_rows_that_need_it(target: &dyn Target) {
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 12 2"]).await;
+    let long = ColumnType::Text { max_length: Some(40) };
+    let mut evolved =
+        schema(2, &[("name", long), ("extra", ColumnType::Int32), ("flag", ColumnType::Boolean)]);
+    evolved.columns[3].required = true;
+    evolved.columns[3].default = Some(serde_json::json!(false));
+    let published =
+        load(target, &increment(&evolved, "j2", 1, 2), &["U t 1 aaaaaaaaaaaaaaa 7 true"]).await;
+    assert_eq!(counts(&published), (0, 1, 0, 2));
+    let changes = published.schema_changes.join("; ");
+    for expected in ["`score` was dropped", "`extra` was added", "`flag` was added"] {
+        assert!(changes.contains(expected), "{changes}");
+    }
+    assert!(target.prove(&table()).await.unwrap().holds());
+    assert_eq!(target.state(&table()).await.unwrap().unwrap().schema_version, 2);
+
+    let mut retyped = evolved.clone();
+    retyped.version = 3;
+    retyped.columns[2].ty = text();
+    let request = increment(&retyped, "j3", 2, 3);
+    let published = load(target, &request, &["U t 5 e 007 false"]).await;
+    assert!(
+        published.schema_changes[0].contains("`extra` changed"),
+        "{:?}",
+        published.schema_changes
+    );
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    let whole = ["U t 1 aaaaaaaaaaaaaaa 7 true", "U t 2 12 \\N false", "U t 5 e 007 false"];
+    let same = load(target, &snapshot(&retyped, "j4", 4), &whole).await;
+    assert_eq!((counts(&same), same.schema_changes), ((0, 3, 0, 3), vec![]));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+/// One column of every type, ordinary and extreme values.
+pub(super) async fn every_type_keeps_its_values(target: &dyn Target) {
+    let words = |words: &[&str]| words.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+    let columns = [
+        ("a", ColumnType::Boolean),
+        ("b", ColumnType::Int16),
+        ("c", ColumnType::Int64),
+        ("d", ColumnType::Float32),
+        ("e", ColumnType::Float64),
+        ("f", ColumnType::Decimal { precision: 6, scale: 2 }),
+        ("g", ColumnType::Text { max_length: Some(5) }),
+        ("h", ColumnType::Timestamp),
+        ("i", ColumnType::Date),
+        ("j", ColumnType::Time),
+        ("k", ColumnType::Duration),
+        ("l", ColumnType::Uuid),
+        ("m", ColumnType::Inet),
+        ("n", ColumnType::Enum { values: words(&["__dap_unspecified__", "x", "y"]) }),
+        (
+            "o",
+            ColumnType::OpenEnum { values: words(&["__dap_unspecified__", "x"]), max_length: None },
+        ),
+        ("p", ColumnType::Array(Box::new(text()))),
+        ("q", ColumnType::Json),
+        ("r", ColumnType::Array(Box::new(ColumnType::Int64))),
+    ];
+    let schema = schema(1, &columns);
+    let rows = [
+        "U t 1 true -32768 9223372036854775807 0.1 1e308 1.5 long-text-over-5 2026-11-21T01:02:03.5Z 2026-11-21 \
+         01:02:03.000001 P1Y2M3DT4H5M6.5S a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11 10.0.0.1 x unlisted \
+         [\"a,\\\\\"b\\\\\\\\\",null,\"\",\"NULL\",\"{}\"] {\"b\":1.0,\"a\":[\"\\\\n\",{}]} [1,null,-3]",
+        "U t 2 false 32767 -9223372036854775808 NaN NaN NaN a\\tb\\nc +10000-01-01T00:00:00Z 9999-12-31 \
+         23:59:59.999999 PT0S A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A12 2001:DB8::1 __dap_unspecified__ x [] \"text\" []",
+        "U t 3 \\N \\N \\N Infinity -Infinity -9999.99 \\\\N -0001-06-07T08:09:10Z 0001-01-01 00:00:00 \
+         -P1D \\N ::ffff:1.2.3.4 \\N \\N \\N null \\N",
+    ];
+    let published = load(target, &snapshot(&schema, "j1", 1), &rows).await;
+    assert_eq!(published.altered, vec![]);
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    let published = load(target, &increment(&schema, "j2", 1, 2), &rows).await;
+    assert_eq!((counts(&published), published.altered), ((0, 3, 0, 3), vec![]));
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+}
+
+/// No row is lost, no load gets stuck, and each altered value is told.
+pub(super) async fn what_does_not_fit_is_told(target: &dyn Target) {
+    let schema = schema(1, &[("small", ColumnType::Int16), ("at", ColumnType::Timestamp)]);
+    let rows = ["U t 1 99999 2026-01-01T00:00:00Z", "U t 2 5 not-a-time", "U t 3x 1 \\N"];
+    let published = load(target, &snapshot(&schema, "j1", 1), &rows).await;
+    assert_eq!((published.rows, published.altered_total), (2, 3));
+    let told: Vec<(&str, &str, &str)> =
+        published.altered.iter().map(|it| (&*it.key, &*it.column, &*it.reason)).collect();
+    assert_eq!(told[0], ("1", "small", "no int16"));
+    assert_eq!(told[1], ("2", "at", "no date-time"));
+    assert!(told[2].0 == "3x" && told[2].2.contains("kept here"), "{told:?}");
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+}
+
+pub(super) async fn nulls_in_required_columns_are_kept(target: &dyn Target) {
+    let mut schema = people();
+    schema.columns[1].required = true;
+    let request = snapshot(&schema, "j1", 1);
+    let mut load = open(target, &request).await;
+    load.stage("p", batch(&request, &["U t 1 a 1"])).await.unwrap();
+    load.stage("p", batch(&request, &["U t 2 \\N 1"])).await.unwrap();
+    assert_eq!(counts(&load.publish().await.unwrap()), (2, 0, 0, 2));
+    assert!(target.prove(&table()).await.unwrap().holds());
+    let published = super::load(target, &increment(&schema, "j2", 1, 2), &["U t 1 \\N 1"]).await;
+    assert_eq!(counts(&published), (0, 1, 0, 2));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+/// `tamper` changes row 2 of `canvas.users` behind the target's back, and deletes row 3.
+pub(super) async fn a_difference_is_told_by_name(target: &dyn Target, tamper: impl AsyncFn()) {
+    let rows = ["U t 1 a 1", "U t 2 b 2", "U t 3 c 3"];
+    load(target, &snapshot(&people(), "j1", 1), &rows).await;
+    load(target, &increment(&people(), "j2", 1, 2), &rows).await;
+    tamper().await;
+    let proof = target.prove(&table()).await.unwrap();
+    let told: Vec<_> = proof.differences.iter().map(|it| (it.kind, it.keys.join(","))).collect();
+    let due = [
+        (DifferenceKind::RowCount, String::new()),
+        (DifferenceKind::Keys, "2,3".to_owned()),
+        (DifferenceKind::Values, "2,3".to_owned()),
+    ];
+    assert_eq!(told, due);
+    assert_eq!(proof.table, "canvas.users");
+}

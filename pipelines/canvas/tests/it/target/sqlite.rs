@@ -1,0 +1,172 @@
+//! SQLite keeps the promises.
+
+use rusqlite::Connection;
+use stepwell_canvas::target::sqlite::SqliteTarget;
+
+use super::*;
+
+struct Fixture {
+    target: SqliteTarget,
+    folder: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { target: SqliteTarget::new(folder.path().join("canvas.db")), folder }
+    }
+
+    fn connect(&self) -> Connection {
+        Connection::open(self.folder.path().join("canvas.db")).unwrap()
+    }
+
+    fn text(&self, sql: &str) -> String {
+        let connection = self.connect();
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let row = |row: &rusqlite::Row<'_>| {
+            let show = |index| match row.get_unwrap::<_, rusqlite::types::Value>(index) {
+                rusqlite::types::Value::Null => "-".to_owned(),
+                rusqlite::types::Value::Integer(it) => it.to_string(),
+                rusqlite::types::Value::Real(it) => it.to_string(),
+                rusqlite::types::Value::Text(it) => it,
+                rusqlite::types::Value::Blob(it) => String::from_utf8_lossy(&it).into_owned(),
+            };
+            Ok((0..columns).map(show).collect::<Vec<_>>().join("|"))
+        };
+        let rows: Result<Vec<String>, _> = statement.query_map([], row).unwrap().collect();
+        rows.unwrap().join("\n")
+    }
+}
+
+macro_rules! keeps {
+    ($($promise:ident)*) => { $(
+        #[tokio::test]
+        async fn $promise() {
+            conformance::$promise(&Fixture::new().target).await;
+        }
+    )* };
+}
+
+keeps! {
+    an_increment_needs_the_rows_before_it
+    a_first_load_is_published_and_proven
+    an_empty_snapshot_makes_an_empty_table
+    a_load_dropped_anywhere_goes_on
+    rows_of_another_job_are_discarded
+    a_damaged_part_is_discarded
+    increments_are_merged_and_counted
+    of_repeated_keys_the_latest_counts
+    repeated_keys_in_a_snapshot_are_resolved
+    a_second_snapshot_replaces_the_rows
+    schemas_evolve_with_the_rows_that_need_it
+    every_type_keeps_its_values
+    what_does_not_fit_is_told
+    nulls_in_required_columns_are_kept
+}
+
+#[tokio::test]
+async fn a_difference_is_told_by_name() {
+    let fixture = Fixture::new();
+    let tamper = async || {
+        let sql = "UPDATE canvas__users SET score = 7 WHERE id = 2; DELETE FROM canvas__users WHERE id = 3";
+        fixture.connect().execute_batch(sql).unwrap();
+    };
+    conformance::a_difference_is_told_by_name(&fixture.target, tamper).await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_missing_is_named() {
+    let error = SqliteTarget::new("/nowhere/at/all.db").check().await.unwrap_err().to_string();
+    assert!(error.contains("/nowhere/at/all.db") && error.contains("create the folder"), "{error}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_named() {
+    let fixture = Fixture::new();
+    std::fs::write(fixture.folder.path().join("canvas.db"), "hello ".repeat(1000)).unwrap();
+    let error = fixture.target.check().await.unwrap_err().to_string();
+    assert!(error.contains("canvas.db") && error.contains("not a database"), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_of_someone_else_is_left_alone() {
+    let fixture = Fixture::new();
+    fixture.connect().execute_batch("CREATE TABLE canvas__users (mine TEXT)").unwrap();
+    let error = refused(fixture.target.open_load(snapshot(&people(), "j", 1)).await);
+    assert!(error.contains("`canvas__users` was not made by stepwell"), "{error}");
+    assert_eq!(fixture.text("SELECT name FROM pragma_table_info('canvas__users')"), "mine");
+}
+
+#[tokio::test]
+async fn values_are_stored_as_documented() {
+    let fixture = Fixture::new();
+    let columns = [
+        ("a", ColumnType::Boolean),
+        ("b", ColumnType::Float64),
+        ("c", ColumnType::Decimal { precision: 6, scale: 2 }),
+        ("d", ColumnType::Timestamp),
+        ("e", ColumnType::Array(Box::new(text()))),
+    ];
+    let rows = [
+        "U t 1 true 1.5 1.50 2026-11-21T01:02:03.500Z [\"a\"]",
+        "U t 2 false NaN NaN +10000-01-01T00:00:00Z []",
+        "U t 3 \\N -Infinity 0 -0001-01-01T00:00:00Z \\N",
+    ];
+    load(&fixture.target, &snapshot(&schema(1, &columns), "j", 1), &rows).await;
+    let stored = fixture.text("SELECT a, b, c, d, e FROM canvas__users ORDER BY id");
+    let due = "1|1.5|1.50|2026-11-21T01:02:03.5Z|[\"a\"]\n\
+               0|NaN|NaN|+10000-01-01T00:00:00Z|[]\n\
+               -|-Infinity|0|-0001-01-01T00:00:00Z|-";
+    assert_eq!(stored, due);
+}
+
+#[tokio::test]
+async fn originals_of_altered_values_are_kept_until_the_row_comes_again() {
+    let fixture = Fixture::new();
+    let schema = schema(1, &[("small", ColumnType::Int16)]);
+    load(&fixture.target, &snapshot(&schema, "j1", 1), &["U t 1 99999", "U t 2 88888"]).await;
+    let kept = "SELECT row_key, column_name, reason, original FROM stepwell_altered_values";
+    assert_eq!(fixture.text(kept), "1|small|no int16|99999\n2|small|no int16|88888");
+    load(&fixture.target, &increment(&schema, "j2", 1, 2), &["U t 1 5"]).await;
+    assert_eq!(fixture.text(kept), "2|small|no int16|88888");
+}
+
+#[tokio::test]
+async fn what_the_user_added_stays() {
+    let fixture = Fixture::new();
+    let target = &fixture.target;
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 b 2"]).await;
+    fixture.connect().execute_batch(
+        "ALTER TABLE canvas__users ADD COLUMN note TEXT; UPDATE canvas__users SET note = 'mine'; \
+         CREATE INDEX by_name ON canvas__users (name); CREATE VIEW names AS SELECT name, score FROM canvas__users",
+    ).unwrap();
+    let mut retyped = schema(2, &[("name", text()), ("score", text())]);
+    load(target, &snapshot(&retyped, "j2", 2), &["U t 1 a 01"]).await;
+    assert_eq!(fixture.text("SELECT id, name, score, note FROM canvas__users"), "1|a|01|mine");
+    assert_eq!(fixture.text("SELECT * FROM names"), "a|01");
+    assert_eq!(fixture.text("SELECT name FROM sqlite_schema WHERE name = 'by_name'"), "by_name");
+    retyped = schema(3, &[("name", text())]);
+    let published = load(target, &increment(&retyped, "j3", 2, 3), &["U t 1 c"]).await;
+    assert!(published.schema_changes[0].contains("view names"), "{:?}", published.schema_changes);
+    assert_eq!(fixture.text("SELECT * FROM names"), "c|-");
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+#[tokio::test]
+async fn tables_load_at_once() {
+    let fixture = Fixture::new();
+    let load_table = async |name: &str| {
+        let mut schema = people();
+        schema.table = name.to_owned();
+        let request = snapshot(&schema, "j", 1);
+        let mut load = open(&fixture.target, &request).await;
+        for number in 0..20 {
+            let row = format!("U t {number} a 1");
+            load.stage("p", batch(&request, &[&row])).await.unwrap();
+        }
+        load.publish().await.unwrap().rows
+    };
+    let rows = tokio::join!(load_table("a"), load_table("b"), load_table("c"));
+    assert_eq!(rows, (20, 20, 20));
+}
