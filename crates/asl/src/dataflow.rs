@@ -11,6 +11,27 @@ use crate::jsonpath::Path;
 use crate::model::{ResultPath, Selector};
 use crate::template::Template;
 
+/// How deep the data of an execution may be nested. What is deeper could be written, but not read again:
+/// JSON parsers stop at 128 levels, and the journal wraps a few of its own around the data.
+pub const DEPTH_MAX: usize = 100;
+
+/// Whether `value` is nested deeper than [`DEPTH_MAX`].
+pub fn is_too_deep(value: &Value) -> bool {
+    is_deeper_than(DEPTH_MAX, value)
+}
+
+fn is_deeper_than(levels: usize, value: &Value) -> bool {
+    match value {
+        Value::Array(items) => {
+            levels == 0 || items.iter().any(|item| is_deeper_than(levels - 1, item))
+        }
+        Value::Object(fields) => {
+            levels == 0 || fields.values().any(|field| is_deeper_than(levels - 1, field))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
 static EMPTY: LazyLock<Data> = LazyLock::new(|| Arc::new(Value::Object(Map::new())));
 
 /// Applies `InputPath` or `OutputPath`.

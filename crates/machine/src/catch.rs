@@ -30,8 +30,7 @@ pub(crate) fn take(
     let input = d.input(frame);
     let error = Arc::new(error_output(&failure));
     let output = d.evaluate(frame, |_| dataflow::place(&catcher.result_path, &input, error))?;
-    states::exit(d, state, frame, output, Transition::Next(catcher.next));
-    Ok(())
+    states::exit(d, state, frame, output, Transition::Next(catcher.next))
 }
 
 /// The error output: `{"Error": ..., "Cause": ...}`. Where there is an error name, a missing cause is an

@@ -23,6 +23,7 @@ use stepwell_asl::{Data, StateMachine};
 
 use crate::apply::apply;
 use crate::context_object;
+use crate::data_flow::check_depth;
 use crate::decision::{Command, DecideContext, Decision, Input, TaskResult};
 use crate::event::{Entry, Event, EventId, Reason};
 use crate::failure::{Failure, fail};
@@ -234,6 +235,17 @@ impl<'a> Decider<'a> {
         let context = LazyCell::new(|| context_object::of_frame(run, frame));
         let mut scope = Scope { context: &context, random: &mut self.random };
         evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
+    }
+
+    /// Lets data pass that may be recorded of a frame; its raw input always may.
+    ///
+    /// # Errors
+    /// `States.Runtime` if the data is nested too deep.
+    pub(crate) fn recordable(&self, frame: FrameId, data: &Data) -> Result<(), Failure> {
+        if Arc::ptr_eq(data, &self.input(frame)) {
+            return Ok(());
+        }
+        check_depth(data).map_err(|error| Failure::of_evaluation(self.run, frame, error))
     }
 
     /// Evaluates something of the Map state that a frame is in, for one of its items.

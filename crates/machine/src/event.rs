@@ -17,6 +17,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stepwell_asl::Data;
+use stepwell_asl::dataflow::{DEPTH_MAX, is_too_deep};
 use stepwell_asl::model::{Resource, StateId, StateKind};
 
 use crate::frame::FrameId;
@@ -370,9 +371,12 @@ impl Payload {
     /// Parses a text that history shows as it is.
     ///
     /// # Errors
-    /// If the text is not JSON.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
+    /// [`InvalidPayload`] if the text is not JSON, or nested too deep.
+    pub fn parse(text: &str) -> Result<Self, InvalidPayload> {
         let data: serde_json::Value = serde_json::from_str(text)?;
+        if is_too_deep(&data) {
+            return Err(InvalidPayload::TooDeep);
+        }
         let compact = data.to_string();
         let data = Data::from(data);
         if compact == text {
@@ -396,6 +400,17 @@ impl Payload {
             Self::Text(json) => json.text.to_string(),
         }
     }
+}
+
+/// A text that no execution can start with.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidPayload {
+    /// It is not JSON.
+    #[error("not JSON")]
+    NotJson(#[from] serde_json::Error),
+    /// It is nested deeper than the journal can give back.
+    #[error("nested deeper than {DEPTH_MAX} levels")]
+    TooDeep,
 }
 
 impl From<Data> for Payload {

@@ -38,6 +38,6 @@ pub mod states;
 pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};
 pub use decision::{Command, DecideContext, Decision, Input, ScheduledTask, TaskResult};
-pub use event::{Entry, Event, EventId, JOURNAL_FORMAT, Payload};
+pub use event::{Entry, Event, EventId, InvalidPayload, JOURNAL_FORMAT, Payload};
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};

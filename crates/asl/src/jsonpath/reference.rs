@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{Path, Root, Step};
+use crate::dataflow::DEPTH_MAX;
 
 /// A path of names and single indexes on the input, for instance `$.report.rows[0]`.
 #[derive(Debug, Clone)]
@@ -16,10 +17,11 @@ pub struct ReferencePath {
 pub struct Mismatch;
 
 impl ReferencePath {
-    /// `path`, if it names one place of the input.
+    /// `path`, if it names one place of the input, not deeper than data may be.
     pub fn new(path: Path) -> Option<Self> {
         let one_place = path.root == Root::Input
             && path.function.is_none()
+            && path.steps.len() <= DEPTH_MAX
             && path.steps.iter().all(|step| match step {
                 Step::Name(_) => true,
                 Step::Index(index) => *index >= 0,

@@ -27,8 +27,7 @@ pub(crate) fn work(
         let next = target(choice, &input, scope)?;
         Ok((select(&choice.output_path, &input, scope)?, next))
     })?;
-    exit(d, state, frame, output, Transition::Next(next));
-    Ok(())
+    exit(d, state, frame, output, Transition::Next(next))
 }
 
 fn target(choice: &Choice, input: &Value, scope: &mut Scope<'_>) -> Result<StateId, StatesError> {

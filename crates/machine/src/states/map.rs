@@ -15,7 +15,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use stepwell_asl::dataflow::resolve;
+use stepwell_asl::dataflow::{build, resolve};
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::model::{Map, OrPath, State, StateKind};
 use stepwell_asl::{Data, StateMachine, dataflow};
@@ -36,7 +36,7 @@ pub(crate) fn work(
     match d.run.folded.frame(frame).map(|frame| &frame.step) {
         Some(Step::Fork(fork)) if fork.is_complete() => {
             let result = Arc::new(fork.output());
-            finish(d, state, map, frame, result)
+            finish(d, state, map, frame, &result)
         }
         Some(Step::Fork(_)) => {
             start_iterations(d, state, frame);
@@ -57,6 +57,8 @@ struct Opening {
 fn start(d: &mut Decider<'_>, map: &Map, frame: FrameId) -> Result<(), Failure> {
     let raw = d.input(frame);
     let opening = d.evaluate(frame, |scope| open(map, &raw, scope))?;
+    d.recordable(frame, &opening.input)?;
+    d.recordable(frame, &opening.items)?;
     d.emit(
         frame,
         Event::MapStateStarted {
@@ -130,7 +132,9 @@ fn select_item(
         return Ok(Arc::new(fork.item(index).cloned().unwrap_or_default()));
     };
     let input = Arc::clone(&fork.input);
-    d.evaluate_item(parent, index, |scope| Ok(Arc::new(template.evaluate(&input, scope)?)))
+    let item = d.evaluate_item(parent, index, |scope| build(Some(template), &input, scope))?;
+    d.recordable(parent, &item)?;
+    Ok(item)
 }
 
 fn finish(
@@ -138,13 +142,12 @@ fn finish(
     state: &State,
     map: &Map,
     frame: FrameId,
-    result: Data,
+    result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
     let output = d.evaluate(frame, |scope| data_flow::output(&map.flow, &raw, result, scope))?;
     d.emit(frame, Event::MapStateSucceeded);
-    exit(d, state, frame, output, map.transition);
-    Ok(())
+    exit(d, state, frame, output, map.transition)
 }
 
 fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32, StatesError> {

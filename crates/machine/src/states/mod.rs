@@ -63,13 +63,17 @@ fn work(d: &mut Decider<'_>, state: &State, frame: FrameId) -> Result<(), Failur
 }
 
 /// Records that a frame leaves a state.
+///
+/// # Errors
+/// If the output is nested too deep.
 pub(crate) fn exit(
     d: &mut Decider<'_>,
     state: &State,
     frame: FrameId,
     output: Data,
     transition: Transition,
-) {
+) -> Result<(), Failure> {
+    d.recordable(frame, &output)?;
     let next = match transition {
         Transition::Next(next) => Some(next),
         Transition::End => None,
@@ -77,6 +81,7 @@ pub(crate) fn exit(
     let name = Arc::clone(&state.name);
     let kind = StateType::from(&state.kind);
     d.emit(frame, Event::StateExited { kind, name, output, next });
+    Ok(())
 }
 
 /// A frame has come to its end: the execution succeeds, or an iteration.

@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use stepwell_asl::Data;
 use stepwell_asl::model::{Parallel, State};
 
 use crate::data_flow;
@@ -28,7 +29,7 @@ pub(crate) fn work(
     match d.run.folded.frame(frame).map(|frame| &frame.step) {
         Some(Step::Fork(fork)) => {
             let result = Arc::new(fork.output());
-            finish(d, state, parallel, frame, result)
+            finish(d, state, parallel, frame, &result)
         }
         _ => start(d, parallel, frame),
     }
@@ -38,6 +39,7 @@ fn start(d: &mut Decider<'_>, parallel: &Parallel, frame: FrameId) -> Result<(),
     let raw = d.input(frame);
     let input =
         d.evaluate(frame, |scope| data_flow::effective_input(&parallel.flow, &raw, scope))?;
+    d.recordable(frame, &input)?;
     let input = data_flow::unless_raw(&input, &raw);
     d.emit(frame, Event::ParallelStateStarted { input });
     Ok(())
@@ -48,12 +50,11 @@ fn finish(
     state: &State,
     parallel: &Parallel,
     frame: FrameId,
-    result: stepwell_asl::Data,
+    result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
     let output =
         d.evaluate(frame, |scope| data_flow::output(&parallel.flow, &raw, result, scope))?;
     d.emit(frame, Event::ParallelStateSucceeded);
-    exit(d, state, frame, output, parallel.transition);
-    Ok(())
+    exit(d, state, frame, output, parallel.transition)
 }

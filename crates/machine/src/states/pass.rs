@@ -24,8 +24,7 @@ pub(crate) fn work(
     let output = d.evaluate(frame, |scope| {
         let input = data_flow::effective_input(&pass.flow, &raw, scope)?;
         let result = pass.result.as_ref().map_or(input, Arc::clone);
-        data_flow::output(&pass.flow, &raw, result, scope)
+        data_flow::output(&pass.flow, &raw, &result, scope)
     })?;
-    exit(d, state, frame, output, pass.transition);
-    Ok(())
+    exit(d, state, frame, output, pass.transition)
 }

@@ -23,6 +23,5 @@ pub(crate) fn work(
         let input = select(&succeed.input_path, &raw, scope)?;
         select(&succeed.output_path, &input, scope)
     })?;
-    exit(d, state, frame, output, Transition::End);
-    Ok(())
+    exit(d, state, frame, output, Transition::End)
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stepwell_asl::Data;
+use stepwell_asl::dataflow::{build, is_too_deep, resolve, select};
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::model::{OrPath, Resource, State, Task};
 
@@ -37,7 +38,7 @@ pub(crate) fn work(
     match d.run.folded.frame(frame).map(|frame| &frame.step) {
         Some(Step::TaskSucceeded(result)) => {
             let result = Arc::clone(result);
-            leave(d, state, task, frame, result)
+            leave(d, state, task, frame, &result)
         }
         _ => schedule(d, task, frame),
     }
@@ -46,10 +47,12 @@ pub(crate) fn work(
 fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Failure> {
     let raw = d.input(frame);
     let (parameters, timeout_seconds, heartbeat_seconds) = d.evaluate(frame, |scope| {
-        let timeout = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &raw, scope)?;
-        let heartbeat = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &raw, scope)?;
-        Ok((data_flow::effective_input(&task.flow, &raw, scope)?, timeout, heartbeat))
+        let input = select(&task.flow.input_path, &raw, scope)?;
+        let timeout = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &input, scope)?;
+        let heartbeat = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &input, scope)?;
+        Ok((build(task.flow.parameters.as_ref(), &input, scope)?, timeout, heartbeat))
     })?;
+    d.recordable(frame, &parameters)?;
     let is_service = matches!(task.resource, Resource::Service { .. });
     let region = is_service.then(|| d.run.start.context.region().into());
     let resource = TaskResource::from(&task.resource);
@@ -66,12 +69,11 @@ fn leave(
     state: &State,
     task: &Task,
     frame: FrameId,
-    result: Data,
+    result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
     let output = d.evaluate(frame, |scope| data_flow::output(&task.flow, &raw, result, scope))?;
-    exit(d, state, frame, output, task.transition);
-    Ok(())
+    exit(d, state, frame, output, task.transition)
 }
 
 /// A limit of the task: literal, or read by a path.
@@ -86,7 +88,7 @@ fn seconds(
         Some(OrPath::Literal(seconds)) => return Ok(Some(*seconds)),
         Some(OrPath::Path(path)) => path,
     };
-    let value = stepwell_asl::dataflow::resolve(path, input, scope)?.into_owned();
+    let value = resolve(path, input, scope)?.into_owned();
     match value.as_u64() {
         Some(seconds) if seconds > 0 => Ok(Some(seconds)),
         _ => Err(StatesError::runtime(format!(
@@ -107,15 +109,21 @@ pub(crate) fn started(d: &mut Decider<'_>, frame: FrameId, at: Timestamp) {
 pub(crate) fn finished(d: &mut Decider<'_>, frame: FrameId, outcome: TaskResult) {
     let Some(task) = open_task(d, frame) else { return };
     let resource = task.resource.clone();
-    d.emit(
-        frame,
-        match outcome {
-            TaskResult::Succeeded { output } => Event::TaskSucceeded { resource, output },
-            TaskResult::Failed { error, cause } => {
-                Event::TaskFailed { resource, reason: Reason { error: Some(error), cause } }
-            }
-        },
-    );
+    let event = match outcome {
+        TaskResult::Succeeded { output } if is_too_deep(&output) => {
+            Event::TaskFailed { resource, reason: unreadable_result() }
+        }
+        TaskResult::Succeeded { output } => Event::TaskSucceeded { resource, output },
+        TaskResult::Failed { error, cause } => {
+            Event::TaskFailed { resource, reason: Reason { error: Some(error), cause } }
+        }
+    };
+    d.emit(frame, event);
+}
+
+fn unreadable_result() -> Reason {
+    let error = Some("States.Runtime".to_owned());
+    Reason { error, cause: Some(data_flow::too_deep()) }
 }
 
 /// An open task exceeded a limit.

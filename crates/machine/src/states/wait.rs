@@ -52,8 +52,7 @@ pub(crate) fn leave(
         let input = select(&wait.input_path, &raw, scope)?;
         select(&wait.output_path, &input, scope)
     })?;
-    exit(d, state, frame, output, wait.transition);
-    Ok(())
+    exit(d, state, frame, output, wait.transition)
 }
 
 fn until(

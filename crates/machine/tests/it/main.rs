@@ -3,4 +3,5 @@
 mod conformance;
 mod lambda;
 mod matcher;
+mod properties;
 mod world;
