@@ -16,7 +16,7 @@ pub mod model;
 mod number;
 pub mod parameter;
 pub mod retry;
-mod suggest;
+pub mod suggest;
 pub mod syntax;
 pub mod template;
 pub mod timestamp;

@@ -1,7 +1,7 @@
 //! "Did you mean": the closest of some names.
 
 /// The candidate closest to `name`, if it is close enough to be a slip.
-pub(crate) fn closest<'c>(
+pub fn closest<'c>(
     name: &str,
     candidates: impl IntoIterator<Item = &'c str>,
 ) -> Option<&'c str> {

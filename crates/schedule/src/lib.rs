@@ -20,6 +20,8 @@ mod cron;
 mod error;
 mod rate;
 
+use std::fmt;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -78,9 +80,20 @@ impl Schedule {
         }
     }
 
-    /// The expression as written.
-    pub fn as_str(&self) -> &str {
-        &self.text
+    /// Whether it counts from its anchor.
+    pub fn is_rate(&self) -> bool {
+        matches!(self.kind, Kind::Rate(_))
+    }
+}
+
+/// The expression as written, and the time zone if it is not UTC: `cron(0 9 * * ? *) Europe/Berlin`.
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        match self.zone.iana_name() {
+            Some(name) if name != "UTC" => write!(f, " {name}"),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -78,16 +78,11 @@ impl ApiError {
     }
 
     pub(crate) fn log(&self, request_id: &str) {
-        match &self.internal {
-            Some(internal) => {
-                tracing::error!(request_id, error = self.name, internal, "request failed")
-            }
-            None => tracing::debug!(
-                request_id,
-                error = self.name,
-                message = self.message,
-                "request refused"
-            ),
+        let Self { name, message, internal } = self;
+        if let Some(internal) = internal {
+            tracing::error!(request_id, error = name, internal, "request failed");
+        } else {
+            tracing::debug!(request_id, error = name, message, "request refused");
         }
     }
 }

@@ -1,2 +1,32 @@
-//! .
-fn main() {}
+//! stepwell: data pipelines written as Amazon States Language state machines, run durably on one machine.
+//!
+//! This binary joins the crates that do the work. [`cli`] says what can be typed, [`wiring`] builds the parts in
+//! order of dependence, [`failure`] says how it ends.
+
+mod cli;
+mod client;
+mod config;
+mod failure;
+mod functions;
+mod output;
+mod private;
+mod progress;
+mod project;
+mod report;
+mod runs;
+mod scheduler;
+mod secrets;
+mod server;
+mod shutdown;
+mod telemetry;
+mod test_functions;
+mod view;
+mod wiring;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::Cli::parse().run().unwrap_or_else(|failure| failure.report())
+}

@@ -49,7 +49,6 @@ impl From<&Diagnostic> for Finding {
 /// `maxResults` when the caller names none.
 const FINDINGS_DEFAULT: usize = 100;
 
-#[expect(clippy::unused_async, reason = "operations have one shape")]
 pub(crate) async fn handle(_engine: &Handle, request: Request) -> Result<Response, ApiError> {
     let definition = required(request.definition, "definition")?;
     let (machine, mut diagnostics) = stepwell_asl::parse(&definition);

@@ -1,0 +1,104 @@
+//! The command line: what can be typed, and which file does it.
+
+mod completions;
+mod execution;
+mod explain;
+mod pipeline;
+mod run;
+mod secret;
+mod serve;
+mod store;
+mod validate;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::variables;
+use crate::failure::Outcome;
+use crate::project::Project;
+use crate::telemetry;
+
+/// Runs data pipelines written as Amazon States Language state machines, durably on one machine.
+#[derive(Debug, Parser)]
+#[command(name = "stepwell", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// Folder of the project
+    #[arg(long, short = 'C', global = true, value_name = "DIR", env = variables::PROJECT, default_value = ".")]
+    project: PathBuf,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log on stderr, for instance `info` or `stepwell_engine=debug`
+    #[arg(long, global = true, value_name = "FILTER", env = variables::LOG)]
+    log: Option<String>,
+}
+
+impl Global {
+    fn project(&self) -> Outcome<Project> {
+        Project::open(&self.project)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run one execution of a pipeline or a definition, here and now
+    Run(run::Run),
+    /// Run the engine, its API and the schedules
+    Serve(serve::Serve),
+    /// Check definitions and report all problems
+    Validate(validate::Validate),
+    /// Look at executions and stop them
+    #[command(subcommand)]
+    Execution(execution::Execution),
+    /// Look at pipelines and set them up
+    #[command(subcommand)]
+    Pipeline(pipeline::Pipeline),
+    /// Keep secrets in the encrypted store of the project
+    #[command(subcommand)]
+    Secret(secret::Secret),
+    /// Look after the store
+    #[command(subcommand)]
+    Store(store::Store),
+    /// Print the page behind an error code
+    Explain(explain::Explain),
+    /// Print a completion script
+    Completions(completions::Completions),
+}
+
+impl Cli {
+    /// Does what was typed.
+    pub(crate) fn run(self) -> Outcome<ExitCode> {
+        let Self { global, command } = self;
+        let format = match &command {
+            Command::Serve(serve) => serve.log_format(),
+            _ => telemetry::Format::Quiet,
+        };
+        telemetry::log(global.log.as_deref(), format)?;
+        match command {
+            Command::Run(command) => command.run(&global),
+            Command::Serve(command) => command.run(&global).map(done),
+            Command::Validate(command) => command.run(&global),
+            Command::Execution(command) => command.run(&global).map(done),
+            Command::Pipeline(command) => command.run(&global).map(done),
+            Command::Secret(command) => command.run(&global).map(done),
+            Command::Store(command) => command.run(&global).map(done),
+            Command::Explain(command) => command.run(&global).map(done),
+            Command::Completions(command) => command.run().map(done),
+        }
+    }
+}
+
+fn done((): ()) -> ExitCode {
+    ExitCode::SUCCESS
+}

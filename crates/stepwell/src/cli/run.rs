@@ -1,0 +1,197 @@
+//! `stepwell run NAME|FILE`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use stepwell_engine::{Status, StoreError};
+
+use super::Global;
+use crate::client::{Ask, Client};
+use crate::config::{Config, PIPELINES};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::progress::{Display, Hub};
+use crate::project::Project;
+use crate::view::{self, Execution};
+use crate::wiring::{Machine, Parts, Running};
+use crate::{output, runs, shutdown, wiring};
+
+/// State lives in the project's folder. An execution that a crash left unfinished goes on where it was.
+/// Where a server runs on the project, it gets the start and this command follows it.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Name of a pipeline or state machine of the project, or a file with a definition
+    #[arg(value_name = "NAME|FILE")]
+    what: String,
+    /// Input of the execution: JSON, or `@` and the file that holds it
+    #[arg(long, value_name = "JSON|@FILE")]
+    input: Option<String>,
+    /// Show what would be done and do nothing, where a pipeline can tell
+    #[arg(long)]
+    plan: bool,
+}
+
+impl Run {
+    pub(crate) fn run(self, global: &Global) -> Outcome<ExitCode> {
+        if self.plan {
+            return Err(Failure::message(
+                Exit::Usage,
+                format!("`{}` has no plan to show", self.what),
+            )
+            .hint("run it without `--plan`"));
+        }
+        let project = global.project()?;
+        let config = project.config()?;
+        let input = self.input.as_deref().map(read_input).transpose()?;
+        let (machine, parts) = self.find(&project, &config)?;
+        machine.check()?;
+        let ended =
+            wiring::runtime()?.block_on(perform(&project, &config, &parts, &machine, input))?;
+        tell(&ended, global)
+    }
+
+    fn find(&self, project: &Project, config: &Config) -> Outcome<(Machine, Parts)> {
+        if let Some(file) = self.file() {
+            let parts = Parts::read(project, config, None)?;
+            return Ok((Machine::from_file(&machine_name(&file)?, &file)?, parts));
+        }
+        let wanted = PIPELINES.into_iter().find(|name| *name == self.what);
+        let parts = Parts::read(project, config, wanted)?;
+        Ok((parts.machine(&self.what)?.clone(), parts))
+    }
+
+    /// The path, if a file is meant.
+    fn file(&self) -> Option<PathBuf> {
+        let path = Path::new(&self.what);
+        let looks_like_one =
+            self.what.contains('/') || path.extension().is_some_and(|end| end == "json");
+        (looks_like_one || path.is_file()).then(|| path.to_owned())
+    }
+}
+
+/// `pipelines/orders.asl.json` is `orders`.
+fn machine_name(file: &Path) -> Outcome<String> {
+    let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    let stem = name.split('.').next().unwrap_or_default().to_owned();
+    stepwell_engine::arn::check_name(&stem).map_err(|error| {
+        Failure::new(Exit::Refused, error)
+            .hint("the file's name up to its first dot names the state machine")
+    })?;
+    Ok(stem)
+}
+
+/// The text of `--input`, checked to be JSON.
+fn read_input(argument: &str) -> Outcome<String> {
+    let text = match argument.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| {
+            Failure::message(Exit::Refused, format!("the input `{file}` cannot be read: {error}"))
+        })?,
+        None => argument.to_owned(),
+    };
+    serde_json::from_str::<serde_json::Value>(&text).map_err(|error| {
+        Failure::message(Exit::Refused, format!("the input is not JSON: {error}")).hint(
+            "write for instance `--input '{\"tables\":[\"users\"]}'` or `--input @input.json`",
+        )
+    })?;
+    Ok(text)
+}
+
+async fn perform(
+    project: &Project,
+    config: &Config,
+    parts: &Parts,
+    machine: &Machine,
+    input: Option<String>,
+) -> Outcome<Execution> {
+    let hub = Hub::new();
+    match Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))? {
+        Ok(running) => here(running, &hub, machine, input.as_deref()).await,
+        Err(locked @ StoreError::Locked { .. }) => {
+            let client = Client::of_project(project).ok_or(locked)?;
+            there(&client, machine, input).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Runs it in this process.
+async fn here(
+    mut running: Running,
+    hub: &Hub,
+    machine: &Machine,
+    input: Option<&str>,
+) -> Outcome<Execution> {
+    let stop = shutdown::on_signal()?;
+    let engine = running.engine.clone();
+    let mut display = Display::new();
+    let work = async {
+        let begun = runs::begin(&engine, machine, input).await?;
+        announce(&begun.arn, begun.resumed);
+        runs::follow(&engine, &begun.arn, hub.follow(), |step| display.show(&step)).await
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        failure = running.halted() => return Err(failure),
+        () = stop.cancelled() => Err(Failure::message(Exit::Interrupted, "stopped before the end")
+            .hint("run the same command again: it goes on where it was")),
+    };
+    display.clear();
+    running.stop().await?;
+    outcome
+}
+
+/// Hands it to the server that runs on this project.
+async fn there(client: &Client, machine: &Machine, input: Option<String>) -> Outcome<Execution> {
+    let stop = shutdown::on_signal()?;
+    output::note(format_args!(
+        "a server runs on this project at {}: it takes the execution",
+        client.address()
+    ));
+    let mut display = Display::new();
+    let ask = Ask {
+        name: machine.name.clone(),
+        definition: machine.file.is_some().then(|| machine.definition.clone()),
+        input,
+    };
+    let followed =
+        client.run(&ask, |begun| announce(&begun.arn, begun.resumed), |step| display.show(&step));
+    let outcome = tokio::select! {
+        outcome = followed => outcome,
+        () = stop.cancelled() => Err(Failure::message(Exit::Interrupted, "no longer following")
+            .hint("the execution goes on in the server; `stepwell execution list` shows it")),
+    };
+    display.clear();
+    outcome
+}
+
+fn announce(arn: &str, resumed: Option<Timestamp>) {
+    match resumed {
+        Some(since) => output::note(format_args!("resuming {arn}, started {since:.0}")),
+        None => output::note(format_args!("started {arn}")),
+    }
+}
+
+/// The output is the data; how it went is not.
+fn tell(ended: &Execution, global: &Global) -> Outcome<ExitCode> {
+    let took = view::duration(ended.summary.duration(Timestamp::now()));
+    if global.json {
+        output::json(ended)?;
+    } else if let Some(data) = &ended.output {
+        output::json(data)?;
+    }
+    if ended.summary.status == Status::Succeeded {
+        output::note(format_args!("{} succeeded after {took}", ended.summary.name));
+        return Ok(ExitCode::SUCCESS);
+    }
+    let how = match ended.summary.status {
+        Status::TimedOut => "timed out",
+        Status::Aborted => "was stopped",
+        Status::Failed | Status::Running | Status::Succeeded => "failed",
+    };
+    let name = &ended.summary.name;
+    let message = format!("execution `{name}` {how} after {took}: {}", ended.reason());
+    Err(Failure::message(Exit::ExecutionFailed, message)
+        .hint(format!("`stepwell execution history {name}` shows every step")))
+}

@@ -1,0 +1,144 @@
+//! `stepwell serve [DIR]`
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::Global;
+use crate::client::ServerFile;
+use crate::config::Config;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::progress::Hub;
+use crate::project::Project;
+use crate::scheduler::Scheduler;
+use crate::server::Server;
+use crate::wiring::{self, Machine, Parts, Running};
+use crate::{secrets, shutdown, telemetry, test_functions};
+
+/// SIGTERM and SIGINT stop it: what runs is finished or left resumable. A second signal quits at once.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Folder of the project; the same as `--project`
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Where to listen; loopback only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566", env = "STEPWELL_LISTEN")]
+    listen: SocketAddr,
+    /// How log lines look
+    #[arg(long, value_enum, default_value = "text", env = "STEPWELL_LOG_FORMAT")]
+    log_format: telemetry::Format,
+    /// Offer functions for tests, which write to this SQLite file
+    #[arg(long, value_name = "FILE", hide = true)]
+    test_functions: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(crate) fn log_format(&self) -> telemetry::Format {
+        self.log_format
+    }
+
+    pub(crate) fn run(self, global: &Global) -> Outcome {
+        let project = match &self.folder {
+            Some(folder) => Project::open(folder)?,
+            None => global.project()?,
+        };
+        let listener = bind(self.listen)?;
+        let config = project.config()?;
+        let mut parts = Parts::read(&project, &config, None)?;
+        if let Some(effects) = &self.test_functions {
+            parts.add(
+                test_functions::pipeline(effects)
+                    .map_err(|error| Failure::new(Exit::Unavailable, error))?,
+            );
+        }
+        parts.machines.iter().try_for_each(Machine::check)?;
+        wiring::runtime()?.block_on(serve(&project, &config, parts, listener))
+    }
+}
+
+/// Binds before any serious work, so that a wrong setting fails in the first second.
+fn bind(address: SocketAddr) -> Outcome<TcpListener> {
+    if !address.ip().is_loopback() {
+        let message =
+            format!("`{address}` is no loopback address, and requests are not authenticated yet");
+        return Err(Failure::message(Exit::Usage, message)
+            .hint("listen on 127.0.0.1 and put a proxy with authentication in front of it"));
+    }
+    let listener = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    listener.map_err(|error| {
+        Failure::message(Exit::Unavailable, format!("cannot listen on {address}: {error}")).hint(
+            "name another address with `--listen`, for instance 127.0.0.1:0 for any free port",
+        )
+    })
+}
+
+async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpListener) -> Outcome {
+    let stop = shutdown::on_signal()?;
+    let hub = Hub::new();
+    let metrics = telemetry::metrics();
+    let mut running = Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))??;
+    let token: Arc<str> = secrets::token().into();
+    let server = Server {
+        engine: running.engine.clone(),
+        machines: parts.machines.clone().into(),
+        hub,
+        metrics,
+        token: Arc::clone(&token),
+        stop: stop.clone(),
+    };
+    let work = work(project, parts.machines, server, listener, &token, &stop);
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        failure = running.halted() => return Err(failure),
+    };
+    stop.cancel();
+    info!("stopping");
+    let _ = std::fs::remove_file(project.server_file());
+    running.stop().await?;
+    info!("stopped");
+    outcome
+}
+
+async fn work(
+    project: &Project,
+    machines: Vec<Machine>,
+    server: Server,
+    listener: TcpListener,
+    token: &str,
+    stop: &CancellationToken,
+) -> Outcome {
+    let mut published = Vec::new();
+    for machine in machines {
+        let arn = machine.publish(&server.engine).await?;
+        published.push((machine, arn));
+    }
+    let schedules = Scheduler::new(
+        server.engine.clone(),
+        project.schedules_file(),
+        &published,
+        Timestamp::now(),
+    )?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let address = listener.local_addr()?;
+    let file = ServerFile {
+        address: address.to_string(),
+        pid: std::process::id(),
+        token: token.to_owned(),
+    };
+    file.write(&project.server_file())?;
+    info!(%address, project = %project.root().display(), "serving");
+    let schedules = tokio::spawn(schedules.run(stop.clone()));
+    let outcome = axum::serve(listener, server.router())
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .await;
+    let _ = schedules.await;
+    Ok(outcome?)
+}

@@ -1,0 +1,158 @@
+//! Which resources of Task states have somebody to do their work: the built-in functions, behind
+//! `arn:aws:states:::lambda:invoke` and behind their own ARNs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use stepwell_asl::model::{Resource, StateKind};
+use stepwell_asl::{Severity, StateMachine};
+use stepwell_pipeline::Pipeline;
+use stepwell_pipeline::invoke;
+use stepwell_pipeline::progress::{Progress, Silent};
+use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use tokio_util::sync::CancellationToken;
+
+use crate::report::Finding;
+
+/// The optimised integration of AWS Lambda.
+const INVOKE: &str = "arn:aws:states:::lambda:invoke";
+
+/// Finds built-in functions.
+pub(crate) struct Functions {
+    invoke: Arc<Invoke>,
+    direct: Arc<Direct>,
+}
+
+impl Functions {
+    /// The functions of these pipelines, which tell their progress to `progress`.
+    pub(crate) fn new<'p>(
+        pipelines: impl IntoIterator<Item = &'p Pipeline>,
+        progress: Arc<dyn Progress>,
+    ) -> Self {
+        let invoke = Arc::new(Invoke(invoke::Functions::new(pipelines, progress)));
+        Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke }
+    }
+
+    /// No functions at all: for asking what is supported.
+    pub(crate) fn none() -> Self {
+        Self::new([], Arc::new(Silent))
+    }
+}
+
+impl TaskRouter for Functions {
+    fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
+        if resource == INVOKE {
+            return Ok(Arc::clone(&self.invoke) as _);
+        }
+        if resource.starts_with("arn:aws:lambda:") {
+            return Ok(Arc::clone(&self.direct) as _);
+        }
+        Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })
+    }
+}
+
+/// The states of a machine whose resource nothing here serves.
+fn unsupported(machine: &StateMachine) -> Vec<(Arc<str>, Unsupported)> {
+    let functions = Functions::none();
+    let tasks = machine.states().filter_map(|state| match &state.kind {
+        StateKind::Task(task) => Some((&state.name, arn(&task.resource))),
+        _ => None,
+    });
+    tasks.filter_map(|(name, arn)| Some((Arc::clone(name), functions.route(arn).err()?))).collect()
+}
+
+/// Everything that is wrong with a definition: its text, and what nothing here does the work of.
+pub(crate) fn findings(definition: &str) -> Vec<Finding> {
+    let (machine, diagnostics) = stepwell_asl::parse(definition);
+    let refused = machine.iter().flat_map(unsupported).map(|(state, error)| Finding {
+        severity: Severity::Error,
+        code: None,
+        message: error.to_string(),
+        span: None,
+        place: Some(format!("state `{state}`")),
+        help: None,
+    });
+    diagnostics.iter().map(Finding::from).chain(refused).collect()
+}
+
+fn arn(resource: &Resource) -> &str {
+    match resource {
+        Resource::Lambda(arn) | Resource::Activity(arn) | Resource::Service { arn, .. } => arn,
+    }
+}
+
+fn reason(resource: &str) -> String {
+    let supported = format!("supported are `{INVOKE}` and the ARN of a Lambda function");
+    match resource.strip_prefix("arn:aws:states:::") {
+        Some(action) if action.ends_with(".waitForTaskToken") => {
+            format!("waiting for a callback is not there yet; {supported}")
+        }
+        Some(action) => format!("the integration `{action}` is not there yet; {supported}"),
+        None if resource.contains(":activity:") => {
+            format!("activities are not there yet; {supported}")
+        }
+        None => supported,
+    }
+}
+
+/// `arn:aws:states:::lambda:invoke`: takes `FunctionName` and `Payload`, wraps the result as Lambda does.
+struct Invoke(invoke::Functions);
+
+#[async_trait]
+impl TaskHandler for Invoke {
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        match request.parameters.get("FunctionName").and_then(Value::as_str) {
+            Some(name) if !self.0.contains(name) => self.not_found(name),
+            _ => self.0.handle(request, stop).await,
+        }
+    }
+}
+
+impl Invoke {
+    fn not_found(&self, name: &str) -> TaskOutcome {
+        let known: Vec<_> = self.0.names().collect();
+        TaskOutcome::Failed(TaskFailure {
+            error: "Lambda.ResourceNotFoundException".to_owned(),
+            cause: Some(format!(
+                "Function not found: {name}; the functions here are: {}",
+                known.join(", ")
+            )),
+        })
+    }
+}
+
+/// The ARN of a function as the resource: the whole input is the payload, the payload the whole result.
+struct Direct(Arc<Invoke>);
+
+#[async_trait]
+impl TaskHandler for Direct {
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        let parameters =
+            json!({ "FunctionName": *request.resource, "Payload": *request.parameters });
+        let request = TaskRequest { parameters: Arc::new(parameters), ..request };
+        match self.0.handle(request, stop).await {
+            TaskOutcome::Succeeded(result) => {
+                TaskOutcome::Succeeded(Arc::new(result["Payload"].clone()))
+            }
+            failed @ TaskOutcome::Failed(_) => failed,
+        }
+    }
+}
+
+/// Takes every task and does none: for an engine that runs only to record a decision. The tasks stay open and
+/// are dispatched again by the next engine.
+pub(crate) struct Idle;
+
+impl TaskRouter for Idle {
+    fn route(&self, _resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
+        Ok(Arc::new(Self))
+    }
+}
+
+#[async_trait]
+impl TaskHandler for Idle {
+    async fn handle(&self, _request: TaskRequest, _stop: CancellationToken) -> TaskOutcome {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,95 @@
+//! Starting an execution and following it to its end, the same for a command and for a server.
+
+use jiff::Timestamp;
+use serde_json::Value;
+use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle, Page, StartExecution, Status};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::failure::{Exit, Failure, Outcome};
+use crate::progress::Step;
+use crate::view::Execution;
+use crate::wiring::Machine;
+
+/// An execution that goes on.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    pub(crate) arn: String,
+    /// When the execution started that was found unfinished; nothing if it is new.
+    pub(crate) resumed: Option<Timestamp>,
+}
+
+/// Starts an execution, or finds the one that was left unfinished: two at once would be in each other's way.
+///
+/// An unfinished one with another input than `input` is an error: it is not what was asked for.
+pub(crate) async fn begin(
+    engine: &Handle,
+    machine: &Machine,
+    input: Option<&str>,
+) -> Outcome<Begun> {
+    let arn = machine.publish(engine).await?;
+    if let Some(unfinished) = unfinished(engine, &arn).await? {
+        return resume(engine, unfinished, input).await;
+    }
+    let input = input.unwrap_or(&machine.default_input).to_owned();
+    let started = engine
+        .start_execution(StartExecution { state_machine_arn: arn, name: None, input })
+        .await?;
+    Ok(Begun { arn: started.execution_arn, resumed: None })
+}
+
+/// The newest execution of a state machine that runs.
+pub(crate) async fn unfinished(
+    engine: &Handle,
+    machine_arn: &str,
+) -> Outcome<Option<ExecutionSummary>> {
+    let filter = ExecutionFilter {
+        state_machine_arn: Some(machine_arn.to_owned()),
+        status: Some(Status::Running),
+    };
+    let page = Page { limit: 1, token: None };
+    Ok(engine.list_executions(filter, page).await?.items.pop())
+}
+
+async fn resume(
+    engine: &Handle,
+    unfinished: ExecutionSummary,
+    input: Option<&str>,
+) -> Outcome<Begun> {
+    let running = engine.describe_execution(&unfinished.arn).await?;
+    if input.is_some_and(|input| !same_json(input, &running.input)) {
+        let message =
+            format!("execution `{}` is unfinished and has another input", unfinished.name);
+        return Err(Failure::message(Exit::Busy, message).hint(format!(
+            "run it without `--input` to finish that one, or stop it with `stepwell execution stop {}`",
+            unfinished.name
+        )));
+    }
+    Ok(Begun { arn: unfinished.arn, resumed: Some(unfinished.started_at) })
+}
+
+fn same_json(left: &str, right: &str) -> bool {
+    let parse = |text| serde_json::from_str::<Value>(text).ok();
+    left == right || parse(left).is_some_and(|left| parse(right) == Some(left))
+}
+
+/// Waits for the end of an execution and hands on the progress meanwhile.
+pub(crate) async fn follow(
+    engine: &Handle,
+    arn: &str,
+    mut progress: Receiver<Step>,
+    mut show: impl FnMut(Step),
+) -> Outcome<Execution> {
+    let ended = engine.wait(arn);
+    tokio::pin!(ended);
+    loop {
+        tokio::select! {
+            record = &mut ended => return Ok(record?.into()),
+            step = progress.recv() => match step {
+                Ok(step) => show(step),
+                Err(RecvError::Lagged(_)) => (),
+                Err(RecvError::Closed) => return Ok(ended.await?.into()),
+            },
+        }
+    }
+}

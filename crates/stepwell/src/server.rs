@@ -1,0 +1,165 @@
+//! The one port of `stepwell serve`: the Step Functions API, health, metrics, and executions that commands
+//! hand over.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use metrics_exporter_prometheus::PrometheusHandle;
+use ring::hmac;
+use serde_json::json;
+use stepwell_engine::{Handle, Stats};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{Ask, RUN_PATH, Told};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::progress::Hub;
+use crate::runs;
+use crate::wiring::Machine;
+
+/// Between two signs of life to a command that follows.
+const ALIVE_EVERY: Duration = Duration::from_secs(15);
+
+/// Messages on the way to a command that follows. Short: a slow one holds up nobody else.
+const TOLD_MAX: usize = 16;
+
+/// What the routes need.
+#[derive(Clone)]
+pub(crate) struct Server {
+    pub(crate) engine: Handle,
+    pub(crate) machines: Arc<[Machine]>,
+    pub(crate) hub: Hub,
+    pub(crate) metrics: PrometheusHandle,
+    /// Who knows it can read the project's files, and may hand over executions.
+    pub(crate) token: Arc<str>,
+    /// Ends what would otherwise be open for ever.
+    pub(crate) stop: CancellationToken,
+}
+
+impl Server {
+    /// All routes.
+    pub(crate) fn router(self) -> Router {
+        let api = stepwell_sfn_api::router(self.engine.clone());
+        Router::new()
+            .route("/healthz", get(health))
+            .route("/metrics", get(metrics))
+            .route(RUN_PATH, post(run))
+            .with_state(self)
+            .merge(api)
+    }
+}
+
+/// `{"status":"ok","running":3}`
+async fn health(State(server): State<Server>) -> Response {
+    let stats = server.engine.stats();
+    if server.stop.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "stopping" })))
+            .into_response();
+    }
+    Json(json!({ "status": "ok", "running": stats.running_executions })).into_response()
+}
+
+async fn metrics(State(server): State<Server>) -> Response {
+    record(&server.engine.stats());
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], server.metrics.render()).into_response()
+}
+
+fn record(stats: &Stats) {
+    metrics::gauge!("stepwell_executions_running").set(stats.running_executions as f64);
+    metrics::gauge!("stepwell_tasks_in_flight").set(stats.tasks_in_flight as f64);
+    metrics::gauge!("stepwell_tasks_waiting").set(stats.tasks_waiting as f64);
+    metrics::counter!("stepwell_commits_total").absolute(stats.commits);
+    metrics::counter!("stepwell_journal_entries_total").absolute(stats.entries);
+    metrics::counter!("stepwell_executions_ended_total").absolute(stats.ended_executions);
+}
+
+/// Runs what a command hands over and tells it line by line. The execution goes on if the command goes away.
+async fn run(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
+    if !is_authorised(&headers, &server.token) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(ask) = serde_json::from_slice::<Ask>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let (tx, rx) = mpsc::channel(TOLD_MAX);
+    tokio::spawn(async move { serve_run(&server, ask, &tx).await });
+    let lines = futures_util::stream::unfold(rx, async |mut rx| {
+        let told: Told = rx.recv().await?;
+        let line = serde_json::to_string(&told).expect("messages are plain data") + "\n";
+        Some((Ok::<_, Infallible>(line), rx))
+    });
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+}
+
+fn is_authorised(headers: &HeaderMap, token: &str) -> bool {
+    let given =
+        headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    // Comparing tags instead of texts takes the same time wherever they differ.
+    let key = hmac::Key::new(hmac::HMAC_SHA256, token.as_bytes());
+    let expected = hmac::sign(&key, token.as_bytes());
+    given.is_some_and(|given| hmac::verify(&key, given, expected.as_ref()).is_ok())
+}
+
+async fn serve_run(server: &Server, ask: Ask, tx: &mpsc::Sender<Told>) {
+    let progress = server.hub.follow();
+    let begun = match begin(server, ask).await {
+        Ok(begun) => begun,
+        Err(failure) => {
+            let _ = tx.send(failure.told_to_client()).await;
+            return;
+        }
+    };
+    let _ = tx.send(Told::Begun { arn: begun.arn.clone(), resumed: begun.resumed }).await;
+    // A follower that cannot keep up misses progress, never the end.
+    let followed = runs::follow(&server.engine, &begun.arn, progress, |step| {
+        let _ = tx.try_send(Told::Progress(step));
+    });
+    let last = tokio::select! {
+        ended = followed => match ended {
+            Ok(execution) => Told::Ended { execution: Box::new(execution) },
+            Err(failure) => failure.told_to_client(),
+        },
+        () = signs_of_life(tx) => return,
+        () = server.stop.cancelled() => return,
+    };
+    let _ = tx.send(last).await;
+}
+
+async fn begin(server: &Server, ask: Ask) -> Outcome<runs::Begun> {
+    let known = server.machines.iter().find(|machine| machine.name == ask.name);
+    let machine = match (ask.definition, known) {
+        (None, Some(machine)) => machine.clone(),
+        (None, None) => {
+            let message = format!("the server does not know `{}`", ask.name);
+            return Err(Failure::message(Exit::Refused, message)
+                .hint("restart it, so that it reads the configuration again"));
+        }
+        (Some(_), Some(_)) => {
+            let message = format!(
+                "`{}` is a state machine of the project with a definition of its own",
+                ask.name
+            );
+            return Err(Failure::message(Exit::Refused, message).hint("give the file another name"));
+        }
+        (Some(definition), None) => Machine::given(ask.name, definition),
+    };
+    runs::begin(&server.engine, &machine, ask.input.as_deref()).await
+}
+
+/// Returns once nobody listens any more.
+async fn signs_of_life(tx: &mpsc::Sender<Told>) {
+    loop {
+        tokio::time::sleep(ALIVE_EVERY).await;
+        if tx.send(Told::Alive).await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Builds the parts of the program in order of dependence. The only file that knows them all.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stepwell_engine::{Halted, Handle, Service, StoreError};
+use stepwell_pipeline::Pipeline;
+use stepwell_pipeline::progress::Progress;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use crate::config::Trigger;
+use crate::config::{Config, variables};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::functions::{self, Functions};
+use crate::project::Project;
+use crate::report::{self, Finding};
+use crate::{output, secrets};
+use stepwell_asl::suggest::closest;
+
+/// A state machine that the project knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Machine {
+    /// Its name.
+    pub(crate) name: String,
+    /// The definition.
+    pub(crate) definition: String,
+    /// The input of an execution that gives none: JSON.
+    pub(crate) default_input: String,
+    /// When it starts by itself.
+    pub(crate) trigger: Option<Trigger>,
+    /// Where the definition comes from; nothing for a built-in pipeline.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// What a project consists of, ready to run.
+pub(crate) struct Parts {
+    /// The built-in pipelines that are configured.
+    pub(crate) pipelines: Vec<Pipeline>,
+    /// All state machines: those of the pipelines and those of the user.
+    pub(crate) machines: Vec<Machine>,
+}
+
+impl Parts {
+    /// Reads everything that the configuration names. `wanted` is a pipeline that counts as configured, so
+    /// that what it misses is told.
+    pub(crate) fn read(project: &Project, config: &Config, wanted: Option<&str>) -> Outcome<Self> {
+        let pipelines = pipelines(project, config, wanted)?;
+        let mut machines: Vec<_> = pipelines.iter().map(Machine::of).collect();
+        for machine in &mut machines {
+            machine.trigger = config.canvas.as_ref().and_then(|canvas| canvas.trigger.clone());
+        }
+        for (name, section) in &config.state_machines {
+            let file = project.path(&section.definition);
+            machines.push(Machine {
+                trigger: section.trigger.clone(),
+                ..Machine::from_file(name, &file)?
+            });
+        }
+        Ok(Self { pipelines, machines })
+    }
+
+    /// Adds a pipeline that no configuration names.
+    pub(crate) fn add(&mut self, pipeline: Pipeline) {
+        self.machines.push(Machine::of(&pipeline));
+        self.pipelines.push(pipeline);
+    }
+
+    /// The state machine with a name.
+    pub(crate) fn machine(&self, name: &str) -> Outcome<&Machine> {
+        self.machines.iter().find(|machine| machine.name == name).ok_or_else(|| self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> Failure {
+        let mut known: Vec<_> = self.machines.iter().map(|machine| machine.name.as_str()).collect();
+        known.extend(crate::config::PIPELINES);
+        let failure = Failure::message(
+            Exit::Refused,
+            format!("there is no pipeline or state machine `{name}`"),
+        );
+        match closest(name, known) {
+            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+            None => failure
+                .hint("`stepwell pipeline list` names them; a definition is named by its file"),
+        }
+    }
+}
+
+impl Machine {
+    /// The state machine of a built-in pipeline.
+    fn of(pipeline: &Pipeline) -> Self {
+        Self {
+            default_input: pipeline.default_input.to_string(),
+            ..Self::given(pipeline.name.to_owned(), pipeline.definition.to_owned())
+        }
+    }
+
+    /// The state machine that a file defines.
+    pub(crate) fn from_file(name: &str, file: &Path) -> Outcome<Self> {
+        let definition = std::fs::read_to_string(file).map_err(|error| {
+            Failure::message(
+                Exit::Refused,
+                format!("the definition `{}` cannot be read: {error}", file.display()),
+            )
+        })?;
+        Ok(Self { file: Some(file.to_owned()), ..Self::given(name.to_owned(), definition) })
+    }
+
+    /// The state machine of a definition that came by itself.
+    pub(crate) fn given(name: String, definition: String) -> Self {
+        Self { name, definition, default_input: "{}".to_owned(), trigger: None, file: None }
+    }
+
+    /// Tells what is wrong with a definition of the user.
+    pub(crate) fn check(&self) -> Outcome {
+        let Some(file) = &self.file else { return Ok(()) };
+        let findings = functions::findings(&self.definition);
+        if !findings.iter().any(Finding::is_error) {
+            return Ok(());
+        }
+        let style = report::Style::of(&std::io::stderr());
+        output::note(report::render(style, file, &self.definition, &findings).trim_end());
+        Err(Failure::told(Exit::Refused))
+    }
+
+    /// Makes the engine know it as it is now, and gives its ARN.
+    pub(crate) async fn publish(&self, engine: &Handle) -> Outcome<String> {
+        let create = stepwell_engine::CreateStateMachine {
+            name: self.name.clone(),
+            definition: self.definition.clone(),
+            role_arn: None,
+        };
+        match engine.create_state_machine(create).await {
+            Ok(machine) => Ok(machine.arn),
+            Err(stepwell_engine::Error::StateMachineAlreadyExists { arn }) => {
+                let change = stepwell_engine::UpdateStateMachine {
+                    definition: Some(self.definition.clone()),
+                    role_arn: None,
+                };
+                Ok(engine.update_state_machine(&arn, change).await?.arn)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The built-in pipelines that are configured, or wanted without being so: their defaults and the environment
+/// may be enough.
+fn pipelines(project: &Project, config: &Config, wanted: Option<&str>) -> Outcome<Vec<Pipeline>> {
+    let settings = match &config.canvas {
+        Some(canvas) => canvas.settings.clone(),
+        None if wanted == Some("canvas") => stepwell_canvas::Settings::default(),
+        None => return Ok(Vec::new()),
+    };
+    let secrets = Arc::new(secrets::Resolver::new(project.vault()));
+    let pipeline = stepwell_canvas::Config::new(settings, variables::get)
+        .and_then(|config| stepwell_canvas::pipeline(config, secrets));
+    Ok(vec![pipeline.map_err(|error| Failure::new(Exit::Usage, error))?])
+}
+
+/// A running engine and the way to stop it.
+pub(crate) struct Running {
+    /// The door to it.
+    pub(crate) engine: Handle,
+    shutdown: CancellationToken,
+    serving: JoinHandle<Result<(), Halted>>,
+}
+
+impl Running {
+    /// Opens the store and lets the engine run.
+    pub(crate) fn start(
+        project: &Project,
+        config: &Config,
+        pipelines: &[Pipeline],
+        progress: Arc<dyn Progress>,
+    ) -> Outcome<Result<Self, StoreError>> {
+        // Paths in the settings of pipelines are relative to the project.
+        std::env::set_current_dir(project.root())?;
+        let functions = Functions::new(pipelines, progress);
+        let service = project.options(config)?.build(Arc::new(functions));
+        Ok(service.map(Self::of))
+    }
+
+    /// Lets an opened engine run.
+    pub(crate) fn of(service: Service) -> Self {
+        let shutdown = CancellationToken::new();
+        let engine = service.handle();
+        let serving = tokio::spawn(service.run(shutdown.clone()));
+        Self { engine, shutdown, serving }
+    }
+
+    /// Returns if the engine ends without being asked to: its disk failed.
+    pub(crate) async fn halted(&mut self) -> Failure {
+        ended(&mut self.serving).await.err().unwrap_or_else(|| Failure::told(Exit::Interrupted))
+    }
+
+    /// Stops it: what runs is finished or left resumable.
+    pub(crate) async fn stop(mut self) -> Outcome {
+        self.shutdown.cancel();
+        ended(&mut self.serving).await
+    }
+}
+
+async fn ended(serving: &mut JoinHandle<Result<(), Halted>>) -> Outcome {
+    match serving.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(halted)) => Err(Failure::new(Exit::Unavailable, halted)
+            .hint("make room on the disk or repair it, then run the same command again")),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// The threads of the program. The engine's work waits for the disk, so that a few are enough; each costs memory.
+pub(crate) fn runtime() -> Outcome<tokio::runtime::Runtime> {
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 4));
+    Ok(tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?)
+}
