@@ -59,7 +59,7 @@ impl Clock for ManualClock {
 }
 
 /// Gives random bits: the seeds of decisions and the names of executions.
-pub trait Entropy: Send {
+pub trait Entropy: Send + std::fmt::Debug {
     /// The next 64 bits.
     fn next_u64(&mut self) -> u64;
 }

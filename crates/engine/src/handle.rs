@@ -1,12 +1,24 @@
 //! The door to a running engine.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::broadcast;
+use stepwell_asl::StateMachine;
+use stepwell_asl::model::{Resource, StateKind};
+use stepwell_machine::Payload;
+use stepwell_task::TaskRouter;
+use tokio::sync::{Semaphore, broadcast, oneshot};
 
-use crate::error::{Error, StoreError};
+use crate::arn::{Arns, check_name};
+use crate::error::{Error, Halted, StoreError};
+use crate::kernel::registry::parse;
+use crate::kernel::{Definition, Event, Reply, StartRequest};
+use crate::limits::{READERS_IDLE_MAX, REQUESTS_MAX};
+use crate::meters::Meters;
+use crate::reader::Reader;
 use crate::record::{
     ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
     StateMachineSummary, Stats, Status, StatusChange,
@@ -55,10 +67,50 @@ pub struct ExecutionFilter {
 /// The door to a running engine. Cheap to clone.
 ///
 /// Every method may be cancelled at any `.await`: a request that was sent takes its effect regardless.
-#[derive(Debug, Clone)]
-pub struct Handle {}
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+struct Inner {
+    events: Sender<Event>,
+    router: Arc<dyn TaskRouter>,
+    arns: Arns,
+    store: PathBuf,
+    /// Connections that nobody reads with at the moment.
+    readers: Mutex<Vec<Reader>>,
+    changes: broadcast::Sender<StatusChange>,
+    requests: Semaphore,
+    meters: Arc<Meters>,
+    halted: Arc<OnceLock<Halted>>,
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Handle")
+    }
+}
 
 impl Handle {
+    pub(crate) fn new(
+        events: Sender<Event>,
+        router: Arc<dyn TaskRouter>,
+        reader: Reader,
+        changes: broadcast::Sender<StatusChange>,
+        meters: Arc<Meters>,
+        halted: Arc<OnceLock<Halted>>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            events,
+            router,
+            arns: reader.arns().clone(),
+            store: reader.path().to_owned(),
+            readers: Mutex::new(vec![reader]),
+            changes,
+            requests: Semaphore::new(REQUESTS_MAX),
+            meters,
+            halted,
+        }))
+    }
+
     /// Creates a state machine. Idempotent: the same name with the same definition and role again gives what
     /// exists.
     ///
@@ -69,8 +121,10 @@ impl Handle {
         &self,
         request: CreateStateMachine,
     ) -> Result<StateMachineRecord, Error> {
-        let _ = request;
-        todo!()
+        let CreateStateMachine { name, definition, role_arn } = request;
+        check_name(&name)?;
+        let definition = self.check_definition(definition)?;
+        self.ask(|reply| Event::CreateStateMachine { name, definition, role_arn, reply }).await
     }
 
     /// Changes the definition or role. Running executions keep what they started with.
@@ -82,8 +136,10 @@ impl Handle {
         arn: &str,
         change: UpdateStateMachine,
     ) -> Result<StateMachineRecord, Error> {
-        let _ = (arn, change);
-        todo!()
+        let name = self.0.arns.parse_state_machine(arn)?.to_owned();
+        let UpdateStateMachine { definition, role_arn } = change;
+        let definition = definition.map(|text| self.check_definition(text)).transpose()?;
+        self.ask(|reply| Event::UpdateStateMachine { name, definition, role_arn, reply }).await
     }
 
     /// Shows a state machine.
@@ -91,8 +147,8 @@ impl Handle {
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::StateMachineDoesNotExist`].
     pub async fn describe_state_machine(&self, arn: &str) -> Result<StateMachineRecord, Error> {
-        let _ = arn;
-        todo!()
+        let arn = arn.to_owned();
+        self.read(move |reader| reader.describe_state_machine(&arn)).await
     }
 
     /// Shows the state machine as an execution runs it: with the definition and role of its revision.
@@ -103,8 +159,8 @@ impl Handle {
         &self,
         execution_arn: &str,
     ) -> Result<StateMachineRecord, Error> {
-        let _ = execution_arn;
-        todo!()
+        let arn = execution_arn.to_owned();
+        self.read(move |reader| reader.describe_state_machine_for_execution(&arn)).await
     }
 
     /// Lists the state machines, by name.
@@ -115,8 +171,7 @@ impl Handle {
         &self,
         page: Page,
     ) -> Result<Paged<StateMachineSummary>, Error> {
-        let _ = page;
-        todo!()
+        self.read(move |reader| reader.list_state_machines(&page)).await
     }
 
     /// Deletes a state machine: it takes no new executions; those that run go on to their end, and its
@@ -125,8 +180,8 @@ impl Handle {
     /// # Errors
     /// [`Error::InvalidArn`].
     pub async fn delete_state_machine(&self, arn: &str) -> Result<(), Error> {
-        let _ = arn;
-        todo!()
+        let name = self.0.arns.parse_state_machine(arn)?.to_owned();
+        self.ask(|reply| Event::DeleteStateMachine { name, reply }).await
     }
 
     /// Starts an execution; answers once `ExecutionStarted` is on disk. The same name and input again while
@@ -137,8 +192,13 @@ impl Handle {
     /// [`Error::ExecutionAlreadyExists`] if the name is taken by an execution with another input or one that
     /// ended.
     pub async fn start_execution(&self, request: StartExecution) -> Result<Started, Error> {
-        let _ = request;
-        todo!()
+        let state_machine = self.0.arns.parse_state_machine(&request.state_machine_arn)?.to_owned();
+        request.name.as_deref().map(check_name).transpose()?;
+        let data = Payload::parse(&request.input)
+            .map_err(|error| Error::InvalidExecutionInput { reason: error.to_string() })?;
+        let StartExecution { name, input, .. } = request;
+        let request = StartRequest { state_machine, name, input, data };
+        self.ask(|reply| Event::Start { request, reply }).await
     }
 
     /// Stops an execution and gives the time of its end; one that ended already keeps its end.
@@ -151,8 +211,8 @@ impl Handle {
         error: Option<String>,
         cause: Option<String>,
     ) -> Result<Timestamp, Error> {
-        let _ = (arn, error, cause);
-        todo!()
+        let (state_machine, name) = self.names(arn)?;
+        self.ask(|reply| Event::Stop { state_machine, name, error, cause, reply }).await
     }
 
     /// Shows an execution.
@@ -160,8 +220,8 @@ impl Handle {
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::ExecutionDoesNotExist`].
     pub async fn describe_execution(&self, arn: &str) -> Result<ExecutionRecord, Error> {
-        let _ = arn;
-        todo!()
+        let arn = arn.to_owned();
+        self.read(move |reader| reader.describe_execution(&arn)).await
     }
 
     /// Lists executions, newest first.
@@ -173,8 +233,7 @@ impl Handle {
         filter: ExecutionFilter,
         page: Page,
     ) -> Result<Paged<ExecutionSummary>, Error> {
-        let _ = (filter, page);
-        todo!()
+        self.read(move |reader| reader.list_executions(&filter, &page)).await
     }
 
     /// The history events of an execution in the shape of `GetExecutionHistory`, oldest first unless
@@ -188,8 +247,8 @@ impl Handle {
         reverse: bool,
         page: Page,
     ) -> Result<Paged<Value>, Error> {
-        let _ = (arn, reverse, page);
-        todo!()
+        let arn = arn.to_owned();
+        self.read(move |reader| reader.history(&arn, reverse, &page)).await
     }
 
     /// Waits until an execution ended, and shows it.
@@ -197,18 +256,20 @@ impl Handle {
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::ExecutionDoesNotExist`], [`Error::ShuttingDown`].
     pub async fn wait(&self, arn: &str) -> Result<ExecutionRecord, Error> {
-        let _ = arn;
-        todo!()
+        let (state_machine, name) = self.names(arn)?;
+        // Not through `ask`: who waits for hours must not hold a place that others need.
+        self.send(|reply| Event::Wait { state_machine, name, reply }).await?;
+        self.describe_execution(arn).await
     }
 
     /// Tells of every execution that starts or ends from now on. A subscriber that lags loses the oldest.
     pub fn subscribe(&self) -> broadcast::Receiver<StatusChange> {
-        todo!()
+        self.0.changes.subscribe()
     }
 
     /// What the engine is doing.
     pub fn stats(&self) -> Stats {
-        todo!()
+        self.0.meters.stats()
     }
 
     /// Copies the store, as it is at this moment, to a new file, while the engine goes on.
@@ -216,12 +277,99 @@ impl Handle {
     /// # Errors
     /// [`StoreError::Exists`] if there is a file; [`StoreError::Sqlite`] if it cannot be written.
     pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let _ = to;
-        todo!()
+        let to = to.to_owned();
+        self.with_reader(move |reader| reader.backup(&to)).await?
     }
 
     /// Makes the engine look at its clock: for clocks that are moved by hand.
     pub fn nudge(&self) {
-        todo!()
+        // A kernel that has gone has no clock to look at.
+        let _ = self.0.events.send(Event::Nudge);
+    }
+
+    /// Parses a definition and asks whether everything in it is served here.
+    fn check_definition(&self, text: String) -> Result<Definition, Error> {
+        let machine = parse(&text)?;
+        self.check_resources(&machine)?;
+        Ok(Definition { text: text.into(), machine })
+    }
+
+    fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {
+        let resources = machine.states().filter_map(|state| match &state.kind {
+            StateKind::Task(task) => Some(resource_text(&task.resource)),
+            _ => None,
+        });
+        let unsupported: Vec<_> =
+            resources.filter_map(|resource| self.0.router.route(resource).err()).collect();
+        if unsupported.is_empty() {
+            return Ok(());
+        }
+        Err(Error::UnsupportedResource { unsupported })
+    }
+
+    fn names(&self, arn: &str) -> Result<(String, String), Error> {
+        let (state_machine, name) = self.0.arns.parse_execution(arn)?;
+        Ok((state_machine.to_owned(), name.to_owned()))
+    }
+
+    /// Sends a request when there is a place for it, and gives its answer.
+    async fn ask<T>(&self, event: impl FnOnce(Reply<T>) -> Event) -> Result<T, Error> {
+        let _place = self.0.requests.acquire().await.expect("the places are never closed");
+        self.send(event).await
+    }
+
+    async fn send<T>(&self, event: impl FnOnce(Reply<T>) -> Event) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.0.events.send(event(reply)).map_err(|_| self.gone())?;
+        answer.await.map_err(|_| self.gone())?
+    }
+
+    /// Why a request was not answered.
+    fn gone(&self) -> Error {
+        let stopped = |halted: &Halted| Error::Stopped { reason: halted.reason.clone() };
+        self.0.halted.get().map_or(Error::ShuttingDown, stopped)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let answer = self.with_reader(query).await;
+        answer.map_err(|error| Error::Store { reason: error.to_string() })?
+    }
+
+    /// Runs a query on a thread where it may take its time.
+    async fn with_reader<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Reader) -> T + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.0);
+        let run = move || {
+            let reader = inner.take_reader()?;
+            let answer = query(&reader);
+            inner.give_back(reader);
+            Ok(answer)
+        };
+        tokio::task::spawn_blocking(run).await.expect("queries do not panic")
+    }
+}
+
+impl Inner {
+    fn take_reader(&self) -> Result<Reader, StoreError> {
+        let idle = self.readers.lock().expect("nothing panics while it holds the readers").pop();
+        idle.map_or_else(|| Reader::open(&self.store, self.arns.clone()), Ok)
+    }
+
+    fn give_back(&self, reader: Reader) {
+        let mut idle = self.readers.lock().expect("nothing panics while it holds the readers");
+        if idle.len() < READERS_IDLE_MAX {
+            idle.push(reader);
+        }
+    }
+}
+
+fn resource_text(resource: &Resource) -> &str {
+    match resource {
+        Resource::Lambda(arn) | Resource::Activity(arn) | Resource::Service { arn, .. } => arn,
     }
 }

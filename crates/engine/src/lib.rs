@@ -1,11 +1,13 @@
 //! The durable engine.
-#![expect(clippy::todo, clippy::unused_async, reason = "the shapes land before the work")]
 
 pub mod arn;
 mod clock;
+mod driver;
 mod error;
 mod handle;
+pub mod kernel;
 pub mod limits;
+mod meters;
 mod options;
 mod reader;
 mod record;

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 /// Bytes of an execution or state machine name. Source: API reference, `StartExecution` and
 /// `CreateStateMachine`, `name`.
 pub const NAME_CHARACTERS_MAX: usize = 80;
-
-/// Bytes of a definition. Source: API reference, `CreateStateMachine`, `definition`.
-pub const DEFINITION_BYTES_MAX: usize = 1_048_576;
 
 /// Requests (starts, stops, changes of state machines) on their way through the engine at once. Callers
 /// beyond wait; more would only grow the queue in front of the same disk.
@@ -32,12 +31,19 @@ pub const TASKS_MAX: usize = 10_000;
 /// together and so cost one commit.
 pub const TASK_STARTED_AFTER: Duration = Duration::from_millis(50);
 
+/// An execution that waits at least this long for its time leaves memory meanwhile. Folding it again costs
+/// some ten microseconds, keeping it a kilobyte or more.
+pub const DORMANT_AFTER: SignedDuration = SignedDuration::from_secs(30);
+
 /// Pages of the write-ahead log (4 KiB each) after which an idle writer moves them into the database.
 pub const CHECKPOINT_PAGES_IDLE: u32 = 1_000;
 
 /// Pages of the write-ahead log after which the writer does so even under load: 256 MiB, so that a busy day
 /// cannot fill the disk with the log.
 pub const CHECKPOINT_PAGES_MAX: u32 = 65_536;
+
+/// Between two passes of the retention job. Days are what it counts in.
+pub const RETENTION_PERIOD: Duration = Duration::from_secs(60 * 60);
 
 /// Journal rows that one step of the retention job deletes: a few milliseconds of the writer's time.
 pub const RETENTION_ROWS_PER_STEP: usize = 500;

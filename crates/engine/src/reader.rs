@@ -7,14 +7,19 @@ use serde_json::Value;
 use crate::arn::Arns;
 use crate::error::{Error, StoreError};
 use crate::handle::ExecutionFilter;
+use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::record::{
     ExecutionRecord, ExecutionSummary, Page, Paged, StateMachineRecord, StateMachineSummary,
 };
+use crate::store::{Archive, Direction, ExecutionId, ExecutionRow, Place, StateMachineRow};
 
 /// A store opened for reading. Sees what is committed; never waits for the engine and never hinders it.
 /// The methods are those of [`crate::Handle`] with the same names, blocking.
 #[derive(Debug)]
-pub struct Reader {}
+pub struct Reader {
+    archive: Archive,
+    arns: Arns,
+}
 
 #[expect(missing_docs, clippy::missing_errors_doc, reason = "described at `Handle`")]
 impl Reader {
@@ -23,23 +28,61 @@ impl Reader {
     /// # Errors
     /// [`StoreError`] if there is none, or it is damaged or newer than this program.
     pub fn open(path: &Path, arns: Arns) -> Result<Self, StoreError> {
-        let _ = (path, arns);
-        todo!()
+        Ok(Self::new(Archive::open(path)?, arns))
+    }
+
+    pub(crate) fn new(archive: Archive, arns: Arns) -> Self {
+        Self { archive, arns }
+    }
+
+    pub(crate) fn arns(&self) -> &Arns {
+        &self.arns
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.archive.path()
     }
 
     pub fn describe_state_machine(&self, arn: &str) -> Result<StateMachineRecord, Error> {
-        let _ = arn;
-        todo!()
+        let row = self.state_machine(arn)?;
+        let definition = self.archive.definition(row.definition)?;
+        Ok(StateMachineRecord::new(&self.arns, &row, &definition))
+    }
+
+    pub fn describe_state_machine_for_execution(
+        &self,
+        execution_arn: &str,
+    ) -> Result<StateMachineRecord, Error> {
+        let execution = self.execution(execution_arn)?;
+        let (row, definition) = self.archive.pinned(execution.id)?;
+        Ok(StateMachineRecord::new(&self.arns, &row, &definition))
     }
 
     pub fn list_state_machines(&self, page: &Page) -> Result<Paged<StateMachineSummary>, Error> {
-        let _ = page;
-        todo!()
+        let after = token(page, "m1-", |name| Some(name.to_owned()))?;
+        let mut rows = self.archive.state_machines()?;
+        rows.retain(|row| !row.deleted && after.as_ref().is_none_or(|after| row.name > *after));
+        rows.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        let next = cut(&mut rows, page).map(|last| format!("m1-{}", last.name));
+        let summary = |row: StateMachineRow| StateMachineSummary {
+            arn: self.arns.state_machine(&row.name),
+            name: row.name,
+            created_at: row.created_at,
+        };
+        Ok(Paged { items: rows.into_iter().map(summary).collect(), next })
     }
 
     pub fn describe_execution(&self, arn: &str) -> Result<ExecutionRecord, Error> {
-        let _ = arn;
-        todo!()
+        let row = self.execution(arn)?;
+        let data = self.archive.execution_data(row.id)?;
+        Ok(ExecutionRecord {
+            summary: self.summary(row),
+            input: data.input,
+            output: data.output,
+            error: data.error,
+            cause: data.cause,
+            revision: data.revision,
+        })
     }
 
     pub fn list_executions(
@@ -47,17 +90,94 @@ impl Reader {
         filter: &ExecutionFilter,
         page: &Page,
     ) -> Result<Paged<ExecutionSummary>, Error> {
-        let _ = (filter, page);
-        todo!()
+        let before = token(page, "e1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
+        let state_machine =
+            filter.state_machine_arn.as_deref().map(|arn| self.state_machine(arn)).transpose()?;
+        let mut rows = self.archive.executions(
+            state_machine.map(|row| row.id),
+            filter.status,
+            ExecutionId(before),
+            limit(page) + 1,
+        )?;
+        let next = cut(&mut rows, page).map(|last| format!("e1-{}", last.id.0));
+        Ok(Paged { items: rows.into_iter().map(|row| self.summary(row)).collect(), next })
     }
 
     pub fn history(&self, arn: &str, reverse: bool, page: &Page) -> Result<Paged<Value>, Error> {
-        let _ = (arn, reverse, page);
-        todo!()
+        let id = self.execution(arn)?.id;
+        let direction = if reverse { Direction::Backward } else { Direction::Forward };
+        let from = token(page, "h1-", place)?;
+        let mut items = Vec::new();
+        let refused = self.archive.entries(id, from, direction, |entry| {
+            let is_full = items.len() >= limit(page);
+            if !is_full {
+                items.extend(entry.to_history_event());
+            }
+            !is_full
+        })?;
+        let next = refused.map(|place| format!("h1-{}-{}", place.batch, place.index));
+        Ok(Paged { items, next })
     }
 
+    /// Copies the store; see [`crate::Handle::backup`].
     pub fn backup(&self, to: &Path) -> Result<(), StoreError> {
-        let _ = to;
-        todo!()
+        self.archive.backup(to)
     }
+
+    fn state_machine(&self, arn: &str) -> Result<StateMachineRow, Error> {
+        let found = self.archive.state_machine(self.arns.parse_state_machine(arn)?)?;
+        found.ok_or_else(|| Error::StateMachineDoesNotExist { arn: arn.to_owned() })
+    }
+
+    fn execution(&self, arn: &str) -> Result<ExecutionRow, Error> {
+        let (state_machine, name) = self.arns.parse_execution(arn)?;
+        let found = self.archive.execution(state_machine, name)?;
+        found.ok_or_else(|| Error::ExecutionDoesNotExist { arn: arn.to_owned() })
+    }
+
+    fn summary(&self, row: ExecutionRow) -> ExecutionSummary {
+        ExecutionSummary {
+            arn: self.arns.execution(&row.state_machine, &row.name),
+            state_machine_arn: self.arns.state_machine(&row.state_machine),
+            name: row.name,
+            status: row.status,
+            started_at: row.started_at,
+            stopped_at: row.stopped_at,
+        }
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store { reason: error.to_string() }
+    }
+}
+
+fn limit(page: &Page) -> usize {
+    if page.limit == 0 { PAGE_ITEMS_DEFAULT } else { page.limit.min(PAGE_ITEMS_MAX) }
+}
+
+/// Cuts rows down to a page; the last row of the page, if more follow it.
+fn cut<'a, T>(rows: &'a mut Vec<T>, page: &Page) -> Option<&'a T> {
+    let limit = limit(page);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    if more { rows.last() } else { None }
+}
+
+/// Reads the token of a page; `prefix` tells the kind of list and the version of the token.
+fn token<T>(
+    page: &Page,
+    prefix: &str,
+    read: impl FnOnce(&str) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    let Some(token) = &page.token else { return Ok(None) };
+    let place = token.strip_prefix(prefix).and_then(read);
+    place.map(Some).ok_or_else(|| Error::InvalidToken { token: token.clone() })
+}
+
+fn place(text: &str) -> Option<Place> {
+    let (batch, index) = text.split_once('-')?;
+    let (batch, index) = (batch.parse().ok()?, index.parse().ok()?);
+    (0..ExecutionId::BATCHES_MAX).contains(&batch).then_some(Place { batch, index })
 }

@@ -5,6 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::arn::Arns;
+use crate::store::{DefinitionRow, StateMachineRow};
+
 /// Status of an execution. `Display`, `FromStr` and JSON give AWS's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -76,6 +79,20 @@ pub struct StateMachineRecord {
     pub created_at: Timestamp,
     /// When the definition or role was last changed.
     pub updated_at: Timestamp,
+}
+
+impl StateMachineRecord {
+    pub(crate) fn new(arns: &Arns, row: &StateMachineRow, definition: &DefinitionRow) -> Self {
+        Self {
+            arn: arns.state_machine(&row.name),
+            name: row.name.clone(),
+            definition: definition.text.as_str().into(),
+            role_arn: definition.role_arn.clone(),
+            revision: definition.revision,
+            created_at: row.created_at,
+            updated_at: definition.created_at,
+        }
+    }
 }
 
 /// A state machine as `ListStateMachines` shows it.

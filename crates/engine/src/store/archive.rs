@@ -76,6 +76,19 @@ impl Archive {
         Ok(Self { connection, path: path.into() })
     }
 
+    /// Where the store is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens one more connection to the same store.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn reopen(&self) -> Result<Self, StoreError> {
+        Self::open(&self.path)
+    }
+
     /// All state machines, deleted ones included.
     ///
     /// # Errors

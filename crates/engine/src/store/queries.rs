@@ -7,7 +7,7 @@ use rusqlite::{Row, params};
 use stepwell_machine::Entry;
 
 use super::archive::{Archive, Direction, optional_timestamp, status, timestamp};
-use super::rows::{ExecutionId, StateMachineId, StateMachineRow};
+use super::rows::{DefinitionRow, ExecutionId, StateMachineId, StateMachineRow};
 use crate::error::StoreError;
 use crate::record::Status;
 
@@ -47,6 +47,20 @@ impl Archive {
     pub(crate) fn state_machine(&self, name: &str) -> Result<Option<StateMachineRow>, StoreError> {
         let found = self.state_machines()?;
         Ok(found.into_iter().find(|row| row.name == name && !row.deleted))
+    }
+
+    /// The state machine of an execution and the revision that it was started with.
+    pub(crate) fn pinned(
+        &self,
+        id: ExecutionId,
+    ) -> Result<(StateMachineRow, DefinitionRow), StoreError> {
+        let sql = "SELECT definition FROM execution WHERE id = ?1";
+        let definition = self.one(sql, [id.0], |row| row.get(0))?;
+        let definition = self.definition(definition.unwrap_or_default())?;
+        let machines = self.state_machines()?;
+        let machine = machines.into_iter().find(|row| row.id == definition.state_machine);
+        let machine = machine.ok_or_else(|| self.damaged("a state machine is missing".to_owned()));
+        Ok((machine?, definition))
     }
 
     pub(crate) fn execution(

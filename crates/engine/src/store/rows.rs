@@ -14,21 +14,24 @@ impl ExecutionId {
     /// leaves room for 34 thousand million executions.
     const BATCH_BITS: u32 = 28;
 
+    /// Batches of one execution at most.
+    pub(crate) const BATCHES_MAX: i64 = 1 << Self::BATCH_BITS;
+
     /// The id of the journal row that holds batch number `batch` of this execution. The order of ids is the
     /// order of the journal, so one b-tree serves both as table and as index.
     pub(crate) fn journal_row(self, batch: i64) -> i64 {
-        assert!((0..1 << Self::BATCH_BITS).contains(&batch), "an execution has too many batches");
+        assert!((0..Self::BATCHES_MAX).contains(&batch), "an execution has too many batches");
         (self.0 << Self::BATCH_BITS) | batch
     }
 
     /// The ids of all journal rows of this execution: first and last.
     pub(crate) fn journal_rows(self) -> (i64, i64) {
-        (self.journal_row(0), self.journal_row((1 << Self::BATCH_BITS) - 1))
+        (self.journal_row(0), self.journal_row(Self::BATCHES_MAX - 1))
     }
 
     /// The number of the batch in a journal row.
     pub(crate) fn batch(journal_row: i64) -> i64 {
-        journal_row & ((1 << Self::BATCH_BITS) - 1)
+        journal_row & (Self::BATCHES_MAX - 1)
     }
 }
 

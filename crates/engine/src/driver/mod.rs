@@ -1,0 +1,9 @@
+//! The threads around the kernel: its own, the committer's, and the tasks' on tokio.
+
+mod committer;
+mod dispatcher;
+mod engine_loop;
+
+pub(crate) use committer::{Committer, Job, Retention};
+pub(crate) use dispatcher::Dispatcher;
+pub(crate) use engine_loop::EngineLoop;

@@ -1,0 +1,95 @@
+//! What the kernel is told.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_asl::StateMachine;
+use stepwell_machine::{EventId, Payload, TaskResult};
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::record::{Started, StateMachineRecord};
+use crate::store::ExecutionId;
+
+/// Where an answer goes. Nobody may be waiting any more; then it is dropped.
+pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// Something happened that the kernel must know of. Closed: whoever drives the kernel speaks these words.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "the fields are those of the requests of `Handle`")]
+pub enum Event {
+    /// A request: create a state machine. The definition is parsed and its resources are known to be served.
+    CreateStateMachine {
+        name: String,
+        definition: Definition,
+        role_arn: Option<String>,
+        reply: Reply<StateMachineRecord>,
+    },
+    /// A request: change a state machine.
+    UpdateStateMachine {
+        name: String,
+        definition: Option<Definition>,
+        role_arn: Option<String>,
+        reply: Reply<StateMachineRecord>,
+    },
+    /// A request: delete a state machine.
+    DeleteStateMachine { name: String, reply: Reply<()> },
+    /// A request: start an execution. The name is checked and the input is JSON.
+    Start { request: StartRequest, reply: Reply<Started> },
+    /// A request: stop an execution.
+    Stop {
+        state_machine: String,
+        name: String,
+        error: Option<String>,
+        cause: Option<String>,
+        reply: Reply<Timestamp>,
+    },
+    /// A request: answer when the execution has ended, or at once if it does not run.
+    Wait { state_machine: String, name: String, reply: Reply<()> },
+
+    /// A task has been with its handler for a while.
+    TaskStarted { execution: ExecutionId, scheduled: EventId, at: Timestamp },
+    /// The handler of a task says that it is alive.
+    TaskHeartbeat { execution: ExecutionId, scheduled: EventId },
+    /// The handler of a task is done.
+    TaskFinished {
+        execution: ExecutionId,
+        scheduled: EventId,
+        started_at: Timestamp,
+        outcome: TaskResult,
+    },
+
+    /// All writes up to this one are on disk.
+    Committed { through: u64 },
+    /// A write failed. It and all later ones are not on disk, and nothing of them was performed.
+    CommitFailed { reason: String },
+
+    /// Look at the clock.
+    Nudge,
+    /// Accept no more requests and hand out no more tasks; go on with what comes in.
+    Drain,
+    /// Decide what has come in, then stop.
+    Close,
+}
+
+/// A request to start an execution.
+#[derive(Debug)]
+pub struct StartRequest {
+    /// The name of the state machine.
+    pub state_machine: String,
+    /// The name of the execution, if the caller gives one.
+    pub name: Option<String>,
+    /// The input, as it was given.
+    pub input: String,
+    /// What it says.
+    pub data: Payload,
+}
+
+/// A definition with the text that it was parsed from.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// As it was given.
+    pub text: Arc<str>,
+    /// What it means.
+    pub machine: Arc<StateMachine>,
+}

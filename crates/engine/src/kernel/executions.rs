@@ -1,0 +1,213 @@
+//! Requests about executions.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_machine::{Input, Run, Start};
+
+use super::event::{Reply, StartRequest};
+use super::fold::context;
+use super::slot::{Awake, Letter, Life, Receipt, Slot};
+use super::{Kernel, registry::Revision};
+use crate::clock::uuid;
+use crate::error::{Error, Halted, StoreError};
+use crate::record::Started;
+use crate::store::{Birth, ExecutionId, Found, StateMachineId};
+
+/// Who has a name among the executions of a state machine.
+enum Holder {
+    /// One in memory.
+    Slot(ExecutionId),
+    /// One that is only on disk, and so has ended.
+    Archived(Found),
+    Nobody,
+}
+
+/// What a request to start comes to.
+enum Begun {
+    /// An execution that is to be told of its start.
+    New(ExecutionId),
+    /// It runs already, by the same request.
+    Before(Started),
+}
+
+/// Why a request came to nothing.
+enum Failed {
+    /// It was wrong.
+    Refused(Error),
+    /// The store cannot be read, which ends the engine.
+    Store(StoreError),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Kernel {
+    pub(super) fn start(
+        &mut self,
+        request: StartRequest,
+        reply: Reply<Started>,
+        now: Timestamp,
+    ) -> Result<(), Halted> {
+        match self.begin(request, now) {
+            Ok(Begun::New(id)) => {
+                let receipt = Some(Receipt::Started(reply));
+                self.deliver(id, Letter { input: Input::Start, receipt });
+                Ok(())
+            }
+            Ok(Begun::Before(started)) => {
+                self.answer(reply, Ok(started));
+                Ok(())
+            }
+            Err(failed) => self.fail(reply, failed),
+        }
+    }
+
+    pub(super) fn stop(
+        &mut self,
+        state_machine: &str,
+        name: &str,
+        input: Input,
+        reply: Reply<Timestamp>,
+    ) -> Result<(), Halted> {
+        match self.find(state_machine, name) {
+            Ok(Holder::Slot(id)) => {
+                self.deliver(id, Letter { input, receipt: Some(Receipt::Stopped(reply)) });
+            }
+            Ok(Holder::Archived(Found { stopped_at: Some(at), .. })) => self.answer(reply, Ok(at)),
+            Ok(Holder::Archived(_) | Holder::Nobody) => {
+                let arn = self.arns.execution(state_machine, name);
+                self.answer(reply, Err(Error::ExecutionDoesNotExist { arn }));
+            }
+            Err(failed) => return self.fail(reply, failed),
+        }
+        Ok(())
+    }
+
+    /// Remembers who wants to know of an end. An execution that does not run is answered for at once.
+    pub(super) fn wait(&mut self, state_machine: &str, name: &str, reply: Reply<()>) {
+        let slot = self.slot_id(state_machine, name).and_then(|id| self.slots.get_mut(&id));
+        match slot {
+            Some(Slot { life: Life::Ended { .. }, .. }) | None => self.answer(reply, Ok(())),
+            Some(slot) => slot.waiters.push(reply),
+        }
+    }
+
+    fn begin(&mut self, request: StartRequest, now: Timestamp) -> Result<Begun, Failed> {
+        self.accept()?;
+        let row = self.registry.active(&request.state_machine);
+        let row = row.ok_or_else(|| Error::StateMachineDoesNotExist {
+            arn: self.arns.state_machine(&request.state_machine),
+        })?;
+        let (state_machine, revision) = (row.id, Arc::clone(self.registry.newest(row)));
+        let Some(name) = &request.name else {
+            let name = uuid(&mut *self.entropy);
+            return Ok(Begun::New(self.admit(state_machine, &revision, name, request, now)?));
+        };
+        let name = name.clone();
+        match self.find(&request.state_machine, &name)? {
+            Holder::Nobody => {
+                Ok(Begun::New(self.admit(state_machine, &revision, name, request, now)?))
+            }
+            Holder::Slot(id) => Ok(Begun::Before(self.started_before(id, &request)?)),
+            Holder::Archived(_) => Err(self.exists(&request.state_machine, &name).into()),
+        }
+    }
+
+    /// Makes a place for a new execution.
+    fn admit(
+        &mut self,
+        state_machine: StateMachineId,
+        revision: &Revision,
+        name: String,
+        request: StartRequest,
+        now: Timestamp,
+    ) -> Result<ExecutionId, Error> {
+        let machine_name: Arc<str> = request.state_machine.as_str().into();
+        let start = Start {
+            definition: revision.machine()?,
+            context: context(&self.arns, &machine_name, &name, revision, now),
+            input: request.data.clone(),
+        };
+        let slot_name: Arc<str> = name.as_str().into();
+        let awake = Awake {
+            arn: Arc::clone(&start.context.execution_arn),
+            input: request.data,
+            run: Run::new(start),
+            started_at: now,
+            birth: Some(Birth {
+                state_machine,
+                definition: revision.row.id,
+                name,
+                input: request.input,
+                started_at: now,
+            }),
+            next_batch: 0,
+            next_seq: 0,
+            more: false,
+            tasks: HashSet::new(),
+            last_write: 0,
+        };
+        self.last_execution.0 += 1;
+        let id = self.last_execution;
+        self.by_name.insert((state_machine, Arc::clone(&slot_name)), id);
+        let life = Life::Awake(Box::new(awake));
+        self.slots.insert(id, Slot::new(state_machine, slot_name, life));
+        Ok(id)
+    }
+
+    /// The answer of the first start, if the request is the same and the execution still runs.
+    fn started_before(
+        &mut self,
+        id: ExecutionId,
+        request: &StartRequest,
+    ) -> Result<Started, Failed> {
+        self.wake(id)?;
+        match self.slots.get(&id).map(|slot| &slot.life) {
+            Some(Life::Awake(awake)) if awake.input == request.data => Ok(Started {
+                execution_arn: awake.arn.as_ref().to_owned(),
+                started_at: awake.started_at,
+            }),
+            Some(_) | None => {
+                let name = request.name.as_deref().unwrap_or_default();
+                Err(self.exists(&request.state_machine, name).into())
+            }
+        }
+    }
+
+    fn find(&self, state_machine: &str, name: &str) -> Result<Holder, Failed> {
+        if let Some(id) = self.slot_id(state_machine, name) {
+            return Ok(Holder::Slot(id));
+        }
+        let Some(row) = self.registry.any(state_machine) else { return Ok(Holder::Nobody) };
+        let found = self.archive.find(row.id, name)?;
+        Ok(found.map_or(Holder::Nobody, Holder::Archived))
+    }
+
+    fn slot_id(&self, state_machine: &str, name: &str) -> Option<ExecutionId> {
+        let row = self.registry.any(state_machine)?;
+        self.by_name.get(&(row.id, name.into())).copied()
+    }
+
+    fn exists(&self, state_machine: &str, name: &str) -> Error {
+        Error::ExecutionAlreadyExists { arn: self.arns.execution(state_machine, name) }
+    }
+
+    fn fail<T: Send + 'static>(&mut self, reply: Reply<T>, failed: Failed) -> Result<(), Halted> {
+        match failed {
+            Failed::Refused(error) => self.answer(reply, Err(error)),
+            Failed::Store(error) => return Err(self.halt(error.to_string())),
+        }
+        Ok(())
+    }
+}

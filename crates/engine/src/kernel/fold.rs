@@ -1,0 +1,208 @@
+//! From what is on disk to an execution in memory: at the start of the engine, and whenever something
+//! comes in for an execution that is dormant.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::thread;
+
+use jiff::Timestamp;
+use stepwell_machine::{Command, EventId, ExecutionContext, Payload, Run, Start, apply};
+
+use super::Kernel;
+use super::registry::{Registry, Revision};
+use super::slot::{Awake, Life, Slot};
+use super::write::{Action, TaskOrder};
+use crate::arn::Arns;
+use crate::error::StoreError;
+use crate::store::{Archive, ExecutionId, Journal, OpenExecution};
+
+/// Below this number, a second thread takes longer to start than it saves.
+const FOLDS_PER_THREAD_MIN: usize = 1_000;
+
+impl Kernel {
+    /// Takes up all executions that were open when the last process ended.
+    pub(super) fn recover(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let open = self.archive.open_executions()?;
+        let (with_tasks, without): (Vec<_>, Vec<_>) =
+            open.into_iter().partition(|open| open.open_tasks > 0);
+        for open in &without {
+            self.lay_to_rest(open, now);
+        }
+        for open in &with_tasks {
+            self.registry.revision(open.definition, &self.archive)?;
+        }
+        let folder = Folder { arns: &self.arns, registry: &self.registry };
+        let folded = folder.fold_all(&with_tasks, &self.archive)?;
+        for (open, life) in with_tasks.iter().zip(folded) {
+            self.resume(open, life);
+        }
+        Ok(())
+    }
+
+    /// Folds a dormant execution. Others stay as they are.
+    pub(super) fn wake(&mut self, id: ExecutionId) -> Result<(), StoreError> {
+        let is_dormant = |slot: &Slot| matches!(slot.life, Life::Dormant);
+        if !self.slots.get(&id).is_some_and(is_dormant) {
+            return Ok(());
+        }
+        let open = self.archive.open_execution(id)?;
+        self.registry.revision(open.definition, &self.archive)?;
+        let folder = Folder { arns: &self.arns, registry: &self.registry };
+        let life = folder.fold(&open, &self.archive)?;
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.life = life;
+        }
+        Ok(())
+    }
+
+    /// An execution without open tasks stays on disk until its time comes. One without a time was stopped
+    /// by the crash in the middle of a longer decision, and goes on at once.
+    fn lay_to_rest(&mut self, open: &OpenExecution, now: Timestamp) {
+        self.adopt(open, Life::Dormant);
+        let slot = self.slots.get_mut(&open.id).expect("it was adopted a moment ago");
+        let wakeup = open.next_wakeup.unwrap_or(now);
+        self.timers.rearm(open.id, &mut slot.armed, Some(wakeup));
+    }
+
+    /// An execution with open tasks is folded, and its tasks are handed out again with the same keys.
+    fn resume(&mut self, open: &OpenExecution, life: Life) {
+        let (actions, wakeup, goes_on) = match &life {
+            Life::Awake(awake) => {
+                (outstanding(awake, open.id), awake.run.next_wakeup(), awake.more)
+            }
+            Life::Dormant | Life::Ended { .. } | Life::Unreadable { .. } => (vec![], None, false),
+        };
+        self.adopt(open, life);
+        let slot = self.slots.get_mut(&open.id).expect("it was adopted a moment ago");
+        self.timers.rearm(open.id, &mut slot.armed, wakeup);
+        if !actions.is_empty() {
+            self.write(Vec::new(), actions, None);
+        }
+        if goes_on {
+            self.enqueue(open.id);
+        }
+    }
+
+    fn adopt(&mut self, open: &OpenExecution, life: Life) {
+        let slot = Slot::new(open.state_machine, open.name.as_str().into(), life);
+        self.by_name.insert((open.state_machine, Arc::clone(&slot.name)), open.id);
+        self.slots.insert(open.id, slot);
+    }
+}
+
+/// Folds executions whose definitions the registry holds.
+struct Folder<'a> {
+    arns: &'a Arns,
+    registry: &'a Registry,
+}
+
+impl Folder<'_> {
+    /// Folds many executions, on all processors if there are enough of them.
+    fn fold_all(&self, open: &[OpenExecution], archive: &Archive) -> Result<Vec<Life>, StoreError> {
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let share = open.len().div_ceil(threads).max(FOLDS_PER_THREAD_MIN);
+        if open.len() <= share {
+            return self.fold_share(open, archive);
+        }
+        let archives: Vec<Archive> =
+            open.chunks(share).map(|_| archive.reopen()).collect::<Result<_, _>>()?;
+        thread::scope(|scope| {
+            let start = |(open, archive): (_, Archive)| {
+                scope.spawn(move || self.fold_share(open, &archive))
+            };
+            let running: Vec<_> = open.chunks(share).zip(archives).map(start).collect();
+            running.into_iter().try_fold(Vec::new(), |mut all, thread| {
+                all.extend(thread.join().expect("folding does not panic")?);
+                Ok(all)
+            })
+        })
+    }
+
+    fn fold_share(
+        &self,
+        open: &[OpenExecution],
+        archive: &Archive,
+    ) -> Result<Vec<Life>, StoreError> {
+        open.iter().map(|open| self.fold(open, archive)).collect()
+    }
+
+    /// Folds one execution. If its definition or its entries mean nothing to this program, that execution
+    /// is left as it is, and the others go on.
+    fn fold(&self, open: &OpenExecution, archive: &Archive) -> Result<Life, StoreError> {
+        let journal = archive.journal(open)?;
+        Ok(self.fold_journal(open, journal).unwrap_or_else(|reason| {
+            tracing::error!(execution = %open.name, reason, "an open execution cannot go on");
+            Life::Unreadable { reason: reason.into() }
+        }))
+    }
+
+    fn fold_journal(&self, open: &OpenExecution, journal: Journal) -> Result<Life, String> {
+        let start = self.start(open, &journal.input)?;
+        let (arn, input) = (Arc::clone(&start.context.execution_arn), start.input.clone());
+        let mut run = Run::new(start);
+        for entry in &journal.entries {
+            apply(&mut run, entry).map_err(|error| error.to_string())?;
+        }
+        let tasks = run.outstanding().iter().filter_map(scheduled).collect();
+        Ok(Life::Awake(Box::new(Awake {
+            more: run.is_ready(),
+            run,
+            arn,
+            input,
+            started_at: open.started_at,
+            birth: None,
+            next_batch: journal.next_batch,
+            next_seq: journal.entries.len() as i64,
+            tasks,
+            last_write: 0,
+        })))
+    }
+
+    fn start(&self, open: &OpenExecution, input: &str) -> Result<Start, String> {
+        let revision = self.registry.known(open.definition).ok_or("its definition is missing")?;
+        let machine_name =
+            self.registry.name(open.state_machine).ok_or("its state machine is missing")?;
+        Ok(Start {
+            definition: revision.machine().map_err(|error| error.to_string())?,
+            context: context(self.arns, machine_name, &open.name, revision, open.started_at),
+            input: Payload::parse(input).map_err(|error| error.to_string())?,
+        })
+    }
+}
+
+/// The fixed part of the context object.
+pub(super) fn context(
+    arns: &Arns,
+    machine_name: &Arc<str>,
+    name: &str,
+    revision: &Revision,
+    start_time: Timestamp,
+) -> ExecutionContext {
+    ExecutionContext {
+        execution_arn: arns.execution(machine_name, name).into(),
+        execution_name: name.into(),
+        role_arn: revision.row.role_arn.as_str().into(),
+        start_time,
+        state_machine_arn: arns.state_machine(machine_name).into(),
+        state_machine_name: Arc::clone(machine_name),
+    }
+}
+
+/// What to do for the open tasks of an execution.
+fn outstanding(awake: &Awake, execution: ExecutionId) -> Vec<Action> {
+    let order = |task| {
+        Action::Dispatch(TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task })
+    };
+    let tasks = awake.run.outstanding().into_iter().filter_map(|command| match command {
+        Command::ScheduleTask(task) => Some(task),
+        Command::CancelTask { .. } => None,
+    });
+    tasks.map(order).collect()
+}
+
+fn scheduled(command: &Command) -> Option<EventId> {
+    match command {
+        Command::ScheduleTask(task) => Some(task.scheduled),
+        Command::CancelTask { .. } => None,
+    }
+}

@@ -1,0 +1,273 @@
+//! The heart of the engine: one loop's worth of state, without I/O of its own but for reading the store.
+//!
+//! Whoever drives it (the engine's own thread, or the simulator) tells it [`Event`]s and the time, lets it
+//! take [`step`](Kernel::step)s, and performs the [`Write`]s it gives, in order: commit the records, then
+//! perform the actions. Commands and answers exist only as actions of a write, so that nothing can be done
+//! or said before what justifies it is on disk.
+//!
+//! Each execution has a [`Slot`]; letters for it gather in its inbox, and it takes its turn when its place
+//! in the queue comes. A turn may build on turns that are not committed yet, because writes are committed
+//! in order and a failed one ends the engine.
+//!
+//! Left to others: what follows from an input (`stepwell-machine`), committing, timers that ring, handlers.
+
+mod event;
+mod executions;
+mod fold;
+pub(crate) mod registry;
+mod slot;
+mod state_machines;
+mod timers;
+mod turn;
+mod write;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_machine::Input;
+
+pub use event::{Definition, Event, Reply, StartRequest};
+pub use write::{Action, Answer, TaskOrder, Write};
+
+use crate::arn::Arns;
+use crate::clock::Entropy;
+use crate::error::{Error, Halted, StoreError};
+use crate::limits::UNCOMMITTED_ENTRIES_MAX;
+use crate::store::{Archive, DefinitionId, ExecutionId, Record, StateMachineId};
+use registry::Registry;
+use slot::{Letter, Life, Slot};
+use timers::Timers;
+
+/// The state of the engine.
+#[derive(Debug)]
+pub struct Kernel {
+    arns: Arns,
+    archive: Archive,
+    entropy: Box<dyn Entropy>,
+    registry: Registry,
+    slots: HashMap<ExecutionId, Slot>,
+    by_name: HashMap<(StateMachineId, Arc<str>), ExecutionId>,
+    /// Executions that have something to do, in the order of their turns.
+    queue: VecDeque<ExecutionId>,
+    timers: Timers,
+    last_definition: DefinitionId,
+    last_execution: ExecutionId,
+    writes: Vec<Write>,
+    last_write: u64,
+    /// Writes that are not known to be on disk, with what follows when they are.
+    uncommitted: VecDeque<Uncommitted>,
+    uncommitted_entries: usize,
+    mode: Mode,
+}
+
+/// What is known of a write that was given out.
+#[derive(Debug)]
+struct Uncommitted {
+    number: u64,
+    entries: usize,
+    /// The execution that may leave memory once this write is on disk.
+    settles: Option<ExecutionId>,
+}
+
+/// Whether requests are accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Mode {
+    Open,
+    Draining,
+    Closing,
+    Halted(Halted),
+}
+
+impl Kernel {
+    /// Takes up a store: everything that was open goes on.
+    ///
+    /// Executions with open tasks are folded, and their tasks handed out again with the first writes. The
+    /// others stay on disk until their time comes or somebody asks for them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store is damaged or cannot be read.
+    pub fn open(
+        arns: Arns,
+        archive: Archive,
+        entropy: Box<dyn Entropy>,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let registry = Registry::load(&archive)?;
+        let (last_definition, last_execution) = archive.highest_ids()?;
+        let mut kernel = Self {
+            arns,
+            archive,
+            entropy,
+            registry,
+            slots: HashMap::new(),
+            by_name: HashMap::new(),
+            queue: VecDeque::new(),
+            timers: Timers::default(),
+            last_definition,
+            last_execution,
+            writes: Vec::new(),
+            last_write: 0,
+            uncommitted: VecDeque::new(),
+            uncommitted_entries: 0,
+            mode: Mode::Open,
+        };
+        kernel.recover(now)?;
+        Ok(kernel)
+    }
+
+    /// Takes in an event. Requests are answered through the writes.
+    ///
+    /// # Errors
+    /// [`Halted`] if the store cannot be read or a commit failed; the kernel is of no use afterwards.
+    pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<(), Halted> {
+        match event {
+            Event::CreateStateMachine { name, definition, role_arn, reply } => {
+                let answer = self.create_state_machine(&name, definition, role_arn, now);
+                self.answer(reply, answer);
+            }
+            Event::UpdateStateMachine { name, definition, role_arn, reply } => {
+                let answer = self.update_state_machine(&name, definition, role_arn, now);
+                self.answer(reply, answer);
+            }
+            Event::DeleteStateMachine { name, reply } => {
+                let answer = self.delete_state_machine(&name);
+                self.answer(reply, answer);
+            }
+            Event::Start { request, reply } => self.start(request, reply, now)?,
+            Event::Stop { state_machine, name, error, cause, reply } => {
+                self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;
+            }
+            Event::Wait { state_machine, name, reply } => self.wait(&state_machine, &name, reply),
+            Event::TaskStarted { execution, scheduled, at } => {
+                self.deliver(execution, Input::TaskStarted { scheduled, at }.into());
+            }
+            Event::TaskHeartbeat { execution, scheduled } => {
+                self.deliver(execution, Input::TaskHeartbeat { scheduled }.into());
+            }
+            Event::TaskFinished { execution, scheduled, started_at, outcome } => {
+                let input = Input::TaskFinished { scheduled, started_at, outcome };
+                self.deliver(execution, input.into());
+            }
+            Event::Committed { through } => self.committed(through),
+            Event::CommitFailed { reason } => return Err(self.halt(reason)),
+            Event::Nudge => {}
+            Event::Drain => self.mode = Mode::Draining,
+            Event::Close => self.mode = Mode::Closing,
+        }
+        Ok(())
+    }
+
+    /// Wakes the executions whose time has come.
+    pub fn tick(&mut self, now: Timestamp) {
+        while let Some(id) = self.timers.pop_due(now) {
+            if let Some(slot) = self.slots.get_mut(&id) {
+                slot.armed = None;
+            }
+            self.deliver(id, Input::TimerFired.into());
+        }
+    }
+
+    /// When [`tick`](Self::tick) is due next.
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        self.timers.next()
+    }
+
+    /// Whether [`step`](Self::step) has something to do. Not while so much waits for the disk that more
+    /// would only fill memory.
+    pub fn has_work(&self) -> bool {
+        !self.queue.is_empty() && self.uncommitted_entries < UNCOMMITTED_ENTRIES_MAX
+    }
+
+    /// Whether it was told to close and has decided all that came in before.
+    pub fn is_closed(&self) -> bool {
+        self.mode == Mode::Closing && self.queue.is_empty()
+    }
+
+    /// Executions that run.
+    pub fn running(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// What is to be written and done since the last call, in order.
+    pub fn take_writes(&mut self) -> Vec<Write> {
+        std::mem::take(&mut self.writes)
+    }
+
+    /// Puts a letter into the inbox of an execution. One that is unknown has ended.
+    fn deliver(&mut self, id: ExecutionId, letter: Letter) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        slot.inbox.push_back(letter);
+        self.enqueue(id);
+    }
+
+    /// Gives an execution a place in the queue, if it has none.
+    fn enqueue(&mut self, id: ExecutionId) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        if !std::mem::replace(&mut slot.queued, true) {
+            self.queue.push_back(id);
+        }
+    }
+
+    /// Answers once all writes given out so far are on disk: an answer may tell of what they hold.
+    fn answer<T: Send + 'static>(&mut self, reply: Reply<T>, answer: Result<T, Error>) {
+        self.write(Vec::new(), vec![Action::Answer(Answer::new(reply, answer))], None);
+    }
+
+    /// Gives out a write and returns its number.
+    fn write(
+        &mut self,
+        records: Vec<Record>,
+        actions: Vec<Action>,
+        settles: Option<ExecutionId>,
+    ) -> u64 {
+        self.last_write += 1;
+        let write = Write { number: self.last_write, records, actions };
+        let entries = write.entries();
+        self.uncommitted_entries += entries;
+        self.uncommitted.push_back(Uncommitted { number: write.number, entries, settles });
+        self.writes.push(write);
+        self.last_write
+    }
+
+    fn committed(&mut self, through: u64) {
+        while self.uncommitted.front().is_some_and(|write| write.number <= through) {
+            let write = self.uncommitted.pop_front().expect("it was there a moment ago");
+            self.uncommitted_entries -= write.entries;
+            if let Some(id) = write.settles {
+                self.settle(id, write.number);
+            }
+        }
+    }
+
+    /// Lets an execution leave memory, now that its last write is on disk: for good if it ended, until its
+    /// time comes if it only waits.
+    fn settle(&mut self, id: ExecutionId, number: u64) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        match &slot.life {
+            Life::Ended { .. } => {
+                let slot = self.slots.remove(&id).expect("it was there a moment ago");
+                self.by_name.remove(&(slot.state_machine, slot.name));
+            }
+            Life::Awake(awake) if awake.last_write == number && !slot.queued => {
+                slot.life = Life::Dormant;
+            }
+            Life::Awake(_) | Life::Dormant | Life::Unreadable { .. } => {}
+        }
+    }
+
+    /// Whether requests are accepted.
+    fn accept(&self) -> Result<(), Error> {
+        match &self.mode {
+            Mode::Open => Ok(()),
+            Mode::Draining | Mode::Closing => Err(Error::ShuttingDown),
+            Mode::Halted(halted) => Err(Error::Stopped { reason: halted.reason.clone() }),
+        }
+    }
+
+    fn halt(&mut self, reason: String) -> Halted {
+        let halted = Halted { reason };
+        self.mode = Mode::Halted(halted.clone());
+        halted
+    }
+}

@@ -1,0 +1,114 @@
+//! The state machines and the revisions of their definitions, in memory.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use stepwell_asl::{Severity, StateMachine};
+
+use crate::error::{Error, StoreError};
+use crate::store::{Archive, DefinitionId, DefinitionRow, StateMachineId, StateMachineRow};
+
+/// All state machines, deleted ones included, and the definitions in use.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    machines: HashMap<String, StateMachineRow>,
+    names: HashMap<StateMachineId, Arc<str>>,
+    definitions: HashMap<DefinitionId, Arc<Revision>>,
+}
+
+/// One revision of a definition, parsed when it is first needed.
+#[derive(Debug)]
+pub(super) struct Revision {
+    pub(super) row: DefinitionRow,
+    parsed: OnceLock<Result<Arc<StateMachine>, Error>>,
+}
+
+impl Revision {
+    /// A revision that is parsed already.
+    pub(super) fn parsed(row: DefinitionRow, machine: Arc<StateMachine>) -> Self {
+        Self { row, parsed: OnceLock::from(Ok(machine)) }
+    }
+
+    /// What it means.
+    ///
+    /// # Errors
+    /// [`Error::InvalidDefinition`] if this program refuses what the one that stored it accepted.
+    pub(super) fn machine(&self) -> Result<Arc<StateMachine>, Error> {
+        self.parsed.get_or_init(|| parse(&self.row.text)).clone()
+    }
+}
+
+/// Parses a definition; warnings do not refuse it.
+pub(crate) fn parse(text: &str) -> Result<Arc<StateMachine>, Error> {
+    match stepwell_asl::parse(text) {
+        (Some(machine), _) => Ok(Arc::new(machine)),
+        (None, mut diagnostics) => {
+            diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);
+            Err(Error::InvalidDefinition { diagnostics })
+        }
+    }
+}
+
+impl Registry {
+    /// Reads the state machines and their newest definitions.
+    pub(super) fn load(archive: &Archive) -> Result<Self, StoreError> {
+        let mut registry = Self::default();
+        for row in archive.state_machines()? {
+            registry.revision(row.definition, archive)?;
+            registry.put(row);
+        }
+        Ok(registry)
+    }
+
+    pub(super) fn put(&mut self, row: StateMachineRow) {
+        self.names.insert(row.id, row.name.as_str().into());
+        self.machines.insert(row.name.clone(), row);
+    }
+
+    pub(super) fn put_revision(&mut self, revision: Arc<Revision>) {
+        self.definitions.insert(revision.row.id, revision);
+    }
+
+    /// A state machine that exists or existed.
+    pub(super) fn any(&self, name: &str) -> Option<&StateMachineRow> {
+        self.machines.get(name)
+    }
+
+    /// A state machine that exists.
+    pub(super) fn active(&self, name: &str) -> Option<&StateMachineRow> {
+        self.any(name).filter(|row| !row.deleted)
+    }
+
+    pub(super) fn name(&self, id: StateMachineId) -> Option<&Arc<str>> {
+        self.names.get(&id)
+    }
+
+    pub(super) fn next_id(&self) -> StateMachineId {
+        self.names.keys().max().map_or(1, |id| id + 1)
+    }
+
+    /// The newest revision of a state machine.
+    pub(super) fn newest(&self, row: &StateMachineRow) -> &Arc<Revision> {
+        self.definitions.get(&row.definition).expect("newest revisions stay in memory")
+    }
+
+    /// A revision that is in memory.
+    pub(super) fn known(&self, id: DefinitionId) -> Option<&Arc<Revision>> {
+        self.definitions.get(&id)
+    }
+
+    /// A revision, from the archive if it is an old one.
+    pub(super) fn revision(
+        &mut self,
+        id: DefinitionId,
+        archive: &Archive,
+    ) -> Result<Arc<Revision>, StoreError> {
+        if let Some(revision) = self.definitions.get(&id) {
+            return Ok(Arc::clone(revision));
+        }
+        let row = archive.definition(id)?;
+        let revision = Arc::new(Revision { row, parsed: OnceLock::new() });
+        self.put_revision(Arc::clone(&revision));
+        Ok(revision)
+    }
+}

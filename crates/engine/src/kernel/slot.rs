@@ -1,0 +1,174 @@
+//! One execution in the kernel: what has come in for it, and what it is doing.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_machine::{
+    Command, DecideContext, Decision, EventId, Input, Payload, Phase, Run, decide,
+};
+
+use super::event::Reply;
+use crate::clock::Entropy;
+use crate::limits::TURN_ENTRIES_MAX;
+use crate::record::Started;
+use crate::store::{Birth, StateMachineId};
+
+/// A place for one execution, from its start until its end is on disk.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) state_machine: StateMachineId,
+    pub(super) name: Arc<str>,
+    pub(super) life: Life,
+    pub(super) inbox: VecDeque<Letter>,
+    /// Whether it stands in the queue of those that have something to do.
+    pub(super) queued: bool,
+    /// The wake-up that is armed for it.
+    pub(super) armed: Option<Timestamp>,
+    /// Who wants to know when it has ended.
+    pub(super) waiters: Vec<Reply<()>>,
+}
+
+impl Slot {
+    pub(super) fn new(state_machine: StateMachineId, name: Arc<str>, life: Life) -> Self {
+        Self {
+            state_machine,
+            name,
+            life,
+            inbox: VecDeque::new(),
+            queued: false,
+            armed: None,
+            waiters: Vec::new(),
+        }
+    }
+}
+
+/// How much of an execution is in memory.
+#[derive(Debug)]
+pub(super) enum Life {
+    /// Nothing but its place: its journal is folded when something comes in for it.
+    Dormant,
+    /// Folded.
+    Awake(Box<Awake>),
+    /// Ended, though its end may not be on disk yet.
+    Ended {
+        /// When.
+        at: Timestamp,
+    },
+    /// Its journal cannot be folded by this program; it is left as it is on disk.
+    Unreadable {
+        /// Why.
+        reason: Arc<str>,
+    },
+}
+
+/// Something that came in for an execution, and who waits for what follows from it.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub(super) input: Input,
+    pub(super) receipt: Option<Receipt>,
+}
+
+/// Whom to answer once the consequences of a letter are on disk.
+#[derive(Debug)]
+pub(super) enum Receipt {
+    Started(Reply<Started>),
+    Stopped(Reply<Timestamp>),
+}
+
+impl From<Input> for Letter {
+    fn from(input: Input) -> Self {
+        Self { input, receipt: None }
+    }
+}
+
+/// An execution that is folded.
+#[derive(Debug)]
+pub(super) struct Awake {
+    pub(super) run: Run,
+    pub(super) arn: Arc<str>,
+    pub(super) started_at: Timestamp,
+    pub(super) input: Payload,
+    /// Set until the first turn is written.
+    pub(super) birth: Option<Birth>,
+    pub(super) next_batch: i64,
+    pub(super) next_seq: i64,
+    /// The last decision said that there is more to do.
+    pub(super) more: bool,
+    /// Tasks that were scheduled and whose outcome is wanted.
+    pub(super) tasks: HashSet<EventId>,
+    /// The number of the last write that it is part of.
+    pub(super) last_write: u64,
+}
+
+/// What an execution did with its turn.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) decision: Decision,
+    pub(super) receipts: Vec<Receipt>,
+}
+
+impl Awake {
+    /// Decides what follows from the letters, as far as one turn goes: until the inbox is empty, the turn has
+    /// gathered many entries, or a decision stopped at its budget.
+    pub(super) fn take_turn(
+        &mut self,
+        inbox: &mut VecDeque<Letter>,
+        now: Timestamp,
+        entropy: &mut dyn Entropy,
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
+        loop {
+            let Some(letter) = self.next_letter(inbox) else { break };
+            outcome.receipts.extend(letter.receipt);
+            if !self.accept(&letter.input) {
+                continue;
+            }
+            let ctx = DecideContext { now, seed: entropy.next_u64() };
+            let decision = decide(&mut self.run, letter.input, &ctx);
+            self.more |= decision.more;
+            self.track(&decision.commands);
+            outcome.decision.entries.extend(decision.entries);
+            outcome.decision.commands.extend(decision.commands);
+            if decision.more || outcome.decision.entries.len() >= TURN_ENTRIES_MAX {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// Letters go first, so that an execution in an endless loop still hears that it is stopped.
+    fn next_letter(&mut self, inbox: &mut VecDeque<Letter>) -> Option<Letter> {
+        if let Some(letter) = inbox.pop_front() {
+            return Some(letter);
+        }
+        std::mem::take(&mut self.more).then(|| Input::Continue.into())
+    }
+
+    /// Whether an input still matters: outcomes arrive twice or late, and the end is the end.
+    fn accept(&mut self, input: &Input) -> bool {
+        if self.has_ended() {
+            return false;
+        }
+        match input {
+            Input::TaskFinished { scheduled, .. } => self.tasks.remove(scheduled),
+            Input::TaskStarted { scheduled, .. } | Input::TaskHeartbeat { scheduled } => {
+                self.tasks.contains(scheduled)
+            }
+            Input::Start | Input::Continue | Input::TimerFired | Input::Stop { .. } => true,
+        }
+    }
+
+    fn track(&mut self, commands: &[Command]) {
+        for command in commands {
+            match command {
+                Command::ScheduleTask(task) => self.tasks.insert(task.scheduled),
+                Command::CancelTask { scheduled } => self.tasks.remove(scheduled),
+            };
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        !matches!(self.run.phase(), Phase::Running)
+    }
+}

@@ -1,0 +1,194 @@
+//! One turn of one execution: from letters to a write.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use stepwell_machine::{Command, Entry, Phase};
+
+use super::slot::{Awake, Letter, Life, Receipt};
+use super::write::{Action, Answer, TaskOrder};
+use super::{Kernel, Mode};
+use crate::error::{Error, Halted};
+use crate::limits::DORMANT_AFTER;
+use crate::record::{Started, Status, StatusChange};
+use crate::store::{End, ExecutionId, Record, Standing, Turn};
+
+impl Kernel {
+    /// Lets the first execution in the queue take its turn. One that has more to do goes to the back.
+    ///
+    /// # Errors
+    /// [`Halted`] if the store cannot be read.
+    pub fn step(&mut self, now: Timestamp) -> Result<(), Halted> {
+        let Some(id) = self.queue.pop_front() else { return Ok(()) };
+        if let Err(error) = self.wake(id) {
+            return Err(self.halt(error.to_string()));
+        }
+        let Some(slot) = self.slots.get_mut(&id) else { return Ok(()) };
+        slot.queued = false;
+        match &slot.life {
+            // What goes on by itself goes on after the restart; what came in is decided still.
+            Life::Awake(_) if self.mode == Mode::Closing && slot.inbox.is_empty() => {}
+            Life::Awake(_) => self.take_turn(id, now),
+            Life::Ended { .. } | Life::Unreadable { .. } | Life::Dormant => self.turn_away(id),
+        }
+        Ok(())
+    }
+
+    fn take_turn(&mut self, id: ExecutionId, now: Timestamp) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Life::Awake(awake) = &mut slot.life else { return };
+        let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy);
+
+        let hands_out = self.mode == Mode::Open;
+        let commands = outcome.decision.commands.into_iter();
+        let mut actions: Vec<Action> =
+            commands.filter_map(|command| perform(id, awake, command, hands_out)).collect();
+        actions.extend(awake.announcements(now));
+        actions.extend(outcome.receipts.into_iter().map(|receipt| confirm(awake, receipt, now)));
+        let has_ended = awake.has_ended();
+        if has_ended {
+            let waiters = slot.waiters.drain(..);
+            actions.extend(waiters.map(|reply| Action::Answer(Answer::new(reply, Ok(())))));
+        }
+
+        let standing = awake.standing(now);
+        let records = awake.record(id, outcome.decision.entries, standing, now);
+        let more = awake.more;
+        self.timers.rearm(id, &mut slot.armed, standing.next_wakeup.filter(|_| !more));
+        if more || !slot.inbox.is_empty() {
+            self.enqueue(id);
+        }
+        let settles = has_ended || is_idle_for_long(&standing, now);
+        if records.is_none() && actions.is_empty() {
+            return;
+        }
+        let number = self.write(Vec::from_iter(records), actions, settles.then_some(id));
+        self.remember_write(id, number, has_ended.then_some(now));
+    }
+
+    fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<Timestamp>) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        match (ended, &mut slot.life) {
+            (Some(at), life) => *life = Life::Ended { at },
+            (None, Life::Awake(awake)) => awake.last_write = number,
+            (None, Life::Dormant | Life::Ended { .. } | Life::Unreadable { .. }) => {}
+        }
+    }
+
+    /// Empties the inbox of an execution that takes no more turns.
+    fn turn_away(&mut self, id: ExecutionId) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let answer = match &slot.life {
+            Life::Ended { at } => Ok(*at),
+            Life::Unreadable { reason } => Err(Error::Store { reason: reason.to_string() }),
+            Life::Awake(_) | Life::Dormant => return,
+        };
+        let letters: Vec<Letter> = slot.inbox.drain(..).collect();
+        for receipt in letters.into_iter().filter_map(|letter| letter.receipt) {
+            match receipt {
+                Receipt::Stopped(reply) => self.answer(reply, answer.clone()),
+                // A start is the first letter of an execution, and those here are past it.
+                Receipt::Started(_) => {}
+            }
+        }
+    }
+}
+
+impl Awake {
+    /// How the execution stands after this turn.
+    fn standing(&self, now: Timestamp) -> Standing {
+        // What goes on by itself is due at once: a restart must not wait for a timer.
+        let next_wakeup = if self.more { Some(now) } else { self.run.next_wakeup() };
+        Standing {
+            status: status(self.run.phase()),
+            next_wakeup: next_wakeup.filter(|_| !self.has_ended()),
+            open_tasks: if self.has_ended() { 0 } else { self.tasks.len() },
+        }
+    }
+
+    /// The record of this turn, if anything happened in it.
+    fn record(
+        &mut self,
+        execution: ExecutionId,
+        entries: Vec<Entry>,
+        standing: Standing,
+        now: Timestamp,
+    ) -> Option<Record> {
+        if entries.is_empty() {
+            return None;
+        }
+        let (batch, first_seq) = (self.next_batch, self.next_seq);
+        self.next_batch += 1;
+        self.next_seq += entries.len() as i64;
+        let (birth, end) = (self.birth.take(), end(self.run.phase(), now));
+        Some(Record::Turn(Turn { execution, birth, batch, first_seq, entries, standing, end }))
+    }
+
+    /// What subscribers hear of this turn: the start, the end, both or nothing.
+    fn announcements(&self, at: Timestamp) -> impl Iterator<Item = Action> {
+        let started = self.birth.is_some().then_some(Status::Running);
+        let ended = self.has_ended().then(|| status(self.run.phase()));
+        let announce = move |status| {
+            let execution_arn = Arc::clone(&self.arn);
+            Action::Announce(StatusChange { execution_arn, status, at })
+        };
+        started.into_iter().chain(ended).map(announce)
+    }
+}
+
+/// The action of a command. While the engine drains, no more tasks are handed out: they are outstanding on
+/// disk, and the next start hands them out.
+fn perform(
+    execution: ExecutionId,
+    awake: &Awake,
+    command: Command,
+    hands_out: bool,
+) -> Option<Action> {
+    match command {
+        Command::ScheduleTask(task) => hands_out.then(|| {
+            Action::Dispatch(TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task })
+        }),
+        Command::CancelTask { scheduled } => Some(Action::Cancel { execution, scheduled }),
+    }
+}
+
+fn confirm(awake: &Awake, receipt: Receipt, now: Timestamp) -> Action {
+    Action::Answer(match receipt {
+        Receipt::Started(reply) => {
+            let execution_arn = awake.arn.as_ref().to_owned();
+            Answer::new(reply, Ok(Started { execution_arn, started_at: awake.started_at }))
+        }
+        Receipt::Stopped(reply) => Answer::new(reply, Ok(now)),
+    })
+}
+
+fn status(phase: &Phase) -> Status {
+    match phase {
+        Phase::Running => Status::Running,
+        Phase::Succeeded { .. } => Status::Succeeded,
+        Phase::Failed { .. } => Status::Failed,
+        Phase::TimedOut { .. } => Status::TimedOut,
+        Phase::Aborted { .. } => Status::Aborted,
+    }
+}
+
+fn end(phase: &Phase, stopped_at: Timestamp) -> Option<End> {
+    match phase {
+        Phase::Running => None,
+        Phase::Succeeded { output } => {
+            Some(End { stopped_at, output: Some(output.to_string()), error: None, cause: None })
+        }
+        Phase::Failed { error, cause }
+        | Phase::TimedOut { error, cause }
+        | Phase::Aborted { error, cause } => {
+            let (error, cause) = (error.clone(), cause.clone());
+            Some(End { stopped_at, output: None, error, cause })
+        }
+    }
+}
+
+/// Whether an execution only waits, and for so long that it is better folded again when its time comes.
+fn is_idle_for_long(standing: &Standing, now: Timestamp) -> bool {
+    standing.open_tasks == 0
+        && standing.next_wakeup.is_some_and(|wakeup| wakeup.duration_since(now) > DORMANT_AFTER)
+}

@@ -1,0 +1,85 @@
+//! What the kernel wants done, in the only order that is allowed.
+
+use std::sync::Arc;
+
+use stepwell_machine::{EventId, ScheduledTask};
+
+use super::event::Reply;
+use crate::error::Error;
+use crate::record::StatusChange;
+use crate::store::{ExecutionId, Record};
+
+/// Records to commit, and what to do **once they are on disk**: a command or an answer can leave the kernel
+/// in no other way than behind the records that justify it.
+///
+/// Writes are performed in the order in which the kernel gave them. Several may share one commit.
+#[derive(Debug)]
+pub struct Write {
+    /// Counts up by one from 1.
+    pub number: u64,
+    /// To commit, all or nothing. May be empty: then the actions wait for the writes before.
+    pub records: Vec<Record>,
+    /// To perform after the commit, in order.
+    pub actions: Vec<Action>,
+}
+
+impl Write {
+    /// Journal entries in the records.
+    pub fn entries(&self) -> usize {
+        let entries = |record: &Record| match record {
+            Record::Turn(turn) => turn.entries.len(),
+            Record::StateMachine(_) | Record::Definition(_) => 0,
+        };
+        self.records.iter().map(entries).sum()
+    }
+}
+
+/// What to do after a commit.
+#[derive(Debug)]
+pub enum Action {
+    /// Hand a task to its handler.
+    Dispatch(TaskOrder),
+    /// The outcome of a task is no longer wanted.
+    Cancel {
+        /// The execution.
+        execution: ExecutionId,
+        /// The id of the task's scheduled event.
+        scheduled: EventId,
+    },
+    /// Tell the subscribers.
+    Announce(StatusChange),
+    /// Answer a request.
+    Answer(Answer),
+}
+
+/// A task to hand to its handler.
+#[derive(Debug, Clone)]
+pub struct TaskOrder {
+    /// The execution.
+    pub execution: ExecutionId,
+    /// Its ARN.
+    pub execution_arn: Arc<str>,
+    /// The task.
+    pub task: ScheduledTask,
+}
+
+/// An answer on its way: give it with [`send`](Self::send).
+pub struct Answer(Box<dyn FnOnce() + Send>);
+
+impl Answer {
+    pub(super) fn new<T: Send + 'static>(reply: Reply<T>, answer: Result<T, Error>) -> Self {
+        // Whoever asked may have gone; then nobody misses the answer.
+        Self(Box::new(move || drop(reply.send(answer))))
+    }
+
+    /// Gives the answer.
+    pub fn send(self) {
+        (self.0)();
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Answer")
+    }
+}
