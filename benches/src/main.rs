@@ -1,2 +1,36 @@
-//! .
-fn main() {}
+//! Measures stepwell beside its peers, in one run on one machine; started by `cargo xtask bench`.
+//!
+//! Prints Markdown for docs/benchmarks.md on stdout; what it is doing goes to stderr.
+
+#![expect(clippy::print_stdout, reason = "a command-line tool: what it prints is its work")]
+
+mod canvas;
+mod child;
+mod engine;
+mod machine;
+mod sample;
+mod table;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "stepwell-benches")]
+struct Cli {
+    #[command(subcommand)]
+    suite: Suite,
+}
+
+#[derive(Subcommand)]
+enum Suite {
+    Engine(engine::Args),
+    Canvas(canvas::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    let suite = Cli::parse().suite;
+    println!("{}\n", machine::conditions()?);
+    match suite {
+        Suite::Engine(args) => engine::run(&args),
+        Suite::Canvas(args) => canvas::run(&args),
+    }
+}

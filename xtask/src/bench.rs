@@ -47,7 +47,8 @@ enum Suite {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let repository = Repository::discover()?;
     let binary = server::build(&repository, Profile::Release)?;
-    let mut variables = vec![("STEPWELL_BINARY", binary)];
+    let mut variables =
+        vec![("STEPWELL_BINARY", binary), ("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
     match &args.suite {
         Suite::Engine { arguments } => measure("engine", arguments, &variables),
         Suite::Canvas { arguments } => {

@@ -63,16 +63,7 @@ const ALLOWED: &[Arrows] = &[
     ),
     arrows(
         "stepwell-benches",
-        &[
-            "stepwell-asl",
-            "stepwell-canvas",
-            "stepwell-engine",
-            "stepwell-machine",
-            "stepwell-pipeline",
-            "stepwell-sandbox",
-            "stepwell-task",
-            "xtask",
-        ],
+        &["stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
         &[],
     ),
     arrows("xtask", &[], &[]),

@@ -1,0 +1,87 @@
+//! `engine`: how fast executions go, how soon they are recovered, what an idle server costs.
+
+mod definitions;
+mod in_process;
+mod over_http;
+mod restate;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::sample::Latencies;
+use crate::table::{markdown, number};
+
+/// How many start executions at a time, in turn.
+const STARTERS: [usize; 2] = [8, 64];
+
+/// Measure the engine, beside Restate where npm can install it
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Seconds of each measurement of throughput
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+
+    /// Open executions to recover
+    #[arg(long, default_value_t = 100_000)]
+    recover: usize,
+
+    /// Leave out the peer
+    #[arg(long)]
+    no_peer: bool,
+
+    /// The release binary
+    #[arg(long, env = "STEPWELL_BINARY", value_name = "FILE")]
+    binary: PathBuf,
+
+    /// Where the peer is installed
+    #[arg(long, env = "STEPWELL_BENCH_DIR", value_name = "DIR")]
+    peers: PathBuf,
+}
+
+/// One line of the table.
+pub(crate) struct Row {
+    pub(crate) work: String,
+    pub(crate) measured: String,
+    pub(crate) latency: String,
+    /// What the peer did in the same run, and how many times faster we are.
+    pub(crate) peer: String,
+    /// What the design asks for.
+    pub(crate) budget: &'static str,
+}
+
+impl Row {
+    fn rate(work: impl Into<String>, per_second: f64, unit: &str, budget: &'static str) -> Self {
+        let measured = format!("{} {unit}/s", number(per_second));
+        Self { work: work.into(), measured, latency: String::new(), peer: String::new(), budget }
+    }
+
+    fn latencies(work: impl Into<String>, latencies: &Latencies, budget: &'static str) -> Self {
+        let latency = format!("{}, {}", latencies.at(0.5), latencies.at(0.99));
+        Self { latency, ..Self::rate(work, latencies.per_second(), "executions", budget) }
+    }
+
+    fn beside(self, peer: Option<f64>, ours: f64) -> Self {
+        let Some(theirs) = peer else { return self };
+        Self { peer: format!("Restate {}/s: {:.1} x", number(theirs), ours / theirs), ..self }
+    }
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let peer = if args.no_peer { None } else { restate::measure(&args.peers, args.seconds) };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let duration = Duration::from_secs(args.seconds);
+    let mut rows = runtime.block_on(in_process::measure(duration, args.recover, peer.as_ref()))?;
+    drop(runtime);
+    rows.extend(over_http::measure(&args.binary, duration, peer.as_ref())?);
+    let columns = ["work", "stepwell", "p50, p99", "peer in the same run", "budget"];
+    let rows = rows
+        .into_iter()
+        .map(|row| vec![row.work, row.measured, row.latency, row.peer, row.budget.to_owned()]);
+    println!("{}", markdown(&columns, rows));
+    if let Some(peer) = peer {
+        println!("\nRestate {} with {:.0} MiB after the run.", peer.version, peer.rss_mib);
+    }
+    Ok(())
+}
