@@ -117,6 +117,14 @@ impl Expression {
         Ok(Self { field: field.into(), kind })
     }
 
+    /// Whether it may stand in `ErrorPath` and `CausePath`: a path, or a function that can give a text.
+    pub(crate) fn may_give_text(&self) -> bool {
+        match &self.kind {
+            Kind::Path(_) => true,
+            Kind::Call(call) => call.may_give_text(),
+        }
+    }
+
     /// Evaluates to a JSON value.
     ///
     /// # Errors

@@ -135,6 +135,30 @@ impl Call {
         parser::parse(text)
     }
 
+    /// Whether AWS accepts it where a text is needed.
+    pub(crate) fn may_give_text(&self) -> bool {
+        match self.function {
+            Function::ArrayGetItem
+            | Function::Base64Decode
+            | Function::Base64Encode
+            | Function::Format
+            | Function::Hash
+            | Function::JsonToString
+            | Function::Uuid => true,
+            Function::Array
+            | Function::ArrayContains
+            | Function::ArrayLength
+            | Function::ArrayPartition
+            | Function::ArrayRange
+            | Function::ArrayUnique
+            | Function::JsonMerge
+            | Function::MathAdd
+            | Function::MathRandom
+            | Function::StringSplit
+            | Function::StringToJson => false,
+        }
+    }
+
     /// Evaluates the call.
     ///
     /// # Errors

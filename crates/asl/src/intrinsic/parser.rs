@@ -215,16 +215,15 @@ fn path_end(text: &str) -> Option<usize> {
     let mut quote = None;
     let mut chars = text.char_indices();
     while let Some((at, c)) = chars.next() {
-        match (quote, c) {
-            (_, '\\') => drop(chars.next()),
-            (Some(q), c) if c == q => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') if open > 0 => quote = Some(c),
-            (None, '[' | '(') => open += 1,
-            (None, ')') if open == 0 => return Some(at),
-            (None, ']' | ')') => open = open.saturating_sub(1),
-            (None, ',') if open == 0 => return Some(at),
-            (None, _) => {}
+        match c {
+            '\\' => drop(chars.next()),
+            c if quote == Some(c) => quote = None,
+            _ if quote.is_some() => {}
+            '\'' | '"' if open > 0 => quote = Some(c),
+            '[' | '(' => open += 1,
+            ',' | ')' if open == 0 => return Some(at),
+            ']' | ')' => open = open.saturating_sub(1),
+            _ => {}
         }
     }
     None

@@ -12,7 +12,7 @@ use super::{Path, Step};
 
 /// Evaluates `path` from `start`; `root` is what `$` stands for within its filters.
 pub(super) fn find<'v>(path: &Path, start: &'v Value, root: &'v Value) -> Option<Cow<'v, Value>> {
-    let found = if path.is_definite() {
+    let found = if path.definite {
         find_one(&path.steps, start)?
     } else {
         let found = find_all(&path.steps, start, root);

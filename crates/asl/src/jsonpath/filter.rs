@@ -180,9 +180,9 @@ fn is_empty(value: &Value) -> Option<bool> {
 }
 
 fn matches_pattern(left: &Operand, right: &Operand, current: &Value, root: &Value) -> bool {
-    let (pattern, other) = match (left, right) {
-        (Operand::Regex(pattern), other) | (other, Operand::Regex(pattern)) => (pattern, other),
-        _ => return false,
+    let ((Operand::Regex(pattern), other) | (other, Operand::Regex(pattern))) = (left, right)
+    else {
+        return false;
     };
     match other.value(current, root).as_deref() {
         Some(Value::String(text)) => pattern.is_match(text),

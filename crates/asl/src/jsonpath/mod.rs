@@ -31,6 +31,8 @@ pub struct Path {
     root: Root,
     steps: Vec<Step>,
     function: Option<Function>,
+    /// Whether it can find one value only.
+    definite: bool,
 }
 
 /// Where a path starts.
@@ -71,7 +73,7 @@ impl Path {
 
     /// `$`, the whole input.
     pub fn root() -> Self {
-        Self { text: "$".into(), root: Root::Input, steps: Vec::new(), function: None }
+        Self::new("$", Root::Input, Vec::new(), None)
     }
 
     /// The path as written.
@@ -89,18 +91,6 @@ impl Path {
         self.root == Root::Context
     }
 
-    /// Whether the path can find one value only.
-    pub fn is_definite(&self) -> bool {
-        let last = self.steps.len().saturating_sub(1);
-        self.steps.iter().enumerate().all(|(i, step)| match step {
-            Step::Name(_) | Step::Index(_) => true,
-            Step::Names(_) => i == last,
-            Step::Indexes(_) | Step::Slice(..) | Step::Wildcard | Step::Filter(_) | Step::Deep => {
-                false
-            }
-        })
-    }
-
     /// What the path finds in `root`, which is the input, or the context object for a `$$` path.
     pub fn find<'v>(&self, root: &'v Value) -> Option<Cow<'v, Value>> {
         evaluate::find(self, root, root)
@@ -109,6 +99,18 @@ impl Path {
     /// Why a definite path finds nothing in `root`, in the words of Jayway's JSONPath, which AWS shows.
     pub fn explain_missing(&self, root: &Value) -> String {
         evaluate::explain_missing(self, root)
+    }
+
+    fn new(text: &str, root: Root, steps: Vec<Step>, function: Option<Function>) -> Self {
+        let last = steps.len().saturating_sub(1);
+        let definite = steps.iter().enumerate().all(|(i, step)| match step {
+            Step::Name(_) | Step::Index(_) => true,
+            Step::Names(_) => i == last,
+            Step::Indexes(_) | Step::Slice(..) | Step::Wildcard | Step::Filter(_) | Step::Deep => {
+                false
+            }
+        });
+        Self { text: text.into(), root, steps, function, definite }
     }
 
     fn is_bare(&self) -> bool {

@@ -125,7 +125,7 @@ impl<'t> Parser<'t> {
         if steps.iter().filter(|step| matches!(step, Step::Deep)).count() > DEEP_SCANS_MAX {
             return Err(self.error(format!("more than {DEEP_SCANS_MAX} deep scans (`..`)")));
         }
-        Ok(Path { text: self.text[start..self.at].into(), root, steps, function })
+        Ok(Path::new(&self.text[start..self.at], root, steps, function))
     }
 
     /// `.name`, `.*`, `..name`, `..[0]`, `.[0]` or `.length()`.
@@ -215,9 +215,8 @@ impl<'t> Parser<'t> {
 
     /// A quoted text, with the escapes of Java's string literals.
     fn quoted(&mut self) -> Parsed<String> {
-        let quote = match self.peek() {
-            Some(c @ ('\'' | '"')) => c,
-            _ => return Err(self.error("expected a quoted name")),
+        let Some(quote @ ('\'' | '"')) = self.peek() else {
+            return Err(self.error("expected a quoted name"));
         };
         self.at += 1;
         let mut text = String::new();

@@ -107,9 +107,9 @@ pub(super) fn fields_of(state_type: &str) -> Option<Vec<&'static str>> {
 }
 
 /// What to do about the field `name`, which is not one of `known`.
-pub(super) fn advice(name: &str, known: &[&'static str]) -> Option<String> {
+pub(super) fn advice(name: &str, known: &[&'static str]) -> String {
     if let Some(meant) = suggest::closest(name, known.iter().copied()) {
-        return Some(format!("did you mean `{meant}`?"));
+        return format!("did you mean `{meant}`?");
     }
     let types: Vec<&str> = STATES
         .iter()
@@ -117,7 +117,7 @@ pub(super) fn advice(name: &str, known: &[&'static str]) -> Option<String> {
         .map(|(state_type, _)| *state_type)
         .collect();
     if types.is_empty() {
-        return Some(format!("fields that can stand here: {}", known.join(", ")));
+        return format!("fields that can stand here: {}", known.join(", "));
     }
-    Some(format!("`{name}` can stand in states of type {}", types.join(", ")))
+    format!("`{name}` can stand in states of type {}", types.join(", "))
 }

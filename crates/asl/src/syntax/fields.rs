@@ -131,7 +131,7 @@ impl<'t> Checker<'t> {
             let finding =
                 self.findings.name(Code::UnknownField, &object.place.field(field), message);
             finding.location = Some(object.place.aws_location());
-            finding.maybe_help(help);
+            finding.help(help);
         }
     }
 
@@ -281,6 +281,16 @@ impl<'t> Checker<'t> {
                 None
             }
         }
+    }
+
+    /// A field that holds a path or an intrinsic function that gives a text.
+    pub(super) fn text_expression(&mut self, place: &Place<'t>) -> Option<Expression> {
+        let expression = self.expression(place)?;
+        if expression.may_give_text() {
+            return Some(expression);
+        }
+        self.invalid_expression(place, "this function gives no text", None);
+        None
     }
 
     fn expression_error(&mut self, place: &Place<'t>, error: &ExpressionError) {

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Checker;
 use super::place::{Object, Place};
-use super::source::Field;
+use super::source::{Field, Shape};
 use crate::diagnostic::Code;
 use crate::model::{StateId, Transition};
-use crate::suggest;
+use crate::{Diagnostic, suggest};
 
 /// The states that may name each other as targets: those of the machine, of one branch or of one item
 /// processor.
@@ -23,8 +23,10 @@ pub(super) struct Scope<'t> {
 #[derive(Debug, Default)]
 struct Exits {
     targets: Vec<StateId>,
-    /// The execution, branch or iteration can end here, or it is not known where the state leads.
+    /// The execution, branch or iteration can end here.
     may_end: bool,
+    /// What it says of where it leads cannot be read; nothing follows from it.
+    unknown: bool,
 }
 
 impl<'t> Scope<'t> {
@@ -46,6 +48,11 @@ impl<'t> Scope<'t> {
         self.exits.entry(self.current).or_default().may_end = true;
     }
 
+    /// It cannot be read where the state leads.
+    pub(super) fn leads_somewhere(&mut self) {
+        self.exits.entry(self.current).or_default().unknown = true;
+    }
+
     fn leads_to(&mut self, target: StateId) {
         self.exits.entry(self.current).or_default().targets.push(target);
     }
@@ -63,6 +70,11 @@ impl<'t> Scope<'t> {
         }
         reached
     }
+
+    /// The states that any state names.
+    fn named(&self) -> BTreeSet<StateId> {
+        self.exits.values().flat_map(|exits| &exits.targets).copied().collect()
+    }
 }
 
 impl<'t> Checker<'t> {
@@ -73,29 +85,27 @@ impl<'t> Checker<'t> {
         scope: &mut Scope<'t>,
     ) -> Option<Transition> {
         let Some(place) = self.one_of(object, &["Next", "End"], true) else {
-            scope.may_end();
+            scope.leads_somewhere();
             return None;
         };
         if place.field_name() == "Next" {
             return self.next(&place, scope).map(Transition::Next);
         }
         scope.may_end();
-        match self.boolean(&place)? {
-            true => Some(Transition::End),
-            false => {
-                let message = "The field 'End' should have one of these values: [true]";
-                self.findings
-                    .value(Code::InvalidValue, &place, message)
-                    .help("name the state that follows in `Next`, or say `\"End\": true`");
-                None
-            }
+        if self.boolean(&place)? {
+            return Some(Transition::End);
         }
+        let message = "The field 'End' should have one of these values: [true]";
+        self.findings
+            .value(Code::InvalidValue, &place, message)
+            .help("name the state that follows in `Next`, or say `\"End\": true`");
+        None
     }
 
     /// A transition to the state that `place` names.
     pub(super) fn next(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<StateId> {
         if self.string(place).is_none() {
-            scope.may_end();
+            scope.leads_somewhere();
             return None;
         }
         let target = self.target(place, scope)?;
@@ -123,13 +133,17 @@ impl<'t> Checker<'t> {
         None
     }
 
-    /// Reports states that nothing leads to. As AWS does, a scope without any end is reported instead.
+    /// Reports states that nothing leads to. As AWS does, a scope without any end is reported instead, and a
+    /// state that another state names is accepted; if that other one is not reached either, it is warned of.
     pub(super) fn check_graph(
         &mut self,
         states: &Object<'t>,
         scope: &Scope<'t>,
         start_at: Option<StateId>,
     ) {
+        if scope.exits.values().any(|exits| exits.unknown) {
+            return;
+        }
         if !scope.exits.values().any(|exits| exits.may_end) {
             self.findings
                 .object(Code::NoTerminalState, &states.place, "Workflow has no terminal state")
@@ -137,18 +151,40 @@ impl<'t> Checker<'t> {
                 .help("let one state end with `\"End\": true`, or lead to a Succeed or Fail state");
             return;
         }
-        // A wrong `StartAt` is reported already; what it was to reach is not known.
-        let Some(start_at) = start_at else { return };
-        let reached = scope.reached_from(start_at);
-        for field in states.fields {
-            let id = self.ids[&field.node.span.start];
-            if !reached.contains(&id) {
-                let place = states.place.field(field);
-                let message = format!("State \"{}\" is not reachable.", field.name);
-                self.findings.name(Code::UnreachableState, &place, message).help(
-                    "no `StartAt`, `Next`, `Default` or `Catch` that can be reached names this state",
-                );
+        let reached = start_at.map(|start| scope.reached_from(start)).unwrap_or_default();
+        let named = scope.named();
+        for (i, field) in states.fields.iter().enumerate() {
+            let Some(id) = scope.id(&field.name).filter(|id| !reached.contains(id)) else {
+                continue;
+            };
+            let place = states.place.field(field);
+            if !named.contains(&id) {
+                let help = Self::how_to_reach(&states.fields[..i], &field.name);
+                self.unreachable(&place).help(help);
+            } else if start_at.is_some() {
+                let help = "only states that are not reachable themselves lead to it";
+                self.unreachable(&place).help(help).warning();
             }
+        }
+    }
+
+    fn unreachable(&mut self, place: &Place<'t>) -> &mut Diagnostic {
+        let message = format!("State \"{}\" is not reachable.", place.field_name());
+        self.findings.name(Code::UnreachableState, place, message)
+    }
+
+    /// The state written before may end where it should go on.
+    fn how_to_reach(before: &[Field], name: &str) -> String {
+        let ends = |state: &&Field| {
+            let end = super::member(&state.node, "End").map(|end| &end.shape);
+            matches!(end, Some(Shape::Bool(true)))
+        };
+        match before.last().filter(ends) {
+            Some(previous) => format!(
+                "`{}` ends with `\"End\": true`; did you mean `\"Next\": \"{name}\"`?",
+                previous.name
+            ),
+            None => "no `StartAt`, `Next`, `Default` or `Catch` names it".to_owned(),
         }
     }
 }

@@ -33,7 +33,7 @@ use source::{Node, NotJson, Shape};
 pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let root = match source::read(text) {
         Ok(root) => root,
-        Err(error) => return (None, vec![not_json(text, error)]),
+        Err(error) => return (None, vec![not_json(text, &error)]),
     };
     let mut checker = Checker::default();
     checker.collect_names(&root);
@@ -42,7 +42,7 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
     (machine, checker.findings.into_list())
 }
 
-fn not_json(text: &str, error: NotJson) -> Diagnostic {
+fn not_json(text: &str, error: &NotJson) -> Diagnostic {
     let blank = text.trim().is_empty();
     let message = if blank {
         "Definition must be a valid JSON object".to_owned()
@@ -90,7 +90,9 @@ impl<'t> Checker<'t> {
             }
             if let Some(Shape::Array(branches)) = member(&state.node, "Branches").map(|n| &n.shape)
             {
-                branches.iter().for_each(|branch| self.collect_names(branch));
+                for branch in branches {
+                    self.collect_names(branch);
+                }
             }
         }
     }
@@ -127,22 +129,22 @@ impl<'t> Checker<'t> {
     fn scope(&mut self, object: &Object<'t>) -> Option<StateId> {
         self.require(object, &["States", "StartAt"]);
         let states = object.get("States").and_then(|place| self.object(&place));
-        let start_at = object.get("StartAt").and_then(|place| {
-            self.string(&place)?;
-            Some(place)
-        });
+        let start_at = object.get("StartAt");
         let states = states?;
         if states.fields.is_empty() {
             self.findings.value(Code::EmptyValue, &states.place, "Value cannot be empty");
             return None;
         }
         let mut scope = Scope::new(states.fields, &self.ids);
-        let start_at = start_at.and_then(|place| self.target(&place, &scope));
         for field in states.fields {
             self.state(&states.place.field(field), &mut scope);
         }
-        self.check_graph(&states, &scope, start_at);
-        start_at
+        let start_at = start_at?;
+        let start_id = self.target(&start_at, &scope);
+        if matches!(start_at.node.shape, Shape::String(_)) {
+            self.check_graph(&states, &scope, start_id);
+        }
+        start_id
     }
 
     /// Reads one state and notes where it leads.

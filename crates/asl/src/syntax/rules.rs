@@ -69,8 +69,11 @@ impl<'t> Checker<'t> {
         object: &Object<'t>,
         scope: &mut Scope<'t>,
     ) -> Option<Vec<(Rule, StateId)>> {
-        let place = object.get("Choices")?;
-        let items = self.non_empty_array(&place)?;
+        let items = object.get("Choices").and_then(|place| self.non_empty_array(&place));
+        let Some(items) = items else {
+            scope.leads_somewhere();
+            return None;
+        };
         let rules: Vec<_> = items.iter().map(|item| self.choice(item, scope)).collect();
         rules.into_iter().collect()
     }
@@ -79,6 +82,9 @@ impl<'t> Checker<'t> {
     fn choice(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<(Rule, StateId)> {
         let object = self.object(place)?;
         self.require(&object, &["Next"]);
+        if !object.has("Next") {
+            scope.leads_somewhere();
+        }
         let next = object.get("Next").and_then(|place| self.next(&place, scope));
         let rule = self.rule(&object, true);
         Some((rule?, next?))

@@ -20,7 +20,7 @@ impl<'t> Checker<'t> {
         scope: &mut Scope<'t>,
     ) -> Option<StateKind> {
         let Some((object, state_type)) = self.state_type(place) else {
-            scope.may_end();
+            scope.leads_somewhere();
             return None;
         };
         if self.refuse_jsonata(&object) {
@@ -35,7 +35,7 @@ impl<'t> Checker<'t> {
             "Choice" => self.choice_state(&object, scope).map(StateKind::Choice),
             "Wait" => self.wait(&object, scope).map(StateKind::Wait),
             "Succeed" => Some(StateKind::Succeed(self.succeed(&object, scope))),
-            "Fail" => self.fail(&object, scope).map(StateKind::Fail),
+            "Fail" => Some(StateKind::Fail(self.fail(&object, scope))),
             "Parallel" => self.parallel(&object, scope).map(StateKind::Parallel),
             _ => self.map(&object, scope).map(StateKind::Map),
         }
@@ -177,11 +177,11 @@ impl<'t> Checker<'t> {
         }
     }
 
-    fn fail(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Fail> {
+    fn fail(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Fail {
         scope.may_end();
         let error = self.text(object, "Error", "ErrorPath");
         let cause = self.text(object, "Cause", "CausePath");
-        Some(Fail { error, cause })
+        Fail { error, cause }
     }
 
     /// A text, or its `...Path` twin.
@@ -190,7 +190,7 @@ impl<'t> Checker<'t> {
         if place.field_name() == literal {
             return self.string(&place).map(|text| Text::Literal(text.to_owned()));
         }
-        self.expression(&place).map(Text::Dynamic)
+        self.text_expression(&place).map(Text::Dynamic)
     }
 
     fn parallel(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Parallel> {

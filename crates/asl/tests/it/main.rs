@@ -1,3 +1,5 @@
 //! The public edge of the crate: definitions in, findings and values out.
 
 mod conformance;
+mod diagnostics;
+mod interpreter;
