@@ -1,10 +1,7 @@
 //! "Did you mean": the closest of some names.
 
 /// The candidate closest to `name`, if it is close enough to be a slip.
-pub fn closest<'c>(
-    name: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let slips_max = (name.chars().count() / 3).clamp(1, 4);
     candidates
         .into_iter()

@@ -3,3 +3,4 @@
 mod conformance;
 mod diagnostics;
 mod interpreter;
+mod jsonpath;
