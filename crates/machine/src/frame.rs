@@ -126,9 +126,12 @@ impl OpenTask {
     }
 }
 
+/// The last instant that a timer can name, in the year 9999.
+pub(crate) const END_OF_TIME: Timestamp = Timestamp::constant(253_402_207_200, 0);
+
 /// `from + by`, or nothing if that lies beyond the end of time.
 pub(crate) fn later(from: Timestamp, by: Duration) -> Option<Timestamp> {
-    from.checked_add(by).ok()
+    from.checked_add(by).ok().filter(|at| *at <= END_OF_TIME)
 }
 
 /// The frames of a Parallel or Map state.

@@ -18,7 +18,7 @@ use stepwell_asl::model::{OrPath, State, Wait, WaitUntil};
 use crate::decide::Decider;
 use crate::event::Event;
 use crate::failure::Failure;
-use crate::frame::{FrameId, later};
+use crate::frame::{END_OF_TIME, FrameId, later};
 use crate::states::exit;
 
 pub(crate) fn work(
@@ -77,7 +77,7 @@ fn until(
 
 /// A wait beyond the end of time lasts until then.
 fn after(now: Timestamp, seconds: u64) -> Timestamp {
-    later(now, Duration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    later(now, Duration::from_secs(seconds)).unwrap_or(END_OF_TIME)
 }
 
 fn find(
@@ -112,7 +112,7 @@ fn seconds(path: &Path, value: &Value) -> Result<u64, StatesError> {
 fn parse(field: &str, path: Option<&Path>, text: &str) -> Result<Timestamp, StatesError> {
     let round = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);
     let parsed = stepwell_asl::timestamp::parse(text);
-    parsed.map(|at| at.round(round).unwrap_or(Timestamp::MAX)).ok_or_else(|| {
+    parsed.map(|at| at.round(round).map_or(END_OF_TIME, |at| at.min(END_OF_TIME))).ok_or_else(|| {
         let value = path.map_or_else(|| text.to_owned(), |path| format!("{path} == {text}"));
         StatesError::runtime(format!(
             "The {field} parameter does not reference a valid ISO-8601 extended offset date-time \

@@ -4,4 +4,6 @@ mod conformance;
 mod lambda;
 mod matcher;
 mod properties;
+mod script;
+mod tables;
 mod world;

@@ -207,8 +207,14 @@ struct Chance {
 }
 
 impl Chance {
-    fn new(definition: &Value) -> Self {
-        let start = start(&definition.to_string(), r#"{"items":[{"kept":1},2,"three"],"none":[]}"#);
+    fn new(definition: &Value, items: usize) -> Self {
+        let items: Vec<Value> = [json!({ "kept": 1 }), json!(2), json!("three")]
+            .into_iter()
+            .cycle()
+            .take(items)
+            .collect();
+        let input = json!({ "items": items, "none": [] });
+        let start = start(&definition.to_string(), &input.to_string());
         let live = Run::new(start.clone());
         let (journal, open) = (Vec::new(), BTreeSet::new());
         Self { start, live, journal, now: start_time(), open, seed: 1 }
@@ -314,6 +320,23 @@ fn check_history(journal: &[Entry]) {
     }
 }
 
+/// Runs shapes as chance will have it, and checks everything on the way.
+fn run(shapes: &[Shape], items: usize, dice: Vec<u64>) {
+    let definition = Writer::default().chain(shapes);
+    let mut chance = Chance::new(&definition, items);
+    let mut input = Some(Input::Start);
+    for dice in dice {
+        let Some(now) = input else { break };
+        let decision = chance.give(&now);
+        input = if decision.more { Some(Input::Continue) } else { chance.next(dice) };
+    }
+    check_history(&chance.journal);
+    if *chance.live.phase() != Phase::Running {
+        assert_eq!(chance.live.next_wakeup(), None);
+        assert!(chance.live.outstanding().is_empty());
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
@@ -322,18 +345,21 @@ proptest! {
         shapes in shapes(),
         dice in prop::collection::vec(0..4_096_u64, 0..300),
     ) {
-        let definition = Writer::default().chain(&shapes);
-        let mut chance = Chance::new(&definition);
-        let mut input = Some(Input::Start);
-        for dice in dice {
-            let Some(now) = input else { break };
-            let decision = chance.give(&now);
-            input = if decision.more { Some(Input::Continue) } else { chance.next(dice) };
-        }
-        check_history(&chance.journal);
-        if *chance.live.phase() != Phase::Running {
-            prop_assert_eq!(chance.live.next_wakeup(), None);
-            prop_assert!(chance.live.outstanding().is_empty());
-        }
+        run(&shapes, 3, dice);
+    }
+}
+
+proptest! {
+    // Long executions take long to fold; a few of them show that it does not matter where a batch is cut.
+    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_batch_may_be_cut_anywhere(
+        body in shapes(),
+        fields in map_fields(),
+        dice in prop::collection::vec(0..4_096_u64, 40),
+    ) {
+        let shapes = [Shape::Map { body, fields, handling: json!({ "Catch": [] }) }];
+        run(&shapes, 400, dice);
     }
 }
