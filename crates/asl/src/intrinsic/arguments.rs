@@ -62,7 +62,7 @@ impl<'a> Arguments<'a> {
             return Ok(integer);
         }
         match value.as_f64() {
-            Some(float) => Ok((float + 0.5).floor() as i64),
+            Some(float) => Ok(round_half_up(float)),
             None => Err(self.refuse_type(index, "a number")),
         }
     }
@@ -75,4 +75,10 @@ impl<'a> Arguments<'a> {
     pub(super) fn refuse(self, reason: impl std::fmt::Display) -> Failure {
         Failure::Arguments(format!("{}: {reason}", self.function))
     }
+}
+
+/// As Java's `Math.round`: adding a half first would round 0.49999999999999994 up.
+fn round_half_up(float: f64) -> i64 {
+    let floor = float.floor();
+    if float - floor >= 0.5 { (floor + 1.0) as i64 } else { floor as i64 }
 }

@@ -4,7 +4,6 @@
 //! values found so far, without recursion, so that neither a long path nor a deep input can exhaust the stack.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
@@ -130,47 +129,50 @@ fn descend<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
     }
 }
 
-/// Why a definite path finds nothing. The texts are those of Jayway's JSONPath, which AWS shows.
+/// Why a path finds nothing: a definite one, or one that ends with a function. The texts are those of Jayway's JSONPath, which AWS shows.
 pub(super) fn explain_missing(path: &Path, root: &Value) -> String {
     let mut current = root;
     let mut place = String::from("$");
     for (i, step) in path.steps.iter().enumerate() {
-        let last = i + 1 == path.steps.len();
         let fragment = fragment(step);
         let next = match (step, current) {
             (Step::Name(name), Value::Object(fields)) => fields.get(name),
             (Step::Index(index), Value::Array(items)) => element(items, *index),
             (Step::Index(_), _) => return not_an_array(&fragment, current),
-            (Step::Name(_) | Step::Names(_), _) => {
-                return not_an_object(&fragment, &place, current);
-            }
+            (Step::Name(_), _) => return not_an_object(&fragment, &place, current),
             _ => None,
         };
         place.push_str(&fragment);
-        current = match next {
-            Some(next) => next,
-            None if last || matches!(step, Step::Index(_)) => break,
-            None => return format!("Missing property in path {place}"),
+        let Some(next) = next else {
+            let is_last = i + 1 == path.steps.len();
+            if matches!(step, Step::Name(_)) && !is_last {
+                return format!("Missing property in path {place}");
+            }
+            break;
         };
+        current = next;
     }
     format!("No results for path: {place}")
 }
 
+/// A step in Jayway's canonical notation.
 fn fragment(step: &Step) -> String {
+    let bound = |bound: &Option<i64>| bound.map(|index| index.to_string()).unwrap_or_default();
     match step {
         Step::Name(name) => format!("['{name}']"),
         Step::Index(index) => format!("[{index}]"),
         Step::Names(names) => {
-            let mut text = String::from("[");
-            for (i, name) in names.iter().enumerate() {
-                let separator = if i == 0 { "" } else { "," };
-                write!(text, "{separator}'{name}'").expect("writing to a string cannot fail");
-            }
-            text + "]"
+            let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+            format!("[{}]", quoted.join(","))
         }
-        Step::Indexes(_) | Step::Slice(..) | Step::Wildcard | Step::Filter(_) | Step::Deep => {
-            unreachable!("not a step of a definite path")
+        Step::Indexes(indexes) => {
+            let indexes: Vec<String> = indexes.iter().map(i64::to_string).collect();
+            format!("[{}]", indexes.join(","))
         }
+        Step::Slice(from, to) => format!("[{}:{}]", bound(from), bound(to)),
+        Step::Wildcard => "[*]".to_owned(),
+        Step::Filter(_) => "[?]".to_owned(),
+        Step::Deep => "..".to_owned(),
     }
 }
 

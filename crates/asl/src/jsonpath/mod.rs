@@ -96,7 +96,7 @@ impl Path {
         evaluate::find(self, root, root)
     }
 
-    /// Why a definite path finds nothing in `root`, in the words of Jayway's JSONPath, which AWS shows.
+    /// Why the path finds nothing in `root`, in the words of Jayway's JSONPath, which AWS shows.
     pub fn explain_missing(&self, root: &Value) -> String {
         evaluate::explain_missing(self, root)
     }

@@ -2,5 +2,8 @@
 
 mod conformance;
 mod diagnostics;
+mod evaluation;
 mod interpreter;
+mod intrinsics;
 mod jsonpath;
+mod properties;

@@ -1,0 +1,329 @@
+//! Templates, data flow, Choice rules and the `...Path` fields, with the texts that AWS gives when they fail.
+
+use std::cell::{Cell, LazyCell};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::jsonpath::{Path, ReferencePath};
+use stepwell_asl::model::{ResultPath, Selector, StateKind};
+use stepwell_asl::parameter::WaitTime;
+use stepwell_asl::template::Template;
+use stepwell_asl::{StateMachine, dataflow};
+
+use crate::interpreter::{Counter, End, run};
+
+fn with_scope<T>(act: impl FnOnce(&mut Scope<'_>) -> T) -> T {
+    let context = json!({"Execution": {"Name": "run-1"}, "Map": {"Item": {"Value": {"id": 3}}}});
+    act(&mut Scope { context: &context, random: &mut Counter(1) })
+}
+
+fn runtime(cause: &str) -> StatesError {
+    StatesError { error: "States.Runtime", cause: cause.to_owned() }
+}
+
+#[track_caller]
+fn machine(definition: &Value) -> StateMachine {
+    let (machine, findings) = stepwell_asl::parse(&definition.to_string());
+    machine.unwrap_or_else(|| panic!("{findings:#?}"))
+}
+
+/// A machine with this one state.
+#[track_caller]
+fn state(state: &Value) -> StateKind {
+    let machine =
+        machine(&json!({"StartAt": "S", "States": {"S": state, "E": {"Type": "Succeed"}}}));
+    machine.state(machine.start_at).kind.clone()
+}
+
+fn fill(template: &Value, input: &Value) -> Result<Value, StatesError> {
+    let template = Template::parse(template).expect("a template");
+    with_scope(|scope| template.evaluate(input, scope))
+}
+
+#[test]
+fn templates_keep_constants_and_fill_in_expressions_at_any_depth() {
+    let template = json!({
+        "constant": {"a": [1, {"b": null}]},
+        "x.$": "$.x",
+        "deep": [{"id.$": "$$.Map.Item.Value.id"}, ["y", {"n.$": "States.MathAdd($.x, 1)"}]],
+        "literal": "$.x",
+        "all.$": "$",
+        "none.$": "$.rows[*]",
+    });
+    assert_eq!(
+        fill(&template, &json!({"x": 1})),
+        Ok(json!({
+            "constant": {"a": [1, {"b": null}]},
+            "x": 1,
+            "deep": [{"id": 3}, ["y", {"n": 2}]],
+            "literal": "$.x",
+            "all": {"x": 1},
+            "none": [],
+        }))
+    );
+}
+
+#[test]
+fn a_template_names_the_field_whose_path_is_missing() {
+    assert_eq!(
+        fill(&json!({"a": {"missing.$": "$.nope.deep"}}), &json!({"other": 1})),
+        Err(runtime(
+            "The JSONPath '$.nope.deep' specified for the field 'missing.$' could not be found in the input \
+             '{\"other\":1}'"
+        ))
+    );
+}
+
+#[test]
+fn input_and_output_paths_select() {
+    let data = Arc::new(json!({"a": {"b": 1}}));
+    let select = |path: &str| {
+        let selector = Selector::Path(Path::parse(path).unwrap());
+        with_scope(|scope| dataflow::select(&selector, &data, scope))
+    };
+    assert!(Arc::ptr_eq(&select("$").unwrap(), &data), "the whole input is not copied");
+    assert_eq!(*select("$.a").unwrap(), json!({"b": 1}));
+    assert_eq!(*select("$$.Execution.Name").unwrap(), json!("run-1"));
+    assert_eq!(select("$.x"), Err(runtime("Invalid path '$.x' : No results for path: $['x']")));
+    assert_eq!(
+        select("$.x.y"),
+        Err(runtime("Invalid path '$.x.y' : Missing property in path $['x']"))
+    );
+    let discarded = with_scope(|scope| dataflow::select(&Selector::Discard, &data, scope));
+    assert_eq!(*discarded.unwrap(), json!({}));
+}
+
+#[test]
+fn results_are_placed() {
+    let raw = Arc::new(json!({"a": 1}));
+    let result = Arc::new(json!([2]));
+    let at = |path: &str| ResultPath::Path(ReferencePath::new(Path::parse(path).unwrap()).unwrap());
+    let whole = dataflow::place(&at("$"), &raw, Arc::clone(&result)).unwrap();
+    assert!(Arc::ptr_eq(&whole, &result));
+    let dropped = dataflow::place(&ResultPath::Discard, &raw, Arc::clone(&result)).unwrap();
+    assert!(Arc::ptr_eq(&dropped, &raw));
+    let beside = dataflow::place(&at("$.r.s"), &raw, Arc::clone(&result)).unwrap();
+    assert_eq!(*beside, json!({"a": 1, "r": {"s": [2]}}));
+    assert_eq!(
+        dataflow::place(&at("$.a.b"), &raw, result),
+        Err(StatesError {
+            error: "States.ResultPathMatchFailure",
+            cause: "Unable to apply ReferencePath $.a.b to input {\"a\":1}".to_owned(),
+        })
+    );
+}
+
+#[test]
+fn the_items_of_a_map_are_an_array() {
+    let data = Arc::new(json!({"rows": [1, 2], "n": 1}));
+    let items = |path: &str| {
+        let path = Path::parse(path).unwrap();
+        with_scope(|scope| dataflow::items(&path, &data, scope))
+    };
+    assert_eq!(items("$.rows"), Ok(vec![json!(1), json!(2)]));
+    assert_eq!(items("$.n"), Err(runtime("Reference path \"$.n\" must point to array.")));
+    assert_eq!(items("$$"), Err(runtime("Reference path \"$\" must point to array.")));
+    assert_eq!(items("$.x"), Err(runtime("Invalid path '$.x' : No results for path: $['x']")));
+}
+
+#[test]
+fn the_context_object_is_built_only_for_those_who_read_it() {
+    let built = Cell::new(0);
+    let context = LazyCell::new(|| {
+        built.set(built.get() + 1);
+        json!({"Execution": {"Name": "lazy"}})
+    });
+    let mut scope = Scope { context: &context, random: &mut Counter(1) };
+    let read = |scope: &mut Scope<'_>, path: &str| {
+        let template = Template::parse(&json!({"v.$": path})).unwrap();
+        template.evaluate(&json!({"x": 1}), scope).unwrap()
+    };
+    assert_eq!(read(&mut scope, "$.x"), json!({"v": 1}));
+    assert_eq!(built.get(), 0);
+    assert_eq!(read(&mut scope, "$$.Execution.Name"), json!({"v": "lazy"}));
+    assert_eq!(read(&mut scope, "$$.Execution.Name"), json!({"v": "lazy"}));
+    assert_eq!(built.get(), 1);
+}
+
+fn chosen(rule: &Value, input: &Value) -> Result<bool, StatesError> {
+    let mut rule = rule.clone();
+    rule["Next"] = json!("Yes");
+    let machine = machine(&json!({
+        "StartAt": "Choose",
+        "States": {
+            "Choose": {"Type": "Choice", "Choices": [rule], "Default": "No"},
+            "Yes": {"Type": "Pass", "Result": true, "End": true},
+            "No": {"Type": "Pass", "Result": false, "End": true},
+        },
+    }));
+    match run(&machine, input).expect("states without a world") {
+        End::Succeeded(output) => Ok(output.as_bool().unwrap()),
+        End::Failed { cause, .. } => Err(runtime(&cause.unwrap_or_default())),
+    }
+}
+
+#[test]
+fn choice_rules_compare_by_type() {
+    let input = json!({
+        "s": "b", "n": 2, "f": 2.0, "t": true, "nil": null, "at": "2016-08-18T17:33:00Z",
+        "later": "2016-08-18T19:33:01+02:00", "log": "log-a.txt",
+    });
+    for (rule, expected) in [
+        (json!({"Variable": "$.s", "StringEquals": "b"}), true),
+        (json!({"Variable": "$.s", "StringLessThan": "c"}), true),
+        (json!({"Variable": "$.s", "StringGreaterThanEquals": "c"}), false),
+        (json!({"Variable": "$.s", "StringEqualsPath": "$.s"}), true),
+        (json!({"Variable": "$.s", "StringMatches": "*"}), true),
+        (json!({"Variable": "$.log", "StringMatches": "log-*.txt"}), true),
+        (json!({"Variable": "$.n", "StringMatches": "*"}), false),
+        (json!({"Variable": "$.n", "NumericEquals": 2.0}), true),
+        (json!({"Variable": "$.n", "NumericEqualsPath": "$.f"}), true),
+        (json!({"Variable": "$.f", "NumericGreaterThan": 1}), true),
+        (json!({"Variable": "$.n", "NumericLessThanEqualsPath": "$.s"}), false),
+        (json!({"Variable": "$.s", "NumericEquals": 2}), false),
+        (json!({"Variable": "$.t", "BooleanEquals": true}), true),
+        (json!({"Variable": "$.t", "BooleanEqualsPath": "$.nil"}), false),
+        (json!({"Variable": "$.at", "TimestampLessThan": "2016-08-18T17:33:00.001Z"}), true),
+        (json!({"Variable": "$.later", "TimestampGreaterThanPath": "$.at"}), true),
+        (json!({"Variable": "$.s", "TimestampEquals": "2016-08-18T17:33:00Z"}), false),
+        (json!({"Variable": "$.nil", "IsNull": true}), true),
+        (json!({"Variable": "$.nil", "IsPresent": true}), true),
+        (json!({"Variable": "$.gone", "IsPresent": false}), true),
+        (json!({"Variable": "$.n", "IsNumeric": true}), true),
+        (json!({"Variable": "$.n", "IsString": false}), true),
+        (json!({"Variable": "$.t", "IsBoolean": true}), true),
+        (json!({"Variable": "$.later", "IsTimestamp": true}), true),
+        (json!({"Variable": "$.s", "IsTimestamp": true}), false),
+        (json!({"Variable": "$$.Execution.Name", "StringEquals": "name"}), true),
+    ] {
+        assert_eq!(chosen(&rule, &input), Ok(expected), "{rule}");
+    }
+}
+
+#[test]
+fn combined_rules_stop_at_the_first_that_decides() {
+    let input = json!({"a": 1});
+    let absent = json!({"Variable": "$.gone", "IsNull": true});
+    let present = json!({"Variable": "$.gone", "IsPresent": true});
+    let one = json!({"Variable": "$.a", "NumericEquals": 1});
+    assert_eq!(chosen(&json!({"And": [present, absent]}), &input), Ok(false));
+    assert_eq!(chosen(&json!({"Or": [one, absent]}), &input), Ok(true));
+    assert_eq!(chosen(&json!({"Not": present}), &input), Ok(true));
+    assert_eq!(
+        chosen(&json!({"Or": [present, {"Not": absent}]}), &input),
+        Err(runtime(
+            "Invalid path '$.gone': The choice state's condition path references an invalid value."
+        ))
+    );
+}
+
+fn wait(field: &str, value: &Value) -> Result<WaitTime, StatesError> {
+    let field_value = if field.ends_with("Path") { json!("$.v") } else { value.clone() };
+    let StateKind::Wait(wait) = state(&json!({"Type": "Wait", field: field_value, "Next": "E"}))
+    else {
+        panic!("a Wait state");
+    };
+    with_scope(|scope| wait.time(&json!({"v": value}), scope))
+}
+
+#[test]
+fn wait_times_are_checked_when_they_are_read() {
+    let instant = "2016-08-18T17:33:00Z";
+    assert_eq!(wait("Seconds", &json!(5)), Ok(WaitTime::Seconds(5)));
+    assert_eq!(wait("SecondsPath", &json!(5)), Ok(WaitTime::Seconds(5)));
+    assert_eq!(wait("Timestamp", &json!(instant)), Ok(WaitTime::Until(instant.parse().unwrap())));
+    assert_eq!(
+        wait("TimestampPath", &json!(instant)),
+        Ok(WaitTime::Until(instant.parse().unwrap()))
+    );
+    for (field, value, cause) in [
+        (
+            "SecondsPath",
+            json!(-1),
+            "The SecondsPath parameter references a negative value: $.v == -1",
+        ),
+        (
+            "SecondsPath",
+            json!(1.5),
+            "The SecondsPath parameter cannot be parsed as a long value: $.v == 1.5",
+        ),
+        (
+            "SecondsPath",
+            json!("1"),
+            "The SecondsPath parameter cannot be parsed as a long value: $.v == 1",
+        ),
+        (
+            "TimestampPath",
+            json!("2016-12-05 21:29:29Z"),
+            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format \
+             string: $.v == 2016-12-05 21:29:29Z",
+        ),
+    ] {
+        assert_eq!(wait(field, &value), Err(runtime(cause)));
+    }
+}
+
+#[test]
+fn task_timeouts_are_positive() {
+    let timeouts = |value: Value| {
+        let task = json!({
+            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSecondsPath": "$.v",
+            "HeartbeatSeconds": 3, "Next": "E",
+        });
+        let StateKind::Task(task) = state(&task) else { panic!("a Task state") };
+        let input = json!({"v": value});
+        with_scope(|scope| {
+            Ok((task.timeout_seconds(&input, scope)?, task.heartbeat_seconds(&input, scope)?))
+        })
+    };
+    assert_eq!(timeouts(json!(9)), Ok((Some(9), Some(3))));
+    assert_eq!(
+        timeouts(json!(0)),
+        Err(runtime(
+            "The TimeoutSecondsPath parameter does not reference a positive value: $.v == 0"
+        ))
+    );
+}
+
+#[test]
+fn concurrency_is_a_whole_number() {
+    let concurrency = |value: Value| {
+        let map = json!({
+            "Type": "Map", "MaxConcurrencyPath": "$.v", "Next": "E",
+            "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}},
+        });
+        let StateKind::Map(map) = state(&map) else { panic!("a Map state") };
+        with_scope(|scope| map.concurrency(&json!({"v": value}), scope))
+    };
+    assert_eq!(concurrency(json!(4)), Ok(4));
+    for value in [json!("x"), json!({}), json!(-1), json!(1.5)] {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let cause = format!(
+            "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: $.v"
+        );
+        assert_eq!(concurrency(value), Err(runtime(&cause)));
+    }
+}
+
+#[test]
+fn a_fail_state_reads_its_texts() {
+    let fail = json!({
+        "Type": "Fail", "ErrorPath": "$.error", "CausePath": "States.Format('because {}', $.why)",
+    });
+    let machine = machine(&json!({"StartAt": "F", "States": {"F": fail}}));
+    assert_eq!(
+        run(&machine, &json!({"error": "E", "why": 7})),
+        Some(End::Failed { error: Some("E".to_owned()), cause: Some("because 7".to_owned()) })
+    );
+    let failed = run(&machine, &json!({"why": 7}));
+    let cause = "The JSONPath '$.error' specified for the field 'ErrorPath' could not be found in the input \
+                 '{\"why\":7}'";
+    assert_eq!(
+        failed,
+        Some(End::Failed {
+            error: Some("States.Runtime".to_owned()),
+            cause: Some(cause.to_owned())
+        })
+    );
+}

@@ -1,0 +1,231 @@
+//! Whatever comes in: no panic, and what is accepted can be used.
+
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use stepwell_asl::eval::{Expression, Scope};
+use stepwell_asl::jsonpath::{Path, ReferencePath};
+use stepwell_asl::template::Template;
+
+use crate::interpreter::Counter;
+
+/// Any JSON, with names that are likely to be met by paths.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        "[a-c$*'\\\\{} é-]{0,6}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 48, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::Array),
+            prop::collection::vec(("[a-c]|[a-c]\\.\\$", inner), 0..5)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect::<Map<_, _>>())),
+        ]
+    })
+}
+
+/// Texts that look like paths, most of them good ones.
+fn path_like() -> impl Strategy<Value = String> {
+    let step = prop_oneof![
+        "\\.[a-c]",
+        "\\[[0-3]\\]",
+        "\\[-[1-3]\\]",
+        "\\['[a-c]'\\]",
+        "\\[\\*\\]",
+        "\\.\\*",
+        "\\.\\.[a-c]",
+        "\\[[0-2]?:[0-3]\\]",
+        "\\['a','b'\\]",
+        "\\[0,1\\]",
+        "\\[\\?\\(@\\.[a-c] (==|!=|<|>=) [0-9]\\)\\]",
+        "\\[\\?\\(@\\.[a-c] && !@\\.[a-c]\\)\\]",
+        "\\.(length|min|sum|keys)\\(\\)",
+        "[.\\[\\]()@?'\\\\ ,$]{0,2}",
+    ];
+    (prop_oneof![Just("$"), Just("$$")], prop::collection::vec(step, 0..5))
+        .prop_map(|(root, steps)| root.to_owned() + &steps.concat())
+}
+
+/// Texts that look like calls of intrinsic functions.
+fn call_like() -> impl Strategy<Value = String> {
+    let name = prop::sample::select(vec![
+        "Format",
+        "StringToJson",
+        "JsonToString",
+        "Array",
+        "ArrayPartition",
+        "ArrayContains",
+        "ArrayRange",
+        "ArrayGetItem",
+        "ArrayLength",
+        "ArrayUnique",
+        "Base64Encode",
+        "Base64Decode",
+        "Hash",
+        "JsonMerge",
+        "MathRandom",
+        "MathAdd",
+        "StringSplit",
+        "UUID",
+    ]);
+    let argument = prop_oneof![
+        path_like(),
+        "-?[0-9]{1,3}",
+        "'[a-c{}\\\\ ,]{0,5}'",
+        Just("'SHA-256'".to_owned()),
+        Just("false".to_owned()),
+        Just("null".to_owned()),
+        Just("States.Array(1, $.a)".to_owned()),
+        Just("1e308".to_owned()),
+    ];
+    (name, prop::collection::vec(argument, 0..4))
+        .prop_map(|(name, arguments)| format!("States.{name}({})", arguments.join(", ")))
+}
+
+/// Definitions with anything in the place of anything.
+fn definition_like() -> impl Strategy<Value = Value> {
+    let names = prop::sample::select(vec![
+        "Type",
+        "Next",
+        "End",
+        "Resource",
+        "Parameters",
+        "ResultPath",
+        "Retry",
+        "Catch",
+        "Choices",
+        "Default",
+        "Branches",
+        "ItemProcessor",
+        "States",
+        "StartAt",
+        "Seconds",
+        "ErrorEquals",
+        "Variable",
+        "And",
+        "Not",
+        "NumericEquals",
+        "a.$",
+        "QueryLanguage",
+        "ItemsPath",
+        "ErrorPath",
+        "MaxConcurrency",
+        "a",
+    ]);
+    let leaf = prop_oneof![
+        any_json(),
+        prop::sample::select(vec![
+            "Pass",
+            "Task",
+            "Choice",
+            "Wait",
+            "Succeed",
+            "Fail",
+            "Parallel",
+            "Map",
+            "a",
+            "$.a",
+            "States.ALL",
+            "arn:aws:states:::lambda:invoke",
+            "States.UUID()",
+        ])
+        .prop_map(Value::from),
+        Just(json!(true)),
+        Just(json!(1)),
+    ];
+    leaf.prop_recursive(6, 64, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec((names.clone(), inner.clone()), 0..6).prop_map(|fields| {
+                let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+                Value::Object(fields.collect::<Map<_, _>>())
+            }),
+            prop::collection::vec(inner, 0..3).prop_map(Value::Array),
+        ]
+    })
+}
+
+fn check_findings(text: &str) -> Result<(), TestCaseError> {
+    let (_, findings) = stepwell_asl::parse(text);
+    let document: Option<Value> = serde_json::from_str(text).ok();
+    for finding in &findings {
+        prop_assert!(text.get(finding.span.start..finding.span.end).is_some(), "{finding:?}");
+        if let Some(document) = &document {
+            prop_assert!(document.pointer(&finding.pointer).is_some(), "{finding:?}");
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn parse_takes_any_text(text in "\\PC{0,200}") {
+        check_findings(&text)?;
+    }
+
+    #[test]
+    fn parse_takes_any_definition_and_findings_point_at_something(definition in definition_like()) {
+        check_findings(&definition.to_string())?;
+        check_findings(&serde_json::to_string_pretty(&definition).unwrap())?;
+        let wrapped = json!({"StartAt": "a", "States": {"a": definition}});
+        check_findings(&wrapped.to_string())?;
+    }
+
+    #[test]
+    fn paths_take_any_text(text in "\\PC{0,60}") {
+        let _ = Path::parse(&text);
+        let _ = Path::parse(&format!("${text}"));
+    }
+
+    #[test]
+    fn paths_take_any_value(text in path_like(), value in any_json()) {
+        if let Ok(path) = Path::parse(&text) {
+            prop_assert_eq!(path.as_str(), text.trim());
+            if path.find(&value).is_none() {
+                let _ = path.explain_missing(&value);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_set_is_found(text in path_like(), mut value in any_json(), new in any_json()) {
+        let path = Path::parse(&text).ok();
+        if let Some(reference) = path.clone().and_then(ReferencePath::new)
+            && reference.set(&mut value, new.clone()).is_ok()
+        {
+            let found = path.expect("as above").find(&value).map(std::borrow::Cow::into_owned);
+            prop_assert_eq!(found, Some(new));
+        }
+    }
+
+    #[test]
+    fn intrinsic_functions_take_any_value(text in call_like(), value in any_json()) {
+        let context = json!({"a": value});
+        if let Ok(expression) = Expression::parse("f.$", &text) {
+            let mut scope = Scope { context: &context, random: &mut Counter(1) };
+            let _ = expression.evaluate(&value, &mut scope);
+        }
+    }
+
+    #[test]
+    fn templates_take_any_value(template in any_json(), value in any_json()) {
+        let context = json!({});
+        if let Ok(template) = Template::parse(&template) {
+            let _ = template.evaluate(&value, &mut Scope { context: &context, random: &mut Counter(1) });
+        }
+    }
+
+    #[test]
+    fn templates_without_expressions_are_themselves(value in any_json()) {
+        if value.to_string().contains(".$\"") {
+            return Ok(());
+        }
+        let template = Template::parse(&value).expect("nothing to refuse");
+        let context = json!({});
+        let filled = template.evaluate(&json!({}), &mut Scope { context: &context, random: &mut Counter(1) });
+        prop_assert_eq!(filled, Ok(value));
+    }
+}
