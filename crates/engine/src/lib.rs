@@ -1,4 +1,38 @@
-//! The durable engine.
+//! The durable engine: runs state machines so that nothing acknowledged is ever lost.
+//!
+//! ```text
+//!  callers                                                      task handlers
+//!     │ requests            ▲ answers                            │        ▲
+//!     ▼                     │                            outcome │        │ TaskRequest
+//!  ┌────────┐               │                                    ▼        │
+//!  │ Handle │               │                             ┌──────────────────┐
+//!  └──┬──┬──┘               │                             │    dispatcher    │ tokio
+//!     │  │ Event            │                             └──────────────────┘
+//!     │  │      ┌───────────┼─────────── Event ──────────────────┘        ▲
+//!     │  ▼      ▼           │                                             │
+//!     │ ┌─────────────┐  Write: records, then actions  ┌───────────┐      │ Action
+//!     │ │ engine loop │ ─────────────────────────────▶ │ committer │ ─────┴──▶ answers,
+//!     │ │   Kernel    │ ◀───────────────────────────── │   Store   │           subscribers
+//!     │ └─────────────┘        Event::Committed        └─────┬─────┘
+//!     │   thread   │                                  thread │ one commit for all that wait
+//!     │            │ Archive                                 ▼
+//!     │            └──────────────────────────────▶ ┌─────────────────┐
+//!     └── Reader ─────────────────────────────────▶ │ SQLite, WAL     │
+//!                                                   └─────────────────┘
+//! ```
+//!
+//! - [`Handle`] is the door: checks requests, hides the channels, reads what is only shown.
+//! - [`kernel`] decides. It holds every running execution and never does or says anything itself: what
+//!   follows from a decision leaves it as a [`kernel::Write`], records first.
+//! - The committer appends what waits in **one commit, one fsync**, and only then performs the actions:
+//!   **append, commit, perform**. A failed commit stops the engine; nothing of it was acknowledged.
+//! - The dispatcher hands tasks to [`stepwell_task::TaskHandler`]s, at least once, always with the same key.
+//! - [`store`] is SQLite with one writer. After a crash the kernel is built from it alone
+//!   (`docs/internals/recovery.md`).
+//!
+//! Time and randomness come through [`Clock`] and [`Entropy`]; `crates/sim` drives the same kernel and store
+//! from a seed. Left to others: what follows from an input (`stepwell-machine`), the language
+//! (`stepwell-asl`), what tasks do (`stepwell-task` and its implementers), HTTP and the command line.
 
 pub mod arn;
 mod clock;

@@ -43,7 +43,7 @@ pub const CHECKPOINT_PAGES_IDLE: u32 = 1_000;
 pub const CHECKPOINT_PAGES_MAX: u32 = 65_536;
 
 /// Between two passes of the retention job. Days are what it counts in.
-pub const RETENTION_PERIOD: Duration = Duration::from_secs(60 * 60);
+pub const RETENTION_PERIOD: Duration = Duration::from_hours(1);
 
 /// Journal rows that one step of the retention job deletes: a few milliseconds of the writer's time.
 pub const RETENTION_ROWS_PER_STEP: usize = 500;

@@ -72,7 +72,7 @@ impl Options {
     }
 
     pub(crate) fn retention(&self) -> Option<Duration> {
-        let day = Duration::from_secs(24 * 60 * 60);
+        let day = Duration::from_hours(24);
         (self.retention_days > 0).then(|| day * self.retention_days)
     }
 

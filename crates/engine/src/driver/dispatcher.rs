@@ -180,12 +180,12 @@ impl Shared {
         let request = self.request(order);
         let work = AssertUnwindSafe(handler.handle(request, stop)).catch_unwind();
         tokio::pin!(work);
-        let outcome = match tokio::time::timeout(TASK_STARTED_AFTER, &mut work).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
-                self.tell(Event::TaskStarted { execution, scheduled, at });
-                work.await
-            }
+        let quick = tokio::time::timeout(TASK_STARTED_AFTER, &mut work).await;
+        let outcome = if let Ok(outcome) = quick {
+            outcome
+        } else {
+            self.tell(Event::TaskStarted { execution, scheduled, at });
+            work.await
         };
         match outcome {
             Ok(TaskOutcome::Succeeded(output)) => TaskResult::Succeeded { output },

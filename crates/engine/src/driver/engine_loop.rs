@@ -12,7 +12,7 @@ use crate::kernel::{Event, Kernel};
 use crate::meters::Meters;
 
 /// The longest sleep. The clock may be set while we sleep; then a wake-up is late by this much at most.
-const SLEEP_MAX: Duration = Duration::from_secs(60);
+const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 pub(crate) struct EngineLoop {
     pub(crate) kernel: Kernel,

@@ -32,9 +32,9 @@ impl Kernel {
             self.registry.revision(open.definition, &self.archive)?;
         }
         let folder = Folder { arns: &self.arns, registry: &self.registry };
-        let folded = folder.fold_all(&with_tasks, &self.archive)?;
-        for (open, life) in with_tasks.iter().zip(folded) {
-            self.resume(open, life);
+        let resumptions = folder.resume_all(&with_tasks, &self.archive)?;
+        for (open, resumption) in with_tasks.iter().zip(resumptions) {
+            self.resume(open, resumption);
         }
         Ok(())
     }
@@ -64,21 +64,16 @@ impl Kernel {
         self.timers.rearm(open.id, &mut slot.armed, Some(wakeup));
     }
 
-    /// An execution with open tasks is folded, and its tasks are handed out again with the same keys.
-    fn resume(&mut self, open: &OpenExecution, life: Life) {
-        let (actions, wakeup, goes_on) = match &life {
-            Life::Awake(awake) => {
-                (outstanding(awake, open.id), awake.run.next_wakeup(), awake.more)
-            }
-            Life::Dormant | Life::Ended { .. } | Life::Unreadable { .. } => (vec![], None, false),
-        };
+    /// An execution with open tasks has them handed out again, with the same keys.
+    fn resume(&mut self, open: &OpenExecution, resumption: Resumption) {
+        let Resumption { orders, wakeup, more, life } = resumption;
         self.adopt(open, life);
         let slot = self.slots.get_mut(&open.id).expect("it was adopted a moment ago");
         self.timers.rearm(open.id, &mut slot.armed, wakeup);
-        if !actions.is_empty() {
-            self.write(Vec::new(), actions, None);
+        if !orders.is_empty() {
+            self.write(Vec::new(), orders.into_iter().map(Action::Dispatch).collect(), None);
         }
-        if goes_on {
+        if more {
             self.enqueue(open.id);
         }
     }
@@ -90,6 +85,15 @@ impl Kernel {
     }
 }
 
+/// What a restart does for an execution with open tasks. The execution itself is dropped again and stays on
+/// disk until an outcome comes in: a hundred thousand of them would not fit into modest memory.
+struct Resumption {
+    orders: Vec<TaskOrder>,
+    wakeup: Option<Timestamp>,
+    more: bool,
+    life: Life,
+}
+
 /// Folds executions whose definitions the registry holds.
 struct Folder<'a> {
     arns: &'a Arns,
@@ -97,18 +101,22 @@ struct Folder<'a> {
 }
 
 impl Folder<'_> {
-    /// Folds many executions, on all processors if there are enough of them.
-    fn fold_all(&self, open: &[OpenExecution], archive: &Archive) -> Result<Vec<Life>, StoreError> {
+    /// Folds many executions for a restart, on all processors if there are enough of them.
+    fn resume_all(
+        &self,
+        open: &[OpenExecution],
+        archive: &Archive,
+    ) -> Result<Vec<Resumption>, StoreError> {
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
         let share = open.len().div_ceil(threads).max(FOLDS_PER_THREAD_MIN);
         if open.len() <= share {
-            return self.fold_share(open, archive);
+            return self.resume_share(open, archive);
         }
         let archives: Vec<Archive> =
             open.chunks(share).map(|_| archive.reopen()).collect::<Result<_, _>>()?;
         thread::scope(|scope| {
             let start = |(open, archive): (_, Archive)| {
-                scope.spawn(move || self.fold_share(open, &archive))
+                scope.spawn(move || self.resume_share(open, &archive))
             };
             let running: Vec<_> = open.chunks(share).zip(archives).map(start).collect();
             running.into_iter().try_fold(Vec::new(), |mut all, thread| {
@@ -118,25 +126,26 @@ impl Folder<'_> {
         })
     }
 
-    fn fold_share(
+    fn resume_share(
         &self,
         open: &[OpenExecution],
         archive: &Archive,
-    ) -> Result<Vec<Life>, StoreError> {
-        open.iter().map(|open| self.fold(open, archive)).collect()
+    ) -> Result<Vec<Resumption>, StoreError> {
+        let resume = |open| Ok(resumption(open, self.fold(open, archive)?));
+        open.iter().map(resume).collect()
     }
 
     /// Folds one execution. If its definition or its entries mean nothing to this program, that execution
     /// is left as it is, and the others go on.
     fn fold(&self, open: &OpenExecution, archive: &Archive) -> Result<Life, StoreError> {
         let journal = archive.journal(open)?;
-        Ok(self.fold_journal(open, journal).unwrap_or_else(|reason| {
+        Ok(self.fold_journal(open, &journal).unwrap_or_else(|reason| {
             tracing::error!(execution = %open.name, reason, "an open execution cannot go on");
             Life::Unreadable { reason: reason.into() }
         }))
     }
 
-    fn fold_journal(&self, open: &OpenExecution, journal: Journal) -> Result<Life, String> {
+    fn fold_journal(&self, open: &OpenExecution, journal: &Journal) -> Result<Life, String> {
         let start = self.start(open, &journal.input)?;
         let (arn, input) = (Arc::clone(&start.context.execution_arn), start.input.clone());
         let mut run = Run::new(start);
@@ -188,11 +197,22 @@ pub(super) fn context(
     }
 }
 
-/// What to do for the open tasks of an execution.
-fn outstanding(awake: &Awake, execution: ExecutionId) -> Vec<Action> {
-    let order = |task| {
-        Action::Dispatch(TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task })
+/// What a restart does for a folded execution.
+fn resumption(open: &OpenExecution, life: Life) -> Resumption {
+    let Life::Awake(awake) = life else {
+        return Resumption { orders: Vec::new(), wakeup: None, more: false, life };
     };
+    Resumption {
+        orders: outstanding(&awake, open.id),
+        wakeup: awake.run.next_wakeup(),
+        more: awake.more,
+        life: Life::Dormant,
+    }
+}
+
+/// The open tasks of an execution.
+fn outstanding(awake: &Awake, execution: ExecutionId) -> Vec<TaskOrder> {
+    let order = |task| TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task };
     let tasks = awake.run.outstanding().into_iter().filter_map(|command| match command {
         Command::ScheduleTask(task) => Some(task),
         Command::CancelTask { .. } => None,

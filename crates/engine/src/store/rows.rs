@@ -43,7 +43,6 @@ pub type DefinitionId = i64;
 
 /// One change of the store.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are turns")]
 pub enum Record {
     /// A state machine, new or changed.
     StateMachine(StateMachineRow),

@@ -1,0 +1,51 @@
+//! A commit that fails: nothing of it was acknowledged, and the engine says why.
+
+use serde_json::json;
+use stepwell_engine::{Error, Status};
+
+use crate::rig::{Rig, one, tamper, wait};
+
+/// Triggers stand in for a full disk: SQLite reports them through the same path as any failed write.
+const FULL: &str = "CREATE TRIGGER full BEFORE INSERT ON journal
+     BEGIN SELECT RAISE(ABORT, 'no room'); END";
+
+#[tokio::test]
+async fn a_failed_commit_stops_the_engine_and_acknowledges_nothing() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let machine = engine.create("m", one(json!({"Type": "Pass"}))).await;
+    let before = engine.start(&machine, "before", "{}").await;
+    engine.wait(&before).await;
+
+    tamper(&rig.store(), FULL);
+    let error = engine.try_start(&machine, "lost", "{}").await.unwrap_err();
+    let Error::Stopped { reason } = &error else { panic!("{error}") };
+    assert!(reason.contains("no room"), "{reason}");
+    let error = engine.try_start(&machine, "later", "{}").await.unwrap_err();
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+    let halted = engine.running.await.unwrap().unwrap_err();
+    assert!(halted.reason.contains("no room"), "{halted}");
+
+    // Once there is room again, a restart goes on from what was acknowledged.
+    tamper(&rig.store(), "DROP TRIGGER full");
+    let engine = rig.open();
+    assert_eq!(engine.status(&before).await, Status::Succeeded);
+    let arn = engine.start(&machine, "lost", "{}").await;
+    assert_eq!(engine.wait(&arn).await.summary.status, Status::Succeeded);
+}
+
+#[tokio::test]
+async fn whoever_waits_hears_that_the_engine_stopped() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let machine = engine.create("m", wait(3_600)).await;
+    let arn = engine.start(&machine, "one", "{}").await;
+    let waiting = tokio::spawn({
+        let handle = engine.handle.clone();
+        async move { handle.wait(&arn).await }
+    });
+    tamper(&rig.store(), FULL);
+    engine.try_start(&machine, "two", "{}").await.unwrap_err();
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Stopped { .. }), "{error}");
+}
