@@ -64,6 +64,11 @@ impl Batch {
         (&self.text, head, &mut self.fields[start..])
     }
 
+    /// How much text the rows are.
+    pub(crate) fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -10,7 +10,7 @@
 use std::ops::Range;
 
 use super::batch::{Action, Batch, Field};
-use crate::schema::TableSchema;
+use crate::schema::{Column, TableSchema};
 
 /// A batch is handed out when it holds this much text. Large enough that a batch costs no measurable
 /// overhead, small enough that several tables at once stay flat in memory.
@@ -144,9 +144,9 @@ impl TsvDecoder {
     }
 
     /// A decoder for what `COPY (SELECT ...) TO STDOUT` gives: no header, all columns in order.
-    pub(crate) fn for_copy_out(schema: &TableSchema) -> Self {
-        let columns: Vec<String> = schema.columns.iter().map(header_name).collect();
-        let keys = schema.columns.iter().filter(|column| column.key).count();
+    pub(crate) fn for_copy_out(columns: &[Column]) -> Self {
+        let keys = columns.iter().filter(|column| column.key).count();
+        let columns: Vec<String> = columns.iter().map(header_name).collect();
         let header = Header { slots: (0..columns.len()).map(Slot::Column).collect() };
         Self::with_header(columns, keys, Delivery::Snapshot, Some(header))
     }
@@ -317,7 +317,7 @@ impl TsvDecoder {
     }
 }
 
-fn header_name(column: &crate::schema::Column) -> String {
+fn header_name(column: &Column) -> String {
     let section = if column.key { "key" } else { "value" };
     format!("{section}.{}", column.name)
 }

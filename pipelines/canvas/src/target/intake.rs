@@ -133,14 +133,15 @@ pub(super) fn key_count(schema: &TableSchema) -> usize {
 
 /// The digest of rows that a database gave back as COPY text.
 pub(super) fn digest_of<D: Dialect>(
-    schema: &TableSchema,
+    columns: &[Column],
     dialect: &D,
     batch: &Batch,
     digest: &mut Digest,
 ) {
-    let mut hasher = RowHasher::new(key_count(schema));
+    let keys = columns.iter().filter(|column| column.key).count();
+    let mut hasher = RowHasher::new(keys);
     for row in batch.rows() {
-        for (column, field) in schema.columns.iter().zip(row.fields()) {
+        for (column, field) in columns.iter().zip(row.fields()) {
             let value = read_field(column, field, dialect);
             hasher.value(&value.unwrap_or_else(|misfit| misfit.nearest));
         }

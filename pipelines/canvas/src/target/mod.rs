@@ -24,6 +24,7 @@ use crate::schema::TableSchema;
 mod error;
 mod evidence;
 mod intake;
+pub mod postgres;
 mod quote;
 pub mod sqlite;
 mod staged;
@@ -51,6 +52,9 @@ pub fn open(connection: &SecretString, layout: Layout) -> Result<Arc<dyn Target>
     match text.split_once(':') {
         Some(("sqlite", path)) => {
             Ok(Arc::new(sqlite::SqliteTarget::new(path.trim_start_matches("//"))))
+        }
+        Some(("postgres" | "postgresql", _)) => {
+            Ok(Arc::new(postgres::PostgresTarget::new(text, layout)?))
         }
         _ => Err(TargetError::Config(
             "a target begins with `postgres://` or `sqlite:`, for instance `sqlite:canvas.db`"

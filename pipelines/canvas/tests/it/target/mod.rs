@@ -9,6 +9,7 @@ use stepwell_canvas::target::{
 };
 
 mod conformance;
+mod postgres;
 mod sqlite;
 
 /// A table `canvas.users` with a key `id` and the given value columns.

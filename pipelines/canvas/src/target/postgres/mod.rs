@@ -1,0 +1,104 @@
+//! Replicas in PostgreSQL.
+//!
+//! A table of namespace `canvas` is `canvas.<table>`. stepwell's own tables, and the rows that are being
+//! staged, live in the schema `stepwell`. Each load has a connection of its own; the number of loads that run
+//! at once is for the caller to limit.
+
+use async_trait::async_trait;
+
+use super::Layout;
+use super::{
+    LoadRequest, OpenedLoad, Proof, TableName, TableState, Target, TargetError, check_fits,
+    keys_may_repeat,
+};
+use connect::Connector;
+use load::{Job, PostgresLoad};
+use session::Session;
+use table::Table;
+
+mod connect;
+mod error;
+mod load;
+mod merge;
+mod prove;
+mod publish;
+mod session;
+mod shape;
+mod staging;
+mod state;
+mod table;
+mod values;
+mod views;
+
+/// A PostgreSQL database that holds replicas.
+pub struct PostgresTarget {
+    connector: Connector,
+    layout: Layout,
+}
+
+impl PostgresTarget {
+    /// Reads a connection string; connects with the first use.
+    ///
+    /// # Errors
+    /// [`TargetError::Config`] if the connection string cannot be read.
+    pub fn new(connection: &str, layout: Layout) -> Result<Self, TargetError> {
+        Ok(Self { connector: Connector::new(connection)?, layout })
+    }
+
+    async fn prepared_session(&self) -> Result<Session, TargetError> {
+        let session = Session::open(&self.connector).await?;
+        state::prepare(&session).await?;
+        Ok(session)
+    }
+}
+
+#[async_trait]
+impl Target for PostgresTarget {
+    async fn check(&self) -> Result<(), TargetError> {
+        self.prepared_session().await.map(|_| ())
+    }
+
+    async fn state(&self, table: &TableName) -> Result<Option<TableState>, TargetError> {
+        let session = Session::open(&self.connector).await?;
+        Ok(state::read(&session, table).await?.map(|row| row.state))
+    }
+
+    async fn open_load(&self, request: LoadRequest) -> Result<OpenedLoad, TargetError> {
+        let session = self.prepared_session().await?;
+        let table = Table::new(&request.schema, self.layout);
+        session.lock(&table.name).await?;
+        let before = state::read(&session, &table.name).await?;
+        if let Some(row) = &before
+            && row.receipt.job_id == request.job_id
+        {
+            return Ok(OpenedLoad::Published(row.receipt.published.clone()));
+        }
+        let first = before.is_none();
+        check_fits(&request, &table.name, before.map(|row| row.state))?;
+        if first {
+            refuse_occupied(&session, &table).await?;
+        }
+        let direct = first && !keys_may_repeat(&request.schema);
+        let job = Job { request, table, first };
+        let staged = match state::read_staged(&session, &job.request, direct).await? {
+            Some(staged) if session.exists(&job.table.staging()).await? => staged,
+            _ => staging::begin(&session, &job, direct).await?,
+        };
+        Ok(OpenedLoad::Staging(Box::new(PostgresLoad::new(session, job, staged))))
+    }
+
+    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError> {
+        prove::prove(&self.connector, self.layout, table).await
+    }
+}
+
+async fn refuse_occupied(session: &Session, table: &Table) -> Result<(), TargetError> {
+    if !session.exists(&table.target()).await? {
+        return Ok(());
+    }
+    Err(TargetError::Occupied {
+        table: table.name.clone(),
+        found: format!("{} was not made by stepwell", table.target()),
+        next_step: "rename or drop it, or choose another database".to_owned(),
+    })
+}

@@ -1,0 +1,115 @@
+//! Publishing: rows, shape and cursor in one transaction.
+
+use tokio_postgres::error::SqlState;
+
+use super::load::Job;
+use super::session::Session;
+use super::table::{Table, in_schema};
+use super::{merge, shape, staging, state};
+use crate::target::quote::quote;
+use crate::target::staged::{Changes, Receipt, Staged};
+use crate::target::{LoadKind, Published, TargetError};
+
+/// Publishes what is staged.
+pub(super) async fn publish(
+    session: &Session,
+    job: &Job,
+    mut staged: Staged,
+) -> Result<Published, TargetError> {
+    let doing = "publishing";
+    let table = &job.table;
+    let rows_before = rows_before(session, job).await?;
+    session.batch(doing, "BEGIN").await?;
+    let (changes, shape) = settle_rows(session, job, &mut staged).await?;
+    let whole = matches!(job.request.kind, LoadKind::Snapshot { .. });
+    state::publish_alterations(session, table, whole).await?;
+    if whole && !staged.direct {
+        session.batch(doing, &format!("DROP TABLE {}", table.staging())).await?;
+    }
+    state::forget_staged(session, &table.name).await?;
+    let rows = rows_before + changes.inserted - changes.deleted;
+    let published = staged.published(rows, changes, shape);
+    let receipt = Receipt::new(&job.request, &staged, published.clone());
+    state::write(session, &job.request, &receipt).await?;
+    session.batch(doing, "COMMIT").await?;
+    Ok(published)
+}
+
+async fn rows_before(session: &Session, job: &Job) -> Result<u64, TargetError> {
+    let before = state::read(session, &job.table.name).await?;
+    Ok(before.map_or(0, |it| it.receipt.published.rows))
+}
+
+/// Brings the rows, and the shape that they need, into the table.
+async fn settle_rows(
+    session: &Session,
+    job: &Job,
+    staged: &mut Staged,
+) -> Result<(Changes, Vec<String>), TargetError> {
+    let table = &job.table;
+    if job.first {
+        session.ensure_schema(&quote(&table.name.namespace)).await?;
+        let shape = fill_first(session, job, staged).await?;
+        shape::comment(session, &job.request.schema, table, |_| true).await?;
+        let changes = Changes { inserted: staged.upserts.rows, ..Changes::default() };
+        return Ok((changes, shape));
+    }
+    let shape = shape::evolve(session, &job.request.schema, table, staged).await?;
+    Ok((merge::merge(session, job, staged).await?, shape))
+}
+
+/// The first rows: the staging table becomes the replica, or fills it.
+async fn fill_first(
+    session: &Session,
+    job: &Job,
+    staged: &mut Staged,
+) -> Result<Vec<String>, TargetError> {
+    let table = &job.table;
+    if staged.direct {
+        add_primary_key(session, table, staged).await?;
+        swap_in(session, table).await?;
+    } else {
+        let create = staging::create_table(table, &table.target());
+        session.batch("creating the table", &create).await?;
+        shape::make_room(session, table, staged).await?;
+        merge::drop_superseded(session, table, staged).await?;
+        merge::insert_all(session, table).await?;
+        session.batch("building the primary key", &primary_key(table, &table.target())).await?;
+    }
+    Ok(shape::exceptions(table, staged))
+}
+
+/// Builds the primary key; repeated keys, which DAP says there never are, are resolved first.
+async fn add_primary_key(
+    session: &Session,
+    table: &Table,
+    staged: &mut Staged,
+) -> Result<(), TargetError> {
+    let doing = "building the primary key";
+    session.batch(doing, "SAVEPOINT keys").await?;
+    match session.try_batch(&primary_key(table, &table.staging())).await {
+        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
+            session.batch(doing, "ROLLBACK TO keys").await?;
+            merge::drop_superseded(session, table, staged).await?;
+            session.batch(doing, &primary_key(table, &table.staging())).await
+        }
+        result => result.map_err(|error| session.explain(doing, &error)),
+    }
+}
+
+fn primary_key(table: &Table, name: &str) -> String {
+    let constraint = quote(&table.primary_key_name());
+    format!("ALTER TABLE {name} ADD CONSTRAINT {constraint} PRIMARY KEY ({})", table.key_list())
+}
+
+async fn swap_in(session: &Session, table: &Table) -> Result<(), TargetError> {
+    let namespace = &table.name.namespace;
+    let moved = in_schema(namespace, &table.staging_name());
+    let sql = format!(
+        "ALTER TABLE {} SET SCHEMA {}; ALTER TABLE {moved} RENAME TO {}",
+        table.staging(),
+        quote(namespace),
+        quote(&table.name.table)
+    );
+    session.batch("swapping the table in", &sql).await
+}

@@ -1,0 +1,256 @@
+//! Changing a table's shape to that of a new schema, inside the transaction that publishes its rows.
+//!
+//! The table's real columns are compared with those that are due, so that it does not matter who changed what.
+//! Columns that neither this schema nor the one before it names are the user's and left alone. A column that
+//! is wider than declared stays so.
+
+use super::session::Session;
+use super::staging::{relaxing, widening};
+use super::table::Table;
+use super::{state, views};
+use crate::schema::{Column, TableSchema};
+use crate::target::TargetError;
+use crate::target::quote::quote;
+use crate::target::staged::Staged;
+
+/// A column as the table has it.
+struct Present {
+    name: String,
+    ty: String,
+    not_null: bool,
+    used_by_view: bool,
+}
+
+/// What is to be done, and how to tell it.
+#[derive(Default)]
+struct Plan {
+    actions: Vec<String>,
+    told: Vec<String>,
+    added: Vec<String>,
+    /// Views must be taken down for it.
+    retypes: bool,
+}
+
+/// Brings a table into the shape of its schema and of the rows that are staged for it. Gives what was done,
+/// one sentence each.
+pub(super) async fn evolve(
+    session: &Session,
+    schema: &TableSchema,
+    table: &Table,
+    staged: &Staged,
+) -> Result<Vec<String>, TargetError> {
+    let present = present(session, table).await?;
+    let mut plan = Plan::default();
+    for name in dropped_upstream(session, table).await? {
+        if let Some(column) = present.iter().find(|it| it.name == name) {
+            plan.drop_column(column);
+        }
+    }
+    for column in &table.columns {
+        match present.iter().find(|it| it.name == column.name) {
+            None => plan.add_column(session, table, column, staged).await?,
+            Some(found) => plan.fit_column(table, column, found, staged),
+        }
+    }
+    plan.carry_out(session, table).await?;
+    comment(session, schema, table, |column| plan.added.contains(&column.name)).await?;
+    Ok(plan.told)
+}
+
+async fn present(session: &Session, table: &Table) -> Result<Vec<Present>, TargetError> {
+    let sql = "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, EXISTS (
+                 SELECT FROM pg_catalog.pg_depend d
+                 WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
+                   AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum)
+               FROM pg_catalog.pg_attribute a
+               WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped";
+    let rows = session.query("looking at the table", sql, &[&table.target()]).await?;
+    let read = |row: &tokio_postgres::Row| Present {
+        name: row.get(0),
+        ty: row.get(1),
+        not_null: row.get(2),
+        used_by_view: row.get(3),
+    };
+    Ok(rows.iter().map(read).collect())
+}
+
+/// The columns that the published schema had and the new one has not.
+async fn dropped_upstream(session: &Session, table: &Table) -> Result<Vec<String>, TargetError> {
+    let before = state::published_columns(session, table).await?;
+    let gone = |name: &String| table.columns.iter().all(|column| column.name != *name);
+    Ok(before.into_iter().filter(gone).collect())
+}
+
+impl Plan {
+    fn drop_column(&mut self, column: &Present) {
+        let name = quote(&column.name);
+        if !column.used_by_view {
+            self.actions.push(format!("DROP COLUMN {name}"));
+            return self.told.push(format!("column `{}` was dropped", column.name));
+        }
+        if column.not_null {
+            self.actions.push(format!("ALTER COLUMN {name} DROP NOT NULL"));
+        }
+        self.told.push(format!(
+            "column `{}` is gone from the source; it is kept, no longer filled, because a view uses it",
+            column.name
+        ));
+    }
+
+    async fn add_column(
+        &mut self,
+        session: &Session,
+        table: &Table,
+        column: &Column,
+        staged: &Staged,
+    ) -> Result<(), TargetError> {
+        let default = default_clause(session, column).await?;
+        let required =
+            column.required && !default.is_empty() && !staged.relaxed.contains(&column.name);
+        let null = if required { " NOT NULL" } else { "" };
+        let ty = if staged.widened.contains(&column.name) {
+            Table::staging_type(column)
+        } else {
+            table.column_type(column)
+        };
+        self.actions.push(format!("ADD COLUMN {} {ty}{null}{default}", quote(&column.name)));
+        self.told.push(format!("column `{}` was added", column.name));
+        self.added.push(column.name.clone());
+        Ok(())
+    }
+
+    fn fit_column(&mut self, table: &Table, column: &Column, found: &Present, staged: &Staged) {
+        let name = &column.name;
+        let due = table.column_type(column);
+        if found.not_null && !column.key && (!column.required || staged.relaxed.contains(name)) {
+            self.actions.push(relaxing(column));
+            self.told.push(format!("column `{name}` now holds nulls"));
+        }
+        if staged.widened.contains(name) && !is_unlimited(&found.ty) {
+            self.retypes = true;
+            self.actions.push(widening(column));
+            self.told
+                .push(format!("column `{name}` was widened from {} for longer values", found.ty));
+        } else if !same_type(&found.ty, &due) && !is_wider(&found.ty, &due) {
+            self.retypes = true;
+            self.actions.push(retyping(column, &found.ty, &due));
+            self.told.push(format!("column `{name}` changed from {} to {due}", found.ty));
+        }
+    }
+
+    async fn carry_out(&self, session: &Session, table: &Table) -> Result<(), TargetError> {
+        if self.actions.is_empty() {
+            return Ok(());
+        }
+        let target = table.target();
+        let sql = format!("ALTER TABLE {target} {}", self.actions.join(", "));
+        if !self.retypes {
+            return session.batch("changing the table", &sql).await;
+        }
+        let views = views::take_down(session, &target).await?;
+        session.batch("changing the table", &sql).await?;
+        views.put_back(session).await
+    }
+}
+
+async fn default_clause(session: &Session, column: &Column) -> Result<String, TargetError> {
+    let Some(default) = &column.default else { return Ok(String::new()) };
+    let text = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
+    let literal = session.literals(&[&text]).await?;
+    Ok(format!(" DEFAULT {}", literal[0]))
+}
+
+/// `format_type` quotes only where it must.
+fn same_type(found: &str, due: &str) -> bool {
+    found == due || found.replace('"', "") == due.replace('"', "")
+}
+
+fn is_unlimited(ty: &str) -> bool {
+    matches!(ty, "text" | "text[]")
+}
+
+/// Narrowing a text would cut values or fail.
+fn is_wider(found: &str, due: &str) -> bool {
+    let limit =
+        |ty: &str| ty.strip_prefix("character varying(")?.split_once(')')?.0.parse::<u32>().ok();
+    match (limit(found), limit(due)) {
+        (Some(found), Some(due)) => found >= due,
+        (None, Some(_)) => is_unlimited(found) && found.ends_with("[]") == due.ends_with("[]"),
+        _ => false,
+    }
+}
+
+fn retyping(column: &Column, found: &str, due: &str) -> String {
+    let name = quote(&column.name);
+    let is_enum = |ty: &str| ty.contains("__");
+    let through = if is_enum(found) || is_enum(due) { "::text" } else { "" };
+    let default = if column.default.is_none() {
+        String::new()
+    } else {
+        format!("ALTER COLUMN {name} DROP DEFAULT, ")
+    };
+    format!("{default}ALTER COLUMN {name} TYPE {due} USING {name}{through}::{due}")
+}
+
+/// Gives a table that is about to be filled for the first time the room that its rows need.
+pub(super) async fn make_room(
+    session: &Session,
+    table: &Table,
+    staged: &Staged,
+) -> Result<(), TargetError> {
+    let widen = table.columns.iter().filter(|it| staged.widened.contains(&it.name)).map(widening);
+    let relax = table.columns.iter().filter(|it| staged.relaxed.contains(&it.name)).map(relaxing);
+    let actions: Vec<String> = widen.chain(relax).collect();
+    if actions.is_empty() {
+        return Ok(());
+    }
+    let sql = format!("ALTER TABLE {} {}", table.target(), actions.join(", "));
+    session.batch("widening a column", &sql).await
+}
+
+/// Where a new table differs from its schema, one sentence each.
+pub(super) fn exceptions(table: &Table, staged: &Staged) -> Vec<String> {
+    let mut told = Vec::new();
+    for column in &table.columns {
+        let name = &column.name;
+        if staged.widened.contains(name) {
+            told.push(format!(
+                "column `{name}` is wider than {} for longer values",
+                table.column_type(column)
+            ));
+        }
+        if staged.relaxed.contains(name) {
+            told.push(format!("column `{name}` is required but holds nulls"));
+        }
+    }
+    told
+}
+
+/// Comments the table, and the columns that `which` chooses, with the source's own words.
+pub(super) async fn comment(
+    session: &Session,
+    schema: &TableSchema,
+    table: &Table,
+    which: impl Fn(&Column) -> bool,
+) -> Result<(), TargetError> {
+    let target = table.target();
+    let mut places = vec![format!("TABLE {target}")];
+    let mut texts = vec![table_comment(schema)];
+    for column in schema.columns.iter().filter(|it| which(it)) {
+        if let Some(text) = &column.description {
+            places.push(format!("COLUMN {target}.{}", quote(&column.name)));
+            texts.push(text.clone());
+        }
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let literals = session.literals(&texts).await?;
+    let statement =
+        |(place, literal): (&String, &String)| format!("COMMENT ON {place} IS {literal};");
+    let sql: String = places.iter().zip(&literals).map(statement).collect();
+    session.batch("commenting the table", &sql).await
+}
+
+fn table_comment(schema: &TableSchema) -> String {
+    let parts = [schema.title.as_deref(), schema.description.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}

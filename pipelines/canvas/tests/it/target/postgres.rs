@@ -1,0 +1,362 @@
+//! PostgreSQL keeps the promises.
+//!
+//! Needs `STEPWELL_TEST_POSTGRES`, the connection string of a superuser; each test makes a database of its own
+//! there and drops it afterwards.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use stepwell_canvas::target::Layout;
+use stepwell_canvas::target::postgres::PostgresTarget;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+use super::*;
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// A database for one test.
+pub(super) struct Fixture {
+    pub(super) target: PostgresTarget,
+    pub(super) client: Client,
+    pub(super) dsn: String,
+    name: String,
+}
+
+/// Says loudly that a test did not run.
+pub(super) fn skipped(what: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "\nSKIPPED, {what} is not set\n");
+}
+
+async fn connect(dsn: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(dsn, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+impl Fixture {
+    /// `None` where there is no server to test with.
+    pub(super) async fn new(layout: Layout) -> Option<Self> {
+        let Ok(admin) = std::env::var("STEPWELL_TEST_POSTGRES") else {
+            skipped("STEPWELL_TEST_POSTGRES");
+            return None;
+        };
+        let name = format!(
+            "stepwell_test_{}_{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        connect(&admin).await.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
+        let (server, _) = admin.rsplit_once('/').unwrap();
+        let dsn = format!("{server}/{name}");
+        let target = PostgresTarget::new(&dsn, layout).unwrap();
+        Some(Self { target, client: connect(&dsn).await, dsn, name })
+    }
+
+    pub(super) async fn done(self) {
+        let admin = connect(&std::env::var("STEPWELL_TEST_POSTGRES").unwrap()).await;
+        admin.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await.unwrap();
+    }
+
+    pub(super) async fn run(&self, sql: &str) {
+        self.client.batch_execute(sql).await.unwrap();
+    }
+
+    /// Rows as text: `a|b` per row.
+    pub(super) async fn text(&self, sql: &str) -> String {
+        let messages = self.client.simple_query(sql).await.unwrap();
+        let show = |message: &SimpleQueryMessage| match message {
+            SimpleQueryMessage::Row(row) => {
+                let fields: Vec<&str> =
+                    (0..row.len()).map(|it| row.get(it).unwrap_or("-")).collect();
+                Some(fields.join("|"))
+            }
+            _ => None,
+        };
+        messages.iter().filter_map(show).collect::<Vec<_>>().join("\n")
+    }
+}
+
+macro_rules! keeps {
+    ($layout:ident: $($promise:ident)*) => { $(
+        #[tokio::test]
+        async fn $promise() {
+            let Some(fixture) = Fixture::new(Layout::$layout).await else { return };
+            conformance::$promise(&fixture.target).await;
+            fixture.done().await;
+        }
+    )* };
+}
+
+mod stepwell_layout {
+    use super::*;
+
+    keeps! {
+        Stepwell:
+        an_increment_needs_the_rows_before_it
+        a_first_load_is_published_and_proven
+        an_empty_snapshot_makes_an_empty_table
+        a_load_dropped_anywhere_goes_on
+        rows_of_another_job_are_discarded
+        a_damaged_part_is_discarded
+        increments_are_merged_and_counted
+        of_repeated_keys_the_latest_counts
+        repeated_keys_in_a_snapshot_are_resolved
+        a_second_snapshot_replaces_the_rows
+        schemas_evolve_with_the_rows_that_need_it
+        every_type_keeps_its_values
+        what_does_not_fit_is_told
+        nulls_in_required_columns_are_kept
+    }
+}
+
+/// Runs a test on a database of its own.
+async fn with_database(layout: Layout, test: impl AsyncFnOnce(&Fixture)) {
+    let Some(fixture) = Fixture::new(layout).await else { return };
+    test(&fixture).await;
+    fixture.done().await;
+}
+
+#[tokio::test]
+async fn a_difference_is_told_by_name() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let tamper = async || {
+            fixture.run("UPDATE canvas.users SET score = 7 WHERE id = 2; DELETE FROM canvas.users WHERE id = 3").await;
+        };
+        conformance::a_difference_is_told_by_name(&fixture.target, tamper).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named() {
+    let target =
+        PostgresTarget::new("postgres://me:hidden@127.0.0.1:1/cd2", Layout::Stepwell).unwrap();
+    let error = target.check().await.unwrap_err().to_string();
+    assert!(error.contains("127.0.0.1:1/cd2") && error.contains("check that it runs"), "{error}");
+    assert!(!error.contains("hidden"), "{error}");
+}
+
+#[tokio::test]
+async fn a_database_that_is_missing_is_named() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let target =
+            PostgresTarget::new(&format!("{}_missing", fixture.dsn), Layout::Stepwell).unwrap();
+        let error = target.check().await.unwrap_err().to_string();
+        assert!(error.contains("does not exist") && error.contains("create it"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tls_is_never_silently_left_out() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let dsn = format!("{}?sslmode=require", fixture.dsn);
+        let target = PostgresTarget::new(&dsn, Layout::Stepwell).unwrap();
+        let error = target.check().await.unwrap_err().to_string();
+        assert!(error.contains("TLS"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_role_without_rights_is_told_what_to_grant() {
+    with_database(Layout::Stepwell, async |fixture| {
+        fixture
+            .run("DROP ROLE IF EXISTS stepwell_test_guest; CREATE ROLE stepwell_test_guest LOGIN")
+            .await;
+        let (_, address) = fixture.dsn.rsplit_once('@').unwrap();
+        let dsn = format!("postgres://stepwell_test_guest@{address}");
+        let target = PostgresTarget::new(&dsn, Layout::Stepwell).unwrap();
+        let error = target.check().await.unwrap_err().to_string();
+        assert!(error.contains("permission denied") && error.contains("create schemas"), "{error}");
+        fixture.run("DROP ROLE stepwell_test_guest").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_of_someone_else_is_left_alone() {
+    with_database(Layout::Stepwell, async |fixture| {
+        fixture.run("CREATE SCHEMA canvas; CREATE TABLE canvas.users (mine text)").await;
+        let error = refused(fixture.target.open_load(snapshot(&people(), "j", 1)).await);
+        assert!(error.contains("canvas.users") && error.contains("rename or drop it"), "{error}");
+        let left = fixture.text("SELECT to_regclass('stepwell.load__canvas__users')").await;
+        assert_eq!(left, "-");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_table_is_loaded_by_one_process_at_a_time() {
+    with_database(Layout::Stepwell, async |fixture| {
+        fixture
+            .run("SELECT pg_advisory_lock(hashtextextended('stepwell load of canvas.users', 0))")
+            .await;
+        let error = refused(fixture.target.open_load(snapshot(&people(), "j", 1)).await);
+        assert!(error.contains("another process is loading canvas.users"), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tables_are_what_the_documentation_says() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let mut schema = people();
+        schema.columns[1].description = Some("It's a name.".into());
+        schema.columns[2].required = true;
+        load(&fixture.target, &snapshot(&schema, "j", 1), &["U t 1 a 1"]).await;
+        let columns = "SELECT attname, format_type(atttypid, atttypmod), attnotnull \
+                       FROM pg_attribute WHERE attrelid = 'canvas.users'::regclass AND attnum > 0 ORDER BY attnum";
+        let due = "id|bigint|t\nname|character varying(10)|f\nscore|double precision|t";
+        assert_eq!(fixture.text(columns).await, due);
+        let key = "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'p' AND conrelid = 'canvas.users'::regclass";
+        assert_eq!(fixture.text(key).await, "pk_users|PRIMARY KEY (id)");
+        let comments = "SELECT obj_description('canvas.users'::regclass), col_description('canvas.users'::regclass, 2)";
+        assert_eq!(fixture.text(comments).await, "Users.|It's a name.");
+        assert_eq!(fixture.text("SELECT count(*) FROM stepwell.loads").await, "0");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_postgresql_cannot_hold_is_told_and_kept() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let columns = [("name", text()), ("data", ColumnType::Json), ("at", ColumnType::Timestamp)];
+        let schema = schema(1, &columns);
+        let rows = [
+            "U t 1 a\\000b {\"x\":\"\\\\u0000y\"} -9999-01-01T00:00:00Z",
+            "U t 2 fine {\"x\":1} +294000-01-01T00:00:00Z",
+        ];
+        let published = load(&fixture.target, &snapshot(&schema, "j", 1), &rows).await;
+        assert_eq!((published.rows, published.altered_total), (2, 3));
+        let stored = fixture.text("SELECT name, data, at FROM canvas.users ORDER BY id").await;
+        assert_eq!(stored, "ab|{\"x\": \"y\"}|-\nfine|{\"x\": 1}|294000-01-01 00:00:00");
+        let kept = "SELECT row_key, column_name, encode(original, 'escape') FROM stepwell.altered_values ORDER BY 2";
+        let due = "1|at|-9999-01-01T00:00:00Z\n1|data|{\"x\":\"\\\\u0000y\"}\n1|name|a\\000b";
+        assert_eq!(fixture.text(kept).await, due);
+        assert!(fixture.target.prove(&table()).await.unwrap().holds());
+        load(&fixture.target, &increment(&schema, "j2", 1, 2), &["U t 1 ok {} \\N"]).await;
+        assert_eq!(fixture.text(kept).await, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn longer_texts_widen_the_column() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let target = &fixture.target;
+        let published = load(target, &snapshot(&people(), "j1", 1), &["U t 1 short 1"]).await;
+        assert_eq!(published.schema_changes, Vec::<String>::new());
+        fixture.run("CREATE VIEW public.names AS SELECT name FROM canvas.users").await;
+        let published =
+            load(target, &increment(&people(), "j2", 1, 2), &["U t 2 longer-than-ten 1"]).await;
+        assert!(published.schema_changes[0].contains("`name` was widened"), "{published:?}");
+        let again =
+            load(target, &increment(&people(), "j3", 2, 3), &["U t 3 even-longer-than-that 1"])
+                .await;
+        assert_eq!(again.schema_changes, Vec::<String>::new());
+        let names = fixture.text("SELECT name FROM public.names ORDER BY length(name)").await;
+        assert_eq!(names, "short\nlonger-than-ten\neven-longer-than-that");
+        assert!(target.prove(&table()).await.unwrap().holds());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn views_and_what_belongs_to_them_survive_a_change_of_type() {
+    with_database(Layout::Stepwell, async |fixture| {
+        load(&fixture.target, &snapshot(&people(), "j1", 1), &["U t 1 a 1.5", "U t 2 b 2.5"]).await;
+        fixture.run(
+            "DROP ROLE IF EXISTS stepwell_test_reader; CREATE ROLE stepwell_test_reader; \
+             CREATE SCHEMA reports; \
+             CREATE VIEW reports.scores WITH (security_barrier=true) AS SELECT id, score AS \"the score\" FROM canvas.users; \
+             CREATE VIEW reports.high AS SELECT * FROM reports.scores WHERE \"the score\" > 2; \
+             CREATE MATERIALIZED VIEW reports.summed AS SELECT count(*) AS n, sum(\"the score\") AS s FROM reports.scores; \
+             CREATE UNIQUE INDEX summed_n ON reports.summed (n); \
+             COMMENT ON VIEW reports.scores IS 'It''s mine'; \
+             COMMENT ON COLUMN reports.scores.\"the score\" IS 'points'; \
+             GRANT SELECT ON reports.scores TO stepwell_test_reader; \
+             GRANT USAGE, CREATE ON SCHEMA reports TO stepwell_test_reader; \
+             GRANT SELECT ON canvas.users TO stepwell_test_reader; \
+             ALTER VIEW reports.high OWNER TO stepwell_test_reader",
+        ).await;
+        let retyped = schema(2, &[("name", text()), ("score", ColumnType::Decimal { precision: 8, scale: 2 })]);
+        let published = load(&fixture.target, &increment(&retyped, "j2", 1, 2), &["U t 2 b 3.25"]).await;
+        assert_eq!(published.schema_changes, ["column `score` changed from double precision to numeric(8,2)"]);
+        assert_eq!(fixture.text("SELECT * FROM reports.high").await, "2|3.25");
+        assert_eq!(fixture.text("SELECT n, s FROM reports.summed").await, "2|4.00");
+        let properties = "SELECT relname, reloptions, obj_description(oid), pg_get_userbyid(relowner) = 'stepwell_test_reader', \
+             has_table_privilege('stepwell_test_reader', oid, 'SELECT') \
+             FROM pg_class WHERE relname IN ('scores', 'high', 'summed_n') ORDER BY 1";
+        let due = "high|-|-|t|t\nscores|{security_barrier=true}|It's mine|f|t\nsummed_n|-|-|f|f";
+        assert_eq!(fixture.text(properties).await, due);
+        assert_eq!(fixture.text("SELECT col_description('reports.scores'::regclass, 2)").await, "points");
+        assert!(fixture.target.prove(&table()).await.unwrap().holds());
+        fixture.run("DROP OWNED BY stepwell_test_reader; DROP ROLE stepwell_test_reader").await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_column_that_a_view_uses_is_kept() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let target = &fixture.target;
+        let mut before = people();
+        before.columns[2].required = true;
+        load(target, &snapshot(&before, "j1", 1), &["U t 1 a 1.5"]).await;
+        fixture.run("CREATE VIEW public.scores AS SELECT score FROM canvas.users").await;
+        let after = schema(2, &[("name", text())]);
+        let published = load(target, &increment(&after, "j2", 1, 2), &["U t 2 b"]).await;
+        assert!(published.schema_changes[0].contains("because a view uses it"), "{published:?}");
+        assert_eq!(fixture.text("SELECT * FROM public.scores").await, "1.5\n-");
+        assert!(target.prove(&table()).await.unwrap().holds());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_user_added_stays() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let target = &fixture.target;
+        load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 b 2"]).await;
+        fixture.run(
+            "ALTER TABLE canvas.users ADD COLUMN note text; UPDATE canvas.users SET note = 'mine'; \
+             CREATE INDEX by_name ON canvas.users (name); GRANT SELECT ON canvas.users TO PUBLIC; \
+             CREATE VIEW public.names AS SELECT name, note FROM canvas.users",
+        ).await;
+        load(target, &snapshot(&people(), "j2", 2), &["U t 1 new 1", "U t 3 c 3"]).await;
+        assert_eq!(fixture.text("SELECT * FROM public.names ORDER BY name").await, "c|-\nnew|mine");
+        assert_eq!(fixture.text("SELECT to_regclass('canvas.by_name')").await, "canvas.by_name");
+        assert_eq!(
+            fixture
+                .text("SELECT has_table_privilege('pg_monitor', 'canvas.users', 'SELECT')")
+                .await,
+            "t"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_view_that_cannot_come_back_changes_nothing() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let target = &fixture.target;
+        load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+        fixture
+            .run("CREATE VIEW public.doubled AS SELECT score * 2 AS twice FROM canvas.users")
+            .await;
+        let retyped = schema(2, &[("name", text()), ("score", text())]);
+        let request = increment(&retyped, "j2", 1, 2);
+        let mut load = open(target, &request).await;
+        load.stage("p", batch(&request, &["U t 1 a x"])).await.unwrap();
+        let error = load.publish().await.unwrap_err().to_string();
+        assert!(error.contains("putting back view public.doubled"), "{error}");
+        assert_eq!(fixture.text("SELECT twice FROM public.doubled").await, "2");
+        assert_eq!(target.state(&table()).await.unwrap().unwrap().schema_version, 1);
+        fixture.run("DROP VIEW public.doubled").await;
+        let load = open(target, &request).await;
+        assert_eq!(load.progress("p").rows, 1);
+        assert_eq!(counts(&load.publish().await.unwrap()), (0, 1, 0, 1));
+    })
+    .await;
+}
