@@ -19,7 +19,7 @@ const UNSPECIFIED: &str = "__dap_unspecified__";
 const FIRST_DAY: i64 = -2_440_588;
 
 /// 5874897-12-31, its last.
-const LAST_DAY: i64 = 2_145_031_948;
+const LAST_DAY: i64 = 2_145_042_905;
 
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 

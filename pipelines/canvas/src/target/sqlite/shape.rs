@@ -2,7 +2,7 @@
 //!
 //! Columns and indexes that the user added are left alone, as are views.
 
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, Transaction};
 
 use super::layout::{create_table, read_state, table_name};
 use super::values::{Parameter, declared};
@@ -83,10 +83,8 @@ fn drop_column(
         }
         Err(error) => {
             transaction.execute_batch("ROLLBACK TO dropping; RELEASE dropping")?;
-            let set_null = format!("UPDATE {} SET {} = NULL", quote(target), quote(column));
-            transaction.execute(&set_null, params![])?;
             format!(
-                "column `{column}` is gone from the source; it is kept, empty, because of: {error}"
+                "column `{column}` is gone from the source; it is kept, no longer filled, because of: {error}"
             )
         }
     })
