@@ -137,7 +137,7 @@ struct State {
 
 #[derive(Debug)]
 struct Rule {
-    rule: FaultRule,
+    wanted: FaultRule,
     matched: u64,
     struck: u64,
 }
@@ -154,7 +154,7 @@ impl Faults {
 
     pub(crate) fn add(&self, rule: FaultRule) {
         let mut state = self.0.lock().expect("deciding does not panic");
-        state.rules.push(Rule { rule, matched: 0, struck: 0 });
+        state.rules.push(Rule { wanted: rule, matched: 0, struck: 0 });
     }
 
     pub(crate) fn clear(&self) {
@@ -176,7 +176,7 @@ impl Rule {
         table: Option<&str>,
         rng: &mut ChaCha8Rng,
     ) -> Option<Fault> {
-        let wanted = &self.rule;
+        let wanted = &self.wanted;
         if wanted.on != endpoint || (wanted.table.is_some() && wanted.table.as_deref() != table) {
             return None;
         }

@@ -1,10 +1,11 @@
 //! Data jobs and their results, from creation to the deletion a day later.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::SetOnce;
 
 use super::clock::micros;
 use super::data::calendar::Micros;
@@ -13,7 +14,7 @@ use super::error::{processing, timestamp};
 use super::render::{Part, Query};
 
 /// Jobs and their objects are deleted so long after the job was started.
-pub(crate) const JOB_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const JOB_LIFETIME: Duration = Duration::from_hours(24);
 
 /// How long jobs take at least, by the sandbox's clock.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub(crate) struct Request {
 }
 
 /// The parts of a result, once they are rendered; or why they are not.
-pub(crate) type Outcome = Arc<OnceLock<Result<Vec<Object>, String>>>;
+pub(crate) type Outcome = Arc<SetOnce<Result<Vec<Object>, String>>>;
 
 /// One file of a result under the id that clients know it by.
 #[derive(Debug, Clone)]
@@ -94,13 +95,14 @@ impl Job {
             return Status::Running;
         }
         match (&self.fate, self.outcome.get()) {
-            (Fate::Fail { message }, _) => Status::Failed { message: message.clone() },
-            (Fate::Stick { polls: Some(polls) }, _) if self.polls >= *polls => {
+            (Fate::Complete, Some(Ok(_))) => Status::Complete,
+            (Fate::Complete, Some(Err(message))) | (Fate::Fail { message }, _) => {
+                Status::Failed { message: message.clone() }
+            }
+            (Fate::Stick { polls: Some(polls) }, _) if *polls <= self.polls => {
                 Status::Failed { message: String::new() }
             }
-            (Fate::Stick { .. }, _) | (Fate::Complete, None) => Status::Running,
-            (Fate::Complete, Some(Ok(_))) => Status::Complete,
-            (Fate::Complete, Some(Err(message))) => Status::Failed { message: message.clone() },
+            (Fate::Complete, None) | (Fate::Stick { .. }, _) => Status::Running,
         }
     }
 
@@ -178,7 +180,7 @@ impl Jobs {
     }
 
     /// The jobs, after deleting those whose day is over.
-    fn living(&self, now: Micros) -> std::sync::MutexGuard<'_, HashMap<String, Job>> {
+    fn living(&self, now: Micros) -> MutexGuard<'_, HashMap<String, Job>> {
         let mut jobs = self.0.lock().expect("job keeping does not panic");
         jobs.retain(|_, job| now < job.expires_at());
         jobs

@@ -72,7 +72,7 @@ pub(crate) struct TooManyRequests {
     pub(crate) retry_after_seconds: Option<u64>,
 }
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Counts the calls of the last minute.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ fn deliveries<'a>(
     let mut count = 0_u64;
     reader.rows(window, first, last).flat_map(move |row| {
         count += 1;
-        let again = (repeats && count % 20 == 0).then(|| row.clone());
+        let again = (repeats && count.is_multiple_of(20)).then(|| row.clone());
         again.into_iter().chain([row])
     })
 }

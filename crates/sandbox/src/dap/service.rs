@@ -2,20 +2,19 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::Options;
-use super::clock::{Clock, micros};
+use super::clock::Clock;
 use super::data::advance::{Advance, Advanced};
-use super::data::calendar::{DAY, Micros};
 use super::data::evolution::Evolution;
 use super::data::schema_json::SchemaForm;
 use super::data::source::{Shape, Source, SourceError, Still};
-use super::data::table::{Table, Window};
+use super::data::table::Window;
 use super::endpoint::Endpoint;
 use super::error::ApiError;
 use super::faults::Faults;
@@ -129,12 +128,6 @@ impl Service {
         }
     }
 
-    /// The earliest `since` that the table can answer.
-    pub(crate) fn earliest(&self, table: &Table, now: Micros) -> Micros {
-        let kept = table.definition.retention_days.map_or(i64::MIN, |days| now - days * DAY);
-        table.earliest.max(kept)
-    }
-
     pub(crate) fn count(&self, endpoint: Endpoint) {
         *self.requests.lock().expect("counting does not panic").entry(endpoint).or_default() += 1;
     }
@@ -148,12 +141,6 @@ impl Service {
         let path = format!("/objects/{}/{}", object.id, object.part.file_name);
         let expires = self.clock.now_seconds() + self.url_lifetime.as_secs() as i64;
         format!("{}{}", self.base_url, self.signer.sign(&path, expires))
-    }
-
-    /// True while a job is only held up by the rendering of its parts.
-    pub(crate) fn is_due(&self, job: &Job) -> bool {
-        let age = self.clock.now() - job.created_at;
-        job.outcome.get().is_none() && age >= micros(self.timing.waiting + self.timing.running)
     }
 
     pub(crate) fn start_job(
@@ -186,7 +173,7 @@ impl Service {
     }
 
     /// Renders what the job asked for, unless that is there already.
-    fn finish(&self, still: &Still, query: Query, outcome: &OnceLock<Result<Vec<Object>, String>>) {
+    fn finish(&self, still: &Still, query: Query, outcome: &Outcome) {
         let key =
             ResultKey { table: still.table.name(), generation: still.table.generation, query };
         let known = self.rendered.lock().expect("looking up does not panic").get(&key).cloned();
@@ -199,7 +186,10 @@ impl Service {
     fn render(&self, still: &Still, key: ResultKey) -> std::io::Result<Arc<Vec<Arc<Part>>>> {
         let parts = render(still, key.query, self.cut, self.files.path())?;
         let parts: Arc<Vec<_>> = Arc::new(parts.into_iter().map(Arc::new).collect());
-        self.rendered.lock().expect("keeping does not panic").insert(key, Arc::clone(&parts));
+        let mut rendered = self.rendered.lock().expect("keeping does not panic");
+        // Files go with the last job that has them.
+        rendered.retain(|_, parts| parts.iter().any(|part| Arc::strong_count(part) > 1));
+        rendered.insert(key, Arc::clone(&parts));
         Ok(parts)
     }
 }

@@ -66,10 +66,10 @@ impl Awkward {
         match (self, kind) {
             (Self::EmptyText, Kind::Text { .. } | Kind::Oversizable { .. }) => Some(text("")),
             (Self::ControlText, Kind::Text { max_length } | Kind::Oversizable { max_length }) => {
-                bounded(*draw.pick(&CONTROL_TEXTS), *max_length)
+                bounded(draw.pick(&CONTROL_TEXTS), *max_length)
             }
             (Self::Emoji, Kind::Text { max_length } | Kind::Oversizable { max_length }) => {
-                bounded(*draw.pick(&WIDE_TEXTS), *max_length)
+                bounded(draw.pick(&WIDE_TEXTS), *max_length)
             }
             (Self::NullWord, Kind::Text { max_length } | Kind::Oversizable { max_length }) => {
                 bounded("NULL", *max_length)
@@ -83,10 +83,10 @@ impl Awkward {
             }
             (Self::NulInJson, Kind::Json) => Some(Cell::Json(json!({"note": "a\u{0}b"}))),
             (Self::NonFiniteFloat, Kind::Float64) => {
-                Some(Cell::Float64(*draw.pick(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY])))
+                Some(Cell::Float64(draw.pick(&[f64::NAN, f64::INFINITY, f64::NEG_INFINITY])))
             }
             (Self::NonFiniteFloat, Kind::Float32) => {
-                Some(Cell::Float32(*draw.pick(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY])))
+                Some(Cell::Float32(draw.pick(&[f32::NAN, f32::INFINITY, f32::NEG_INFINITY])))
             }
             (Self::FarTimestamp, Kind::Timestamp) => {
                 Some(Cell::Timestamp(253_402_300_800 * SECOND + draw.between(0, 4_000_000) * DAY))

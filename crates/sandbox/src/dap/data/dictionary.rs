@@ -125,8 +125,9 @@ fn read_column(namespace: &str, line: &str) -> Column {
         Some(notation) => (notation, true),
         None => (notation, false),
     };
-    let reference = argument(notation, "fk");
-    let kind = read_kind(notation);
+    let reference = notation.strip_prefix("fk(").and_then(|rest| rest.strip_suffix(')'));
+    let kind = read_kind(notation)
+        .unwrap_or_else(|| panic!("unknown type in the data dictionary: {notation}"));
     let recipe = match (reference, words.next()) {
         (Some(table), _) => Recipe::Reference(qualified(namespace, table)),
         (None, Some(word)) => word
@@ -162,9 +163,9 @@ fn default_value(kind: &Kind, text: &str) -> Value {
     }
 }
 
-/// Reads a type in the dictionary's notation.
-pub(crate) fn read_kind(notation: &str) -> Kind {
-    match notation {
+/// Reads a type in the dictionary's notation; none if it is not one.
+pub(crate) fn read_kind(notation: &str) -> Option<Kind> {
+    Some(match notation {
         "bool" => Kind::Boolean,
         "int16" => Kind::Int16,
         "int32" => Kind::Int32,
@@ -183,51 +184,45 @@ pub(crate) fn read_kind(notation: &str) -> Kind {
         "ipv6" => Kind::Ipv6,
         "inet" => Kind::Inet,
         "json" => Kind::Json,
-        _ => read_parameterized_kind(notation),
+        _ => return read_function(notation).or_else(|| read_bounded_text(notation)),
+    })
+}
+
+/// `sN` and `bsN`.
+fn read_bounded_text(notation: &str) -> Option<Kind> {
+    let max_length = |digits: &str| digits.parse().ok().map(Some);
+    match notation.strip_prefix('b') {
+        Some(text) => Some(Kind::Oversizable { max_length: max_length(text.strip_prefix('s')?)? }),
+        None => Some(Kind::Text { max_length: max_length(notation.strip_prefix('s')?)? }),
     }
 }
 
-fn read_parameterized_kind(notation: &str) -> Kind {
-    if argument(notation, "fk").is_some() {
-        Kind::Int64
-    } else if let Some(list) = argument(notation, "enum") {
-        Kind::Enum(std::iter::once(UNSPECIFIED).chain(list.split('|')).map(str::to_owned).collect())
-    } else if let Some(list) = argument(notation, "bare_enum") {
-        Kind::Enum(list.split('|').map(str::to_owned).collect())
-    } else if let Some(list) = argument(notation, "int_enum") {
-        Kind::IntEnum(list.split('|').map(number).collect())
-    } else if let Some(list) = argument(notation, "open") {
-        Kind::OpenEnum(
-            std::iter::once(UNSPECIFIED).chain(list.split('|')).map(str::to_owned).collect(),
-        )
-    } else if let Some(item) = argument(notation, "array") {
-        Kind::Array(Box::new(read_kind(item)))
-    } else if let Some(fields) = argument(notation, "object") {
-        Kind::Object(fields.split('|').map(read_field).collect())
-    } else if let Some(digits) = argument(notation, "dec") {
-        let (precision, scale) = digits.split_once(',').expect("a decimal has two numbers");
-        Kind::Decimal { precision: number(precision), scale: number(scale) }
-    } else if let Some(length) = notation.strip_prefix("bs") {
-        Kind::Oversizable { max_length: Some(number(length)) }
-    } else if let Some(length) = notation.strip_prefix('s') {
-        Kind::Text { max_length: Some(number(length)) }
-    } else {
-        panic!("unknown type in the data dictionary: {notation}")
-    }
+/// `enum(a|b)` and all others with arguments.
+fn read_function(notation: &str) -> Option<Kind> {
+    let (function, arguments) = notation.strip_suffix(')')?.split_once('(')?;
+    let words = || arguments.split('|').map(str::to_owned);
+    let sentinel = || std::iter::once(UNSPECIFIED.to_owned());
+    Some(match function {
+        "fk" => Kind::Int64,
+        "enum" => Kind::Enum(sentinel().chain(words()).collect()),
+        "bare_enum" => Kind::Enum(words().collect()),
+        "open" => Kind::OpenEnum(sentinel().chain(words()).collect()),
+        "int_enum" => Kind::IntEnum(words().map(|word| word.parse().ok()).collect::<Option<_>>()?),
+        "array" => Kind::Array(Box::new(read_kind(arguments)?)),
+        "object" => Kind::Object(arguments.split('|').map(read_field).collect::<Option<_>>()?),
+        "dec" => read_decimal(arguments)?,
+        _ => return None,
+    })
 }
 
-fn read_field(text: &str) -> Field {
-    let (name, kind) = text.split_once(':').expect("a field has a type");
-    Field { name: name.to_owned(), kind: read_kind(kind) }
+fn read_decimal(arguments: &str) -> Option<Kind> {
+    let (precision, scale) = arguments.split_once(',')?;
+    Some(Kind::Decimal { precision: precision.parse().ok()?, scale: scale.parse().ok()? })
 }
 
-/// `a|b` of `enum(a|b)`, if the notation is of this function.
-fn argument<'a>(notation: &'a str, function: &str) -> Option<&'a str> {
-    notation.strip_prefix(function)?.strip_prefix('(')?.strip_suffix(')')
-}
-
-fn number<N: std::str::FromStr>(text: &str) -> N {
-    text.parse().unwrap_or_else(|_| panic!("not a number in the data dictionary: {text}"))
+fn read_field(text: &str) -> Option<Field> {
+    let (name, kind) = text.split_once(':')?;
+    Some(Field { name: name.to_owned(), kind: read_kind(kind)? })
 }
 
 #[cfg(test)]

@@ -61,6 +61,9 @@ pub enum EvolutionError {
     /// The change would add a column that is there already.
     #[error("column `{0}` exists already")]
     ColumnExists(String),
+    /// No type is written so.
+    #[error("no type `{0}`")]
+    UnknownType(String),
     /// The column's type does not allow the change.
     #[error("column `{column}` is not {expected}")]
     WrongType {
@@ -84,7 +87,7 @@ impl Evolution {
                 after.columns.push(new_column(before, column, r#type, Some(default.clone()))?);
             }
             Self::WidenText { column, max_length } => {
-                widen(find(&mut after, column)?, *max_length)?
+                widen(find(&mut after, column)?, *max_length)?;
             }
             Self::AddEnumValue { column, value } => add_value(find(&mut after, column)?, value)?,
             Self::DropColumn { column } => {
@@ -107,7 +110,8 @@ fn new_column(
     }
     Ok(Column {
         name: name.to_owned(),
-        kind: read_kind(notation),
+        kind: read_kind(notation)
+            .ok_or_else(|| EvolutionError::UnknownType(notation.to_owned()))?,
         required: default.is_some(),
         default,
         description: Some("Added later.".to_owned()),
@@ -127,7 +131,7 @@ fn find<'a>(schema: &'a mut TableSchema, name: &str) -> Result<&'a mut Column, E
 fn widen(column: &mut Column, new_length: usize) -> Result<(), EvolutionError> {
     match &mut column.kind {
         Kind::Text { max_length: Some(max) } | Kind::Oversizable { max_length: Some(max) } => {
-            *max = new_length
+            *max = new_length;
         }
         _ => {
             return Err(EvolutionError::WrongType {

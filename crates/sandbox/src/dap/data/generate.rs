@@ -126,22 +126,22 @@ fn hundredths(kind: &Kind, draw: &mut Draw) -> Cell {
 fn worded(recipe: &Recipe, draw: &mut Draw) -> Option<Cow<'static, str>> {
     Some(match recipe {
         Recipe::Code => words::code(draw).into(),
-        Recipe::Currency => Cow::Borrowed(*draw.pick(&["USD", "EUR", "GBP", "JPY"])),
+        Recipe::Currency => Cow::Borrowed(draw.pick(&["USD", "EUR", "GBP", "JPY"])),
         Recipe::Email => words::email(draw).into(),
         Recipe::FileName => words::file_name(draw).into(),
         Recipe::Grade => words::grade(draw),
         Recipe::Html => words::html(draw).into(),
         Recipe::JsonText => some_json(draw).to_string().into(),
-        Recipe::Locale => Cow::Borrowed(*draw.pick(&["en", "en-GB", "es", "fr-CA", "de", "ja"])),
+        Recipe::Locale => Cow::Borrowed(draw.pick(&["en", "en-GB", "es", "fr-CA", "de", "ja"])),
         Recipe::MimeType => {
-            Cow::Borrowed(*draw.pick(&["application/pdf", "image/png", "text/html", "video/mp4"]))
+            Cow::Borrowed(draw.pick(&["application/pdf", "image/png", "text/html", "video/mp4"]))
         }
         Recipe::Name => words::name(draw).into(),
         Recipe::Sentence => words::sentence(draw).into(),
         Recipe::SortableName => words::sortable_name(draw).into(),
-        Recipe::Status => Cow::Borrowed(*draw.pick(&["none", "late", "missing", "active"])),
+        Recipe::Status => Cow::Borrowed(draw.pick(&["none", "late", "missing", "active"])),
         Recipe::TimeZone => {
-            Cow::Borrowed(*draw.pick(&["America/Denver", "Europe/London", "Asia/Tokyo"]))
+            Cow::Borrowed(draw.pick(&["America/Denver", "Europe/London", "Asia/Tokyo"]))
         }
         Recipe::Title => words::title(draw).into(),
         Recipe::Token => words::token(draw).into(),
@@ -180,7 +180,7 @@ fn enum_value(column: &Column, values: &[String], draw: &mut Draw) -> Cell {
     let excluded = if is_workflow_state(column) { "deleted" } else { UNSPECIFIED };
     let choices: Vec<&String> =
         values.iter().filter(|value| *value != UNSPECIFIED && *value != excluded).collect();
-    Cell::Text((*draw.pick(&choices)).clone().into())
+    Cell::Text(draw.pick(&choices).clone().into())
 }
 
 fn of_kind(kind: &Kind, draw: &mut Draw) -> Cell {
@@ -206,7 +206,7 @@ fn of_kind(kind: &Kind, draw: &mut Draw) -> Cell {
         Kind::Enum(values) | Kind::OpenEnum(values) => {
             Cell::Text(values[1 + draw.below(values.len() as u64 - 1) as usize].clone().into())
         }
-        Kind::IntEnum(values) => Cell::Int(*draw.pick(values)),
+        Kind::IntEnum(values) => Cell::Int(draw.pick(values)),
         Kind::Array(item) => Cell::Array((0..draw.below(4)).map(|_| of_kind(item, draw)).collect()),
         Kind::Object(fields) => {
             Cell::Object(fields.iter().map(|field| member(field, draw)).collect())

@@ -89,8 +89,8 @@ impl Source {
         let mut keys = Keys::default();
         for definition in definitions {
             let name = format!("{}.{}", definition.namespace, definition.table);
-            let share = (shape.total_rows * definition.weight / total_weight).max(3);
-            let rows = shape.rows.get(&name).copied().unwrap_or(share);
+            let fair = (shape.total_rows * definition.weight / total_weight).max(3);
+            let rows = shape.rows.get(&name).copied().unwrap_or(fair);
             let table = Table::new(definition, mix(shape.seed, salt_of(&name)), rows, committed_at);
             keys.add(&table);
             tables.insert(name, table);

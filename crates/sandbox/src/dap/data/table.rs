@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::calendar::Micros;
+use super::calendar::{DAY, Micros};
 use super::column::TableSchema;
 use super::dictionary::Definition;
 
@@ -146,6 +146,12 @@ impl Table {
                     .collect()
             }
         }
+    }
+
+    /// The earliest `since` that can be answered at this time.
+    pub(crate) fn earliest_since(&self, now: Micros) -> Micros {
+        let kept = self.definition.retention_days.map_or(i64::MIN, |days| now - days * DAY);
+        self.earliest.max(kept)
     }
 
     /// Records how a row stands from now on.

@@ -52,7 +52,7 @@ const VERBS: [&str; 12] = [
 ];
 
 fn capitalized(draw: &mut Draw) -> String {
-    let mut word: String = (0..2 + draw.below(2)).map(|_| *draw.pick(&SYLLABLES)).collect();
+    let mut word: String = (0..2 + draw.below(2)).map(|_| draw.pick(&SYLLABLES)).collect();
     word[..1].make_ascii_uppercase();
     word
 }
@@ -90,13 +90,13 @@ pub(crate) fn token(draw: &mut Draw) -> String {
 
 /// One word.
 pub(crate) fn short(draw: &mut Draw) -> &'static str {
-    *draw.pick(&NOUNS)
+    draw.pick(&NOUNS)
 }
 
 /// A number, a percentage or a letter.
 pub(crate) fn grade(draw: &mut Draw) -> Cow<'static, str> {
     match draw.below(3) {
-        0 => Cow::Borrowed(*draw.pick(&["A", "A-", "B+", "B", "C", "D", "F", "complete"])),
+        0 => Cow::Borrowed(draw.pick(&["A", "A-", "B+", "B", "C", "D", "F", "complete"])),
         1 => format!("{}%", draw.below(101)).into(),
         _ => draw.below(101).to_string().into(),
     }
@@ -117,7 +117,7 @@ fn push_sentence(out: &mut String, draw: &mut Draw) {
 /// A few short paragraphs.
 pub(crate) fn html(draw: &mut Draw) -> String {
     let mut out = String::new();
-    for _ in 0..1 + draw.below(4) {
+    for _ in 0..=draw.below(4) {
         out.push_str("<p>");
         push_sentence(&mut out, draw);
         out.push_str("</p>");

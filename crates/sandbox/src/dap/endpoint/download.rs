@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
-use super::{Endpoint, meet};
+use super::{Endpoint, Refused, meet};
 use crate::dap::faults::Fault;
 use crate::dap::presign::Refusal;
 use crate::dap::render::Part;
@@ -33,7 +33,7 @@ pub(super) async fn download(
     Path((id, file)): Path<(String, String)>,
     signature: Result<Query<Signature>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<Response, Response> {
+) -> Result<Response, Refused> {
     let found = service.jobs.object(&id, service.clock.now());
     let table = found.as_ref().map(|(table, _)| table.as_str());
     let fault = meet(&service, Endpoint::Download, table)?;
@@ -65,7 +65,7 @@ pub(super) async fn download(
     })
 }
 
-fn check(service: &Service, path: &str, signature: &Signature) -> Result<(), Response> {
+fn check(service: &Service, path: &str, signature: &Signature) -> Result<(), Refused> {
     let now = service.clock.now_seconds();
     service.signer.check(path, signature.expires, &signature.signature, now).map_err(|refusal| {
         match refusal {
@@ -80,16 +80,16 @@ fn check(service: &Service, path: &str, signature: &Signature) -> Result<(), Res
 }
 
 /// What S3 says to a link whose time is over.
-pub(super) fn expired() -> Response {
+pub(super) fn expired() -> Refused {
     refuse(StatusCode::FORBIDDEN, "AccessDenied", "Request has expired")
 }
 
 /// An error as S3 words it.
-fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
+fn refuse(status: StatusCode, code: &str, message: &str) -> Refused {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     );
-    (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
+    (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response().into()
 }
 
 async fn serve(part: &Part, fault: Option<Fault>) -> io::Result<Response> {
@@ -115,8 +115,7 @@ fn spoilt(mut content: Vec<u8>, fault: &Fault) -> (Body, u64) {
     match fault {
         Fault::BreakBody => {
             content.truncate(content.len() / 2);
-            let broken = io::Error::new(io::ErrorKind::ConnectionReset, "broken on request");
-            (Body::from_stream(stream::iter([Ok(Bytes::from(content)), Err(broken)])), bytes)
+            (broken_off(content), bytes)
         }
         Fault::TruncateBody => {
             content.truncate(content.len() / 2);
@@ -134,6 +133,17 @@ fn spoilt(mut content: Vec<u8>, fault: &Fault) -> (Body, u64) {
         Fault::Dribble { bytes_per_second } => (dribble(content, *bytes_per_second), bytes),
         _ => (content.into(), bytes),
     }
+}
+
+/// A body that comes to an error after its content.
+fn broken_off(content: Vec<u8>) -> Body {
+    let content = stream::once(async { Ok(Bytes::from(content)) });
+    let end = stream::once(async {
+        // A pause, in which the server sends what it has; otherwise not even the head would arrive.
+        tokio::task::yield_now().await;
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "broken off on request"))
+    });
+    Body::from_stream(content.chain(end))
 }
 
 /// Ten pieces a second.

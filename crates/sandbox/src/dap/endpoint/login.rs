@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{Endpoint, meet};
+use super::{Endpoint, Refused, meet};
 use crate::dap::error::ApiError;
 use crate::dap::service::Service;
 
@@ -18,9 +17,9 @@ pub(super) async fn login(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     body: String,
-) -> Result<Json<Value>, Response> {
+) -> Result<Json<Value>, Refused> {
     meet(&service, Endpoint::Login, None)?;
-    grant(&service, &headers, &body).map_err(IntoResponse::into_response)
+    Ok(grant(&service, &headers, &body)?)
 }
 
 fn grant(service: &Service, headers: &HeaderMap, body: &str) -> Result<Json<Value>, ApiError> {

@@ -42,6 +42,27 @@ pub enum Endpoint {
     Download,
 }
 
+/// An answer that is not what was asked for: an error, or a fault.
+pub(crate) struct Refused(Box<Response>);
+
+impl From<Response> for Refused {
+    fn from(response: Response) -> Self {
+        Self(Box::new(response))
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        error.into_response().into()
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        *self.0
+    }
+}
+
 /// Marks a response that must not be sent: the connection closes instead.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CloseConnection;
@@ -64,10 +85,10 @@ pub(crate) fn meet(
     service: &Service,
     endpoint: Endpoint,
     table: Option<&str>,
-) -> Result<Option<Fault>, Response> {
+) -> Result<Option<Fault>, Refused> {
     service.count(endpoint);
     match service.faults.strike(endpoint, table) {
-        Some(fault) => answer_of(&fault).map_or(Ok(Some(fault)), Err),
+        Some(fault) => answer_of(&fault).map_or(Ok(Some(fault)), |answer| Err(answer.into())),
         None => Ok(None),
     }
 }
@@ -78,13 +99,10 @@ pub(crate) fn admit(
     headers: &HeaderMap,
     endpoint: Endpoint,
     table: Option<&str>,
-) -> Result<Option<Fault>, Response> {
+) -> Result<Option<Fault>, Refused> {
     let fault = meet(service, endpoint, table)?;
-    authenticate(service, headers).map_err(IntoResponse::into_response)?;
-    service
-        .limiter
-        .admit(endpoint, service.clock.now())
-        .map_err(|refusal| ApiError::TooManyRequests(refusal).into_response())?;
+    authenticate(service, headers)?;
+    service.limiter.admit(endpoint, service.clock.now()).map_err(ApiError::TooManyRequests)?;
     Ok(fault)
 }
 
@@ -129,7 +147,7 @@ fn answer_of(fault: &Fault) -> Option<Response> {
             response.extensions_mut().insert(CloseConnection);
             response
         }
-        Fault::ExpiredLink => download::expired(),
+        Fault::ExpiredLink => download::expired().into_response(),
         Fault::FailJob { .. }
         | Fault::StickJob { .. }
         | Fault::BumpSchema

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Endpoint, admit};
+use super::{Endpoint, Refused, admit};
 use crate::dap::error::ApiError;
 use crate::dap::service::Service;
 
@@ -23,16 +22,15 @@ pub(super) async fn object_url(
     State(service): State<Arc<Service>>,
     headers: HeaderMap,
     body: String,
-) -> Result<Json<Value>, Response> {
+) -> Result<Json<Value>, Refused> {
     let ids: Result<Vec<ObjectId>, _> = serde_json::from_str(&body);
     let table = ids.as_ref().ok().and_then(|ids| table_of(&service, ids.first()?));
     admit(&service, &headers, Endpoint::ObjectUrl, table.as_deref())?;
-    let ids = ids.map_err(|error| invalid(&error).into_response())?;
+    let ids = ids.map_err(|error| invalid(&error))?;
     let urls = ids
         .into_iter()
         .map(|object| link(&service, object.id))
-        .collect::<Result<Map<String, Value>, ApiError>>()
-        .map_err(IntoResponse::into_response)?;
+        .collect::<Result<Map<String, Value>, ApiError>>()?;
     Ok(Json(json!({"urls": urls})))
 }
 

@@ -39,7 +39,7 @@ fn write_cell(cell: &Cell, out: &mut String) {
         cell if is_null(cell) => out.push_str("NULL"),
         Cell::Text(text) => write_field(text, out),
         Cell::Array(_) | Cell::Object(_) | Cell::Json(_) => {
-            write_field(&cell.to_json().to_string(), out)
+            write_field(&cell.to_json().to_string(), out);
         }
         scalar => scalar.write_text(out),
     }

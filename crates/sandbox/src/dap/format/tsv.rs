@@ -38,7 +38,7 @@ fn write_cell(cell: &Cell, out: &mut String) {
         cell if is_null(cell) => out.push_str("\\N"),
         Cell::Text(text) => escape(text, out),
         Cell::Array(_) | Cell::Object(_) | Cell::Json(_) => {
-            escape(&cell.to_json().to_string(), out)
+            escape(&cell.to_json().to_string(), out);
         }
         scalar => scalar.write_text(out),
     }
