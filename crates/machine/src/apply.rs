@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use stepwell_asl::Data;
 use stepwell_asl::model::{StateId, StateKind};
 
-use crate::event::{Entry, Event, EventId, Payload, Reason, TaskLimit, TaskResource};
+use crate::event::{Entry, Event, EventId, Payload, Reason, TaskResource};
 use crate::failure::Failure;
 use crate::frame::{Fork, Frame, FrameId, OpenTask, Step, later};
 use crate::run::{Folded, Phase, Run};
@@ -65,9 +65,8 @@ fn fold(run: &mut Run, entry: &Entry) -> Option<()> {
         Event::ExecutionFailed(Reason { error, cause }) => {
             folded.end(Phase::Failed { error: error.clone(), cause: cause.clone() });
         }
-        Event::ExecutionTimedOut(Reason { error, cause }) => {
-            folded.end(Phase::TimedOut { error: error.clone(), cause: cause.clone() });
-        }
+        // AWS names `States.Timeout` in the event alone, not as the error of the execution.
+        Event::ExecutionTimedOut(_) => folded.end(Phase::TimedOut { error: None, cause: None }),
         Event::ExecutionAborted(Reason { error, cause }) => {
             folded.end(Phase::Aborted { error: error.clone(), cause: cause.clone() });
         }
@@ -84,8 +83,9 @@ fn fold(run: &mut Run, entry: &Entry) -> Option<()> {
         Event::TaskSucceeded { output, .. } => {
             end_task(folded, entry, Step::TaskSucceeded(Arc::clone(output)))?;
         }
-        Event::TaskFailed { reason, .. } => {
-            end_task(folded, entry, Step::TaskFailed(reason.clone().into()))?;
+        Event::TaskFailed { reason: Reason { error, cause }, .. } => {
+            let failure = Failure::reported(error.clone(), cause.clone());
+            end_task(folded, entry, Step::TaskFailed(failure))?;
         }
         Event::TaskTimedOut { limit, .. } => {
             end_task(folded, entry, Step::TaskFailed(Failure::timeout(*limit)))?;
@@ -328,16 +328,4 @@ fn start_iteration(run: &mut Run, entry: &Entry, index: usize) -> Option<()> {
         fork.running.insert(child);
         Some(())
     })?
-}
-
-impl From<Reason> for Failure {
-    fn from(Reason { error, cause }: Reason) -> Self {
-        Self { error, cause, limit: None }
-    }
-}
-
-impl Failure {
-    fn timeout(limit: TaskLimit) -> Self {
-        Self { error: Some("States.Timeout".to_owned()), cause: None, limit: Some(limit) }
-    }
 }

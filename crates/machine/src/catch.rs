@@ -23,14 +23,17 @@ pub(crate) fn take(
 ) -> Result<(), Failure> {
     let Some(current) = d.run.folded.frame(frame) else { return Err(failure) };
     let state = machine.state(current.state);
-    let Some(catcher) = catchers(&state.kind).iter().find(|one| failure.is_matched_by(&one.errors))
-    else {
-        return Err(failure);
-    };
+    let Some(index) = position(&state.kind, &failure) else { return Err(failure) };
+    let catcher = &catchers(&state.kind)[index];
     let input = d.input(frame);
     let error = Arc::new(error_output(&failure));
     let output = d.evaluate(frame, |_| dataflow::place(&catcher.result_path, &input, error))?;
     states::exit(d, state, frame, output, Transition::Next(catcher.next))
+}
+
+/// The first Catcher of a state that is for a failure.
+pub(crate) fn position(kind: &StateKind, failure: &Failure) -> Option<usize> {
+    catchers(kind).iter().position(|one| failure.is_matched_by(&one.errors))
 }
 
 /// The error output: `{"Error": ..., "Cause": ...}`. Where there is an error name, a missing cause is an

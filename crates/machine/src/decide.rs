@@ -121,7 +121,8 @@ impl<'a> Decider<'a> {
             let ready = self.run.folded.next_ready();
             let is_late = self.run.folded.deadline.is_some_and(|deadline| deadline <= self.now);
             if is_late {
-                self.end(0, Event::ExecutionTimedOut(Reason::default()));
+                let error = Some("States.Timeout".to_owned());
+                self.end(0, Event::ExecutionTimedOut(Reason { error, cause: None }));
             } else if due.or(ready).is_some() && self.is_full() {
                 self.decision.more = true;
                 return;

@@ -1,6 +1,9 @@
 //! What happens when a state fails: its Retriers, then its Catchers, then the Parallel or Map state around
 //! it, and at last the execution.
 //!
+//! `States.Runtime` is the exception. AWS ends the execution where an evaluation fails with it, whatever is
+//! around: branches and iterations leave no event behind. Only a Retrier or Catcher that names it can help.
+//!
 //! Left to others: the delay of a retry (`retry`), the output of a Catcher (`catch`), what becomes of the
 //! other branches (`abort`).
 
@@ -16,12 +19,22 @@ use crate::run::Run;
 use crate::{abort, catch, retry};
 
 /// Why a state failed, as `Retry` and `Catch` see it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) error: Option<String>,
     pub(crate) cause: Option<String>,
-    /// The limit that a task exceeded, if that is why.
-    pub(crate) limit: Option<TaskLimit>,
+    pub(crate) origin: Origin,
+}
+
+/// Where a failure comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From a task or a Fail state.
+    Reported,
+    /// From a limit that a task exceeded.
+    Limit(TaskLimit),
+    /// From the interpreter: something could not be evaluated.
+    Evaluation,
 }
 
 impl Failure {
@@ -36,7 +49,17 @@ impl Failure {
             ),
             None => cause,
         };
-        Self { error: Some(error.to_owned()), cause: Some(cause), limit: None }
+        Self { error: Some(error.to_owned()), cause: Some(cause), origin: Origin::Evaluation }
+    }
+
+    /// A task or a Fail state said so.
+    pub(crate) fn reported(error: Option<String>, cause: Option<String>) -> Self {
+        Self { error, cause, origin: Origin::Reported }
+    }
+
+    /// A task exceeded a limit.
+    pub(crate) fn timeout(limit: TaskLimit) -> Self {
+        Self { error: Some("States.Timeout".to_owned()), cause: None, origin: Origin::Limit(limit) }
     }
 
     /// Whether a Retrier or Catcher is for this failure.
@@ -44,9 +67,14 @@ impl Failure {
     /// A missed heartbeat is recorded as `States.Timeout`, and a Retrier or Catcher may name it
     /// `States.HeartbeatTimeout` as well.
     pub(crate) fn is_matched_by(&self, errors: &ErrorMatcher) -> bool {
-        let is_heartbeat = self.limit == Some(TaskLimit::Heartbeat);
+        let is_heartbeat = self.origin == Origin::Limit(TaskLimit::Heartbeat);
         errors.matches(self.error.as_deref().unwrap_or_default())
             || (is_heartbeat && errors.matches("States.HeartbeatTimeout"))
+    }
+
+    /// Whether the execution ends here unless somebody names the error.
+    fn is_fatal(&self) -> bool {
+        self.origin == Origin::Evaluation && self.error.as_deref() == Some("States.Runtime")
     }
 
     fn into_reason(self) -> Reason {
@@ -74,10 +102,27 @@ pub(crate) fn give_up(
     failure: Failure,
 ) {
     let after = d.cursor(frame);
-    match d.run.folded.frame(frame).and_then(|frame| frame.parent) {
-        Some((parent, _)) => fail_around(d, machine, parent, frame, failure, after),
-        None => d.end(after, Event::ExecutionFailed(failure.into_reason())),
+    match d.run.folded.parent(frame) {
+        Some(parent) if !failure.is_fatal() || is_named_around(d, machine, parent, &failure) => {
+            fail_around(d, machine, parent, frame, failure, after);
+        }
+        _ => d.end(after, Event::ExecutionFailed(failure.into_reason())),
     }
+}
+
+/// Whether a Parallel or Map state, this one or one around it, has a Retrier or Catcher for the failure.
+fn is_named_around(
+    d: &Decider<'_>,
+    machine: &StateMachine,
+    frame: FrameId,
+    failure: &Failure,
+) -> bool {
+    let around = std::iter::successors(Some(frame), |frame| d.run.folded.parent(*frame));
+    let mut states = around.filter_map(|frame| d.run.folded.frame(frame));
+    states.any(|frame| {
+        let kind = &machine.state(frame.state).kind;
+        retry::position(kind, failure).is_some() || catch::position(kind, failure).is_some()
+    })
 }
 
 /// A branch or iteration failed, and with it the Parallel or Map state around it.

@@ -20,16 +20,19 @@ pub(crate) fn schedule(
     after: EventId,
 ) -> bool {
     let Some(current) = d.run.folded.frame(frame) else { return false };
-    let retriers = retriers(&machine.state(current.state).kind);
-    let Some(index) = retriers.iter().position(|one| failure.is_matched_by(&one.errors)) else {
-        return false;
-    };
+    let kind = &machine.state(current.state).kind;
+    let Some(index) = position(kind, failure) else { return false };
     let attempt = current.retries.get(index).copied().unwrap_or_default() + 1;
     let draw = d.random.next_unit();
-    let due = retriers[index].delay(attempt, draw).and_then(|delay| later(d.now, delay));
+    let due = retriers(kind)[index].delay(attempt, draw).and_then(|delay| later(d.now, delay));
     let Some(due) = due else { return false };
     d.emit_after(frame, after, Event::RetryScheduled { retrier: index, due });
     true
+}
+
+/// The first Retrier of a state that is for a failure.
+pub(crate) fn position(kind: &StateKind, failure: &Failure) -> Option<usize> {
+    retriers(kind).iter().position(|one| failure.is_matched_by(&one.errors))
 }
 
 fn retriers(kind: &StateKind) -> &[Retrier] {

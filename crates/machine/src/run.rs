@@ -129,6 +129,11 @@ impl Folded {
         self.frames.get(&id)
     }
 
+    /// The frame that opened another.
+    pub(crate) fn parent(&self, id: FrameId) -> Option<FrameId> {
+        self.frame(id)?.parent.map(|(parent, _)| parent)
+    }
+
     /// The first frame that goes on by itself.
     pub(crate) fn next_ready(&self) -> Option<FrameId> {
         self.ready.first().copied()

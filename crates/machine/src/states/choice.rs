@@ -3,7 +3,9 @@
 //! | Step | What happens | Entries |
 //! | --- | --- | --- |
 //! | work, a rule matches or there is a `Default` | goes on there | `ChoiceStateExited` |
-//! | work, nothing matches | fails with `States.NoChoiceMatched` | none of its own |
+//! | work, nothing matches | fails with `States.Runtime` | none of its own |
+//!
+//! The specification calls the last one `States.NoChoiceMatched`; AWS reports `States.Runtime`.
 
 use serde_json::Value;
 use stepwell_asl::dataflow::select;
@@ -36,9 +38,9 @@ fn target(choice: &Choice, input: &Value, scope: &mut Scope<'_>) -> Result<State
             return Ok(*next);
         }
     }
-    choice.default.ok_or_else(|| StatesError {
-        error: "States.NoChoiceMatched",
-        cause: "Failed to transition out of the state. The state does not point to a next state."
-            .to_owned(),
+    choice.default.ok_or_else(|| {
+        StatesError::runtime(
+            "Failed to transition out of the state. The state does not point to a next state.",
+        )
     })
 }

@@ -19,7 +19,7 @@ pub(crate) fn work(d: &mut Decider<'_>, fail: &Fail, frame: FrameId) -> Result<(
         let cause = text(fail.cause.as_ref(), &raw, scope)?;
         Ok((error, cause))
     })?;
-    Err(Failure { error, cause, limit: None })
+    Err(Failure::reported(error, cause))
 }
 
 fn text(

@@ -57,7 +57,7 @@ fn without_a_default_nothing_matching_is_an_error() {
     start {"n":1}
       1 < 0 ExecutionStarted {"n":1}
       2 < 0 ChoiceStateEntered Sign {"n":1}
-      3 < 2 ExecutionFailed States.NoChoiceMatched An error occurred while executing the state 'Sign' (entered at the event id #2). Failed to transition out of the state. The state does not point to a next state.
+      3 < 2 ExecutionFailed States.Runtime An error occurred while executing the state 'Sign' (entered at the event id #2). Failed to transition out of the state. The state does not point to a next state.
     "#);
 }
 

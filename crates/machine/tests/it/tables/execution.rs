@@ -30,7 +30,7 @@ fn the_timeout_of_the_machine_ends_everything() {
       > schedule 3 {} by 12:01:00
     pass 4
     pass 1
-      4 < 0 ExecutionTimedOut
+      4 < 0 ExecutionTimedOut States.Timeout
       > cancel 3
     ok 3 {}
     "#);

@@ -117,10 +117,7 @@ fn an_item_that_cannot_be_selected_fails_the_map_state() {
       3 < 2 MapStateStarted 2
       4 < 3 MapIterationStarted State 0
       5 < 3 MapIterationStarted State 1
-      6 < 4 MapIterationFailed State 0
-      7 < 4 MapIterationAborted State 1
-      8 < 4 MapStateFailed
-      9 < 8 ExecutionFailed States.Runtime An error occurred while executing the state 'State' (entered at the event id #2). The JSONPath '$$.Map.Item.Value.missing' specified for the field 'v.$' could not be found in the input '[1,2]'
+      6 < 4 ExecutionFailed States.Runtime An error occurred while executing the state 'State' (entered at the event id #2). The JSONPath '$$.Map.Item.Value.missing' specified for the field 'v.$' could not be found in the input '[1,2]'
     "#);
 }
 

@@ -232,3 +232,49 @@ fn a_failure_goes_out_through_every_level() {
       > cancel 7
     "#);
 }
+
+/// Two branches, the first of which cannot be evaluated.
+fn with_a_missing_path(catch: &Value) -> String {
+    let missing = json!({ "Type": "Pass", "Parameters": { "a.$": "$.missing" } });
+    let states = json!({
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [branch("A", missing), task("B")],
+            "Catch": catch,
+            "End": true,
+        },
+        "Caught": { "Type": "Succeed" },
+    });
+    machine("Both", &states)
+}
+
+#[test]
+fn a_runtime_error_ends_the_execution_where_it_is() {
+    let catch = json!([{ "ErrorEquals": ["States.ALL"], "Next": "Caught" }]);
+    assert_snapshot!(play(&with_a_missing_path(&catch), "start {}"), @r#"
+    start {}
+      1 < 0 ExecutionStarted {}
+      2 < 0 ParallelStateEntered Both {}
+      3 < 2 ParallelStateStarted
+      4 < 3 PassStateEntered A {}
+      5 < 4 ExecutionFailed States.Runtime An error occurred while executing the state 'A' (entered at the event id #4). The JSONPath '$.missing' specified for the field 'a.$' could not be found in the input '{}'
+    "#);
+}
+
+#[test]
+fn a_runtime_error_that_is_named_can_be_caught() {
+    let catch =
+        json!([{ "ErrorEquals": ["States.Runtime"], "ResultPath": null, "Next": "Caught" }]);
+    assert_snapshot!(play(&with_a_missing_path(&catch), "start {}"), @r#"
+    start {}
+      1 < 0 ExecutionStarted {}
+      2 < 0 ParallelStateEntered Both {}
+      3 < 2 ParallelStateStarted
+      4 < 3 PassStateEntered A {}
+      5 < 4 ParallelStateFailed
+      6 < 5 ParallelStateExited Both {}
+      7 < 6 SucceedStateEntered Caught {}
+      8 < 7 SucceedStateExited Caught {}
+      9 < 8 ExecutionSucceeded {}
+    "#);
+}
