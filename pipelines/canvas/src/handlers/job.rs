@@ -13,6 +13,9 @@ use crate::schema::TableSchema;
 const POLL_FIRST: Duration = Duration::from_millis(200);
 const POLL_MAX: Duration = Duration::from_secs(5);
 
+/// Jobs of the largest tables take an hour or two.
+const PENDING_MAX: SignedDuration = SignedDuration::from_hours(6);
+
 /// Failed, expired and stale jobs together. Failures are frequently transient.
 const LOST_JOBS_MAX: u32 = 4;
 
@@ -43,6 +46,7 @@ impl TableRun<'_> {
             let Some(Job { id, status, .. }) = job else { continue };
             match status {
                 Status::Pending => {
+                    self.check_patience(&id)?;
                     self.ctx.sleep(poll).await?;
                     poll = (poll * 3 / 2).min(POLL_MAX);
                 }
@@ -77,11 +81,26 @@ impl TableRun<'_> {
             return Ok(None);
         }
         self.checkpoint.job = Some(created.job.id.clone());
+        self.checkpoint.job_asked_at = Some(Timestamp::now());
         self.checkpoint.stalls = 0;
         match created.job.status {
             Status::Pending => Err(Interruption::Pause(Duration::ZERO)),
             Status::Complete(_) | Status::Failed(_) => Ok(Some(created.job)),
         }
+    }
+
+    /// A job that never ends would otherwise be waited for for ever.
+    fn check_patience(&self, id: &str) -> Result<(), Interruption> {
+        let waited =
+            self.checkpoint.job_asked_at.map(|asked| Timestamp::now().duration_since(asked));
+        if waited.is_none_or(|waited| waited < PENDING_MAX) {
+            return Ok(());
+        }
+        Err(Interruption::Failed(HandlerError::retryable(format!(
+            "job {id} for {} is still running after {} hours; Instructure's support can look into it",
+            self.table,
+            PENDING_MAX.as_hours()
+        ))))
     }
 
     async fn replace_failed(

@@ -39,6 +39,9 @@ pub(super) struct Checkpoint {
     /// The job that is being waited for or loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) job: Option<String>,
+    /// When it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job_asked_at: Option<Timestamp>,
     /// Jobs that came to nothing so far.
     #[serde(default)]
     pub(super) lost_jobs: u32,
@@ -52,7 +55,14 @@ pub(super) struct Checkpoint {
 
 impl Checkpoint {
     fn start() -> Self {
-        Self { started_at: Timestamp::now(), job: None, lost_jobs: 0, resnapshot: None, stalls: 0 }
+        Self {
+            started_at: Timestamp::now(),
+            job: None,
+            job_asked_at: None,
+            lost_jobs: 0,
+            resnapshot: None,
+            stalls: 0,
+        }
     }
 }
 
