@@ -105,10 +105,8 @@ impl Ending {
 fn joins(event: &Value) -> bool {
     let joining = [
         "MapIterationStarted",
-        "MapStateExited",
         "MapStateFailed",
         "MapStateSucceeded",
-        "ParallelStateExited",
         "ParallelStateFailed",
         "ParallelStateSucceeded",
     ];

@@ -1,6 +1,5 @@
 //! Reading single fields: types, ranges, paths, templates.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::place::{Object, Place};
@@ -27,9 +26,8 @@ impl<'t> Checker<'t> {
     }
 
     fn check_duplicate_fields(&mut self, object: &Object<'t>) {
-        let mut seen = HashSet::new();
-        for field in object.fields {
-            if !seen.insert(field.name.as_str()) {
+        for (i, field) in object.fields.iter().enumerate() {
+            if object.fields[..i].iter().any(|earlier| earlier.name == field.name) {
                 let place = object.place.field(field);
                 let message = format!("Duplicate field '{}'", field.name);
                 self.findings.name(Code::DuplicateField, &place, message).help(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::progress::Update;
 
 use super::part::{PartEnd, Staging};
@@ -51,8 +52,8 @@ impl TableRun<'_> {
                     self.checkpoint.stalls = 0;
                     return Err(Interruption::Pause(Duration::ZERO));
                 }
-                PartEnd::Lost(reason) => {
-                    self.lose_job(reason)?;
+                PartEnd::Gone(error) => {
+                    self.lose_job(HandlerError::retryable(error.to_string()))?;
                     return Err(Interruption::Pause(Duration::ZERO));
                 }
             }

@@ -1,9 +1,9 @@
 //! Merging staged rows into a table, set by set.
 
 use super::load::Job;
-use super::prove;
 use super::session::Session;
 use super::table::Table;
+use super::{enums, prove};
 use crate::schema::Column;
 use crate::target::quote::quote;
 use crate::target::staged::{Changes, Staged};
@@ -20,6 +20,7 @@ pub(super) async fn merge(
     let table = &job.table;
     session.batch("merging", &format!("ANALYZE {}", table.staging())).await?;
     drop_superseded(session, table, staged).await?;
+    enums::fill_lookups(session, table).await?;
     let delete = match job.request.kind {
         LoadKind::Snapshot { .. } => delete_absent(table),
         LoadKind::Increment { .. } => delete_delivered(table),

@@ -17,7 +17,10 @@ use session::Session;
 use table::Table;
 
 mod connect;
+mod defaults;
+mod enums;
 mod error;
+mod instructure;
 mod load;
 mod merge;
 mod prove;
@@ -47,7 +50,7 @@ impl PostgresTarget {
 
     async fn prepared_session(&self) -> Result<Session, TargetError> {
         let session = Session::open(&self.connector).await?;
-        state::prepare(&session).await?;
+        state::prepare(&session, self.layout).await?;
         Ok(session)
     }
 }
@@ -60,25 +63,26 @@ impl Target for PostgresTarget {
 
     async fn state(&self, table: &TableName) -> Result<Option<TableState>, TargetError> {
         let session = Session::open(&self.connector).await?;
-        Ok(state::read(&session, table).await?.map(|row| row.state))
+        Ok(state::read(&session, table, self.layout).await?.map(|row| row.state))
     }
 
     async fn open_load(&self, request: LoadRequest) -> Result<OpenedLoad, TargetError> {
         let session = self.prepared_session().await?;
         let table = Table::new(&request.schema, self.layout);
         session.lock(&table.name).await?;
-        let before = state::read(&session, &table.name).await?;
-        if let Some(row) = &before
-            && row.receipt.job_id == request.job_id
+        let before = state::read(&session, &table.name, self.layout).await?;
+        if let Some(receipt) = before.as_ref().and_then(|row| row.receipt.as_ref())
+            && receipt.job_id == request.job_id
         {
-            return Ok(OpenedLoad::Published(row.receipt.published.clone()));
+            return Ok(OpenedLoad::Published(receipt.published.clone()));
         }
         let first = before.is_none();
         check_fits(&request, &table.name, before.map(|row| row.state))?;
         if first {
             refuse_occupied(&session, &table).await?;
         }
-        let direct = first && !keys_may_repeat(&request.schema);
+        // The types of layout `instructure` are made when it is published; until then rows are text.
+        let direct = first && self.layout == Layout::Stepwell && !keys_may_repeat(&request.schema);
         let job = Job { request, table, first };
         let staged = match state::read_staged(&session, &job.request, direct).await? {
             Some(staged) if session.exists(&job.table.staging()).await? => staged,
@@ -96,9 +100,23 @@ async fn refuse_occupied(session: &Session, table: &Table) -> Result<(), TargetE
     if !session.exists(&table.target()).await? {
         return Ok(());
     }
+    let (found, next_step) = match table.layout {
+        Layout::Stepwell if instructure::read(session, &table.name).await?.is_some() => (
+            "it is a replica of the official client",
+            "set `layout = \"instructure\"` to take it over, or rename it",
+        ),
+        Layout::Instructure if state::read_own(session, &table.name).await?.is_some() => (
+            "it is a replica in layout `stepwell`",
+            "set `layout = \"stepwell\"` to go on with it, or rename it",
+        ),
+        Layout::Stepwell | Layout::Instructure => (
+            "nothing is known of where it comes from, it may be what an interrupted `dap initdb` left behind",
+            "rename or drop it, or choose another database",
+        ),
+    };
     Err(TargetError::Occupied {
         table: table.name.clone(),
-        found: format!("{} was not made by stepwell", table.target()),
-        next_step: "rename or drop it, or choose another database".to_owned(),
+        found: found.to_owned(),
+        next_step: next_step.to_owned(),
     })
 }

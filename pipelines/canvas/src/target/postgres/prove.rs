@@ -20,7 +20,8 @@ pub(super) async fn prove(
     name: &TableName,
 ) -> Result<Proof, TargetError> {
     let session = Session::open(connector).await?;
-    let receipt = state::read(&session, name).await?.ok_or_else(|| nothing_to_prove(name))?.receipt;
+    let state = state::read(&session, name, layout).await?;
+    let receipt = state.and_then(|it| it.receipt).ok_or_else(|| nothing_to_prove(name))?;
     let table = Table::of_columns(name, receipt.columns.clone(), layout);
     let evidence = if receipt.whole {
         all(&session, &table).await?

@@ -5,7 +5,7 @@ use tokio_postgres::error::SqlState;
 use super::load::Job;
 use super::session::Session;
 use super::table::{Table, in_schema};
-use super::{merge, shape, staging, state};
+use super::{enums, merge, shape, staging, state};
 use crate::target::quote::quote;
 use crate::target::staged::{Changes, Receipt, Staged};
 use crate::target::{LoadKind, Published, TargetError};
@@ -18,8 +18,9 @@ pub(super) async fn publish(
 ) -> Result<Published, TargetError> {
     let doing = "publishing";
     let table = &job.table;
-    let rows_before = rows_before(session, job).await?;
+    enums::extend_types(session, table).await?;
     session.batch(doing, "BEGIN").await?;
+    let rows_before = rows_before(session, job).await?;
     let (changes, shape) = settle_rows(session, job, &mut staged).await?;
     let whole = matches!(job.request.kind, LoadKind::Snapshot { .. });
     state::publish_alterations(session, table, whole).await?;
@@ -30,14 +31,21 @@ pub(super) async fn publish(
     let rows = rows_before + changes.inserted - changes.deleted;
     let published = staged.published(rows, changes, shape);
     let receipt = Receipt::new(&job.request, &staged, published.clone());
-    state::write(session, &job.request, &receipt).await?;
+    state::write(session, &job.request, &receipt, table.layout).await?;
     session.batch(doing, "COMMIT").await?;
     Ok(published)
 }
 
 async fn rows_before(session: &Session, job: &Job) -> Result<u64, TargetError> {
-    let before = state::read(session, &job.table.name).await?;
-    Ok(before.map_or(0, |it| it.receipt.published.rows))
+    if job.first {
+        return Ok(0);
+    }
+    let before = state::read(session, &job.table.name, job.table.layout).await?;
+    if let Some(receipt) = before.and_then(|it| it.receipt) {
+        return Ok(receipt.published.rows);
+    }
+    let count = format!("SELECT count(*) FROM {}", job.table.target());
+    Ok(session.query_one("counting rows", &count, &[]).await?.get::<_, i64>(0) as u64)
 }
 
 /// Brings the rows, and the shape that they need, into the table.
@@ -49,12 +57,15 @@ async fn settle_rows(
     let table = &job.table;
     if job.first {
         session.ensure_schema(&quote(&table.name.namespace)).await?;
+        enums::create_missing(session, table).await?;
         let shape = fill_first(session, job, staged).await?;
         shape::comment(session, &job.request.schema, table, |_| true).await?;
         let changes = Changes { inserted: staged.upserts.rows, ..Changes::default() };
         return Ok((changes, shape));
     }
+    enums::create_missing(session, table).await?;
     let shape = shape::evolve(session, &job.request.schema, table, staged).await?;
+    enums::refer(session, table).await?;
     Ok((merge::merge(session, job, staged).await?, shape))
 }
 
@@ -69,12 +80,14 @@ async fn fill_first(
         add_primary_key(session, table, staged).await?;
         swap_in(session, table).await?;
     } else {
-        let create = staging::create_table(table, &table.target());
+        let create = staging::create_table(session, table, &table.target()).await?;
         session.batch("creating the table", &create).await?;
         shape::make_room(session, table, staged).await?;
         merge::drop_superseded(session, table, staged).await?;
+        enums::fill_lookups(session, table).await?;
         merge::insert_all(session, table).await?;
         session.batch("building the primary key", &primary_key(table, &table.target())).await?;
+        enums::refer(session, table).await?;
     }
     Ok(shape::exceptions(table, staged))
 }

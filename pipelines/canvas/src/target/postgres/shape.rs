@@ -7,7 +7,7 @@
 use super::session::Session;
 use super::staging::{relaxing, widening};
 use super::table::Table;
-use super::{state, views};
+use super::{defaults, state, views};
 use crate::schema::{Column, TableSchema};
 use crate::target::TargetError;
 use crate::target::quote::quote;
@@ -76,9 +76,9 @@ async fn present(session: &Session, table: &Table) -> Result<Vec<Present>, Targe
 
 /// The columns that the published schema had and the new one has not.
 async fn dropped_upstream(session: &Session, table: &Table) -> Result<Vec<String>, TargetError> {
-    let before = state::published_columns(session, table).await?;
+    let before = state::read(session, &table.name, table.layout).await?;
     let gone = |name: &String| table.columns.iter().all(|column| column.name != *name);
-    Ok(before.into_iter().filter(gone).collect())
+    Ok(before.into_iter().flat_map(|it| it.columns).filter(gone).collect())
 }
 
 impl Plan {
@@ -104,7 +104,7 @@ impl Plan {
         column: &Column,
         staged: &Staged,
     ) -> Result<(), TargetError> {
-        let default = default_clause(session, column).await?;
+        let default = &defaults::clauses(session, std::slice::from_ref(column)).await?[0];
         let required =
             column.required && !default.is_empty() && !staged.relaxed.contains(&column.name);
         let null = if required { " NOT NULL" } else { "" };
@@ -151,13 +151,6 @@ impl Plan {
         session.batch("changing the table", &sql).await?;
         views.put_back(session).await
     }
-}
-
-async fn default_clause(session: &Session, column: &Column) -> Result<String, TargetError> {
-    let Some(default) = &column.default else { return Ok(String::new()) };
-    let text = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
-    let literal = session.literals(&[&text]).await?;
-    Ok(format!(" DEFAULT {}", literal[0]))
 }
 
 /// `format_type` quotes only where it must.

@@ -2,8 +2,8 @@
 
 use super::load::Job;
 use super::session::Session;
-use super::state;
 use super::table::{Table, in_schema};
+use super::{defaults, state};
 use crate::schema::{Column, ColumnType};
 use crate::target::quote::quote;
 use crate::target::staged::{Alteration, Staged};
@@ -18,7 +18,11 @@ pub(super) async fn begin(
     let doing = "preparing a load";
     let staged = Staged::new(&job.request, direct);
     let table = &job.table;
-    let create = if direct { create_table(table, &table.staging()) } else { create_staging(table) };
+    let create = if direct {
+        create_table(session, table, &table.staging()).await?
+    } else {
+        create_staging(table)
+    };
     session.batch(doing, "BEGIN").await?;
     session.batch(doing, &format!("DROP TABLE IF EXISTS {}; {create}", table.staging())).await?;
     state::discard_unpublished(session, &table.name).await?;
@@ -27,14 +31,25 @@ pub(super) async fn begin(
     Ok(staged)
 }
 
-/// `CREATE TABLE` for a replica, without its primary key: rows come faster without.
-pub(super) fn create_table(table: &Table, name: &str) -> String {
-    let define = |column: &Column| {
+/// `CREATE TABLE` for a replica, without its primary key: rows come faster without. Columns with a default
+/// come last, as the official client has them.
+pub(super) async fn create_table(
+    session: &Session,
+    table: &Table,
+    name: &str,
+) -> Result<String, TargetError> {
+    let defaults = defaults::clauses(session, &table.columns).await?;
+    let define = |(column, default): (&Column, &String)| {
         let null = if column.required || column.key { " NOT NULL" } else { "" };
-        format!("{} {}{null}", quote(&column.name), table.column_type(column))
+        let definition =
+            format!("{} {}{null}{default}", quote(&column.name), table.column_type(column));
+        (!default.is_empty(), definition)
     };
-    let columns: Vec<String> = table.columns.iter().map(define).collect();
-    format!("CREATE TABLE {name} ({})", columns.join(", "))
+    let mut columns: Vec<(bool, String)> =
+        table.columns.iter().zip(&defaults).map(define).collect();
+    columns.sort_by_key(|(has_default, _)| *has_default);
+    let columns: Vec<String> = columns.into_iter().map(|(_, definition)| definition).collect();
+    Ok(format!("CREATE TABLE {name} ({})", columns.join(", ")))
 }
 
 /// `CREATE TABLE` for rows that will be merged: upserts and deletes, keys repeated.

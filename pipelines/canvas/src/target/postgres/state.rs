@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::instructure::{self, SyncRow};
 use super::session::Session;
 use super::table::{OWN_SCHEMA, Table};
 use crate::rows::temporal;
 use crate::target::quote::quote;
 use crate::target::staged::{Receipt, Staged};
-use crate::target::{LoadRequest, TableName, TableState, TargetError};
+use crate::target::{Layout, LoadRequest, TableName, TableState, TargetError};
 
 const TABLES: &str = r#"
 CREATE TABLE IF NOT EXISTS "stepwell"."tables" (
@@ -34,8 +35,9 @@ CREATE INDEX IF NOT EXISTS "altered_values_row"
   ON "stepwell"."altered_values" ("namespace", "name", "row_key");"#;
 
 /// Creates the own tables where they are missing. Several processes may do so at once.
-pub(super) async fn prepare(session: &Session) -> Result<(), TargetError> {
-    if session.exists(r#""stepwell"."altered_values""#).await? {
+pub(super) async fn prepare(session: &Session, layout: Layout) -> Result<(), TargetError> {
+    let own = session.exists(r#""stepwell"."altered_values""#).await?;
+    if own && layout == Layout::Stepwell {
         return Ok(());
     }
     let doing = "creating the state tables";
@@ -44,17 +46,50 @@ pub(super) async fn prepare(session: &Session) -> Result<(), TargetError> {
         .await?;
     session.ensure_schema(&quote(OWN_SCHEMA)).await?;
     session.batch(doing, TABLES).await?;
+    if layout == Layout::Instructure {
+        instructure::prepare(session).await?;
+    }
     session.batch(doing, "COMMIT").await
 }
 
-/// What is kept of a published table.
+/// What is known of a replicated table.
 pub(super) struct StateRow {
     pub(super) state: TableState,
-    pub(super) receipt: Receipt,
+    /// What the job that was published last left behind; none if the official client went on since.
+    pub(super) receipt: Option<Receipt>,
+    /// The columns that it then had from the source.
+    pub(super) columns: Vec<String>,
 }
 
-/// Reads the state row of a table.
+/// Reads what is known of a table. In layout `instructure` the cursor is that of the official client.
 pub(super) async fn read(
+    session: &Session,
+    table: &TableName,
+    layout: Layout,
+) -> Result<Option<StateRow>, TargetError> {
+    let own = read_own(session, table).await?;
+    match layout {
+        Layout::Stepwell => Ok(own),
+        Layout::Instructure => {
+            let theirs = instructure::read(session, table).await?;
+            Ok(theirs.map(|theirs| adopt(theirs, own)))
+        }
+    }
+}
+
+fn adopt(theirs: SyncRow, own: Option<StateRow>) -> StateRow {
+    match own {
+        Some(own) if own.state == theirs.state => own,
+        _ => StateRow {
+            columns: instructure::column_names(&theirs.document),
+            state: theirs.state,
+            receipt: None,
+        },
+    }
+}
+
+/// Reads the own row of a table.
+pub(super) async fn read_own(
     session: &Session,
     table: &TableName,
 ) -> Result<Option<StateRow>, TargetError> {
@@ -69,20 +104,15 @@ pub(super) async fn read(
         place: format!("{table} in `stepwell.tables`"),
         cause,
     };
-    let receipt = serde_json::from_str(row.get(2)).map_err(|error| damaged(error.to_string()))?;
+    let receipt: Receipt =
+        serde_json::from_str(row.get(2)).map_err(|error| damaged(error.to_string()))?;
     let cursor =
         read_cursor(row.get(0)).ok_or_else(|| damaged("the cursor is no timestamp".into()))?;
-    Ok(Some(StateRow { state: TableState { cursor, schema_version: row.get(1) }, receipt }))
-}
-
-/// The columns that the table had from the source when it was published last.
-pub(super) async fn published_columns(
-    session: &Session,
-    table: &Table,
-) -> Result<Vec<String>, TargetError> {
-    let before = read(session, &table.name).await?;
-    let columns = before.map(|it| it.receipt.columns).unwrap_or_default();
-    Ok(columns.into_iter().map(|column| column.name).collect())
+    Ok(Some(StateRow {
+        state: TableState { cursor, schema_version: row.get(1) },
+        columns: receipt.columns.iter().map(|column| column.name.clone()).collect(),
+        receipt: Some(receipt),
+    }))
 }
 
 /// A timestamp as PostgreSQL prints it.
@@ -95,6 +125,7 @@ pub(super) async fn write(
     session: &Session,
     request: &LoadRequest,
     receipt: &Receipt,
+    layout: Layout,
 ) -> Result<(), TargetError> {
     let sql = r#"INSERT INTO "stepwell"."tables" VALUES ($1, $2, $3::text::timestamptz, $4, $5)
                  ON CONFLICT ("namespace", "name") DO UPDATE SET "cursor" = excluded."cursor",
@@ -104,7 +135,10 @@ pub(super) async fn write(
     let parameters: [super::session::Parameter<'_>; 5] =
         [&schema.namespace, &schema.table, &cursor, &schema.version, &receipt];
     session.execute("writing the state", sql, &parameters).await?;
-    Ok(())
+    match layout {
+        Layout::Stepwell => Ok(()),
+        Layout::Instructure => instructure::write(session, request).await,
+    }
 }
 
 /// What a load has staged, as of its last checkpoint.

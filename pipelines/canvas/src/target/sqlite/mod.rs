@@ -4,11 +4,12 @@
 //! needs no quoting and is what the official client does where a database has no schemas. stepwell's own
 //! tables begin with `stepwell_`.
 //!
-//! There is one connection, and everything goes through it in turn: several tables load at once without
-//! ever meeting a busy database. Work happens on blocking threads.
+//! There is one connection to a file in the whole process, and everything goes through it in turn: several
+//! tables load at once without ever meeting a busy database. Work happens on blocking threads.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -60,8 +61,7 @@ pub struct SqliteTarget {
 impl SqliteTarget {
     /// The file is opened, and created where it is missing, with the first use.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let connection = Arc::new(Mutex::new(None));
-        Self { database: Database { path: Arc::new(path.into()), connection } }
+        Self { database: Database::shared(path.into()) }
     }
 }
 
@@ -91,14 +91,30 @@ impl Target for SqliteTarget {
     }
 }
 
+/// Opened with the first use.
+type LazyConnection = Mutex<Option<Connection>>;
+
+/// The connections of the process, as long as somebody uses them.
+static OPEN: LazyLock<Mutex<HashMap<PathBuf, Weak<LazyConnection>>>> =
+    LazyLock::new(Mutex::default);
+
 /// The one connection.
 #[derive(Clone)]
 pub(super) struct Database {
     path: Arc<PathBuf>,
-    connection: Arc<Mutex<Option<Connection>>>,
+    connection: Arc<LazyConnection>,
 }
 
 impl Database {
+    fn shared(path: PathBuf) -> Self {
+        let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, connection| connection.strong_count() > 0);
+        let key = std::path::absolute(&path).unwrap_or_else(|_| path.clone());
+        let connection = open.get(&key).and_then(Weak::upgrade).unwrap_or_default();
+        open.insert(key, Arc::downgrade(&connection));
+        Self { path: Arc::new(path), connection }
+    }
+
     /// Runs `work` on the connection, on a blocking thread, alone.
     async fn run<T: Send + 'static>(
         &self,

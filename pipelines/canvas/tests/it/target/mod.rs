@@ -9,6 +9,7 @@ use stepwell_canvas::target::{
 };
 
 mod conformance;
+mod official_client;
 mod postgres;
 mod sqlite;
 

@@ -109,6 +109,28 @@ mod stepwell_layout {
     }
 }
 
+mod instructure_layout {
+    use super::*;
+
+    keeps! {
+        Instructure:
+        an_increment_needs_the_rows_before_it
+        a_first_load_is_published_and_proven
+        an_empty_snapshot_makes_an_empty_table
+        a_load_dropped_anywhere_goes_on
+        rows_of_another_job_are_discarded
+        a_damaged_part_is_discarded
+        increments_are_merged_and_counted
+        of_repeated_keys_the_latest_counts
+        repeated_keys_in_a_snapshot_are_resolved
+        a_second_snapshot_replaces_the_rows
+        schemas_evolve_with_the_rows_that_need_it
+        every_type_keeps_its_values
+        what_does_not_fit_is_told
+        nulls_in_required_columns_are_kept
+    }
+}
+
 /// Runs a test on a database of its own.
 async fn with_database(layout: Layout, test: impl AsyncFnOnce(&Fixture)) {
     let Some(fixture) = Fixture::new(layout).await else { return };

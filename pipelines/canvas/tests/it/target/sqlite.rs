@@ -160,7 +160,8 @@ async fn tables_load_at_once() {
         let mut schema = people();
         schema.table = name.to_owned();
         let request = snapshot(&schema, "j", 1);
-        let mut load = open(&fixture.target, &request).await;
+        let target = SqliteTarget::new(fixture.folder.path().join("canvas.db"));
+        let mut load = open(&target, &request).await;
         for number in 0..20 {
             let row = format!("U t {number} a 1");
             load.stage("p", batch(&request, &[&row])).await.unwrap();
