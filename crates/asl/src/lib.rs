@@ -11,6 +11,7 @@ pub mod diagnostic;
 pub mod error_name;
 pub mod eval;
 pub mod intrinsic;
+pub mod json;
 pub mod jsonpath;
 pub mod model;
 mod number;

@@ -22,19 +22,23 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
+use crate::json::NotJson;
 use crate::model::{State, StateId};
-use crate::{Diagnostic, Severity, StateMachine};
+use crate::{Diagnostic, Severity, Span, StateMachine};
 use graph::Scope;
 use place::{Findings, Object, Place};
-use source::{Node, NotJson, Shape};
+use source::{Node, Shape};
 
 /// Parses and validates a definition. Gives everything it can: all findings at once, in the order of the
 /// text, and the machine if none of them is an error.
 pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let root = match source::read(text) {
         Ok(root) => root,
-        Err(error) => return (None, vec![not_json(text, &error)]),
+        Err(error) => return (None, vec![not_json(text, error)]),
     };
+    if !matches!(root.shape, Shape::Object(_)) {
+        return (None, vec![not_an_object(root.span)]);
+    }
     let mut checker = Checker::default();
     checker.collect_names(&root);
     let machine = checker.machine(&Place::root(&root));
@@ -42,22 +46,43 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
     (machine, checker.findings.into_list())
 }
 
-fn not_json(text: &str, error: &NotJson) -> Diagnostic {
-    let blank = text.trim().is_empty();
-    let message = if blank {
-        "Definition must be a valid JSON object".to_owned()
-    } else {
-        format!("Definition is not valid JSON: {}", error.reason)
-    };
+fn not_json(text: &str, error: NotJson) -> Diagnostic {
+    if text.trim().is_empty() {
+        return not_an_object(error.span);
+    }
     Diagnostic {
         code: Code::InvalidJson,
         severity: Severity::Error,
         pointer: String::new(),
-        location: None,
+        location: Some(source_location(text, &error)),
         span: error.span,
-        message,
-        help: blank
-            .then(|| "a definition looks like {\"StartAt\": ..., \"States\": {...}}".to_owned()),
+        message: error.reason,
+        help: None,
+    }
+}
+
+/// `[Source: (String)"{...}"; line: 1, column: 4]`, as Jackson writes it, long texts cut.
+fn source_location(text: &str, error: &NotJson) -> String {
+    const SHOWN_MAX: usize = 500;
+    let (shown, cut) = match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => {
+            let rest = text[end..].chars().count();
+            (&text[..end], format!("[truncated {rest} chars]"))
+        }
+        None => (text, String::new()),
+    };
+    format!("[Source: (String)\"{shown}\"{cut}; line: {}, column: {}]", error.line, error.column)
+}
+
+fn not_an_object(span: Span) -> Diagnostic {
+    Diagnostic {
+        code: Code::WrongType,
+        severity: Severity::Error,
+        pointer: String::new(),
+        location: None,
+        span,
+        message: "Definition must be a valid JSON object".to_owned(),
+        help: Some("a definition looks like {\"StartAt\": ..., \"States\": {...}}".to_owned()),
     }
 }
 

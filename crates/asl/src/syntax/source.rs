@@ -3,6 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use crate::Span;
+use crate::json::{self, NotJson};
 
 /// A JSON value and its place.
 #[derive(Debug)]
@@ -30,34 +31,13 @@ pub(super) struct Field {
     pub(super) node: Node,
 }
 
-/// Why a text is not JSON.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct NotJson {
-    pub(super) span: Span,
-    pub(super) reason: String,
-}
-
 /// Reads `text`.
 ///
-/// serde_json checks it first, so that there is one judge of what JSON is, and so that nesting has its limit
-/// (128 levels); the scanner then only finds the places.
+/// [`json::parse`] checks it first, so that there is one judge of what JSON is, and so that nesting has its
+/// limit; the scanner then only finds the places.
 pub(super) fn read(text: &str) -> Result<Node, NotJson> {
-    if let Err(error) = serde_json::from_str::<Value>(text) {
-        return Err(NotJson { span: span_of(text, &error), reason: error.to_string() });
-    }
+    json::parse(text)?;
     Ok(Scanner { text, at: 0 }.node())
-}
-
-/// The place of an error: serde_json counts lines and columns from 1, columns in bytes.
-fn span_of(text: &str, error: &serde_json::Error) -> Span {
-    let lines_before = error.line().saturating_sub(1);
-    let line_start: usize = text.split_inclusive('\n').take(lines_before).map(str::len).sum();
-    let mut start = (line_start + error.column().saturating_sub(1)).min(text.len());
-    while !text.is_char_boundary(start) {
-        start -= 1;
-    }
-    let width = text[start..].chars().next().map_or(0, char::len_utf8);
-    Span { start, end: start + width }
 }
 
 /// Walks over a text that is known to be JSON.

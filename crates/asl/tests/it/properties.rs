@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use stepwell_asl::eval::{Expression, Scope};
+use stepwell_asl::json;
 use stepwell_asl::jsonpath::{Path, ReferencePath};
 use stepwell_asl::template::Template;
 
@@ -172,6 +173,24 @@ proptest! {
         check_findings(&serde_json::to_string_pretty(&definition).unwrap())?;
         let wrapped = json!({"StartAt": "a", "States": {"a": definition}});
         check_findings(&wrapped.to_string())?;
+    }
+
+    #[test]
+    fn broken_json_gets_a_reason_and_a_place(value in any_json(), at in any::<prop::sample::Index>(), with in "[\\[\\]{}:,\"x1 \\n-]{0,2}") {
+        let mut text = value.to_string();
+        let starts: Vec<usize> = text.char_indices().map(|(start, _)| start).collect();
+        let start = starts[at.index(starts.len())];
+        let width = text[start..].chars().next().map_or(0, char::len_utf8);
+        text.replace_range(start..start + width, &with);
+        match (json::parse(&text), serde_json::from_str::<Value>(&text)) {
+            (Ok(ours), Ok(theirs)) => prop_assert_eq!(ours, theirs),
+            (Err(error), Err(_)) => {
+                prop_assert!(text.get(error.span.start..error.span.end).is_some(), "{error:?}");
+                prop_assert!(error.line >= 1 && error.column >= 1, "{error:?}");
+            }
+            (ours, theirs) => prop_assert!(false, "{ours:?} {theirs:?}"),
+        }
+        check_findings(&text)?;
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `ValidateStateMachineDefinition`. Source: API reference, "ValidateStateMachineDefinition".
 
 use serde::{Deserialize, Serialize};
+use stepwell_asl::diagnostic::Code;
 use stepwell_asl::{Diagnostic, Severity};
 use stepwell_engine::Handle;
 
@@ -40,9 +41,17 @@ impl From<&Diagnostic> for Finding {
                 Severity::Warning => "WARNING",
             },
             code: found.code.aws(),
-            message: found.message.clone(),
+            message: message(found),
             location: found.location.clone(),
         }
+    }
+}
+
+/// AWS repeats the place in the message about a text that is not JSON.
+fn message(found: &Diagnostic) -> String {
+    match (found.code, &found.location) {
+        (Code::InvalidJson, Some(place)) => format!("{}\n at {place}", found.message),
+        _ => found.message.clone(),
     }
 }
 
