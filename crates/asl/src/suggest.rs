@@ -3,8 +3,10 @@
 /// The candidate closest to `name`, if it is close enough to be a slip.
 pub fn closest<'c>(name: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let slips_max = (name.chars().count() / 3).clamp(1, 4);
+    let length = name.len();
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len().abs_diff(length) <= 4 * slips_max)
         .map(|candidate| (distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= slips_max)
         .min_by_key(|(distance, _)| *distance)

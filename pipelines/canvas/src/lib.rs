@@ -44,7 +44,7 @@ pub fn pipeline(config: Config, secrets: Arc<dyn Secrets>) -> Result<Pipeline, H
     )?;
     let (slice, channels) = (config.slice, config.notify.clone());
     let notify = Notify::new("stepwell-canvas-notify", channels, Arc::clone(&secrets), http);
-    let service = Arc::new(Service { config, dap, secrets });
+    let service = Arc::new(Service::new(config, dap, secrets));
     let functions: Vec<Arc<dyn AnyFunction>> = vec![
         Arc::new(ListTables { service: Arc::clone(&service) }),
         Arc::new(SyncTable { service: Arc::clone(&service) }),

@@ -21,6 +21,21 @@ pub struct TableSchema {
     pub document: serde_json::Value,
 }
 
+impl TableSchema {
+    /// Whether a column is an object with fixed members, which the mode `expanded` takes apart.
+    pub fn has_nested_objects(&self) -> bool {
+        fn fixed(schema: &serde_json::Value) -> bool {
+            schema.get("properties").is_some()
+                || schema.get("$ref").is_some()
+                || schema.get("oneOf").and_then(|it| it.as_array()).into_iter().flatten().any(fixed)
+        }
+        let value = self.document.pointer("/properties/value/properties");
+        let columns = value.and_then(|columns| columns.as_object());
+        // The flat form is old enough for nothing to be known of it.
+        columns.is_none_or(|columns| columns.values().any(fixed))
+    }
+}
+
 /// One column.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Column {

@@ -105,8 +105,10 @@ impl Ending {
 fn joins(event: &Value) -> bool {
     let joining = [
         "MapIterationStarted",
+        "MapStateExited",
         "MapStateFailed",
         "MapStateSucceeded",
+        "ParallelStateExited",
         "ParallelStateFailed",
         "ParallelStateSucceeded",
     ];

@@ -1,5 +1,6 @@
 //! Reading single fields: types, ranges, paths, templates.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::place::{Object, Place};
@@ -26,8 +27,9 @@ impl<'t> Checker<'t> {
     }
 
     fn check_duplicate_fields(&mut self, object: &Object<'t>) {
-        for (i, field) in object.fields.iter().enumerate() {
-            if object.fields[..i].iter().any(|earlier| earlier.name == field.name) {
+        let mut seen = HashSet::new();
+        for field in object.fields {
+            if !seen.insert(field.name.as_str()) {
                 let place = object.place.field(field);
                 let message = format!("Duplicate field '{}'", field.name);
                 self.findings.name(Code::DuplicateField, &place, message).help(

@@ -125,12 +125,22 @@ impl<'t> Checker<'t> {
                  item processor"
             ))
         } else {
-            suggest::closest(name, scope.names.keys().copied())
-                .map(|meant| format!("did you mean `{meant}`?"))
+            self.closest_state(name, scope).map(|meant| format!("did you mean `{meant}`?"))
         };
         let message = format!("Missing 'Next' target: {name}");
         self.findings.value(Code::MissingTarget, place, message).maybe_help(help);
         None
+    }
+
+    /// Looks for a state that was perhaps meant. Gives up once very many names were compared, so that a
+    /// definition full of wrong names is still read quickly.
+    fn closest_state(&mut self, name: &str, scope: &Scope<'t>) -> Option<&'t str> {
+        const COMPARISONS_MAX: usize = 20_000;
+        self.comparisons += scope.names.len();
+        if self.comparisons > COMPARISONS_MAX {
+            return None;
+        }
+        suggest::closest(name, scope.names.keys().copied())
     }
 
     /// Reports states that nothing leads to. As AWS does, a scope without any end is reported instead, and a

@@ -95,6 +95,8 @@ struct Checker<'t> {
     ids: HashMap<usize, StateId>,
     /// The first state of each name.
     names: HashMap<&'t str, usize>,
+    /// How many names were compared in search of one that was perhaps meant.
+    comparisons: usize,
 }
 
 impl<'t> Checker<'t> {

@@ -1,5 +1,8 @@
 //! `Choices`: the rules of a Choice state.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use super::Checker;
 use super::graph::Scope;
 use super::place::{Object, Place};
@@ -58,8 +61,11 @@ fn comparators() -> impl Iterator<Item = (String, Comparator)> {
     tests.chain(comparisons).chain([("StringMatches".to_owned(), Comparator::Matches)])
 }
 
+static COMPARATORS: LazyLock<BTreeMap<String, Comparator>> =
+    LazyLock::new(|| comparators().collect());
+
 fn comparator(name: &str) -> Option<Comparator> {
-    comparators().find(|(other, _)| other == name).map(|(_, comparator)| comparator)
+    COMPARATORS.get(name).copied()
 }
 
 impl<'t> Checker<'t> {
@@ -113,8 +119,8 @@ impl<'t> Checker<'t> {
             let help = if name == "Next" {
                 Some("only the outermost rule has a `Next`".to_owned())
             } else {
-                let names: Vec<String> = comparators().map(|(name, _)| name).collect();
-                let names = names.iter().map(String::as_str).chain(["Variable", "Next", "Not"]);
+                let names = COMPARATORS.keys().map(String::as_str);
+                let names = names.chain(["Variable", "Next", "Not"]);
                 suggest::closest(name, names).map(|meant| format!("did you mean `{meant}`?"))
             };
             let message = format!("Field '{name}' is not supported");

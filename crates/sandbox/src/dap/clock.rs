@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 
 use super::data::calendar::Micros;
 
@@ -39,6 +41,13 @@ impl Clock {
 
     pub(crate) fn now_seconds(&self) -> i64 {
         self.now().div_euclid(1_000_000)
+    }
+
+    /// For the `Date` header.
+    pub(crate) fn http_date(&self) -> HeaderValue {
+        let now = Timestamp::from_microsecond(self.now()).unwrap_or(Timestamp::MAX);
+        let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+        text.ok().and_then(|text| text.parse().ok()).unwrap_or(HeaderValue::from_static("unknown"))
     }
 
     pub(crate) fn move_on(&self, by: Duration) {

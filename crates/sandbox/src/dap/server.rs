@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,12 +23,12 @@ use super::service::Service;
 
 /// Serves until it is dropped; open connections close with it.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
-    let router = router(service);
+    let router = router(Arc::clone(&service));
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, router.clone()));
+                connections.spawn(serve_connection(stream, router.clone(), Arc::clone(&service)));
             }
             Err(error) => tracing::warn!(%error, "a connection cannot be accepted"),
         }
@@ -35,9 +36,12 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router) {
-    let answer = service_fn(|request: hyper::Request<Incoming>| {
-        respond(router.clone(), request.map(Body::new))
+async fn serve_connection(stream: TcpStream, router: Router, service: Arc<Service>) {
+    let answer = service_fn(async |request: hyper::Request<Incoming>| {
+        let mut response = respond(router.clone(), request.map(Body::new)).await?;
+        // Clients reckon the age of a job by the service's clock, so it must be the one that can be moved.
+        response.headers_mut().insert(header::DATE, service.clock.http_date());
+        Ok::<_, io::Error>(response)
     });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await {
         tracing::debug!(%error, "a connection ended early");

@@ -13,12 +13,21 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
     /// The whole table.
-    Snapshot,
+    Snapshot(Mode),
     /// What changed since.
     Increment {
         /// Inclusive or not: the documentation contradicts itself, so rows at this moment may come again.
         since: Timestamp,
     },
+}
+
+/// How fixed nested objects are delivered. Tables without any come the same in both modes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As one JSON column each.
+    Condensed,
+    /// As one column for each member.
+    Expanded,
 }
 
 /// A job that a query led to.

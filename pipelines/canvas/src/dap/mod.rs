@@ -32,7 +32,7 @@ mod wire;
 
 pub use download::Body;
 pub use error::{ApiError, Error};
-pub use job::{Completed, Created, Job, Query, Status};
+pub use job::{Completed, Created, Job, Mode, Query, Status};
 pub use limits::Rates;
 pub use token::Credentials;
 
@@ -181,10 +181,11 @@ impl Dap {
 }
 
 impl Query {
-    /// Always condensed TSV: PostgreSQL's own COPY format, one column for each column of the table.
+    /// Always TSV: PostgreSQL's own COPY format.
     fn body(self) -> Value {
         match self {
-            Self::Snapshot => json!({"format": "tsv", "mode": "condensed"}),
+            Self::Snapshot(Mode::Condensed) => json!({"format": "tsv", "mode": "condensed"}),
+            Self::Snapshot(Mode::Expanded) => json!({"format": "tsv", "mode": "expanded"}),
             Self::Increment { since } => {
                 json!({"format": "tsv", "mode": "condensed", "since": since.to_string()})
             }

@@ -1,17 +1,24 @@
 //! A table's DAP job: asked for, waited for, replaced when it fails, expires or is stale.
+//!
+//! DAP remembers queries for a day and answers an equal one with the job that it already has, however stale.
+//! So a query that is repeated is put in other words: an increment begins a little earlier, a snapshot comes
+//! in the other mode.
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use stepwell_pipeline::HandlerError;
 
-use super::table::{Interruption, TableRun};
-use crate::dap::{self, ApiError, Completed, Created, Job, Query, Status};
+use super::table::{Interruption, Resnapshot, TableRun};
+use crate::dap::{self, ApiError, Completed, Created, Job, Mode, Query, Status};
 use crate::schema::TableSchema;
 
 /// Between two looks at a job: grows from the first to the second.
 const POLL_FIRST: Duration = Duration::from_millis(200);
 const POLL_MAX: Duration = Duration::from_secs(5);
+
+/// Jobs of the largest tables take an hour or two.
+const PENDING_MAX: SignedDuration = SignedDuration::from_hours(6);
 
 /// Failed, expired and stale jobs together. Failures are frequently transient.
 const LOST_JOBS_MAX: u32 = 4;
@@ -23,32 +30,35 @@ const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// a query from before, not the news.
 const FRESH: Duration = Duration::from_mins(10);
 
-/// A snapshot that is gone this soon is not worth starting on: it is waited out.
+/// A snapshot that is gone this soon is not worth starting on.
 const SOON_GONE: Duration = Duration::from_mins(1);
 
+/// When DAP forgets a job of which it does not tell.
+const FORGETTING_UNTOLD: Duration = Duration::from_hours(24);
+
 impl TableRun<'_> {
-    /// The job that answers `query`, complete, with the schema that its rows have.
+    /// The job that answers the query, complete, with the schema that its rows have.
     pub(super) async fn completed_job(
         &mut self,
         query: Query,
         schema: &mut TableSchema,
     ) -> Result<(String, Completed), Interruption> {
-        let mut query = query;
         let mut poll = POLL_FIRST;
         loop {
             let job = match self.checkpoint.job.clone() {
                 Some(id) => self.look_at(&id).await?,
-                None => self.ask_for(&mut query).await?,
+                None => self.ask_for(query, schema).await?,
             };
             let Some(Job { id, status, .. }) = job else { continue };
             match status {
                 Status::Pending => {
+                    self.check_patience(&id)?;
                     self.ctx.sleep(poll).await?;
                     poll = (poll * 3 / 2).min(POLL_MAX);
                 }
-                Status::Failed(api) => self.replace_failed(&id, &api, &mut query).await?,
+                Status::Failed(api) => self.give_up_failed(&id, &api).await?,
                 Status::Complete(done) if self.fits(&done, schema).await? => return Ok((id, done)),
-                Status::Complete(done) => self.replace_outdated(&id, &done, schema, &mut query)?,
+                Status::Complete(done) => self.give_up_outdated(&id, &done, schema)?,
             }
         }
     }
@@ -65,37 +75,126 @@ impl TableRun<'_> {
         }
     }
 
-    /// `None` if the answer is an old job that will not do.
+    /// `None` if an old job had to be waited out.
     ///
     /// A job that is not complete yet ends the invocation: its id is recorded before anything rests on it.
-    async fn ask_for(&mut self, query: &mut Query) -> Result<Option<Job>, Interruption> {
-        let created = self.dap.create_job(&self.table, *query, self.ctx).await?;
-        if let Some(wait) = stale(&created, *query) {
-            tracing::info!(table = %self.table, job = created.job.id, "the job is one of an earlier query");
-            *query = asked_anew(*query);
-            self.ctx.sleep(wait).await?;
-            return Ok(None);
-        }
-        self.checkpoint.job = Some(created.job.id.clone());
+    async fn ask_for(
+        &mut self,
+        query: Query,
+        schema: &TableSchema,
+    ) -> Result<Option<Job>, Interruption> {
+        let created = match query {
+            Query::Increment { since } => Some(self.ask_for_news(since).await?),
+            Query::Snapshot(_) => self.ask_for_snapshot(query, schema).await?,
+        };
+        let Some(Created { job, .. }) = created else { return Ok(None) };
+        self.checkpoint.job = Some(job.id.clone());
+        self.checkpoint.job_asked_at = Some(Timestamp::now());
         self.checkpoint.stalls = 0;
-        match created.job.status {
+        match job.status {
             Status::Pending => Err(Interruption::Pause(Duration::ZERO)),
-            Status::Complete(_) | Status::Failed(_) => Ok(Some(created.job)),
+            Status::Complete(_) | Status::Failed(_) => Ok(Some(job)),
         }
     }
 
-    async fn replace_failed(
-        &mut self,
-        id: &str,
-        api: &ApiError,
-        query: &mut Query,
-    ) -> Result<(), Interruption> {
+    /// A second answer is never judged by its age: should DAP keep jobs for another time than documented, every
+    /// job would look old.
+    async fn ask_for_news(&self, since: Timestamp) -> Result<Created, Interruption> {
+        let first = match self.create_job(Query::Increment { since }).await {
+            Err(error @ dap::Error::SnapshotRequired { .. }) => {
+                return Err(Interruption::SnapshotRequired(Resnapshot::new(since, &error)));
+            }
+            first => first?,
+        };
+        if !is_old_news(&first, since) {
+            return Ok(first);
+        }
+        tracing::info!(table = %self.table, job = first.job.id, "an earlier query's job");
+        match self.create_job(Query::Increment { since: a_little_before(since) }).await {
+            // The changes begin right at `since`: the old job is all there is today, and not wrong.
+            Err(dap::Error::SnapshotRequired { .. }) => Ok(first),
+            second => Ok(second?),
+        }
+    }
+
+    /// `None` if an old job had to be waited out.
+    async fn ask_for_snapshot(
+        &self,
+        query: Query,
+        schema: &TableSchema,
+    ) -> Result<Option<Created>, Interruption> {
+        let first = self.create_job(query).await?;
+        if !self.is_old_snapshot(&first) {
+            return Ok(Some(first));
+        }
+        tracing::info!(table = %self.table, job = first.job.id, "an earlier query's job");
+        if !schema.has_nested_objects() {
+            let second = self.create_job(Query::Snapshot(Mode::Expanded)).await?;
+            if second.age.is_none_or(|age| age <= FRESH) || !self.is_old_snapshot(&second) {
+                return Ok(Some(second));
+            }
+        }
+        if let Status::Failed(_) = first.job.status {
+            return Ok(Some(first));
+        }
+        self.wait_out(&first).await?;
+        Ok(None)
+    }
+
+    async fn create_job(&self, query: Query) -> Result<Created, dap::Error> {
+        self.dap.create_job(&self.table, query, self.ctx).await
+    }
+
+    /// Whether a snapshot will not do: about to expire, failed, or from before the changes were lost.
+    fn is_old_snapshot(&self, created: &Created) -> bool {
+        let soon_gone = created.remaining.is_some_and(|left| left < SOON_GONE);
+        let lost = self.checkpoint.resnapshot.as_ref();
+        match &created.job.status {
+            Status::Pending => false,
+            Status::Failed(_) => true,
+            Status::Complete(done) => {
+                soon_gone || lost.is_some_and(|lost| done.cursor <= lost.since)
+            }
+        }
+    }
+
+    async fn wait_out(&self, old: &Created) -> Result<(), Interruption> {
+        let wait = old.remaining.unwrap_or(FORGETTING_UNTOLD) + Duration::from_secs(1);
+        if wait <= SOON_GONE {
+            return Ok(self.ctx.sleep(wait).await?);
+        }
+        Err(Interruption::Failed(HandlerError::Retryable {
+            message: format!(
+                "{} needs a new snapshot, but DAP still answers with job {} from before; it will forget that job in \
+                 {} minutes, and the next run after that gets the new one",
+                self.table,
+                old.job.id,
+                wait.as_secs() / 60
+            ),
+            retry_after: Some(wait),
+        }))
+    }
+
+    /// A job that never ends would otherwise be waited for for ever.
+    fn check_patience(&self, id: &str) -> Result<(), Interruption> {
+        let waited =
+            self.checkpoint.job_asked_at.map(|asked| Timestamp::now().duration_since(asked));
+        if waited.is_none_or(|waited| waited < PENDING_MAX) {
+            return Ok(());
+        }
+        Err(Interruption::Failed(HandlerError::retryable(format!(
+            "job {id} for {} is still running after {} hours; Instructure's support can look into it",
+            self.table,
+            PENDING_MAX.as_hours()
+        ))))
+    }
+
+    async fn give_up_failed(&mut self, id: &str, api: &ApiError) -> Result<(), Interruption> {
         let wait = AFTER_FAILURE * 2u32.pow(self.checkpoint.lost_jobs);
         self.lose_job(HandlerError::retryable(format!(
             "job {id} for {} failed, as {} before it: {api}; Instructure's support can look into it by job and uuid",
             self.table, self.checkpoint.lost_jobs
         )))?;
-        *query = asked_anew(*query);
         Ok(self.ctx.sleep(wait).await?)
     }
 
@@ -107,14 +206,12 @@ impl TableRun<'_> {
         Ok(done.schema_version == schema.version)
     }
 
-    fn replace_outdated(
+    fn give_up_outdated(
         &mut self,
         id: &str,
         done: &Completed,
         schema: &TableSchema,
-        query: &mut Query,
     ) -> Result<(), Interruption> {
-        *query = asked_anew(*query);
         self.lose_job(HandlerError::retryable(format!(
             "job {id} delivers {} in schema version {}, but only version {} can be read now",
             self.table, done.schema_version, schema.version
@@ -133,35 +230,19 @@ impl TableRun<'_> {
     }
 }
 
-/// How long to wait before asking anew, if the job is one of an earlier query that will not do.
-fn stale(created: &Created, query: Query) -> Option<Duration> {
-    let Status::Complete(done) = &created.job.status else { return None };
-    match query {
-        Query::Snapshot => created
-            .remaining
-            .filter(|left| *left < SOON_GONE)
-            .map(|left| left + Duration::from_secs(1)),
-        Query::Increment { since } => {
-            let old = match created.age {
-                Some(age) => age > FRESH,
-                // Nobody tells: an end before the beginning cannot be the news.
-                None => done.cursor < since,
-            };
-            old.then_some(Duration::ZERO)
-        }
+/// Whether the job is one of an earlier, equal query, whose end is not the present.
+fn is_old_news(created: &Created, since: Timestamp) -> bool {
+    match &created.job.status {
+        Status::Pending => false,
+        Status::Failed(_) => true,
+        // Where nobody tells the age: an end before the beginning cannot be the news.
+        Status::Complete(done) => created.age.map_or(done.cursor < since, |age| age > FRESH),
     }
 }
 
-/// A query that DAP takes for a new one. An increment that begins a little earlier delivers some rows again,
-/// which is harmless; how much earlier comes from the time of day, because DAP remembers queries for a day.
-/// A snapshot cannot be asked for in another way.
-fn asked_anew(query: Query) -> Query {
-    match query {
-        Query::Snapshot => Query::Snapshot,
-        Query::Increment { since } => {
-            let earlier = Timestamp::now().as_millisecond().rem_euclid(86_400_000) / 1_000 + 1;
-            let since = since.checked_sub(SignedDuration::from_millis(earlier)).unwrap_or(since);
-            Query::Increment { since }
-        }
-    }
+/// Earlier by the time of day in microseconds for seconds, because DAP remembers queries for a day. What is
+/// delivered again is harmless.
+fn a_little_before(since: Timestamp) -> Timestamp {
+    let earlier = Timestamp::now().as_second().rem_euclid(86_400) + 1;
+    since.checked_sub(SignedDuration::from_micros(earlier)).unwrap_or(since)
 }

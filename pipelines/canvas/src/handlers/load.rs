@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::progress::Update;
 
 use super::part::{PartEnd, Staging};
@@ -52,8 +51,8 @@ impl TableRun<'_> {
                     self.checkpoint.stalls = 0;
                     return Err(Interruption::Pause(Duration::ZERO));
                 }
-                PartEnd::Gone(error) => {
-                    self.lose_job(HandlerError::retryable(error.to_string()))?;
+                PartEnd::Lost(reason) => {
+                    self.lose_job(reason)?;
                     return Err(Interruption::Pause(Duration::ZERO));
                 }
             }

@@ -14,10 +14,12 @@
 //!
 //! Every call may be repeated: what is durable lies in the target, together with how far it goes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use secrecy::ExposeSecret;
 use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::secret::Secrets;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::config::Config;
 use crate::dap::Dap;
@@ -40,15 +42,32 @@ pub use sync_table::SyncTable;
 
 /// What all functions of the pipeline work with.
 pub(crate) struct Service {
-    pub(crate) config: Config,
-    pub(crate) dap: Dap,
-    pub(crate) secrets: Arc<dyn Secrets>,
+    config: Config,
+    dap: Dap,
+    secrets: Arc<dyn Secrets>,
+    /// The target that was opened last, by the digest of its connection string.
+    opened: Mutex<Option<(u128, Arc<dyn Target>)>>,
 }
 
 impl Service {
-    /// Opens the target: its connection string is resolved here, at the moment of use.
+    pub(crate) fn new(config: Config, dap: Dap, secrets: Arc<dyn Secrets>) -> Self {
+        Self { config, dap, secrets, opened: Mutex::new(None) }
+    }
+
+    /// The target. All tables share one, and with it its connections.
+    ///
+    /// Its connection string is resolved at each use and not kept: a changed password opens it anew.
     fn target(&self) -> Result<Arc<dyn Target>, HandlerError> {
         let connection = self.config.target.reveal(self.secrets.as_ref())?;
-        Ok(target::open(&connection, self.config.layout)?)
+        let digest = xxh3_128(connection.expose_secret().as_bytes());
+        let mut opened = self.opened.lock().expect("no holder of this lock panics");
+        if let Some((known, target)) = opened.as_ref()
+            && *known == digest
+        {
+            return Ok(Arc::clone(target));
+        }
+        let target = target::open(&connection, self.config.layout)?;
+        *opened = Some((digest, Arc::clone(&target)));
+        Ok(target)
     }
 }

@@ -10,7 +10,7 @@
 //! | What happens to the file | What follows |
 //! | --- | --- |
 //! | the connection breaks or falls silent | downloaded again; rows already staged are passed over |
-//! | gzip is cut off or its checksum is wrong | what was staged of the part is discarded, downloaded again |
+//! | gzip is cut off or its checksum is wrong | what was staged of the part is discarded, downloaded again; where the target cannot take out one part, a fresh job |
 //! | it is whole, but a line cannot be read | an error with job, part and line |
 //! | it is gone: the job has expired | a fresh job |
 
@@ -58,8 +58,8 @@ pub(super) enum PartEnd {
     Staged,
     /// What is staged is checkpointed.
     SliceOver,
-    /// The job has expired with its parts.
-    Gone(dap::Error),
+    /// The job will not do any more.
+    Lost(HandlerError),
 }
 
 /// Why one download did not bring the part to its end.
@@ -128,14 +128,18 @@ impl TableRun<'_> {
                 Ok(end) => return Ok(end),
                 Err(Trouble::Elsewhere(interruption)) => return Err(interruption),
                 Err(Trouble::Interrupted(error @ dap::Error::NotFound { .. })) => {
-                    return Ok(PartEnd::Gone(error));
+                    return Ok(PartEnd::Lost(HandlerError::retryable(error.to_string())));
                 }
                 Err(Trouble::Unreadable(error)) => return Err(self.unreadable(part, &error)),
                 Err(Trouble::Interrupted(error @ dap::Error::Interrupted { .. })) => error.into(),
                 Err(Trouble::Interrupted(error)) => return Err(error.into()),
                 Err(Trouble::Damaged(cause)) => {
-                    staging.discard(part).await?;
-                    HandlerError::retryable(format!("{}: part {part}: {cause}", self.table))
+                    let error =
+                        HandlerError::retryable(format!("{}: part {part}: {cause}", self.table));
+                    if staging.discard(part).await.is_err() {
+                        return Ok(PartEnd::Lost(error));
+                    }
+                    error
                 }
             };
             tracing::warn!(table = %self.table, part, %error, "a part did not arrive whole");

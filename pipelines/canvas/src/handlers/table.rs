@@ -39,20 +39,37 @@ pub(super) struct Checkpoint {
     /// The job that is being waited for or loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) job: Option<String>,
+    /// When it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) job_asked_at: Option<Timestamp>,
     /// Jobs that came to nothing so far.
     #[serde(default)]
     pub(super) lost_jobs: u32,
-    /// Why an increment would not do.
+    /// Set where an increment would not do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) resnapshot: Option<String>,
+    pub(super) resnapshot: Option<Resnapshot>,
     /// Pauses since something last went forward.
     #[serde(default)]
     pub(super) stalls: u32,
 }
 
+/// Why, and since when, the changes are not to be had.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Resnapshot {
+    reason: String,
+    pub(super) since: Timestamp,
+}
+
 impl Checkpoint {
     fn start() -> Self {
-        Self { started_at: Timestamp::now(), job: None, lost_jobs: 0, resnapshot: None, stalls: 0 }
+        Self {
+            started_at: Timestamp::now(),
+            job: None,
+            job_asked_at: None,
+            lost_jobs: 0,
+            resnapshot: None,
+            stalls: 0,
+        }
     }
 }
 
@@ -106,7 +123,7 @@ pub(super) enum Interruption {
     /// The next invocation goes on after this wait.
     Pause(Duration),
     /// Increments are not to be had.
-    SnapshotRequired(String),
+    SnapshotRequired(Resnapshot),
     Failed(HandlerError),
 }
 
@@ -114,9 +131,14 @@ impl From<dap::Error> for Interruption {
     fn from(error: dap::Error) -> Self {
         match error {
             dap::Error::NotNow(not_now) => not_now.into(),
-            dap::Error::SnapshotRequired { .. } => Self::SnapshotRequired(error.to_string()),
             error => Self::Failed(error.into()),
         }
+    }
+}
+
+impl Resnapshot {
+    pub(super) fn new(since: Timestamp, reason: &dap::Error) -> Self {
+        Self { reason: reason.to_string(), since }
     }
 }
 
@@ -193,7 +215,8 @@ impl<'a> TableRun<'a> {
 
     async fn replace(&mut self) -> Result<TableResult, Interruption> {
         let mut schema = self.dap.schema(&self.table, self.ctx).await?;
-        let (id, job) = self.completed_job(Query::Snapshot, &mut schema).await?;
+        let query = Query::Snapshot(dap::Mode::Condensed);
+        let (id, job) = self.completed_job(query, &mut schema).await?;
         let kind = LoadKind::Snapshot { at: job.cursor };
         self.load(Mode::Snapshot, kind, schema, id, &job).await
     }
@@ -202,8 +225,8 @@ impl<'a> TableRun<'a> {
         match outcome {
             Ok(result) => Ok(Step::complete(result)),
             Err(Interruption::Pause(wait)) => self.pause(wait),
-            Err(Interruption::SnapshotRequired(reason)) => {
-                let resnapshot = Some(reason);
+            Err(Interruption::SnapshotRequired(resnapshot)) => {
+                let resnapshot = Some(resnapshot);
                 Ok(Step::init_needed(Checkpoint { resnapshot, job: None, ..self.checkpoint }))
             }
             Err(Interruption::Failed(error)) => Err(error),
@@ -235,7 +258,7 @@ impl<'a> TableRun<'a> {
             compared: 0,
             schema_version: state.schema_version,
             cursor: state.cursor,
-            resnapshot: self.checkpoint.resnapshot.clone(),
+            resnapshot: self.checkpoint.resnapshot.as_ref().map(|it| it.reason.clone()),
             warnings: Vec::new(),
         }
     }

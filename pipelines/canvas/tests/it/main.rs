@@ -1,3 +1,9 @@
 //! The integration tests of the canvas pipeline, in one binary.
 
+mod faults;
+mod inputs;
+mod resume;
+mod standard;
+mod support;
+mod tables;
 mod target;

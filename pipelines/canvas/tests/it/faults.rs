@@ -1,0 +1,171 @@
+//! Every fault of the service, one by one: it ends in equal rows or in an error by name.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Options};
+
+use crate::support::Bench;
+
+const TABLES: [&str; 2] = ["users", "courses"];
+
+fn options(faults: Vec<FaultRule>) -> Options {
+    Options { total_rows: 2_000, rows_per_part: 100, faults, ..Options::default() }
+}
+
+/// Runs with one fault that strikes once, and asserts that nothing is missing in the end.
+async fn survives(on: Endpoint, fault: Fault) {
+    for skip in [0, 1] {
+        let rule = FaultRule::new(on, fault.clone()).once().after(skip);
+        let bench = Bench::start(options(vec![rule])).await;
+        bench.sync(&TABLES).await;
+        bench.assert_in_step(&TABLES);
+    }
+}
+
+/// Runs with a fault that never ends on `users`; gives the failure after asserting that `courses` came through.
+async fn fails(on: Endpoint, fault: Fault) -> Value {
+    let rule = FaultRule::new(on, fault).table("canvas.users");
+    let bench = Bench::start(options(vec![rule])).await;
+    let report = bench.run(json!({ "tables": TABLES })).await;
+    bench.assert_in_step(&["courses"]);
+    assert_eq!(report.summary["failed"], 1, "{:#}", report.summary);
+    assert_eq!(report.summary["error"], "TablesFailed");
+    let failure = report.summary["failures"][0].clone();
+    assert_eq!(failure["table"], "canvas.users");
+    failure
+}
+
+const API: [Endpoint; 5] = [
+    Endpoint::ListTables,
+    Endpoint::Schema,
+    Endpoint::CreateJob,
+    Endpoint::GetJob,
+    Endpoint::ObjectUrl,
+];
+
+#[tokio::test]
+async fn one_server_error_anywhere() {
+    for on in API.into_iter().chain([Endpoint::Login, Endpoint::Download]) {
+        survives(on, Fault::ServerError { status: 503 }).await;
+    }
+}
+
+#[tokio::test]
+async fn one_dropped_connection_anywhere() {
+    for on in API.into_iter().chain([Endpoint::Login, Endpoint::Download]) {
+        survives(on, Fault::DropConnection).await;
+    }
+}
+
+#[tokio::test]
+async fn one_page_of_a_gateway_anywhere() {
+    for on in API.into_iter().chain([Endpoint::Login]) {
+        survives(on, Fault::GatewayPage { status: 502 }).await;
+        survives(on, Fault::GatewayPage { status: 200 }).await;
+    }
+}
+
+#[tokio::test]
+async fn one_refused_token_anywhere() {
+    for on in API {
+        survives(on, Fault::Unauthorized).await;
+    }
+}
+
+#[tokio::test]
+async fn one_too_many_anywhere() {
+    for on in API.into_iter().chain([Endpoint::Login]) {
+        survives(on, Fault::TooManyRequests { seconds: Some(1) }).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_outlasts_the_slice_is_left_to_the_state_machine() {
+    let rule = FaultRule::new(Endpoint::Schema, Fault::TooManyRequests { seconds: None }).once();
+    let bench = Bench::start(options(vec![rule])).await;
+    bench.sync(&["courses"]).await;
+    bench.sandbox.add_fault(FaultRule::new(
+        Endpoint::CreateJob,
+        Fault::TooManyRequests { seconds: Some(40) },
+    ));
+    let item = json!({"namespace": "canvas", "table": "courses"});
+    let step = bench.call("sync-table", &item, Duration::from_secs(2)).await.unwrap();
+    assert_eq!(step["status"], "IN_PROGRESS");
+    assert!((38..=40).contains(&step["wait_seconds"].as_u64().unwrap()), "{step:#}");
+}
+
+#[tokio::test]
+async fn expired_links_are_issued_anew() {
+    survives(Endpoint::Download, Fault::ExpiredLink).await;
+    survives(Endpoint::Download, Fault::NotFound).await;
+}
+
+#[tokio::test]
+async fn bodies_that_break_off_or_are_damaged_never_count() {
+    for fault in [Fault::BreakBody, Fault::TruncateBody, Fault::CorruptChecksum] {
+        survives(Endpoint::Download, fault).await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_body_arrives() {
+    survives(Endpoint::Download, Fault::Dribble { bytes_per_second: 20_000 }).await;
+}
+
+#[tokio::test]
+async fn a_failed_job_is_replaced() {
+    survives(Endpoint::CreateJob, Fault::FailJob { message: String::new() }).await;
+    survives(Endpoint::CreateJob, Fault::StickJob { polls: Some(2) }).await;
+}
+
+#[tokio::test]
+async fn a_job_that_vanished_is_replaced() {
+    survives(Endpoint::GetJob, Fault::NotFound).await;
+    survives(Endpoint::ObjectUrl, Fault::NotFound).await;
+}
+
+#[tokio::test]
+async fn a_schema_that_changes_between_two_requests_is_fetched_again() {
+    survives(Endpoint::CreateJob, Fault::BumpSchema).await;
+}
+
+#[tokio::test]
+async fn a_job_that_always_fails_is_told_with_its_id_type_and_uuid() {
+    let failure = fails(Endpoint::CreateJob, Fault::FailJob { message: String::new() }).await;
+    assert_eq!(failure["error"], "Retryable");
+    let cause = failure["cause"].as_str().unwrap();
+    for part in ["job ", "canvas.users", "type ", "uuid ", "gave no reason"] {
+        assert!(cause.contains(part), "{part} in {cause}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_always_damaged_is_told_and_nothing_is_published() {
+    let failure = fails(Endpoint::Download, Fault::CorruptChecksum).await;
+    assert_eq!(failure["error"], "Retryable");
+    assert!(failure["cause"].as_str().unwrap().contains("gzip"), "{failure:#}");
+}
+
+#[tokio::test]
+async fn a_table_that_is_always_refused_is_told() {
+    let failure = fails(Endpoint::Schema, Fault::NotFound).await;
+    assert_eq!(failure["error"], "Config");
+    assert!(failure["cause"].as_str().unwrap().contains("canvas.users"), "{failure:#}");
+}
+
+#[tokio::test]
+async fn everything_a_little_broken() {
+    let faults = API
+        .into_iter()
+        .map(|on| FaultRule::new(on, Fault::ServerError { status: 500 }).probability(0.1))
+        .chain([
+            FaultRule::new(Endpoint::Download, Fault::BreakBody).probability(0.1),
+            FaultRule::new(Endpoint::Download, Fault::ExpiredLink).probability(0.1),
+        ])
+        .collect();
+    let job_timing = JobTiming { running: Duration::from_millis(300), ..JobTiming::default() };
+    let bench = Bench::start(Options { job_timing, ..options(faults) }).await;
+    bench.sync(&TABLES).await;
+    bench.assert_in_step(&TABLES);
+}

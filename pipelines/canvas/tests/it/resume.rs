@@ -1,0 +1,115 @@
+//! Slices, stops and restarts: the work goes on inside the table, inside the part.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stepwell_pipeline::Context;
+use stepwell_sandbox::dap::{Advance, Endpoint, JobTiming, Options};
+
+use crate::support::Bench;
+
+/// Parts of several batches: `users` has some 30,000 rows in two parts.
+fn options() -> Options {
+    let rows = [("canvas.users".to_owned(), 30_000)].into();
+    Options { rows, total_rows: 1_000, rows_per_part: 20_000, ..Options::default() }
+}
+
+#[tokio::test]
+async fn slices_of_a_few_rows_come_to_the_same_end() {
+    let bench = Bench::start(options()).await;
+    let report = bench.run_in_slices(json!({"tables": ["users"]}), Duration::from_millis(1)).await;
+    assert_eq!(report.summary["failed"], 0, "{:#}", report.summary);
+    assert!(report.invocations > 5, "{} invocations", report.invocations);
+    bench.assert_in_step(&["users"]);
+    bench
+        .sandbox
+        .advance(&Advance { seed: 1, changes: 2_000, tables: vec!["canvas.users".into()] })
+        .unwrap();
+    bench.run_in_slices(json!({"tables": ["users"]}), Duration::from_millis(1)).await;
+    bench.assert_in_step(&["users"]);
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_inside_the_part_with_the_same_job() {
+    let mut bench = Bench::start(options()).await;
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    let slice = Duration::from_millis(1);
+    state["run"] = bench.call("sync-table", &state, slice).await.unwrap();
+    assert_eq!(state["run"]["status"], "INIT_NEEDED");
+    // Until rows are staged: a job, then the first batch of its first part.
+    while staged(&bench) == 0 {
+        state["run"] = bench.call("init-table", &state, slice).await.unwrap();
+        assert_eq!(state["run"]["status"], "IN_PROGRESS");
+    }
+    let before = staged(&bench);
+    assert!(before < 20_000, "inside the first part, not at its end: {before}");
+    bench.restart();
+    state["run"] = bench.call("init-table", &state, slice).await.unwrap();
+    assert!(staged(&bench) > before, "went on where it was");
+    // The same delivery again, as after a crash before its outcome was recorded.
+    bench.restart();
+    while state["run"]["status"] != "COMPLETE" {
+        state["run"] = bench.call("init-table", &state, slice).await.unwrap();
+    }
+    bench.assert_in_step(&["users"]);
+    assert_eq!(bench.sandbox.requests()[&Endpoint::CreateJob], 1);
+}
+
+#[tokio::test]
+async fn an_outcome_that_was_lost_is_given_again() {
+    let bench = Bench::start(Options { total_rows: 1_000, ..Options::default() }).await;
+    let minute = Duration::from_secs(60);
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    state["run"] = bench.call("sync-table", &state, minute).await.unwrap();
+    let mut delivered = state.clone();
+    while state["run"]["status"] != "COMPLETE" {
+        delivered = state.clone();
+        state["run"] = bench.call("init-table", &state, minute).await.unwrap();
+    }
+    let again = bench.call("init-table", &delivered, minute).await.unwrap();
+    for member in ["rows", "inserted", "updated", "deleted", "cursor", "proven"] {
+        assert_eq!(again["result"][member], state["run"]["result"][member], "{member}");
+    }
+    bench.assert_in_step(&["users"]);
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_invocation_with_a_checkpoint() {
+    let job_timing = JobTiming { running: Duration::from_secs(60), ..JobTiming::default() };
+    let bench = Bench::start(Options { job_timing, ..options() }).await;
+    let state = json!({"namespace": "canvas", "table": "users"});
+    let first = bench.call("init-table", &state, Duration::from_secs(60)).await.unwrap();
+    assert_eq!(first["status"], "IN_PROGRESS", "the job is recorded before it is waited for");
+    let ctx = Context::starting_now("test", Duration::from_secs(600));
+    ctx.stop.cancel();
+    let state = json!({"namespace": "canvas", "table": "users", "run": first});
+    let stopped = bench.call_with("init-table", &state, &ctx).await.unwrap();
+    assert_eq!(stopped["status"], "IN_PROGRESS");
+    assert_eq!(stopped["checkpoint"]["job"], first["checkpoint"]["job"]);
+}
+
+#[tokio::test]
+async fn a_job_that_runs_for_ever_ends_in_an_error() {
+    let job_timing = JobTiming { running: Duration::from_secs(3_600), ..JobTiming::default() };
+    let bench = Bench::start(Options { job_timing, ..options() }).await;
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    state["run"] = bench.call("init-table", &state, Duration::from_secs(1)).await.unwrap();
+    state["run"]["checkpoint"]["job_asked_at"] = json!("2026-01-01T00:00:00Z");
+    let error = bench.call("init-table", &state, Duration::from_secs(1)).await.unwrap_err();
+    assert_eq!(error.name(), "Retryable");
+    assert!(error.to_string().contains("canvas.users"), "{error}");
+}
+
+/// Rows that the staged load of `users` has checkpointed.
+fn staged(bench: &Bench) -> u64 {
+    let connection = rusqlite::Connection::open(bench.database()).unwrap();
+    let staged: Option<String> =
+        connection.query_row("SELECT staged FROM stepwell_loads", [], |row| row.get(0)).ok();
+    let staged: Value = staged.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap());
+    staged["parts"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, part)| part["rows"].as_u64())
+        .sum()
+}
