@@ -15,7 +15,6 @@ pub mod json;
 pub mod jsonpath;
 pub mod model;
 mod number;
-pub mod parameter;
 pub mod retry;
 pub mod suggest;
 pub mod syntax;

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::jsonpath::{Path, ReferencePath};
-use stepwell_asl::model::{ResultPath, Selector, StateKind};
-use stepwell_asl::parameter::WaitTime;
+use stepwell_asl::model::{ResultPath, Selector};
 use stepwell_asl::template::Template;
 use stepwell_asl::{StateMachine, dataflow};
 
@@ -26,14 +25,6 @@ fn runtime(cause: &str) -> StatesError {
 fn machine(definition: &Value) -> StateMachine {
     let (machine, findings) = stepwell_asl::parse(&definition.to_string());
     machine.unwrap_or_else(|| panic!("{findings:#?}"))
-}
-
-/// A machine with this one state.
-#[track_caller]
-fn state(state: &Value) -> StateKind {
-    let machine =
-        machine(&json!({"StartAt": "S", "States": {"S": state, "E": {"Type": "Succeed"}}}));
-    machine.state(machine.start_at).kind.clone()
 }
 
 fn fill(template: &Value, input: &Value) -> Result<Value, StatesError> {
@@ -216,94 +207,6 @@ fn combined_rules_stop_at_the_first_that_decides() {
             "Invalid path '$.gone': The choice state's condition path references an invalid value."
         ))
     );
-}
-
-fn wait(field: &str, value: &Value) -> Result<WaitTime, StatesError> {
-    let field_value = if field.ends_with("Path") { json!("$.v") } else { value.clone() };
-    let StateKind::Wait(wait) = state(&json!({"Type": "Wait", field: field_value, "Next": "E"}))
-    else {
-        panic!("a Wait state");
-    };
-    with_scope(|scope| wait.time(&json!({"v": value}), scope))
-}
-
-#[test]
-fn wait_times_are_checked_when_they_are_read() {
-    let instant = "2016-08-18T17:33:00Z";
-    assert_eq!(wait("Seconds", &json!(5)), Ok(WaitTime::Seconds(5)));
-    assert_eq!(wait("SecondsPath", &json!(5)), Ok(WaitTime::Seconds(5)));
-    assert_eq!(wait("Timestamp", &json!(instant)), Ok(WaitTime::Until(instant.parse().unwrap())));
-    assert_eq!(
-        wait("TimestampPath", &json!(instant)),
-        Ok(WaitTime::Until(instant.parse().unwrap()))
-    );
-    for (field, value, cause) in [
-        (
-            "SecondsPath",
-            json!(-1),
-            "The SecondsPath parameter references a negative value: $.v == -1",
-        ),
-        (
-            "SecondsPath",
-            json!(1.5),
-            "The SecondsPath parameter cannot be parsed as a long value: $.v == 1.5",
-        ),
-        (
-            "SecondsPath",
-            json!("1"),
-            "The SecondsPath parameter cannot be parsed as a long value: $.v == 1",
-        ),
-        (
-            "TimestampPath",
-            json!("2016-12-05 21:29:29Z"),
-            "The TimestampPath parameter does not reference a valid ISO-8601 extended offset date-time format \
-             string: $.v == 2016-12-05 21:29:29Z",
-        ),
-    ] {
-        assert_eq!(wait(field, &value), Err(runtime(cause)));
-    }
-}
-
-#[test]
-fn task_timeouts_are_positive() {
-    let timeouts = |value: Value| {
-        let task = json!({
-            "Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "TimeoutSecondsPath": "$.v",
-            "HeartbeatSeconds": 3, "Next": "E",
-        });
-        let StateKind::Task(task) = state(&task) else { panic!("a Task state") };
-        let input = json!({"v": value});
-        with_scope(|scope| {
-            Ok((task.timeout_seconds(&input, scope)?, task.heartbeat_seconds(&input, scope)?))
-        })
-    };
-    assert_eq!(timeouts(json!(9)), Ok((Some(9), Some(3))));
-    assert_eq!(
-        timeouts(json!(0)),
-        Err(runtime(
-            "The TimeoutSecondsPath parameter does not reference a positive value: $.v == 0"
-        ))
-    );
-}
-
-#[test]
-fn concurrency_is_a_whole_number() {
-    let concurrency = |value: Value| {
-        let map = json!({
-            "Type": "Map", "MaxConcurrencyPath": "$.v", "Next": "E",
-            "ItemProcessor": {"StartAt": "A", "States": {"A": {"Type": "Succeed"}}},
-        });
-        let StateKind::Map(map) = state(&map) else { panic!("a Map state") };
-        with_scope(|scope| map.concurrency(&json!({"v": value}), scope))
-    };
-    assert_eq!(concurrency(json!(4)), Ok(4));
-    for value in [json!("x"), json!({}), json!(-1), json!(1.5)] {
-        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let cause = format!(
-            "The MaxConcurrencyPath field refers to value \"{shown}\" which is not a valid integer: $.v"
-        );
-        assert_eq!(concurrency(value), Err(runtime(&cause)));
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stepwell_asl::eval::{Random, Scope, StatesError};
-use stepwell_asl::model::{StateKind, Transition};
+use stepwell_asl::model::{StateKind, Text, Transition};
 use stepwell_asl::{Data, StateMachine, dataflow};
 
 /// Counts up: any bits will do.
@@ -78,7 +78,8 @@ fn walk(machine: &StateMachine, input: &Value) -> Result<End, StatesError> {
                 return Ok(End::Succeeded(Value::clone(&output)));
             }
             StateKind::Fail(fail) => {
-                let (error, cause) = fail.error_and_cause(&data, &mut scope)?;
+                let error = text(fail.error.as_ref(), &data, &mut scope)?;
+                let cause = text(fail.cause.as_ref(), &data, &mut scope)?;
                 return Ok(End::Failed { error, cause });
             }
             other => unreachable!("excluded before: {other:?}"),
@@ -86,6 +87,21 @@ fn walk(machine: &StateMachine, input: &Value) -> Result<End, StatesError> {
         match transition {
             Transition::Next(next) => current = next,
             Transition::End => return Ok(End::Succeeded(Value::clone(&data))),
+        }
+    }
+}
+
+fn text(
+    text: Option<&Text>,
+    input: &Value,
+    scope: &mut Scope<'_>,
+) -> Result<Option<String>, StatesError> {
+    match text {
+        None => Ok(None),
+        Some(Text::Literal(literal)) => Ok(Some(literal.clone())),
+        Some(Text::Dynamic(expression)) => {
+            let value = expression.evaluate(input, scope)?;
+            Ok(Some(value.as_str().expect("a text").to_owned()))
         }
     }
 }
