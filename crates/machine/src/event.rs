@@ -373,7 +373,10 @@ impl Payload {
     /// # Errors
     /// [`InvalidPayload`] if the text is not JSON, or nested too deep.
     pub fn parse(text: &str) -> Result<Self, InvalidPayload> {
-        let data: serde_json::Value = serde_json::from_str(text)?;
+        if text.trim().is_empty() {
+            return Err(InvalidPayload::Empty);
+        }
+        let data = stepwell_asl::json::parse(text)?;
         if is_too_deep(&data) {
             return Err(InvalidPayload::TooDeep);
         }
@@ -405,9 +408,12 @@ impl Payload {
 /// A text that no execution can start with.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidPayload {
+    /// There is nothing in it.
+    #[error("Invalid execution input.")]
+    Empty,
     /// It is not JSON.
-    #[error("not JSON")]
-    NotJson(#[from] serde_json::Error),
+    #[error(transparent)]
+    NotJson(#[from] stepwell_asl::json::NotJson),
     /// It is nested deeper than the journal can give back.
     #[error("nested deeper than {DEPTH_MAX} levels")]
     TooDeep,

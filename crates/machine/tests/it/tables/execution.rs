@@ -135,6 +135,7 @@ fn an_input_is_json_of_reasonable_depth() {
     assert!(Payload::parse(&deep(100)).is_ok());
     assert!(matches!(Payload::parse(&deep(101)), Err(InvalidPayload::TooDeep)));
     assert!(matches!(Payload::parse("{"), Err(InvalidPayload::NotJson(_))));
+    assert!(matches!(Payload::parse(" "), Err(InvalidPayload::Empty)));
 }
 
 #[test]
