@@ -39,6 +39,19 @@ impl Store {
             .map_err(|source| StoreError::from_sqlite(&self.path, source))
     }
 
+    /// Lets the database grow no further than it is, or lets it grow again. For the simulator: it is what a
+    /// full disk looks like from here.
+    ///
+    /// # Errors
+    /// SQLite's.
+    pub fn fill_disk(&self, full: bool) -> Result<(), StoreError> {
+        // SQLite takes the present size for the limit if the limit is smaller.
+        let pages = if full { 1 } else { u32::MAX - 1 };
+        self.connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .map_err(|source| StoreError::from_sqlite(&self.path, source))
+    }
+
     /// Does one small step of a retention pass: deletes some of what ended before `cutoff`, and says how to
     /// go on. Safe to repeat and to break off anywhere.
     ///

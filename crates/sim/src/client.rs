@@ -1,0 +1,163 @@
+//! The clients: they want their state machines created, their executions started, the endless ones stopped,
+//! and ask again until they are answered.
+
+use std::sync::Arc;
+
+use stepwell_asl::parse;
+use stepwell_engine::Error;
+use stepwell_engine::kernel::{Definition, Event, StartRequest};
+use stepwell_machine::Payload;
+use tokio::sync::oneshot::{self, error::TryRecvError};
+
+use crate::load::{self, Load, Machine};
+use crate::process::arns;
+
+pub(crate) struct Clients<'a> {
+    load: &'a Load,
+    wishes: Vec<Wish>,
+}
+
+/// Something that a client wants, in the order in which it wants it.
+struct Wish {
+    what: What,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    Create(usize),
+    Start(usize),
+    Stop(usize),
+}
+
+enum State {
+    Unsent,
+    Sent(Answer),
+    Answered,
+}
+
+/// Where the answer will come in; what it says beyond "done" or the error is of no interest.
+type Answer = Box<dyn FnMut() -> Result<Result<(), Error>, TryRecvError>>;
+
+impl<'a> Clients<'a> {
+    pub(crate) fn new(load: &'a Load) -> Self {
+        let creates = (0..load.machines.len()).map(What::Create);
+        let starts = (0..load.starts.len()).map(What::Start);
+        let endless = load.starts.iter().enumerate().filter(|(_, start)| start.endless);
+        let stops = endless.map(|(index, _)| What::Stop(index));
+        let wishes = creates.chain(starts).chain(stops);
+        let wishes = wishes.map(|what| Wish { what, state: State::Unsent }).collect();
+        Self { load, wishes }
+    }
+
+    pub(crate) fn arn(&self, start: &load::StartRequest) -> String {
+        arns().execution(&self.load.machines[start.machine].name, &start.name)
+    }
+
+    /// Whether every wish was answered.
+    pub(crate) fn are_content(&self) -> bool {
+        self.wishes.iter().all(|wish| matches!(wish.state, State::Answered))
+    }
+
+    /// Whether there is a request to send.
+    pub(crate) fn has_request(&self) -> bool {
+        self.wishes.iter().any(|wish| self.may_send(wish))
+    }
+
+    /// Sends the first request that can be sent.
+    pub(crate) fn next_request(&mut self) -> Option<Event> {
+        let index = self.wishes.iter().position(|wish| self.may_send(wish))?;
+        let (event, answer) = self.request(self.wishes[index].what);
+        self.wishes[index].state = State::Sent(answer);
+        Some(event)
+    }
+
+    /// What was sent and not answered has to be asked again.
+    pub(crate) fn lose_connection(&mut self) {
+        for wish in &mut self.wishes {
+            if matches!(wish.state, State::Sent(_)) {
+                wish.state = State::Unsent;
+            }
+        }
+    }
+
+    /// Takes in the answers; gives those that no client should get.
+    pub(crate) fn hear(&mut self) -> Vec<String> {
+        let mut violations = Vec::new();
+        for wish in &mut self.wishes {
+            let State::Sent(answer) = &mut wish.state else { continue };
+            match answer() {
+                // It exists already if the first answer was lost and it has ended meanwhile.
+                Ok(Ok(()) | Err(Error::ExecutionAlreadyExists { .. })) => {
+                    wish.state = State::Answered;
+                }
+                Ok(Err(error)) => violations.push(format!("{:?} was refused: {error}", wish.what)),
+                Err(TryRecvError::Empty) => {}
+                Err(TryRecvError::Closed) => {
+                    violations.push(format!("{:?} was never answered", wish.what));
+                }
+            }
+        }
+        violations
+    }
+
+    /// A start waits for its state machine, a stop for its execution.
+    fn may_send(&self, wish: &Wish) -> bool {
+        let before = match wish.what {
+            What::Create(_) => None,
+            What::Start(index) => Some(What::Create(self.load.starts[index].machine)),
+            What::Stop(index) => Some(What::Start(index)),
+        };
+        let is_answered = |what| {
+            let answered = |wish: &Wish| matches!(wish.state, State::Answered);
+            self.wishes.iter().any(|wish| wish.what == what && answered(wish))
+        };
+        matches!(wish.state, State::Unsent) && before.is_none_or(is_answered)
+    }
+
+    fn request(&self, what: What) -> (Event, Answer) {
+        match what {
+            What::Create(index) => create(&self.load.machines[index]),
+            What::Start(index) => self.start(&self.load.starts[index]),
+            What::Stop(index) => self.stop(&self.load.starts[index]),
+        }
+    }
+
+    fn start(&self, start: &load::StartRequest) -> (Event, Answer) {
+        let request = StartRequest {
+            state_machine: self.load.machines[start.machine].name.clone(),
+            name: Some(start.name.clone()),
+            input: start.input.clone(),
+            data: Payload::parse(&start.input).expect("the input is JSON"),
+        };
+        let (reply, answer) = channel();
+        (Event::Start { request, reply }, answer)
+    }
+
+    fn stop(&self, start: &load::StartRequest) -> (Event, Answer) {
+        let (reply, answer) = channel();
+        let event = Event::Stop {
+            state_machine: self.load.machines[start.machine].name.clone(),
+            name: start.name.clone(),
+            error: Some("Enough".to_owned()),
+            cause: None,
+            reply,
+        };
+        (event, answer)
+    }
+}
+
+fn create(machine: &Machine) -> (Event, Answer) {
+    let (parsed, diagnostics) = parse(&machine.definition);
+    let parsed = parsed.unwrap_or_else(|| panic!("{diagnostics:?} in {}", machine.definition));
+    let definition =
+        Definition { text: machine.definition.as_str().into(), machine: Arc::new(parsed) };
+    let (reply, answer) = channel();
+    let name = machine.name.clone();
+    (Event::CreateStateMachine { name, definition, role_arn: None, reply }, answer)
+}
+
+fn channel<T: 'static>() -> (oneshot::Sender<Result<T, Error>>, Answer) {
+    let (reply, mut answer) = oneshot::channel();
+    (reply, Box::new(move || answer.try_recv().map(|answer| answer.map(drop))))
+}
