@@ -116,14 +116,16 @@ impl Notify {
         let request =
             self.http.post(url).header("Idempotency-Key", &*ctx.idempotency_key).json(summary);
         // Without its URL: that is the secret.
-        let answer = request.send().await.map_err(|error| match error.is_builder() {
-            true => HandlerError::Config(
-                "the webhook's URL is not a URL; correct the setting `notify`".into(),
-            ),
-            false => HandlerError::retryable(format!(
+        let answer = request.send().await.map_err(|error| {
+            if error.is_builder() {
+                return HandlerError::Config(
+                    "the webhook's URL is not a URL; correct the setting `notify`".into(),
+                );
+            }
+            HandlerError::retryable(format!(
                 "the webhook cannot be reached: {}",
                 error.without_url()
-            )),
+            ))
         })?;
         match answer.status() {
             status if status.is_success() => Ok(()),

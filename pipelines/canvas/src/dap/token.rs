@@ -39,7 +39,10 @@ impl Token {
     fn new(answer: wire::Token) -> Self {
         let life = Duration::from_secs(answer.expires_in);
         let renew_before = RENEW_BEFORE_MAX.min(life / 5);
-        Self { text: answer.access_token, renew_at: Instant::now() + (life - renew_before) }
+        Self {
+            text: answer.access_token,
+            renew_at: Instant::now() + life.saturating_sub(renew_before),
+        }
     }
 
     fn fresh(&self) -> Option<&SecretString> {

@@ -223,9 +223,10 @@ impl TableRun<'_> {
         tracing::warn!(table = %self.table, %reason, "a job came to nothing");
         self.checkpoint.job = None;
         self.checkpoint.lost_jobs += 1;
-        match self.checkpoint.lost_jobs < LOST_JOBS_MAX {
-            true => Ok(()),
-            false => Err(Interruption::Failed(reason)),
+        if self.checkpoint.lost_jobs < LOST_JOBS_MAX {
+            Ok(())
+        } else {
+            Err(Interruption::Failed(reason))
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) enum PartEnd {
 
 /// Why one download did not bring the part to its end.
 enum Trouble {
-    Interrupted(dap::Error),
+    Interrupted(Box<dap::Error>),
     Damaged(String),
     Unreadable(TsvError),
     Elsewhere(Interruption),
@@ -127,12 +127,12 @@ impl TableRun<'_> {
             let error = match self.download_part(staging, part).await {
                 Ok(end) => return Ok(end),
                 Err(Trouble::Elsewhere(interruption)) => return Err(interruption),
-                Err(Trouble::Interrupted(error @ dap::Error::NotFound { .. })) => {
-                    return Ok(PartEnd::Lost(HandlerError::retryable(error.to_string())));
-                }
                 Err(Trouble::Unreadable(error)) => return Err(self.unreadable(part, &error)),
-                Err(Trouble::Interrupted(error @ dap::Error::Interrupted { .. })) => error.into(),
-                Err(Trouble::Interrupted(error)) => return Err(error.into()),
+                Err(Trouble::Interrupted(error)) => match *error {
+                    error @ dap::Error::NotFound { .. } => return Ok(PartEnd::Lost(error.into())),
+                    error @ dap::Error::Interrupted { .. } => error.into(),
+                    error => return Err(error.into()),
+                },
                 Err(Trouble::Damaged(cause)) => {
                     let error =
                         HandlerError::retryable(format!("{}: part {part}: {cause}", self.table));
@@ -156,14 +156,15 @@ impl TableRun<'_> {
         staging: &mut Staging<'_>,
         part: &str,
     ) -> Result<PartEnd, Trouble> {
-        let body = self.dap.open_object(part, self.ctx).await.map_err(Trouble::Interrupted)?;
+        let body = self.dap.open_object(part, self.ctx).await.map_err(interrupted)?;
         let decoder = TsvDecoder::new(staging.schema, staging.delivery)
             .resume_after(staging.load.progress(part).rows);
         let (pieces_in, pieces_out) = mpsc::channel(PIECES_WAITING_MAX);
         let (batches_in, mut batches_out) = mpsc::channel(BATCHES_WAITING_MAX);
         // Dropped, it ends; the thread ends with its queues.
         let _download = AbortOnDropHandle::new(tokio::spawn(download(body, pieces_in)));
-        let decoded = tokio::task::spawn_blocking(move || decode(pieces_out, &batches_in, decoder));
+        let decoding =
+            tokio::task::spawn_blocking(move || decode(pieces_out, &batches_in, decoder));
         let mut staged = false;
         loop {
             tokio::select! {
@@ -186,7 +187,7 @@ impl TableRun<'_> {
                 return Ok(PartEnd::SliceOver);
             }
         }
-        decoded.await.expect("decoding does not panic")?;
+        decoding.await.expect("decoding does not panic")?;
         staging.load.finish_part(part);
         Ok(PartEnd::Staged)
     }
@@ -210,6 +211,10 @@ impl TableRun<'_> {
             self.table
         )))
     }
+}
+
+fn interrupted(error: dap::Error) -> Trouble {
+    Trouble::Interrupted(Box::new(error))
 }
 
 /// A slice that has staged nothing yet goes on until it has, so that every invocation gets further; a stop
@@ -240,7 +245,7 @@ fn decode(
     let mut gunzip = Gunzip::default();
     let mut rows = Rows { decoder, batches, unreadable: None };
     while let Some(piece) = pieces.blocking_recv() {
-        let piece = piece.map_err(Trouble::Interrupted)?;
+        let piece = piece.map_err(interrupted)?;
         gunzip.push(&piece, |text| rows.push(text))?;
     }
     gunzip.finish(|text| rows.push(text))?;
