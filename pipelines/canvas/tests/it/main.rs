@@ -2,6 +2,7 @@
 
 mod faults;
 mod inputs;
+mod on_postgres;
 mod resume;
 mod standard;
 mod support;

@@ -28,6 +28,9 @@ pub(crate) struct Bench {
     folder: TempDir,
 }
 
+/// The rows of a table by their key.
+pub(crate) type Replica = BTreeMap<String, Map<String, Value>>;
+
 /// The sandbox's credentials, by name.
 struct Keys(BTreeMap<&'static str, String>);
 
@@ -183,26 +186,28 @@ impl Bench {
     #[track_caller]
     pub(crate) fn assert_in_step(&self, tables: &[&str]) {
         for table in tables {
-            let expected: Vec<Value> =
-                self.sandbox.rows(&format!("canvas.{table}")).unwrap().collect();
-            let mut found = self.replica(table);
-            for row in &expected {
-                let (key, id) = row.as_object().unwrap().iter().next().unwrap();
-                let replica = found.remove(&id.to_string());
-                let replica =
-                    replica.unwrap_or_else(|| panic!("{table}: no row with {key} = {id}"));
-                assert_same_row(table, row, &replica);
-            }
-            assert!(
-                found.is_empty(),
-                "{table}: rows that the source does not have: {:?}",
-                found.keys()
-            );
+            self.assert_equal(table, self.replica(table));
         }
     }
 
+    /// Asserts that these are exactly the rows of the source, by their key.
+    #[track_caller]
+    pub(crate) fn assert_equal(&self, table: &str, mut found: Replica) {
+        for row in self.sandbox.rows(&format!("canvas.{table}")).unwrap() {
+            let (key, id) = row.as_object().unwrap().iter().next().unwrap();
+            let replica = found.remove(&id.to_string());
+            let replica = replica.unwrap_or_else(|| panic!("{table}: no row with {key} = {id}"));
+            assert_same_row(table, &row, &replica);
+        }
+        assert!(
+            found.is_empty(),
+            "{table}: rows that the source does not have: {:?}",
+            found.keys()
+        );
+    }
+
     /// The rows of a replica by their key.
-    fn replica(&self, table: &str) -> BTreeMap<String, Map<String, Value>> {
+    fn replica(&self, table: &str) -> Replica {
         let connection = Connection::open(self.database()).unwrap();
         let mut statement = connection.prepare(&format!("SELECT * FROM canvas__{table}")).unwrap();
         let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
@@ -266,11 +271,15 @@ fn is_same(source: &Value, replica: &Value) -> bool {
         (Value::String(source), Value::String(replica)) => {
             source == replica || is_same_instant(source, replica)
         }
+        // A decimal is a string on the wire and a number in PostgreSQL's JSON.
+        (Value::String(source), Value::Number(replica)) => source.parse().ok() == replica.as_f64(),
         (source, replica) => source == replica,
     }
 }
 
+/// PostgreSQL writes its `timestamp` without the zone, which is UTC.
 fn is_same_instant(source: &str, replica: &str) -> bool {
-    let instant = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let zoned = |text: &str| text.parse::<jiff::Timestamp>().ok();
+    let instant = |text: &str| zoned(text).or_else(|| zoned(&format!("{text}Z")));
     instant(source).is_some_and(|it| Some(it) == instant(replica))
 }

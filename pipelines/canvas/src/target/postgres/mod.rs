@@ -7,6 +7,7 @@
 use async_trait::async_trait;
 
 use super::Layout;
+use super::quote::quote;
 use super::{
     LoadRequest, OpenedLoad, Proof, TableName, TableState, Target, TargetError, check_fits,
     keys_may_repeat,
@@ -79,6 +80,7 @@ impl Target for PostgresTarget {
         let first = before.is_none();
         check_fits(&request, &table.name, before.map(|row| row.state))?;
         if first {
+            state::prepare_namespace(&session, &quote(&table.name.namespace)).await?;
             refuse_occupied(&session, &table).await?;
         }
         // The types of layout `instructure` are made when it is published; until then rows are text.

@@ -56,7 +56,6 @@ async fn settle_rows(
 ) -> Result<(Changes, Vec<String>), TargetError> {
     let table = &job.table;
     if job.first {
-        session.ensure_schema(&quote(&table.name.namespace)).await?;
         enums::create_missing(session, table).await?;
         let shape = fill_first(session, job, staged).await?;
         shape::comment(session, &job.request.schema, table, |_| true).await?;

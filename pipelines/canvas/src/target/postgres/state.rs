@@ -41,15 +41,27 @@ pub(super) async fn prepare(session: &Session, layout: Layout) -> Result<(), Tar
         return Ok(());
     }
     let doing = "creating the state tables";
-    session
-        .batch(doing, "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('stepwell state', 0))")
-        .await?;
+    begin_alone(session, doing).await?;
     session.ensure_schema(&quote(OWN_SCHEMA)).await?;
     session.batch(doing, TABLES).await?;
     if layout == Layout::Instructure {
         instructure::prepare(session).await?;
     }
     session.batch(doing, "COMMIT").await
+}
+
+/// Creates the schema of a namespace where it is missing. Its tables are loaded at the same time, and
+/// PostgreSQL refuses the second of two that create a schema at once, so nobody else does so meanwhile.
+pub(super) async fn prepare_namespace(session: &Session, quoted: &str) -> Result<(), TargetError> {
+    let doing = "creating the schema of the namespace";
+    begin_alone(session, doing).await?;
+    session.ensure_schema(quoted).await?;
+    session.batch(doing, "COMMIT").await
+}
+
+async fn begin_alone(session: &Session, doing: &'static str) -> Result<(), TargetError> {
+    let sql = "BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('stepwell state', 0))";
+    session.batch(doing, sql).await
 }
 
 /// What is known of a replicated table.

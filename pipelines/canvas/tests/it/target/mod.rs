@@ -10,7 +10,7 @@ use stepwell_canvas::target::{
 
 mod conformance;
 mod official_client;
-mod postgres;
+pub(crate) mod postgres;
 mod sqlite;
 
 /// A table `canvas.users` with a key `id` and the given value columns.

@@ -14,10 +14,10 @@ use super::*;
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// A database for one test.
-pub(super) struct Fixture {
-    pub(super) target: PostgresTarget,
-    pub(super) client: Client,
-    pub(super) dsn: String,
+pub(crate) struct Fixture {
+    pub(crate) target: PostgresTarget,
+    pub(crate) client: Client,
+    pub(crate) dsn: String,
     name: String,
 }
 
@@ -35,7 +35,7 @@ async fn connect(dsn: &str) -> Client {
 
 impl Fixture {
     /// `None` where there is no server to test with.
-    pub(super) async fn new(layout: Layout) -> Option<Self> {
+    pub(crate) async fn new(layout: Layout) -> Option<Self> {
         let Ok(admin) = std::env::var("STEPWELL_TEST_POSTGRES") else {
             skipped("STEPWELL_TEST_POSTGRES");
             return None;
@@ -52,7 +52,7 @@ impl Fixture {
         Some(Self { target, client: connect(&dsn).await, dsn, name })
     }
 
-    pub(super) async fn done(self) {
+    pub(crate) async fn done(self) {
         let admin = connect(&std::env::var("STEPWELL_TEST_POSTGRES").unwrap()).await;
         admin.batch_execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await.unwrap();
     }
@@ -62,7 +62,7 @@ impl Fixture {
     }
 
     /// Rows as text: `a|b` per row.
-    pub(super) async fn text(&self, sql: &str) -> String {
+    pub(crate) async fn text(&self, sql: &str) -> String {
         let messages = self.client.simple_query(sql).await.unwrap();
         let show = |message: &SimpleQueryMessage| match message {
             SimpleQueryMessage::Row(row) => {
