@@ -216,6 +216,13 @@ pub struct Pattern {
 
 impl Pattern {
     /// Parses a pattern; every text is one. A backslash before any other character stands for itself.
+    ///
+    /// ```
+    /// use stepwell_asl::choice::Pattern;
+    ///
+    /// assert!(Pattern::parse("log-*.txt").matches("log-2024.txt"));
+    /// assert!(!Pattern::parse("log-\\*.txt").matches("log-2024.txt"));
+    /// ```
     pub fn parse(text: &str) -> Self {
         let mut pieces = vec![String::new()];
         let mut chars = text.chars().peekable();

@@ -104,6 +104,8 @@ codes! {
     InvalidStateName = "SW0119", "SCHEMA_VALIDATION_FAILED";
     /// A `Resource` that is no ARN of something that can run.
     InvalidResource = "SW0120", "SCHEMA_VALIDATION_FAILED";
+    /// A text in a payload template that looks like an expression, in a field that is not evaluated.
+    LiteralExpression = "SW0121", "SCHEMA_VALIDATION_FAILED";
     /// The JSONata query language, which is not supported yet.
     JsonataUnsupported = "SW0130", "SCHEMA_VALIDATION_FAILED";
     /// Variables, which are not supported yet.

@@ -23,6 +23,15 @@ pub struct NotJson {
 
 /// Reads a JSON value, nested 128 levels deep at most.
 ///
+/// ```
+/// let error = stepwell_asl::json::parse("{'a': 1}").unwrap_err();
+/// assert_eq!(
+///     error.reason,
+///     "Unexpected character (''' (code 39)): was expecting double-quote to start field name"
+/// );
+/// assert_eq!((error.line, error.column), (1, 3));
+/// ```
+///
 /// # Errors
 /// [`NotJson`] with the first mistake.
 pub fn parse(text: &str) -> Result<Value, NotJson> {

@@ -10,6 +10,7 @@
 
 mod evaluate;
 mod filter;
+mod filter_parser;
 mod function;
 mod parser;
 mod reference;
@@ -92,6 +93,18 @@ impl Path {
     }
 
     /// What the path finds in `root`, which is the input, or the context object for a `$$` path.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use stepwell_asl::jsonpath::Path;
+    ///
+    /// let orders = json!({"orders": [{"id": 7, "total": 120}, {"id": 8, "total": 30}]});
+    /// let first = Path::parse("$.orders[0].id").unwrap();
+    /// assert_eq!(*first.find(&orders).unwrap(), json!(7));
+    /// let large = Path::parse("$.orders[?(@.total > 100)].id").unwrap();
+    /// assert_eq!(*large.find(&orders).unwrap(), json!([7]));
+    /// assert!(Path::parse("$.customer").unwrap().find(&orders).is_none());
+    /// ```
     pub fn find<'v>(&self, root: &'v Value) -> Option<Cow<'v, Value>> {
         evaluate::find(self, root, root)
     }

@@ -252,13 +252,40 @@ impl<'t> Checker<'t> {
         let place = object.get(name)?;
         self.object(&place)?;
         match Template::parse(&place.node.to_value()) {
-            Ok(template) => Some(template),
+            Ok(template) => {
+                self.warn_of_literals(&place);
+                Some(template)
+            }
             Err(errors) => {
                 for error in errors {
                     self.template_error(&place, &error);
                 }
                 None
             }
+        }
+    }
+
+    /// Warns of texts that look like an expression in fields whose name lacks the `.$`.
+    fn warn_of_literals(&mut self, place: &Place<'t>) {
+        let inner: Vec<Place<'t>> = match &place.node.shape {
+            Shape::Object(fields) => fields.iter().map(|field| place.field(field)).collect(),
+            Shape::Array(items) => {
+                items.iter().enumerate().map(|(i, node)| place.item(i, node)).collect()
+            }
+            Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::String(_) => return,
+        };
+        for place in inner {
+            let name = place.field_name();
+            if let Shape::String(text) = &place.node.shape
+                && place.name.is_some()
+                && !name.ends_with(".$")
+                && looks_like_an_expression(text)
+            {
+                let message = format!("The value of the field '{name}' is taken as it is written");
+                let help = format!("to have it evaluated call the field `{name}.$`");
+                self.findings.name(Code::LiteralExpression, &place, message).warning().help(help);
+            }
+            self.warn_of_literals(&place);
         }
     }
 
@@ -322,4 +349,12 @@ impl<'t> Checker<'t> {
         let help = help.map_or_else(|| reason.to_owned(), |help| format!("{reason}; {help}"));
         self.findings.value(Code::InvalidExpression, place, message).help(help);
     }
+}
+
+/// Whether a text was probably meant to be evaluated.
+fn looks_like_an_expression(text: &str) -> bool {
+    let is_path = text.starts_with("$.") || text.starts_with("$$.");
+    let is_call = text.starts_with("States.") && text.ends_with(')');
+    (is_path && !text.contains(char::is_whitespace) || is_call)
+        && Expression::parse("", text).is_ok()
 }

@@ -31,6 +31,15 @@ use source::{Node, Shape};
 
 /// Parses and validates a definition. Gives everything it can: all findings at once, in the order of the
 /// text, and the machine if none of them is an error.
+///
+/// ```
+/// let (machine, findings) = stepwell_asl::parse(
+///     r#"{"StartAt": "Lod", "States": {"Load": {"Type": "Pass", "End": true}}}"#,
+/// );
+/// assert!(machine.is_none());
+/// assert_eq!(findings[0].pointer, "/StartAt");
+/// assert_eq!(findings[0].help.as_deref(), Some("did you mean `Load`?"));
+/// ```
 pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let root = match source::read(text) {
         Ok(root) => root,
