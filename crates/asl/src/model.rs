@@ -37,6 +37,11 @@ impl StateMachine {
         &self.states[id.0 as usize]
     }
 
+    /// The state behind an id that may be of another machine.
+    pub fn get(&self, id: StateId) -> Option<&State> {
+        self.states.get(id.0 as usize)
+    }
+
     /// All states, nested ones included, in definition order.
     pub fn states(&self) -> impl Iterator<Item = &State> {
         self.states.iter()

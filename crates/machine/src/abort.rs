@@ -45,7 +45,7 @@ fn abort_state(d: &mut Decider<'_>, machine: &StateMachine, frame: FrameId, afte
         abort_frame(d, machine, child, after);
     }
     let Some(current) = d.run.folded.frame(frame) else { return };
-    let is_inside = !matches!(current.step, Step::Enter | Step::EnterItem | Step::Ended);
+    let is_inside = current.step.is_inside();
     let kind = StateType::from(&machine.state(current.state).kind);
     if let Step::Task(task) = &current.step {
         let scheduled = task.scheduled;

@@ -1,4 +1,4 @@
-//! What goes into [`decide`](crate::decide) and what comes out of it, the journal entries aside.
+//! What goes into [`decide`](crate::decide()) and what comes out of it, the journal entries aside.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,7 +75,7 @@ pub struct Decision {
     pub entries: Vec<Entry>,
     /// To perform once the entries are committed.
     pub commands: Vec<Command>,
-    /// True if the decision stopped at its budget: call [`decide`](crate::decide) again with
+    /// True if the decision stopped at its budget: call [`decide`](crate::decide()) again with
     /// [`Input::Continue`].
     pub more: bool,
 }

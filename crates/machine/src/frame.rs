@@ -20,11 +20,11 @@ use crate::failure::Failure;
 pub type FrameId = u64;
 
 /// The frame that is there from start to end.
-pub const ROOT: FrameId = 0;
+pub(crate) const ROOT: FrameId = 0;
 
 /// A line of states under way.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Frame {
+pub(crate) struct Frame {
     /// The frame whose Parallel or Map state opened this one, and the index of the branch or iteration.
     pub(crate) parent: Option<(FrameId, usize)>,
     /// The state that it is in or about to enter.
@@ -81,6 +81,11 @@ impl Step {
             Self::Fork(fork) => fork.has_room() || fork.is_complete(),
             Self::Task(_) | Self::Waiting(_) | Self::Backoff(_) => false,
         }
+    }
+
+    /// Whether the frame has entered its state and not left it.
+    pub(crate) fn is_inside(&self) -> bool {
+        !matches!(self, Self::Enter | Self::EnterItem | Self::Ended)
     }
 
     /// When the frame goes on even if nothing happens.

@@ -1,8 +1,8 @@
 //! The interpreter: what follows from one input to one execution. Pure: no clock, no randomness, no I/O.
 //!
-//! [`decide`] runs an execution as far as it can go without the world and returns journal [`Entry`]s plus
+//! [`decide()`] runs an execution as far as it can go without the world and returns journal [`Entry`]s plus
 //! [`Command`]s; the engine appends the entries, commits them, and only then performs the commands.
-//! [`apply`] folds one entry into a [`Run`] and is the only function that changes it, so that folding the
+//! [`apply()`] folds one entry into a [`Run`] and is the only function that changes it, so that folding the
 //! journal of an execution after a crash gives exactly the `Run` that was lost.
 //!
 //! ```text
@@ -12,7 +12,7 @@
 //!    └──── Command ◀─────┘  └─────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Where to look: [`states`] holds one file per state type, [`frame`] says how a run stands between two
+//! Where to look: [`states`] holds one file per state type, `frame` says how a run stands between two
 //! entries, [`event`] what a journal holds, [`history`] what `GetExecutionHistory` shows of it, `failure`
 //! what happens when a state fails.
 //!
@@ -27,7 +27,7 @@ mod decide;
 pub mod decision;
 pub mod event;
 mod failure;
-pub mod frame;
+mod frame;
 pub mod history;
 mod random;
 mod retry;
@@ -39,5 +39,6 @@ pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};
 pub use decision::{Command, DecideContext, Decision, Input, ScheduledTask, TaskResult};
 pub use event::{Entry, Event, EventId, InvalidPayload, JOURNAL_FORMAT, Payload};
+pub use frame::FrameId;
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};

@@ -35,7 +35,8 @@ pub(crate) fn position(kind: &StateKind, failure: &Failure) -> Option<usize> {
     retriers(kind).iter().position(|one| failure.is_matched_by(&one.errors))
 }
 
-fn retriers(kind: &StateKind) -> &[Retrier] {
+/// The Retriers of a state.
+pub(crate) fn retriers(kind: &StateKind) -> &[Retrier] {
     match kind {
         StateKind::Task(state) => &state.retry,
         StateKind::Parallel(state) => &state.retry,

@@ -1,5 +1,6 @@
 //! Tests of the interpreter at its public edge: `decide`, `apply`, `Entry::to_history_event`.
 
+mod any_json;
 mod conformance;
 mod lambda;
 mod matcher;

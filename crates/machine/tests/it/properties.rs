@@ -285,7 +285,7 @@ impl Chance {
             5 => failed("Broken"),
             6 => {
                 return Input::TaskFinished {
-                    scheduled: scheduled + 1_000,
+                    scheduled: scheduled + 1_000_000,
                     started_at,
                     outcome: failed("Stale"),
                 };
@@ -321,7 +321,7 @@ fn check_history(journal: &[Entry]) {
 const ENTRIES_MAX: usize = 4 * ENTRIES_PER_DECISION;
 
 /// Runs shapes as chance will have it, and checks everything on the way.
-fn run(shapes: &[Shape], dice: Vec<u64>) {
+fn run(shapes: &[Shape], dice: Vec<u64>) -> Chance {
     let definition = Writer::default().chain(shapes);
     let mut chance = Chance::new(&definition);
     let mut input = Some(Input::Start);
@@ -335,6 +335,7 @@ fn run(shapes: &[Shape], dice: Vec<u64>) {
         assert_eq!(chance.live.next_wakeup(), None);
         assert!(chance.live.outstanding().is_empty());
     }
+    chance
 }
 
 proptest! {
@@ -349,14 +350,55 @@ proptest! {
     }
 }
 
+/// Folds a journal as far as it goes; what is left of the run must still be able to decide.
+fn fold_damaged(start: &Start, journal: &[Entry]) {
+    let mut run = Run::new(start.clone());
+    let ctx = DecideContext { now: start_time() + Duration::from_hours(1), seed: 1 };
+    if journal.iter().all(|entry| apply(&mut run, entry).is_ok()) {
+        let _ = decide(&mut run, Input::Continue, &ctx);
+    }
+}
+
+/// Damages a journal in one of the ways that keep its entries readable.
+fn damage(journal: &mut Vec<Entry>, at: usize, other: usize, how: u64) {
+    let (at, other) = (at % journal.len(), other % journal.len());
+    match how {
+        0 => {
+            journal.remove(at);
+        }
+        1 => journal.swap(at, other),
+        2 => journal[at].frame = other as u64,
+        3 => journal[at].event = journal[other].event.clone(),
+        _ => journal.truncate(at),
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn a_damaged_journal_is_refused_or_harmless(
+        shapes in shapes(),
+        dice in prop::collection::vec(0..4_096_u64, 1..20),
+        damages in prop::collection::vec((any::<usize>(), any::<usize>(), 0..5_u64), 1..30),
+    ) {
+        let chance = run(&shapes, dice);
+        for (at, other, how) in damages {
+            let mut journal = chance.journal.clone();
+            damage(&mut journal, at, other, how);
+            fold_damaged(&chance.start, &journal);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_batch_may_be_cut_anywhere(
         body in shapes(),
         max_concurrency in prop_oneof![Just(0), Just(100)],
-        dice in prop::collection::vec(0..4_096_u64, 10),
+        dice in prop::collection::vec(0..4_096_u64, 6),
     ) {
         let items_path = "$$.Execution.Input.many";
         let fields = json!({ "ItemsPath": items_path, "MaxConcurrency": max_concurrency });
