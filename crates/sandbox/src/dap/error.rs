@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::data::calendar::{Micros, write_timestamp};
+use super::faults::AccountProblem;
 use super::limits::TooManyRequests;
 
 /// Everything that an endpoint can refuse with.
@@ -22,6 +23,8 @@ pub(crate) enum ApiError {
     Validation { message: String, line: usize, column: usize, character: usize },
     /// 400: `since` or `until` lies outside what the service can answer.
     OutOfRange { since: Micros, until: Micros, reloaded: bool },
+    /// 403
+    Account(AccountProblem),
     /// 404
     NotFound { kind: &'static str, id: String },
     /// 429
@@ -38,6 +41,7 @@ impl ApiError {
             Self::Authentication(_) => StatusCode::UNAUTHORIZED,
             Self::Login { status, .. } | Self::Processing { status, .. } => *status,
             Self::Validation { .. } | Self::OutOfRange { .. } => StatusCode::BAD_REQUEST,
+            Self::Account(_) => StatusCode::FORBIDDEN,
             Self::NotFound { .. } => StatusCode::NOT_FOUND,
             Self::TooManyRequests(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::GatewayTimeout => StatusCode::GATEWAY_TIMEOUT,
@@ -55,6 +59,9 @@ impl ApiError {
                 &json!({"location": {"line": line, "column": column, "character": character}}),
             ),
             Self::OutOfRange { since, until, reloaded } => out_of_range(*since, *until, *reloaded),
+            Self::Account(problem) => {
+                envelope(&format!("{problem:?}"), "the account cannot use this service", &json!({}))
+            }
             Self::NotFound { kind, id } => envelope(
                 "ObjectNotFound",
                 &format!("{kind} `{id}` is not found"),

@@ -92,6 +92,11 @@ pub enum Fault {
     },
     /// 401 on a valid token.
     Unauthorized,
+    /// 403: the account may not use the service.
+    Account {
+        /// Why not.
+        problem: AccountProblem,
+    },
     /// 404.
     NotFound,
     /// The connection closes without an answer.
@@ -123,6 +128,19 @@ pub enum Fault {
         /// How slowly.
         bytes_per_second: u64,
     },
+}
+
+/// Why an account may not use the service; its name is the `type` of the error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountProblem {
+    /// The account was never set up for the service.
+    AccountNotOnboarded,
+    /// The account is switched off.
+    AccountDisabled,
+    /// The account is being worked on.
+    AccountUnderMaintenance,
+    /// The account may not ask for this.
+    RequestTypeForbidden,
 }
 
 /// Decides which request is struck.

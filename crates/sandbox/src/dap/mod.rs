@@ -52,7 +52,7 @@ pub use data::evolution::{Evolution, EvolutionError};
 pub use data::schema_json::SchemaForm;
 pub use data::source::SourceError;
 pub use endpoint::Endpoint;
-pub use faults::{Fault, FaultRule};
+pub use faults::{AccountProblem, Fault, FaultRule};
 pub use jobs::JobTiming;
 pub use limits::Limits;
 
@@ -179,6 +179,18 @@ impl Sandbox {
     /// [`SourceError`], if there is no such table or its schema cannot change so.
     pub fn evolve(&self, table: &str, evolution: &Evolution) -> Result<u32, SourceError> {
         self.service.source().evolve(table, evolution)
+    }
+
+    /// Changes the schemas of some tables of a namespace in some way that the seed decides; returns what changed.
+    ///
+    /// Every change is one that the official client can follow.
+    pub fn evolve_somehow(
+        &self,
+        namespace: &str,
+        seed: u64,
+        changes: u64,
+    ) -> Vec<(String, Evolution)> {
+        self.service.source().evolve_somehow(namespace, seed, changes)
     }
 
     /// Loads a table anew: all rows change, some go, and increments need a new snapshot.

@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use reqwest::{StatusCode, header};
 use serde_json::json;
-use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule};
+use stepwell_sandbox::dap::{AccountProblem, Endpoint, Fault, FaultRule};
 
 use super::support::{Fixture, answer, gunzip};
 
@@ -63,6 +63,13 @@ async fn a_good_token_is_refused() {
     let fixture = struck(Fault::Unauthorized).await;
     fixture.get(SCHEMA).await.expect_error(StatusCode::UNAUTHORIZED);
     fixture.get(SCHEMA).await.expect(StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_account_may_not_use_the_service() {
+    let fixture = struck(Fault::Account { problem: AccountProblem::AccountNotOnboarded }).await;
+    let error = fixture.get(SCHEMA).await.expect_error(StatusCode::FORBIDDEN);
+    assert_eq!(error["type"], "AccountNotOnboarded");
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use serde_json::{Value, json};
-use stepwell_sandbox::dap::{Advance, Awkward, Evolution, Options, Sandbox};
+use stepwell_sandbox::dap::{
+    Advance, Awkward, Endpoint, Evolution, Fault, FaultRule, Options, Sandbox,
+};
 use tokio::process::Command;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
@@ -35,6 +37,7 @@ async fn initdb_and_syncdb_replicate_every_table_exactly() {
         sandbox.advance(&Advance { seed, changes: 600, tables: vec![] }).unwrap();
         if seed == 2 {
             evolve(&sandbox);
+            sandbox.evolve_somehow("canvas", seed, 30);
             sandbox.advance(&Advance { seed: 9, changes: 600, tables: vec![] }).unwrap();
         }
         client.replicate("syncdb", &sandbox, &postgres).await;
@@ -92,11 +95,37 @@ async fn snapshot_and_incremental_download_in_every_format() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_client_lives_through_the_faults_that_it_retries() {
+    let Some(client) = OfficialClient::find() else { return };
+    let sandbox = Sandbox::start(storable(500)).await.unwrap();
+    let faults = [
+        (Endpoint::Schema, Fault::TooManyRequests { seconds: Some(1) }),
+        (Endpoint::Schema, Fault::ServerError { status: 503 }),
+        (Endpoint::CreateJob, Fault::DropConnection),
+        (Endpoint::ObjectUrl, Fault::ServerError { status: 500 }),
+    ];
+    for (endpoint, fault) in faults {
+        sandbox.add_fault(FaultRule::new(endpoint, fault).once());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().to_str().unwrap();
+    for command in ["schema", "snapshot"] {
+        let arguments =
+            [command, "--namespace", "canvas", "--table", "users", "--output-directory", output];
+        client.run(&sandbox, &arguments).await;
+    }
+    let requests = sandbox.requests();
+    assert_eq!(requests[&Endpoint::Schema], 3);
+    assert_eq!(requests[&Endpoint::CreateJob], 2);
+    assert_eq!(requests[&Endpoint::ObjectUrl], 2);
+}
+
 /// A source with every awkward value that the client can store.
 fn storable(total_rows: u64) -> Options {
     let unstorable = [Awkward::NulInJson, Awkward::FarTimestamp, Awkward::AncientTimestamp];
     let awkward = Awkward::all().into_iter().filter(|kind| !unstorable.contains(kind)).collect();
-    Options { total_rows, awkward, ..Options::default() }
+    Options { total_rows, awkward, rows_per_part: 200, ..Options::default() }
 }
 
 /// Every change of a schema that the client can follow.

@@ -1,5 +1,7 @@
 //! Listing tables and reading their schemas.
 
+use std::collections::BTreeSet;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use stepwell_sandbox::dap::{Evolution, EvolutionError, Options, SchemaForm, SourceError};
@@ -135,6 +137,29 @@ async fn schemas_evolve_and_their_version_rises() {
             .contains(&json!("paused"))
     );
     assert!(value["properties"].get("locale").is_none());
+}
+
+#[tokio::test]
+async fn schemas_evolve_somehow_as_the_seed_decides() {
+    let history = async |seed| {
+        let fixture = Fixture::small().await;
+        let changes = fixture.sandbox.evolve_somehow("canvas", seed, 200);
+        let (table, _) = changes.last().unwrap();
+        let versions = changes.iter().filter(|(name, _)| name == table).count();
+        let path = format!("/dap/query/{}/schema", table.replace('.', "/table/"));
+        let body = fixture.get(&path).await.expect(StatusCode::OK);
+        assert_eq!(body["version"], versions + 1);
+        changes
+    };
+    let first = history(1).await;
+    assert_eq!(history(1).await, first);
+    assert_ne!(history(2).await, first);
+    let kinds: BTreeSet<String> = first
+        .iter()
+        .map(|(_, change)| serde_json::to_value(change).unwrap()["kind"].to_string())
+        .collect();
+    assert_eq!(kinds.len(), 5, "{kinds:?}");
+    assert_eq!(Fixture::small().await.sandbox.evolve_somehow("nowhere", 1, 5), []);
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::column::{Column, Kind, TableSchema};
+use super::column::{Column, Kind, TableSchema, UNSPECIFIED};
 use super::dictionary::read_kind;
-use super::draw::salt_of;
+use super::draw::{Draw, salt_of};
 use super::recipe::Recipe;
 
 /// One change; it raises the table's version by one.
@@ -75,6 +75,42 @@ pub enum EvolutionError {
 }
 
 impl Evolution {
+    /// A change that this schema allows.
+    pub(crate) fn somehow(schema: &TableSchema, draw: &mut Draw) -> Self {
+        let column = format!("added_{}", schema.version);
+        let chosen = |draw: &mut Draw, fits: fn(&Column) -> bool| {
+            let names: Vec<&str> = schema
+                .columns
+                .iter()
+                .filter(|column| fits(column))
+                .map(|column| column.name.as_str())
+                .collect();
+            (!names.is_empty()).then(|| draw.pick(&names).to_owned())
+        };
+        let change = match draw.below(5) {
+            0 => None,
+            1 => {
+                let (notation, default) = draw.pick(&REQUIRED_TYPES);
+                let default = serde_json::from_str(default).expect("the defaults are JSON");
+                let (column, r#type) = (column.clone(), notation.to_owned());
+                Some(Self::AddRequiredColumn { column, r#type, default })
+            }
+            2 => chosen(draw, is_bounded_text).map(|column| Self::WidenText {
+                column,
+                max_length: 1_000 + schema.version as usize,
+            }),
+            3 => chosen(draw, is_closed_enum).map(|column| Self::AddEnumValue {
+                column,
+                value: format!("value_{}", schema.version),
+            }),
+            _ => chosen(draw, is_dispensable).map(|column| Self::DropColumn { column }),
+        };
+        change.unwrap_or_else(|| Self::AddColumn {
+            column,
+            r#type: draw.pick(&NULLABLE_TYPES).to_owned(),
+        })
+    }
+
     /// The schema after this change, one version higher.
     pub(crate) fn apply(&self, before: &TableSchema) -> Result<TableSchema, EvolutionError> {
         let mut after = before.clone();
@@ -97,6 +133,25 @@ impl Evolution {
         }
         Ok(after)
     }
+}
+
+const NULLABLE_TYPES: [&str; 8] =
+    ["s255", "text", "int64", "float64", "bool", "dt", "json", "enum(first|second)"];
+
+/// With a default in JSON.
+const REQUIRED_TYPES: [(&str, &str); 3] = [("bool", "false"), ("int32", "0"), ("s64", "\"none\"")];
+
+fn is_bounded_text(column: &Column) -> bool {
+    matches!(column.kind, Kind::Text { max_length: Some(_) })
+}
+
+/// One that has the sentinel; the bare ones are complete.
+fn is_closed_enum(column: &Column) -> bool {
+    matches!(&column.kind, Kind::Enum(values) if values[0] == UNSPECIFIED)
+}
+
+fn is_dispensable(column: &Column) -> bool {
+    !column.required
 }
 
 fn new_column(

@@ -9,7 +9,7 @@ use super::advance::{Advance, Advanced, advance};
 use super::awkward::Awkward;
 use super::calendar::{Micros, SECOND};
 use super::dictionary::definitions;
-use super::draw::{mix, salt_of};
+use super::draw::{Draw, mix, salt_of};
 use super::evolution::{Evolution, EvolutionError};
 use super::rows::{Keys, Reader};
 use super::table::{Table, Window};
@@ -166,6 +166,33 @@ impl Source {
         let version = schema.version;
         table.change_schema(schema);
         Ok(version)
+    }
+
+    /// Changes the schemas of some tables of a namespace.
+    pub(crate) fn evolve_somehow(
+        &mut self,
+        namespace: &str,
+        seed: u64,
+        changes: u64,
+    ) -> Vec<(String, Evolution)> {
+        let mut draw = Draw::new(seed);
+        let names: Vec<String> = self
+            .tables
+            .values()
+            .filter(|table| table.definition.namespace == namespace)
+            .map(Table::name)
+            .collect();
+        if names.is_empty() {
+            return Vec::new();
+        }
+        (0..changes)
+            .map(|_| {
+                let name = names[draw.below(names.len() as u64) as usize].clone();
+                let evolution = Evolution::somehow(self.tables[&name].schema(), &mut draw);
+                self.evolve(&name, &evolution).expect("the change was made for this schema");
+                (name, evolution)
+            })
+            .collect()
     }
 
     /// Loads a table anew.

@@ -27,6 +27,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
     Router::new()
         .route("/_sandbox/advance", post(advance))
         .route("/_sandbox/clock", post(move_clock))
+        .route("/_sandbox/evolve/{namespace}", post(evolve_somehow))
         .route("/_sandbox/evolve/{namespace}/{table}", post(evolve))
         .route("/_sandbox/faults", post(add_faults).delete(clear_faults))
         .route("/_sandbox/forget/{namespace}/{table}", post(forget_history))
@@ -78,6 +79,22 @@ async fn evolve(
 ) -> Result<Json<Value>, SourceError> {
     let version = service.source().evolve(&format!("{namespace}.{table}"), &evolution)?;
     Ok(Json(json!({"version": version})))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EvolveSomehow {
+    seed: u64,
+    changes: u64,
+}
+
+/// `{"seed": 1, "changes": 3}` gives `[["canvas.users", {"kind": "drop_column", "column": "locale"}], ...]`.
+async fn evolve_somehow(
+    State(service): State<Arc<Service>>,
+    Path(namespace): Path<String>,
+    Json(wanted): Json<EvolveSomehow>,
+) -> Json<Vec<(String, Evolution)>> {
+    Json(service.source().evolve_somehow(&namespace, wanted.seed, wanted.changes))
 }
 
 /// A list of rules.

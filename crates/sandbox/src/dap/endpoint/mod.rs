@@ -139,6 +139,7 @@ fn answer_of(fault: &Fault) -> Option<Response> {
             (status_of(*status), Html("<html><body><h1>Gateway</h1></body></html>")).into_response()
         }
         Fault::Unauthorized => ApiError::Authentication("token has been revoked").into_response(),
+        Fault::Account { problem } => ApiError::Account(*problem).into_response(),
         Fault::NotFound => {
             ApiError::NotFound { kind: "object", id: "unknown".to_owned() }.into_response()
         }

@@ -23,7 +23,7 @@ use crate::dap::data::column::Kind;
 use crate::dap::data::rows::Row;
 
 /// Rows held at a time.
-const ROWS_PER_GROUP: usize = 10_000;
+const ROWS_PER_GROUP: usize = 2_500;
 
 /// Writes all rows as one Parquet file.
 pub(crate) fn write(
