@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::intrinsic::{Call, Failure};
+use crate::intrinsic::{Call, Failure, SyntaxError};
 use crate::jsonpath::{Path, PathError};
 
 /// What paths, templates and intrinsic functions see besides the state's input.
@@ -94,10 +94,23 @@ pub enum ExpressionError {
     Path(#[from] PathError),
     /// It starts like an intrinsic function, but is none.
     #[error(transparent)]
-    Intrinsic(#[from] crate::intrinsic::SyntaxError),
+    Intrinsic(#[from] SyntaxError),
     /// It is neither.
     #[error("neither a path (`$...`) nor an intrinsic function (`States....`)")]
     Neither,
+}
+
+impl ExpressionError {
+    /// Where in the text the mistake is, in bytes, if it is known.
+    pub(crate) fn at(&self) -> Option<usize> {
+        match self {
+            Self::Path(PathError::Invalid { at, .. })
+            | Self::Intrinsic(SyntaxError::Invalid { at, .. }) => Some(*at),
+            Self::Path(PathError::Variable(_))
+            | Self::Intrinsic(SyntaxError::Path { .. } | SyntaxError::UnknownFunction { .. })
+            | Self::Neither => None,
+        }
+    }
 }
 
 impl Expression {

@@ -31,6 +31,29 @@ pub(crate) fn equal_values(a: &Value, b: &Value) -> bool {
     }
 }
 
+/// A text that two values share exactly if they are equal, numbers by value and fields in any order.
+pub(crate) fn canonical(value: &Value) -> String {
+    let list = |items: Vec<String>| items.join(",");
+    match value {
+        Value::Number(number) => canonical_number(number),
+        Value::Array(items) => format!("[{}]", list(items.iter().map(canonical).collect())),
+        Value::Object(fields) => {
+            let mut fields: Vec<String> =
+                fields.iter().map(|(k, v)| format!("{k:?}:{}", canonical(v))).collect();
+            fields.sort_unstable();
+            format!("{{{}}}", list(fields))
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+fn canonical_number(number: &Number) -> String {
+    match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{}", float as i128),
+        _ => number.to_string(),
+    }
+}
+
 /// A number as Java writes it: `1.0E10` where Rust writes `10000000000.0`.
 pub(crate) fn java_text(number: &Number) -> String {
     match number.as_f64() {

@@ -1,5 +1,7 @@
 //! `States.ArrayContains`, `ArrayGetItem`, `ArrayLength`, `ArrayPartition`, `ArrayRange`, `ArrayUnique`.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::Failure;
@@ -60,11 +62,7 @@ pub(super) fn range(args: Arguments<'_>) -> Result<Value, Failure> {
 }
 
 pub(super) fn unique(args: Arguments<'_>) -> Result<Value, Failure> {
-    let mut kept: Vec<Value> = Vec::new();
-    for item in args.array(0)? {
-        if !kept.iter().any(|other| number::equal_values(other, item)) {
-            kept.push(item.clone());
-        }
-    }
-    Ok(Value::Array(kept))
+    let mut seen = HashSet::new();
+    let items = args.array(0)?.iter().filter(|item| seen.insert(number::canonical(item)));
+    Ok(items.cloned().collect())
 }

@@ -95,8 +95,10 @@ impl<'t> Parser<'t> {
         self.depth -= 1;
         let text = self.text[start..self.at].into();
         let call = Call { text, function, arguments };
-        self.check_arguments(&call)?;
-        Ok(call)
+        match wrong_arguments(&call) {
+            None => Ok(call),
+            Some(reason) => Err(SyntaxError::Invalid { at: start, reason }),
+        }
     }
 
     fn function(&mut self) -> Parsed<Function> {
@@ -184,29 +186,26 @@ impl<'t> Parser<'t> {
             )
         })
     }
+}
 
-    fn check_arguments(&self, call: &Call) -> Parsed<()> {
-        let signature = call.function.signature();
-        let count = call.arguments.len();
-        if count < signature.min || count > signature.max {
-            let expected = match (signature.min, signature.max) {
-                (min, ANY) => format!("at least {min}"),
-                (min, max) if min == max => min.to_string(),
-                (min, max) => format!("{min} to {max}"),
-            };
-            let name = signature.name;
-            return Err(self.error(format!("{name} takes {expected} arguments, not {count}")));
+/// Why a call has not the arguments that its function takes.
+fn wrong_arguments(call: &Call) -> Option<String> {
+    let signature = call.function.signature();
+    let count = call.arguments.len();
+    if count < signature.min || count > signature.max {
+        let expected = match (signature.min, signature.max) {
+            (min, ANY) => format!("at least {min}"),
+            (min, max) if min == max => min.to_string(),
+            (min, max) => format!("{min} to {max}"),
+        };
+        return Some(format!("{} takes {expected} arguments, not {count}", signature.name));
+    }
+    match call.arguments.first() {
+        Some(Argument::Template(template)) if template.placeholders() != count - 1 => {
+            let (found, given) = (template.placeholders(), count - 1);
+            Some(format!("the template has {found} `{{}}` for {given} arguments"))
         }
-        if let Some(Argument::Template(template)) = call.arguments.first()
-            && template.placeholders() != count - 1
-        {
-            let found = template.placeholders();
-            let given = count - 1;
-            return Err(
-                self.error(format!("the template has {found} `{{}}` for {given} arguments"))
-            );
-        }
-        Ok(())
+        _ => None,
     }
 }
 

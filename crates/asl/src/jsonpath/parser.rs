@@ -148,9 +148,10 @@ impl<'t> Parser<'t> {
             steps.push(Step::Wildcard);
             return Ok(None);
         }
+        let start = self.at;
         let name = self.name(ends)?;
         if self.eat("(") {
-            return self.function(&name).map(Some);
+            return self.function(&name, start).map(Some);
         }
         steps.push(Step::Name(name));
         Ok(None)
@@ -178,9 +179,12 @@ impl<'t> Parser<'t> {
         Ok(c)
     }
 
-    fn function(&mut self, name: &str) -> Parsed<Function> {
-        let function = Function::by_name(name)
-            .ok_or_else(|| self.error(format!("there is no function `{name}()`")))?;
+    /// The function `name`, which begins at `start`, up to its closing parenthesis.
+    fn function(&mut self, name: &str, start: usize) -> Parsed<Function> {
+        let function = Function::by_name(name).ok_or_else(|| PathError::Invalid {
+            at: start,
+            reason: format!("there is no function `{name}()`"),
+        })?;
         self.skip_blanks();
         self.expect(")")?;
         Ok(function)

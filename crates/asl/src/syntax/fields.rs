@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::place::{Object, Place};
 use super::source::Shape;
 use super::{Checker, allowed};
+use crate::Diagnostic;
 use crate::diagnostic::Code;
 use crate::eval::{Expression, ExpressionError};
 use crate::intrinsic::SyntaxError;
@@ -186,9 +187,10 @@ impl<'t> Checker<'t> {
     fn invalid_path<T>(&mut self, place: &Place<'t>, text: &str, error: &PathError) -> Option<T> {
         match error {
             PathError::Variable(name) => self.refuse_variable(place, name),
-            PathError::Invalid { .. } => {
+            PathError::Invalid { at, .. } => {
                 let message = format!("Value is not a valid JSONPath: {error}");
                 let finding = self.findings.value(Code::InvalidPath, place, message);
+                finding.narrow(text, *at);
                 let bare = !text.is_empty() && !text.starts_with('$');
                 finding.maybe_help(bare.then(|| format!("did you mean `$.{text}`?")));
             }
@@ -336,18 +338,28 @@ impl<'t> Checker<'t> {
                 let help = format!("did you mean `{suggestion}`?");
                 self.invalid_expression(place, &error.to_string(), Some(help));
             }
-            _ => self.invalid_expression(place, &error.to_string(), None),
+            _ => {
+                let finding = self.invalid_expression(place, &error.to_string(), None);
+                if let (Some(at), Shape::String(text)) = (error.at(), &place.node.shape) {
+                    finding.narrow(text, at);
+                }
+            }
         }
     }
 
-    fn invalid_expression(&mut self, place: &Place<'t>, reason: &str, help: Option<String>) {
+    fn invalid_expression(
+        &mut self,
+        place: &Place<'t>,
+        reason: &str,
+        help: Option<String>,
+    ) -> &mut Diagnostic {
         let field = place.field_name();
         let message = format!(
             "The value for the field '{field}' must be a valid JSONPath or a valid intrinsic function \
              call"
         );
         let help = help.map_or_else(|| reason.to_owned(), |help| format!("{reason}; {help}"));
-        self.findings.value(Code::InvalidExpression, place, message).help(help);
+        self.findings.value(Code::InvalidExpression, place, message).help(help)
     }
 }
 

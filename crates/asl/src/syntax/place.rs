@@ -173,6 +173,19 @@ impl Diagnostic {
         self
     }
 
+    /// Points at the character `at` of `text`, the string that it points at so far. A string that is written
+    /// with escapes stays as a whole: its characters do not stand where they are counted.
+    pub(super) fn narrow(&mut self, text: &str, at: usize) -> &mut Self {
+        let blanks = text.len() - text.trim_start().len();
+        let rest = text.get(blanks + at..).unwrap_or_default();
+        if at > 0 && self.span.end - self.span.start == text.len() + 2 {
+            let start = self.span.end - 1 - rest.len();
+            // At the end of the text this is the closing quote.
+            self.span = Span { start, end: start + rest.chars().next().map_or(1, char::len_utf8) };
+        }
+        self
+    }
+
     /// Makes it a warning: the definition is accepted.
     pub(super) fn warning(&mut self) -> &mut Self {
         self.severity = Severity::Warning;

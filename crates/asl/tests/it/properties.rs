@@ -230,6 +230,24 @@ proptest! {
     }
 
     #[test]
+    fn what_is_unique_is_what_is_not_contained_before(items in prop::collection::vec(any_json(), 0..6)) {
+        let context = json!({});
+        let evaluate = |text: &str, input: &Value| {
+            let expression = Expression::parse("f.$", text).expect("a call");
+            expression.evaluate(input, &mut Scope { context: &context, random: &mut Counter(1) })
+        };
+        let items: Vec<Value> = items.iter().chain(&items).cloned().collect();
+        let mut expected: Vec<Value> = Vec::new();
+        for item in &items {
+            let input = json!({"kept": expected, "item": item});
+            if evaluate("States.ArrayContains($.kept, $.item)", &input) == Ok(json!(false)) {
+                expected.push(item.clone());
+            }
+        }
+        prop_assert_eq!(evaluate("States.ArrayUnique($)", &json!(items)), Ok(json!(expected)));
+    }
+
+    #[test]
     fn templates_take_any_value(template in any_json(), value in any_json()) {
         let context = json!({});
         if let Ok(template) = Template::parse(&template) {
