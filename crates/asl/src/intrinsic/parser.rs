@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::format::Template;
 use super::{ANY, Argument, Call, Function, SIGNATURES};
-use crate::jsonpath::{Path, PathError};
+use crate::jsonpath::{Path, PathError, at_character};
 
 /// Calls within calls, at most; AWS allows ten.
 const NESTING_MAX: usize = 10;
@@ -29,7 +29,7 @@ pub enum SyntaxError {
         suggestion: Option<&'static str>,
     },
     /// Anything else.
-    #[error("{reason} at character {at}")]
+    #[error("{reason}{}", at_character(*at))]
     Invalid {
         /// Byte offset in the text.
         at: usize,

@@ -23,6 +23,7 @@ use serde_json::Value;
 use filter::Filter;
 use function::Function;
 pub use parser::PathError;
+pub(crate) use parser::at_character;
 pub use reference::{Mismatch, ReferencePath};
 
 /// A parsed path, for instance `$.orders[?(@.total > 100)].id` or `$$.Execution.Name`.

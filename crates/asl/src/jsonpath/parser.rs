@@ -17,13 +17,18 @@ pub enum PathError {
     #[error("`${0}` reads a variable")]
     Variable(String),
     /// Anything else.
-    #[error("{reason} at character {at}")]
+    #[error("{reason}{}", at_character(*at))]
     Invalid {
         /// Byte offset in the path.
         at: usize,
         /// What is wrong there.
         reason: String,
     },
+}
+
+/// Where a mistake is; at the first character that goes without saying.
+pub(crate) fn at_character(at: usize) -> String {
+    if at == 0 { String::new() } else { format!(" at character {at}") }
 }
 
 /// Parses a whole path that starts with `$` or `$$`.
