@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,6 +22,9 @@ use tokio::task::JoinSet;
 use super::endpoint::{CloseConnection, router};
 use super::service::Service;
 
+/// How long nothing is accepted after a failure.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// Serves until it is dropped; open connections close with it.
 pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     let router = router(Arc::clone(&service));
@@ -30,7 +34,11 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
             Ok((stream, _)) => {
                 connections.spawn(serve_connection(stream, router.clone(), Arc::clone(&service)));
             }
-            Err(error) => tracing::warn!(%error, "a connection cannot be accepted"),
+            Err(error) => {
+                tracing::warn!(%error, "a connection cannot be accepted");
+                // Out of files, most likely; others need a moment to close theirs.
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
         while connections.try_join_next().is_some() {}
     }

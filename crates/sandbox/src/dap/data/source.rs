@@ -147,11 +147,13 @@ impl Source {
             .collect();
         let weights: u64 = tables.iter().map(|table| table.definition.weight).sum();
         let until = commit_time(tables.iter().map(|table| table.watermark), now);
-        let mut left = wanted.changes;
+        let mut weight_so_far = 0;
         let mut advanced = Advanced::new();
         for table in tables {
-            let share = (wanted.changes * table.definition.weight).div_ceil(weights).min(left);
-            left -= share;
+            // Differences of a rising line: the shares add up to the whole, whatever is rounded.
+            let before = wanted.changes * weight_so_far / weights;
+            weight_so_far += table.definition.weight;
+            let share = wanted.changes * weight_so_far / weights - before;
             advanced.insert(table.name(), advance(table, wanted.seed, share, until));
         }
         Ok(advanced)

@@ -1,6 +1,7 @@
 //! `/_sandbox/...`: what tests in other processes steer the sandbox with. It needs no token and knows no faults.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,9 @@ use crate::dap::error::timestamp;
 use crate::dap::faults::FaultRule;
 use crate::dap::limits::Limits;
 use crate::dap::service::Service;
+
+/// Rows of the truth that are sent at a time.
+const ROWS_PER_CHUNK: usize = 256;
 
 pub(super) fn routes() -> Router<Arc<Service>> {
     Router::new()
@@ -150,7 +154,12 @@ async fn truth(
     Path((namespace, table)): Path<(String, String)>,
 ) -> Result<Response, SourceError> {
     let still = service.source().hold_still(&format!("{namespace}.{table}"))?;
-    let lines = still.into_json_rows().map(|row| Ok::<_, std::io::Error>(format!("{row}\n")));
-    let body = Body::from_stream(stream::iter(lines));
+    let mut rows = still.into_json_rows();
+    let batches = std::iter::from_fn(move || {
+        let batch: String =
+            rows.by_ref().take(ROWS_PER_CHUNK).map(|row| row.to_string() + "\n").collect();
+        (!batch.is_empty()).then_some(Ok::<_, Infallible>(batch))
+    });
+    let body = Body::from_stream(stream::iter(batches));
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }

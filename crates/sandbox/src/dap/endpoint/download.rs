@@ -49,11 +49,7 @@ pub(super) async fn download(
     };
     check(&service, &format!("/objects/{id}/{file}"), &signature)?;
     let Some((_, object)) = found else {
-        return Err(refuse(
-            StatusCode::NOT_FOUND,
-            "NoSuchKey",
-            "The specified key does not exist.",
-        ));
+        return Err(no_such_key());
     };
     serve(&object.part, fault).await.map_err(|error| {
         tracing::warn!(%error, "a result file cannot be read");
@@ -82,6 +78,11 @@ fn check(service: &Service, path: &str, signature: &Signature) -> Result<(), Ref
 /// What S3 says to a link whose time is over.
 pub(super) fn expired() -> Refused {
     refuse(StatusCode::FORBIDDEN, "AccessDenied", "Request has expired")
+}
+
+/// What S3 says when the file is gone.
+pub(super) fn no_such_key() -> Refused {
+    refuse(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
 }
 
 /// An error as S3 words it.

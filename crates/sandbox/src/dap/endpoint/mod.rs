@@ -88,7 +88,9 @@ pub(crate) fn meet(
 ) -> Result<Option<Fault>, Refused> {
     service.count(endpoint);
     match service.faults.strike(endpoint, table) {
-        Some(fault) => answer_of(&fault).map_or(Ok(Some(fault)), |answer| Err(answer.into())),
+        Some(fault) => {
+            answer_of(&fault, endpoint).map_or(Ok(Some(fault)), |answer| Err(answer.into()))
+        }
         None => Ok(None),
     }
 }
@@ -124,7 +126,7 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The answer that a fault is, if it is one.
-fn answer_of(fault: &Fault) -> Option<Response> {
+fn answer_of(fault: &Fault, endpoint: Endpoint) -> Option<Response> {
     Some(match fault {
         Fault::TooManyRequests { seconds } => {
             ApiError::TooManyRequests(TooManyRequests { retry_after_seconds: *seconds })
@@ -140,9 +142,7 @@ fn answer_of(fault: &Fault) -> Option<Response> {
         }
         Fault::Unauthorized => ApiError::Authentication("token has been revoked").into_response(),
         Fault::Account { problem } => ApiError::Account(*problem).into_response(),
-        Fault::NotFound => {
-            ApiError::NotFound { kind: "object", id: "unknown".to_owned() }.into_response()
-        }
+        Fault::NotFound => not_found(endpoint),
         Fault::DropConnection => {
             let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
             response.extensions_mut().insert(CloseConnection);
@@ -157,6 +157,18 @@ fn answer_of(fault: &Fault) -> Option<Response> {
         | Fault::CorruptChecksum
         | Fault::Dribble { .. } => return None,
     })
+}
+
+/// What is missing, in the words of the endpoint that is asked for it.
+fn not_found(endpoint: Endpoint) -> Response {
+    let kind = match endpoint {
+        Endpoint::Login | Endpoint::ListTables => "namespace",
+        Endpoint::Schema | Endpoint::CreateJob => "table",
+        Endpoint::GetJob => "job",
+        Endpoint::ObjectUrl => "object",
+        Endpoint::Download => return download::no_such_key().into_response(),
+    };
+    ApiError::NotFound { kind, id: "gone-on-request".to_owned() }.into_response()
 }
 
 fn status_of(status: u16) -> StatusCode {
