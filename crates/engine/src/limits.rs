@@ -16,6 +16,9 @@ pub const REQUESTS_MAX: usize = 4_096;
 /// memory: at 200,000 entries a second this is a third of a second of work.
 pub const UNCOMMITTED_ENTRIES_MAX: usize = 65_536;
 
+/// Writes that the kernel remembers before it asks what of them is on disk. A few pages of memory.
+pub const UNCOMMITTED_WRITES_MAX: usize = 256;
+
 /// Entries that one commit gathers before it goes to disk. Larger groups gain no throughput but make
 /// everybody in them wait.
 pub const GROUP_ENTRIES_MAX: usize = 16_384;

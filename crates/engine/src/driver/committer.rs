@@ -108,11 +108,14 @@ impl Committer {
             self.meters.committed(entries, began.elapsed());
         }
         let through = group.last().map_or(0, |write| write.number);
+        let receipt = group.iter().any(|write| write.receipt);
         for action in group.into_iter().flat_map(|write| write.actions) {
             self.perform(action);
         }
-        // If the kernel has gone, what it gave out is still committed and performed.
-        let _ = self.events.send(Event::Committed { through });
+        if receipt {
+            // If the kernel has gone, what it gave out is still committed and performed.
+            let _ = self.events.send(Event::Committed { through });
+        }
         if self.store.wal_pages() >= CHECKPOINT_PAGES_MAX {
             self.store.checkpoint()?;
         }

@@ -33,7 +33,7 @@ pub use write::{Action, Answer, TaskOrder, Write};
 use crate::arn::Arns;
 use crate::clock::Entropy;
 use crate::error::{Error, Halted, StoreError};
-use crate::limits::UNCOMMITTED_ENTRIES_MAX;
+use crate::limits::{UNCOMMITTED_ENTRIES_MAX, UNCOMMITTED_WRITES_MAX};
 use crate::store::{Archive, DefinitionId, ExecutionId, Record, StateMachineId};
 use registry::Registry;
 use slot::{Letter, Life, Slot};
@@ -222,9 +222,12 @@ impl Kernel {
         settles: Option<ExecutionId>,
     ) -> u64 {
         self.last_write += 1;
-        let write = Write { number: self.last_write, records, actions };
+        let mut write = Write { number: self.last_write, records, actions, receipt: false };
         let entries = write.entries();
         self.uncommitted_entries += entries;
+        write.receipt = settles.is_some()
+            || self.uncommitted_entries >= UNCOMMITTED_ENTRIES_MAX / 2
+            || self.uncommitted.len() >= UNCOMMITTED_WRITES_MAX;
         self.uncommitted.push_back(Uncommitted { number: write.number, entries, settles });
         self.writes.push(write);
         self.last_write

@@ -21,6 +21,9 @@ pub struct Write {
     pub records: Vec<Record>,
     /// To perform after the commit, in order.
     pub actions: Vec<Action>,
+    /// Whether the kernel wants to hear that this write is on disk. It need not hear of every one: that
+    /// would wake its thread once per commit for nothing.
+    pub receipt: bool,
 }
 
 impl Write {

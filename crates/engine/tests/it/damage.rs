@@ -130,3 +130,19 @@ async fn a_backup_is_a_store() {
     let copied = engine.handle.describe_execution(&record.summary.arn).await.unwrap();
     assert_eq!(copied, record);
 }
+
+/// Entries that are readable each but cannot follow each other: a bug, and the affair of one execution.
+#[tokio::test]
+async fn an_execution_whose_entries_cannot_follow_each_other_is_left_as_it_is() {
+    let (rig, arn) = with_an_open_task().await;
+    rig.tamper(
+        "UPDATE journal SET entries = CAST((
+             SELECT json_group_array(json_extract(CAST(entries AS TEXT), '$[' || (key * 0) || ']'))
+             FROM json_each(CAST(entries AS TEXT))) AS BLOB)",
+    );
+    let engine = rig.open();
+    let error = engine.handle.stop_execution(&arn, None, None).await.unwrap_err();
+    assert!(error.to_string().contains("illegal journal entry"), "{error}");
+    let record = engine.run(task("echo"), "{}").await;
+    assert!(!record.summary.status.is_running());
+}

@@ -11,7 +11,7 @@ fn holds(seed: u64) -> Report {
 }
 
 /// Together they have every kind of fault.
-const FIXED: [u64; 6] = [1, 2, 3, 5, 8, 13];
+const FIXED: [u64; 4] = [1, 2, 3, 5];
 
 #[test]
 fn the_fixed_seeds_hold_and_have_every_fault() {
