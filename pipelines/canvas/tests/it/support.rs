@@ -141,8 +141,7 @@ impl Bench {
                     if run["status"] == "INIT_NEEDED" {
                         function = "init-table";
                     }
-                    tokio::time::sleep(Duration::from_secs(run["wait_seconds"].as_u64().unwrap()))
-                        .await;
+                    wait_as_told(&run).await;
                     state["run"] = run;
                 }
                 Err(error) => {
@@ -282,4 +281,9 @@ fn is_same_instant(source: &str, replica: &str) -> bool {
     let zoned = |text: &str| text.parse::<jiff::Timestamp>().ok();
     let instant = |text: &str| zoned(text).or_else(|| zoned(&format!("{text}Z")));
     instant(source).is_some_and(|it| Some(it) == instant(replica))
+}
+
+/// The Wait state between two slices.
+async fn wait_as_told(run: &Value) {
+    tokio::time::sleep(Duration::from_secs(run["wait_seconds"].as_u64().unwrap())).await;
 }
