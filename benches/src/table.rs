@@ -35,6 +35,6 @@ mod tests {
     fn thousands_stand_apart() {
         assert_eq!(number(1_234_567.2), "1,234,567");
         assert_eq!(number(999.6), "1,000");
-        assert_eq!(number(3.14), "3.1");
+        assert_eq!(number(3.26), "3.3");
     }
 }

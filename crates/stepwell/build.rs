@@ -1,5 +1,7 @@
 //! Puts the pages of `docs/errors` into the binary, for `stepwell explain`.
 
+#![expect(clippy::disallowed_methods, reason = "cargo says where to build through the environment")]
+
 use std::fmt::Write;
 use std::path::Path;
 use std::{env, fs};

@@ -4,6 +4,10 @@
 //! be done.
 
 #![expect(
+    clippy::disallowed_methods,
+    reason = "it watches processes from outside, where the clock is the only one there is"
+)]
+#![expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "command-line tools: what they print is their work"

@@ -14,14 +14,14 @@ pub(crate) fn five_tasks() -> Value {
 
 /// A loop of Choice and Pass, `$.n` times around.
 pub(crate) fn pass_loop() -> Value {
-    counted_loop(json!({"Type": "Pass", "Next": "Count"}))
+    counted_loop(&json!({"Type": "Pass", "Next": "Count"}))
 }
 
 /// A loop around one task, `$.n` times: every turn is a durable step.
 pub(crate) fn task_loop() -> Value {
     let mut task = noop();
     task["Next"] = json!("Count");
-    counted_loop(task)
+    counted_loop(&task)
 }
 
 /// An inline Map over `$.items` with two states for each.
@@ -65,7 +65,7 @@ fn in_a_row(state: &Value) -> Value {
     json!({"StartAt": names[0], "States": states})
 }
 
-fn counted_loop(body: Value) -> Value {
+fn counted_loop(body: &Value) -> Value {
     json!({"StartAt": "More", "States": {
         "More": {
             "Type": "Choice",

@@ -107,7 +107,9 @@ fn throughput(
             .map(|client| client.join().expect("no client panics"))
             .collect::<Result<Vec<_>>>()
     })?;
-    each.into_iter().for_each(|each| latencies.extend(each));
+    for each in each {
+        latencies.extend(each);
+    }
     Ok(latencies.end())
 }
 

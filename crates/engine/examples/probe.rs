@@ -2,6 +2,7 @@
 //! them for the record.
 //!
 //! `cargo run --release -p stepwell-engine --example probe [FILTER]`
+#![expect(clippy::disallowed_methods, reason = "it measures")]
 #![expect(clippy::print_stdout, reason = "it is a program for a terminal")]
 
 use std::sync::Arc;

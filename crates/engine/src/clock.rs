@@ -1,5 +1,7 @@
 //! Where time and randomness come from. Everything else in this crate receives them.
 
+#![expect(clippy::disallowed_methods, reason = "the one place where they come from")]
+
 use std::sync::Mutex;
 use std::time::Duration;
 

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p stepwell-machine --example throughput`
 
+#![expect(clippy::disallowed_methods, reason = "it measures")]
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;

@@ -142,6 +142,10 @@ fn bare_name(function_name: &str) -> &str {
     after.split_once(':').map_or(after, |(name, _qualifier)| name)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the port says deadlines by the clock of the machine"
+)]
 fn time_until(deadline: SystemTime) -> Duration {
     deadline.duration_since(SystemTime::now()).unwrap_or_default()
 }

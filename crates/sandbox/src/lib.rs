@@ -3,4 +3,9 @@
 //! Pipelines, tests, benches and `stepwell demo` talk to them as they talk to the real thing. A sandbox knows nothing of the engine
 //! or of the pipelines; what it serves is what the source's documentation says.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "it stands for the outside world, which has its own clock and ids"
+)]
+
 pub mod dap;

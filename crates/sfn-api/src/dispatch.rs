@@ -24,6 +24,7 @@ pub(crate) async fn serve(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Response {
+    #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
     let request_id = Uuid::new_v4().to_string();
     let answer = match operation(&headers).and_then(|name| Ok((name, readable(body)?))) {
         Ok((name, body)) => perform(name, &engine, &body).await,

@@ -3,6 +3,11 @@
 //! This binary joins the crates that do the work. [`cli`] says what can be typed, [`wiring`] builds the parts in
 //! order of dependence, [`failure`] says how it ends.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the binary is the edge that meets the clock and the environment"
+)]
+
 mod cli;
 mod client;
 mod config;

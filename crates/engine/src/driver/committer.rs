@@ -101,6 +101,7 @@ impl Committer {
     fn commit(&mut self, first: Write) -> Result<(), StoreError> {
         let group = self.gather(first);
         let entries: usize = group.iter().map(Write::entries).sum();
+        #[expect(clippy::disallowed_methods, reason = "it is told, and nothing is decided by it")]
         let began = Instant::now();
         let mut records = group.iter().flat_map(|write| &write.records).peekable();
         if records.peek().is_some() {

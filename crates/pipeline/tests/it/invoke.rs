@@ -119,6 +119,10 @@ async fn an_input_of_another_shape_names_the_member() {
     assert!(cause["errorMessage"].as_str().unwrap().contains("what"));
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the port says deadlines by the clock of the machine"
+)]
 #[tokio::test]
 async fn a_near_deadline_shortens_the_slice() {
     let mut request = wish("slice");

@@ -1,5 +1,10 @@
 //! The integration tests of the canvas pipeline, in one binary.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment says where PostgreSQL and the official client are"
+)]
+
 mod faults;
 mod inputs;
 mod on_postgres;
