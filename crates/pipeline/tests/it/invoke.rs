@@ -51,7 +51,7 @@ fn functions() -> Functions {
         definition: "{}",
         functions: vec![obey],
         default_input: json!({}),
-        slice: Duration::from_secs(600),
+        slice: Duration::from_mins(10),
     };
     Functions::new([&pipeline], Arc::new(Silent))
 }
