@@ -335,6 +335,8 @@ fn read_action(text: &[u8], line: u64) -> Result<Action, TsvError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write;
+
     use super::*;
     use crate::rows::testing::schema;
 
@@ -353,15 +355,16 @@ mod tests {
         let mut lines = String::new();
         for row in batches.iter().flat_map(Batch::rows) {
             let fields: Vec<String> = row.fields().map(show).collect();
-            lines += &format!("{:?} {} {}\n", row.action(), show(row.ts()), fields.join("|"));
+            let (action, ts) = (row.action(), show(row.ts()));
+            writeln!(lines, "{action:?} {ts} {}", fields.join("|")).unwrap();
         }
         Ok(lines)
     }
 
     #[track_caller]
-    fn fails(text: &str, delivery: Delivery, expected: TsvError) {
+    fn fails(text: &str, delivery: Delivery, expected: &TsvError) {
         for size in [1, 7, 1000] {
-            assert_eq!(read(text, delivery, size, 0), Err(expected.clone()), "chunks of {size}");
+            assert_eq!(read(text, delivery, size, 0).unwrap_err(), *expected, "chunks of {size}");
         }
     }
 
@@ -371,15 +374,15 @@ mod tests {
     fn a_header_must_fit_the_schema() {
         let snapshot = Delivery::Snapshot;
         let missing = |name: &str| TsvError::ColumnMissing(name.into());
-        fails("meta.ts\tkey.id\tvalue.name\n", snapshot, missing("value.score"));
+        fails("meta.ts\tkey.id\tvalue.name\n", snapshot, &missing("value.score"));
         fails(
             "key.id\tvalue.name\tvalue.score\tvalue.new\n",
             snapshot,
-            TsvError::ColumnUnknown("value.new".into()),
+            &TsvError::ColumnUnknown("value.new".into()),
         );
-        fails("key.id\tvalue.id\n", snapshot, TsvError::ColumnUnknown("value.id".into()));
-        fails("key.id\tkey.id\n", snapshot, TsvError::ColumnTwice("key.id".into()));
-        fails(HEADER, Delivery::Increment, TsvError::ActionMissing);
+        fails("key.id\tvalue.id\n", snapshot, &TsvError::ColumnUnknown("value.id".into()));
+        fails("key.id\tkey.id\n", snapshot, &TsvError::ColumnTwice("key.id".into()));
+        fails(HEADER, Delivery::Increment, &TsvError::ActionMissing);
     }
 
     #[test]
@@ -387,17 +390,21 @@ mod tests {
         let row = "t\ta\t1\t2\n";
         let text = |rows: &str| format!("{HEADER}{rows}");
         let count = |line, found| TsvError::FieldCount { line, found, expected: 4 };
-        fails(&text("t\ta\t1\n"), Delivery::Snapshot, count(2, 3));
-        fails(&text("t\ta\t1\t2\t3\n"), Delivery::Snapshot, count(2, 5));
-        fails(&text(&format!("{row}\n{row}")), Delivery::Snapshot, TsvError::EmptyLine { line: 3 });
-        fails(&text(&format!("\\.\n{row}")), Delivery::Snapshot, TsvError::AfterEnd { line: 3 });
-        fails(&text("t\ta\t\\N\t2\n"), Delivery::Snapshot, TsvError::KeyNull { line: 2 });
+        fails(&text("t\ta\t1\n"), Delivery::Snapshot, &count(2, 3));
+        fails(&text("t\ta\t1\t2\t3\n"), Delivery::Snapshot, &count(2, 5));
+        fails(
+            &text(&format!("{row}\n{row}")),
+            Delivery::Snapshot,
+            &TsvError::EmptyLine { line: 3 },
+        );
+        fails(&text(&format!("\\.\n{row}")), Delivery::Snapshot, &TsvError::AfterEnd { line: 3 });
+        fails(&text("t\ta\t\\N\t2\n"), Delivery::Snapshot, &TsvError::KeyNull { line: 2 });
         let actions = "meta.action\tkey.id\tvalue.name\tvalue.score\n";
         let delete = format!("{actions}D\t1\t\\N\t\\N\n");
-        fails(&delete, Delivery::Snapshot, TsvError::DeleteInSnapshot { line: 2 });
+        fails(&delete, Delivery::Snapshot, &TsvError::DeleteInSnapshot { line: 2 });
         let unknown = format!("{actions}X\t1\t\\N\t\\N\n");
         let found = "X".to_owned();
-        fails(&unknown, Delivery::Increment, TsvError::Action { line: 2, found });
+        fails(&unknown, Delivery::Increment, &TsvError::Action { line: 2, found });
     }
 
     #[test]

@@ -290,7 +290,9 @@ impl Value<'_> {
             Self::Json { digest, .. } => tagged(12, &digest.hash.to_le_bytes(), out),
             Self::Array(items) => {
                 tagged(13, &(items.len() as u64).to_le_bytes(), out);
-                items.iter().for_each(|item| item.encode(out));
+                for item in items {
+                    item.encode(out);
+                }
             }
         }
     }

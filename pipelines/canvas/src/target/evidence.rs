@@ -21,7 +21,7 @@ pub(super) struct Evidence {
 }
 
 /// Compares a table with the receipt of the job that was published last.
-pub(super) fn compare(table: &TableName, receipt: &Receipt, evidence: Evidence) -> Proof {
+pub(super) fn compare(table: &TableName, receipt: &Receipt, evidence: &Evidence) -> Proof {
     let expected = receipt.upserts;
     let found = evidence.delivered;
     let mut differences = Vec::new();
@@ -40,6 +40,16 @@ pub(super) fn compare(table: &TableName, receipt: &Receipt, evidence: Evidence) 
     let undeleted = evidence.undeleted_keys.len() as u64;
     differ(DifferenceKind::Deletes, count(0), count(undeleted), &evidence.undeleted_keys);
     Proof { table: table.to_string(), rows: evidence.rows, compared: found.rows, differences }
+}
+
+/// What to say where the delivered rows had to make room for those of the next load.
+pub(super) fn overtaken(table: &TableName) -> super::TargetError {
+    super::TargetError::Gap {
+        table: table.clone(),
+        cause: "the next load has begun, so the last increment can no longer be proven; that load brings \
+                its own proof"
+            .to_owned(),
+    }
 }
 
 /// What to say where nothing was published that could be proven.

@@ -185,12 +185,14 @@ pub struct LoadRequest {
 }
 
 impl LoadRequest {
-    /// The table's cursor once the load is published.
+    /// The table's cursor once the load is published. Cut to the microsecond, which is what databases keep:
+    /// rounded up, the next increment could begin after a change.
     pub fn cursor(&self) -> Timestamp {
-        match self.kind {
+        let cursor = match self.kind {
             LoadKind::Snapshot { at } => at,
             LoadKind::Increment { until, .. } => until,
-        }
+        };
+        Timestamp::from_microsecond(cursor.as_microsecond()).unwrap_or(cursor)
     }
 }
 

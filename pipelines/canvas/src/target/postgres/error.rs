@@ -12,13 +12,13 @@ pub(super) fn explain_connect(place: &str, error: &Error) -> TargetError {
     let Some(refusal) = error.as_db_error() else {
         return TargetError::Unreachable { place: place.to_owned(), cause: chain(error) };
     };
-    match refusal.code() {
-        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+    match *refusal.code() {
+        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             TargetError::Config(format!(
                 "{place} refuses the user: {refusal}; check user and password"
             ))
         }
-        &SqlState::INVALID_CATALOG_NAME => {
+        SqlState::INVALID_CATALOG_NAME => {
             TargetError::Config(format!("{place}: {refusal}; create it or correct its name"))
         }
         _ => explain_refusal(place, "the connection", refusal),
@@ -39,15 +39,15 @@ pub(super) fn explain(place: &str, doing: &str, error: &Error) -> TargetError {
 fn explain_refusal(place: &str, doing: &str, refusal: &DbError) -> TargetError {
     let cause = describe(refusal);
     let class = &refusal.code().code()[..2];
-    match refusal.code() {
-        &SqlState::INSUFFICIENT_PRIVILEGE => TargetError::Rights {
+    match *refusal.code() {
+        SqlState::INSUFFICIENT_PRIVILEGE => TargetError::Rights {
             cause,
             next_step:
                 "let the role create schemas in the database, or make it the owner of the schemas \
                         that it writes to; `stepwell pipeline init canvas` prints the statements"
                     .to_owned(),
         },
-        &SqlState::DISK_FULL => TargetError::Full(cause),
+        SqlState::DISK_FULL => TargetError::Full(cause),
         // Connections, resources, operator intervention, serialization: the same may work later.
         _ if ["08", "53", "57", "40"].contains(&class) => {
             TargetError::Transient(format!("{doing} at {place}: {cause}"))

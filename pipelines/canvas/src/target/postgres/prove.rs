@@ -8,7 +8,7 @@ use super::values::Postgres;
 use super::{Connector, state};
 use crate::rows::TsvDecoder;
 use crate::rows::digest::Digest;
-use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove};
+use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove, overtaken};
 use crate::target::intake::digest_of;
 use crate::target::quote::quote;
 use crate::target::{Layout, Proof, TableName, TargetError};
@@ -22,13 +22,16 @@ pub(super) async fn prove(
     let session = Session::open(connector).await?;
     let state = state::read(&session, name, layout).await?;
     let receipt = state.and_then(|it| it.receipt).ok_or_else(|| nothing_to_prove(name))?;
+    if !receipt.whole && state::is_loading(&session, name).await? {
+        return Err(overtaken(name));
+    }
     let table = Table::of_columns(name, receipt.columns.clone(), layout);
     let evidence = if receipt.whole {
         all(&session, &table).await?
     } else {
         delivered(&session, &table).await?
     };
-    Ok(compare(name, &receipt, evidence))
+    Ok(compare(name, &receipt, &evidence))
 }
 
 async fn all(session: &Session, table: &Table) -> Result<Evidence, TargetError> {

@@ -166,6 +166,15 @@ pub(super) async fn read_staged(
     Ok(rows.first().and_then(|row| Staged::resume(row.get(0), request, direct)))
 }
 
+/// True if a load has begun that is not published.
+pub(super) async fn is_loading(session: &Session, table: &TableName) -> Result<bool, TargetError> {
+    let sql =
+        r#"SELECT EXISTS (SELECT FROM "stepwell"."loads" WHERE "namespace" = $1 AND "name" = $2)"#;
+    let row =
+        session.query_one("reading the progress", sql, &[&table.namespace, &table.table]).await?;
+    Ok(row.get(0))
+}
+
 /// Writes what a load has staged.
 pub(super) async fn write_staged(
     session: &Session,
@@ -206,9 +215,10 @@ pub(super) async fn publish_alterations(
     whole: bool,
 ) -> Result<(), TargetError> {
     let key = quote(&table.columns[0].name);
-    let replaced = match whole {
-        true => String::new(),
-        false => format!(r#" AND "row_key" IN (SELECT {key}::text FROM {})"#, table.staging()),
+    let replaced = if whole {
+        String::new()
+    } else {
+        format!(r#" AND "row_key" IN (SELECT {key}::text FROM {})"#, table.staging())
     };
     let here = r#"WHERE "namespace" = $1 AND "name" = $2"#;
     let name: [super::session::Parameter<'_>; 2] = [&table.name.namespace, &table.name.table];

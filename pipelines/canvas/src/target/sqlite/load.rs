@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params, params_from_iter};
 
 use super::layout::{
-    create_staging, create_table, read_state, staging_name, table_name, write_state,
+    StateRow, create_staging, create_table, read_state, staging_name, table_name, write_state,
 };
 use super::values::{Parameter, Sqlite};
 use super::{Database, merge, prove, shape, table_exists};
@@ -60,7 +60,7 @@ fn open_blocking(
             return Ok(OpenedLoad::Published(receipt.published));
         }
     }
-    check_fits(&request, &table, state.as_ref().map(|it| it.state()).transpose()?)?;
+    check_fits(&request, &table, state.as_ref().map(StateRow::state).transpose()?)?;
     let first = state.is_none();
     if first && table_exists(connection, &table_name(&table)).map_err(refused)? {
         return Err(occupied(table));
@@ -85,9 +85,7 @@ fn occupied(table: TableName) -> TargetError {
 fn resume_or_begin(connection: &mut Connection, job: &Job) -> rusqlite::Result<Staged> {
     let schema = &job.request.schema;
     let direct = job.first && !keys_may_repeat(schema);
-    let sql = "SELECT staged FROM stepwell_loads WHERE namespace = ?1 AND name = ?2";
-    let name = params![schema.namespace, schema.table];
-    let text: Option<String> = connection.query_row(sql, name, |row| row.get(0)).optional()?;
+    let text = read_staged(connection, &job.table)?;
     let resumed = text.and_then(|it| Staged::resume(&it, &job.request, direct));
     if let Some(staged) = resumed
         && table_exists(connection, &job.staging)?
@@ -95,6 +93,16 @@ fn resume_or_begin(connection: &mut Connection, job: &Job) -> rusqlite::Result<S
         return Ok(staged);
     }
     begin(connection, job, direct)
+}
+
+/// What a load has staged, as it is persisted.
+pub(super) fn read_staged(
+    connection: &Connection,
+    table: &TableName,
+) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT staged FROM stepwell_loads WHERE namespace = ?1 AND name = ?2";
+    let name = params![table.namespace, table.table];
+    connection.query_row(sql, name, |row| row.get(0)).optional()
 }
 
 fn begin(connection: &mut Connection, job: &Job, direct: bool) -> rusqlite::Result<Staged> {

@@ -3,10 +3,10 @@
 use rusqlite::{Connection, Params, params};
 
 use super::layout::{read_state, staging_name, table_name};
-use super::{Database, values};
+use super::{Database, load, values};
 use crate::rows::digest::{Digest, RowHasher};
 use crate::schema::Column;
-use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove};
+use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove, overtaken};
 use crate::target::quote::{quote, quote_all};
 use crate::target::staged::Receipt;
 use crate::target::{Proof, TableName, TargetError};
@@ -18,8 +18,11 @@ pub(super) async fn prove(database: &Database, table: TableName) -> Result<Proof
         let refused = |error| this.explain("the proof", &error);
         let state = read_state(connection, &table).map_err(refused)?;
         let receipt = state.ok_or_else(|| nothing_to_prove(&table))?.receipt()?;
+        if !receipt.whole && load::read_staged(connection, &table).map_err(refused)?.is_some() {
+            return Err(overtaken(&table));
+        }
         let evidence = gather(connection, &table, &receipt).map_err(refused)?;
-        Ok(compare(&table, &receipt, evidence))
+        Ok(compare(&table, &receipt, &evidence))
     };
     database.run_checked(work).await
 }

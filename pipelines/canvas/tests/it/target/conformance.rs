@@ -120,6 +120,26 @@ pub(super) async fn increments_are_merged_and_counted(target: &dyn Target) {
     assert!(target.prove(&table()).await.unwrap().holds());
 }
 
+/// Between two increments there are no delivered rows to compare with.
+pub(super) async fn a_proof_is_not_made_of_another_load(target: &dyn Target) {
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+    load(target, &increment(&people(), "j2", 1, 2), &["U t 2 b 2"]).await;
+    let next = open(target, &increment(&people(), "j3", 2, 3)).await;
+    let error = target.prove(&table()).await.unwrap_err().to_string();
+    assert!(error.contains("the next load has begun"), "{error}");
+    assert_eq!(counts(&next.publish().await.unwrap()), (0, 0, 0, 2));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+/// Databases keep microseconds: a cursor that is rounded up could pass over a change.
+pub(super) async fn cursors_are_never_rounded_up(target: &dyn Target) {
+    let at = "2026-11-01T00:00:00.000000999Z".parse().unwrap();
+    let request = LoadRequest { kind: LoadKind::Snapshot { at }, ..snapshot(&people(), "j1", 1) };
+    load(target, &request, &["U t 1 a 1"]).await;
+    let state = target.state(&table()).await.unwrap().unwrap();
+    assert_eq!(state.cursor, day(1));
+}
+
 pub(super) async fn of_repeated_keys_the_latest_counts(target: &dyn Target) {
     load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 b 2"]).await;
     let rows = [

@@ -89,7 +89,7 @@ async fn run_ours(sandbox: &Sandbox, fixture: &Fixture) -> Vec<Value> {
 async fn sync(mut input: Value, sync: &dyn AnyFunction, init: &dyn AnyFunction) -> Value {
     let mut function = sync;
     loop {
-        let ctx = Context::starting_now("test", Duration::from_secs(60));
+        let ctx = Context::starting_now("test", Duration::from_mins(1));
         let step = function.call_json(&input, &ctx).await.unwrap();
         match step["status"].as_str().unwrap() {
             "COMPLETE" => return step["result"].clone(),

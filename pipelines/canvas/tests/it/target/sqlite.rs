@@ -57,6 +57,8 @@ keeps! {
     a_damaged_part_is_discarded
     increments_are_merged_and_counted
     of_repeated_keys_the_latest_counts
+    a_proof_is_not_made_of_another_load
+    cursors_are_never_rounded_up
     repeated_keys_in_a_snapshot_are_resolved
     a_second_snapshot_replaces_the_rows
     schemas_evolve_with_the_rows_that_need_it
