@@ -27,6 +27,7 @@ mod error;
 pub mod gzip;
 mod job;
 mod limits;
+mod memory;
 mod token;
 mod wire;
 
@@ -38,6 +39,7 @@ pub use token::Credentials;
 
 use call::Request;
 use limits::{Endpoint, Limits};
+use memory::SchemaMemory;
 use token::TokenCache;
 
 /// A connection to DAP with one pair of credentials. Shared by all tables of a run.
@@ -49,6 +51,7 @@ pub struct Dap {
     rates: Rates,
     limits: OnceLock<Arc<Limits>>,
     token: TokenCache,
+    schemas: SchemaMemory,
 }
 
 impl Dap {
@@ -68,7 +71,8 @@ impl Dap {
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| Error::BaseUrl { base_url: base_url.to_owned() })?;
         let (limits, token) = (OnceLock::new(), TokenCache::default());
-        Ok(Self { http, base_url, credentials, secrets, rates, limits, token })
+        let schemas = SchemaMemory::default();
+        Ok(Self { http, base_url, credentials, secrets, rates, limits, token, schemas })
     }
 
     /// The tables of a namespace.
@@ -101,7 +105,15 @@ impl Dap {
             what: format!("get the schema of `{table}`"),
         };
         let answer: wire::Schema = self.call(&request, ctx).await?.body;
-        Ok(parse(&table.namespace, &table.table, answer.version, answer.schema)?)
+        let schema = parse(&table.namespace, &table.table, answer.version, answer.schema)?;
+        self.schemas.remember(table, &schema);
+        Ok(schema)
+    }
+
+    /// The schema of a table at an earlier version, if it was fetched not long ago: a job that was started
+    /// before the schema changed still delivers rows of that version, and DAP tells the present one only.
+    pub fn remembered_schema(&self, table: &TableName, version: i64) -> Option<TableSchema> {
+        self.schemas.recall(table, version)
     }
 
     /// Asks for rows. The answer may be a job that an earlier, equal query started: see

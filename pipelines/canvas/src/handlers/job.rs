@@ -84,7 +84,7 @@ impl TableRun<'_> {
         schema: &TableSchema,
     ) -> Result<Option<Job>, Interruption> {
         let created = match query {
-            Query::Increment { since } => Some(self.ask_for_news(since).await?),
+            Query::Increment { since } => Some(self.ask_for_news(since, schema).await?),
             Query::Snapshot(_) => self.ask_for_snapshot(query, schema).await?,
         };
         let Some(Created { job, .. }) = created else { return Ok(None) };
@@ -99,14 +99,18 @@ impl TableRun<'_> {
 
     /// A second answer is never judged by its age: should DAP keep jobs for another time than documented, every
     /// job would look old.
-    async fn ask_for_news(&self, since: Timestamp) -> Result<Created, Interruption> {
+    async fn ask_for_news(
+        &self,
+        since: Timestamp,
+        schema: &TableSchema,
+    ) -> Result<Created, Interruption> {
         let first = match self.create_job(Query::Increment { since }).await {
             Err(error @ dap::Error::SnapshotRequired { .. }) => {
                 return Err(Interruption::SnapshotRequired(Resnapshot::new(since, &error)));
             }
             first => first?,
         };
-        if !is_old_news(&first, since) {
+        if !self.is_old_news(&first, since, schema) {
             return Ok(first);
         }
         tracing::info!(table = %self.table, job = first.job.id, "an earlier query's job");
@@ -124,13 +128,13 @@ impl TableRun<'_> {
         schema: &TableSchema,
     ) -> Result<Option<Created>, Interruption> {
         let first = self.create_job(query).await?;
-        if !self.is_old_snapshot(&first) {
+        if !self.is_old_snapshot(&first, schema) {
             return Ok(Some(first));
         }
         tracing::info!(table = %self.table, job = first.job.id, "an earlier query's job");
         if !schema.has_nested_objects() {
             let second = self.create_job(Query::Snapshot(Mode::Expanded)).await?;
-            if second.age.is_none_or(|age| age <= FRESH) || !self.is_old_snapshot(&second) {
+            if second.age.is_none_or(|age| age <= FRESH) || !self.is_old_snapshot(&second, schema) {
                 return Ok(Some(second));
             }
         }
@@ -145,15 +149,30 @@ impl TableRun<'_> {
         self.dap.create_job(&self.table, query, self.ctx).await
     }
 
-    /// Whether a snapshot will not do: about to expire, failed, or from before the changes were lost.
-    fn is_old_snapshot(&self, created: &Created) -> bool {
+    /// Whether the job is one of an earlier, equal query, whose end is not the present.
+    fn is_old_news(&self, created: &Created, since: Timestamp, schema: &TableSchema) -> bool {
+        match &created.job.status {
+            Status::Pending => false,
+            Status::Failed(_) => true,
+            Status::Complete(done) => {
+                // Where nobody tells the age: an end before the beginning cannot be the news.
+                let old = created.age.map_or(done.cursor < since, |age| age > FRESH);
+                old || self.is_outdated(done, schema)
+            }
+        }
+    }
+
+    /// Whether a snapshot will not do: about to expire, failed, of a schema that is no longer to be had, or
+    /// from before the changes were lost.
+    fn is_old_snapshot(&self, created: &Created, schema: &TableSchema) -> bool {
         let soon_gone = created.remaining.is_some_and(|left| left < SOON_GONE);
         let lost = self.checkpoint.resnapshot.as_ref();
         match &created.job.status {
             Status::Pending => false,
             Status::Failed(_) => true,
             Status::Complete(done) => {
-                soon_gone || lost.is_some_and(|lost| done.cursor <= lost.since)
+                let before_loss = lost.is_some_and(|lost| done.cursor <= lost.since);
+                soon_gone || before_loss || self.is_outdated(done, schema)
             }
         }
     }
@@ -198,12 +217,21 @@ impl TableRun<'_> {
         Ok(self.ctx.sleep(wait).await?)
     }
 
-    /// Whether the rows have the schema we know, after a look for a newer one.
+    /// Whether the rows have a schema that we know: the one at hand, a newer one, or the one before it.
     async fn fits(&self, done: &Completed, schema: &mut TableSchema) -> Result<bool, Interruption> {
-        if done.schema_version != schema.version {
+        if done.schema_version > schema.version {
             *schema = self.dap.schema(&self.table, self.ctx).await?;
         }
+        if let Some(known) = self.dap.remembered_schema(&self.table, done.schema_version) {
+            *schema = known;
+        }
         Ok(done.schema_version == schema.version)
+    }
+
+    /// Whether the rows have a schema that is no longer to be had.
+    fn is_outdated(&self, done: &Completed, schema: &TableSchema) -> bool {
+        let known = || self.dap.remembered_schema(&self.table, done.schema_version).is_some();
+        done.schema_version < schema.version && !known()
     }
 
     fn give_up_outdated(
@@ -228,16 +256,6 @@ impl TableRun<'_> {
         } else {
             Err(Interruption::Failed(reason))
         }
-    }
-}
-
-/// Whether the job is one of an earlier, equal query, whose end is not the present.
-fn is_old_news(created: &Created, since: Timestamp) -> bool {
-    match &created.job.status {
-        Status::Pending => false,
-        Status::Failed(_) => true,
-        // Where nobody tells the age: an end before the beginning cannot be the news.
-        Status::Complete(done) => created.age.map_or(done.cursor < since, |age| age > FRESH),
     }
 }
 

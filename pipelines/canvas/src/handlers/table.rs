@@ -252,7 +252,7 @@ impl<'a> TableRun<'a> {
             namespace,
             table,
             mode,
-            published: Published::default(),
+            published: Published { rows: state.rows.unwrap_or_default(), ..Published::default() },
             seconds,
             proven: false,
             compared: 0,

@@ -171,6 +171,15 @@ pub struct TableState {
     pub cursor: Timestamp,
     /// The schema version that the table has now.
     pub schema_version: i64,
+    /// How many rows it had when it was published last, if that was by us.
+    pub rows: Option<u64>,
+}
+
+impl TableState {
+    /// Whether both stand at the same cursor and schema version.
+    pub(crate) fn is_as_current_as(&self, other: &Self) -> bool {
+        (self.cursor, self.schema_version) == (other.cursor, other.schema_version)
+    }
 }
 
 /// One job's result on its way into a table.

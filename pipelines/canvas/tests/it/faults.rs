@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Options};
 
@@ -13,14 +14,18 @@ fn options(faults: Vec<FaultRule>) -> Options {
     Options { total_rows: 2_000, rows_per_part: 100, faults, ..Options::default() }
 }
 
-/// Runs with one fault that strikes once, and asserts that nothing is missing in the end.
-async fn survives(on: Endpoint, fault: Fault) {
-    for skip in [0, 1] {
-        let rule = FaultRule::new(on, fault.clone()).once().after(skip);
+/// Runs once for each endpoint and fault, which strikes the first or the second request, and asserts that nothing
+/// is missing in the end. All at the same time: most of it is waiting.
+async fn survives(endpoints: &[Endpoint], faults: &[Fault]) {
+    let runs = endpoints.iter().flat_map(|on| faults.iter().map(move |fault| (on, fault)));
+    let runs = runs.flat_map(|run| [(0, run), (1, run)]);
+    join_all(runs.map(async |(skip, (on, fault))| {
+        let rule = FaultRule::new(*on, fault.clone()).once().after(skip);
         let bench = Bench::start(options(vec![rule])).await;
         bench.sync(&TABLES).await;
         bench.assert_in_step(&TABLES);
-    }
+    }))
+    .await;
 }
 
 /// Runs with a fault that never ends on `users`; gives the failure after asserting that `courses` came through.
@@ -44,40 +49,34 @@ const API: [Endpoint; 5] = [
     Endpoint::ObjectUrl,
 ];
 
+/// Every endpoint.
+const ALL: [Endpoint; 7] =
+    [API[0], API[1], API[2], API[3], API[4], Endpoint::Login, Endpoint::Download];
+
 #[tokio::test]
 async fn one_server_error_anywhere() {
-    for on in API.into_iter().chain([Endpoint::Login, Endpoint::Download]) {
-        survives(on, Fault::ServerError { status: 503 }).await;
-    }
+    survives(&ALL, &[Fault::ServerError { status: 503 }]).await;
 }
 
 #[tokio::test]
 async fn one_dropped_connection_anywhere() {
-    for on in API.into_iter().chain([Endpoint::Login, Endpoint::Download]) {
-        survives(on, Fault::DropConnection).await;
-    }
+    survives(&ALL, &[Fault::DropConnection]).await;
 }
 
 #[tokio::test]
 async fn one_page_of_a_gateway_anywhere() {
-    for on in API.into_iter().chain([Endpoint::Login]) {
-        survives(on, Fault::GatewayPage { status: 502 }).await;
-        survives(on, Fault::GatewayPage { status: 200 }).await;
-    }
+    let pages = [502, 200].map(|status| Fault::GatewayPage { status });
+    survives(&ALL[..6], &pages).await;
 }
 
 #[tokio::test]
 async fn one_refused_token_anywhere() {
-    for on in API {
-        survives(on, Fault::Unauthorized).await;
-    }
+    survives(&API, &[Fault::Unauthorized]).await;
 }
 
 #[tokio::test]
 async fn one_too_many_anywhere() {
-    for on in API.into_iter().chain([Endpoint::Login]) {
-        survives(on, Fault::TooManyRequests { seconds: Some(1) }).await;
-    }
+    survives(&ALL[..6], &[Fault::TooManyRequests { seconds: Some(1) }]).await;
 }
 
 #[tokio::test]
@@ -97,37 +96,34 @@ async fn a_wait_that_outlasts_the_slice_is_left_to_the_state_machine() {
 
 #[tokio::test]
 async fn expired_links_are_issued_anew() {
-    survives(Endpoint::Download, Fault::ExpiredLink).await;
-    survives(Endpoint::Download, Fault::NotFound).await;
+    survives(&[Endpoint::Download], &[Fault::ExpiredLink, Fault::NotFound]).await;
 }
 
 #[tokio::test]
 async fn bodies_that_break_off_or_are_damaged_never_count() {
-    for fault in [Fault::BreakBody, Fault::TruncateBody, Fault::CorruptChecksum] {
-        survives(Endpoint::Download, fault).await;
-    }
+    let damage = [Fault::BreakBody, Fault::TruncateBody, Fault::CorruptChecksum];
+    survives(&[Endpoint::Download], &damage).await;
 }
 
 #[tokio::test]
 async fn a_slow_body_arrives() {
-    survives(Endpoint::Download, Fault::Dribble { bytes_per_second: 20_000 }).await;
+    survives(&[Endpoint::Download], &[Fault::Dribble { bytes_per_second: 20_000 }]).await;
 }
 
 #[tokio::test]
 async fn a_failed_job_is_replaced() {
-    survives(Endpoint::CreateJob, Fault::FailJob { message: String::new() }).await;
-    survives(Endpoint::CreateJob, Fault::StickJob { polls: Some(2) }).await;
+    let failures = [Fault::FailJob { message: String::new() }, Fault::StickJob { polls: Some(2) }];
+    survives(&[Endpoint::CreateJob], &failures).await;
 }
 
 #[tokio::test]
 async fn a_job_that_vanished_is_replaced() {
-    survives(Endpoint::GetJob, Fault::NotFound).await;
-    survives(Endpoint::ObjectUrl, Fault::NotFound).await;
+    survives(&[Endpoint::GetJob, Endpoint::ObjectUrl], &[Fault::NotFound]).await;
 }
 
 #[tokio::test]
 async fn a_schema_that_changes_between_two_requests_is_fetched_again() {
-    survives(Endpoint::CreateJob, Fault::BumpSchema).await;
+    survives(&[Endpoint::CreateJob], &[Fault::BumpSchema]).await;
 }
 
 #[tokio::test]

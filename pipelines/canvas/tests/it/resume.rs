@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell_pipeline::Context;
-use stepwell_sandbox::dap::{Advance, Endpoint, JobTiming, Options};
+use stepwell_sandbox::dap::{Advance, Endpoint, Evolution, JobTiming, Options};
 
 use crate::support::Bench;
 
-/// Parts of several batches: `users` has some 30,000 rows in two parts.
+/// Parts of several batches, which are some 2,000 rows of `users` each.
 fn options() -> Options {
-    let rows = [("canvas.users".to_owned(), 30_000)].into();
-    Options { rows, total_rows: 1_000, rows_per_part: 20_000, ..Options::default() }
+    let rows = [("canvas.users".to_owned(), 12_000)].into();
+    Options { rows, total_rows: 1_000, rows_per_part: 8_000, ..Options::default() }
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn slices_of_a_few_rows_come_to_the_same_end() {
     bench.assert_in_step(&["users"]);
     bench
         .sandbox
-        .advance(&Advance { seed: 1, changes: 2_000, tables: vec!["canvas.users".into()] })
+        .advance(&Advance { seed: 1, changes: 500, tables: vec!["canvas.users".into()] })
         .unwrap();
     bench.run_in_slices(json!({"tables": ["users"]}), Duration::from_millis(1)).await;
     bench.assert_in_step(&["users"]);
@@ -42,7 +42,7 @@ async fn a_restart_goes_on_inside_the_part_with_the_same_job() {
         assert_eq!(state["run"]["status"], "IN_PROGRESS");
     }
     let before = staged(&bench);
-    assert!(before < 20_000, "inside the first part, not at its end: {before}");
+    assert!(before < 8_000, "inside the first part, not at its end: {before}");
     bench.restart();
     state["run"] = bench.call("init-table", &state, slice).await.unwrap();
     assert!(staged(&bench) > before, "went on where it was");
@@ -53,6 +53,28 @@ async fn a_restart_goes_on_inside_the_part_with_the_same_job() {
     }
     bench.assert_in_step(&["users"]);
     assert_eq!(bench.sandbox.requests()[&Endpoint::CreateJob], 1);
+}
+
+#[tokio::test]
+async fn a_schema_that_changes_while_its_table_loads() {
+    for restart in [false, true] {
+        let mut bench = Bench::start(options()).await;
+        let mut state = json!({"namespace": "canvas", "table": "users"});
+        let slice = Duration::from_millis(1);
+        while staged(&bench) == 0 {
+            state["run"] = bench.call("init-table", &state, slice).await.unwrap();
+        }
+        let column = Evolution::AddColumn { column: "late".into(), r#type: "s255".into() };
+        bench.sandbox.evolve("canvas.users", &column).unwrap();
+        if restart {
+            bench.restart();
+        }
+        while state["run"]["status"] != "COMPLETE" {
+            state["run"] = bench.call("init-table", &state, Duration::from_secs(60)).await.unwrap();
+        }
+        bench.sync(&["users"]).await;
+        bench.assert_in_step(&["users"]);
+    }
 }
 
 #[tokio::test]

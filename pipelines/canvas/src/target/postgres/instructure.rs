@@ -75,7 +75,7 @@ pub(super) async fn read(
         place: format!("{table} in `instructure_dap.table_sync`"),
         cause: "the timestamp cannot be read".to_owned(),
     })?;
-    let state = TableState { cursor, schema_version: row.get(1) };
+    let state = TableState { cursor, schema_version: row.get(1), rows: None };
     Ok(Some(SyncRow { state, document: row.get(2) }))
 }
 

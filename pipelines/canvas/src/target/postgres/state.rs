@@ -91,7 +91,7 @@ pub(super) async fn read(
 
 fn adopt(theirs: SyncRow, own: Option<StateRow>) -> StateRow {
     match own {
-        Some(own) if own.state == theirs.state => own,
+        Some(own) if own.state.is_as_current_as(&theirs.state) => own,
         _ => StateRow {
             columns: instructure::column_names(&theirs.document),
             state: theirs.state,
@@ -121,7 +121,11 @@ pub(super) async fn read_own(
     let cursor =
         read_cursor(row.get(0)).ok_or_else(|| damaged("the cursor is no timestamp".into()))?;
     Ok(Some(StateRow {
-        state: TableState { cursor, schema_version: row.get(1) },
+        state: TableState {
+            cursor,
+            schema_version: row.get(1),
+            rows: Some(receipt.published.rows),
+        },
         columns: receipt.columns.iter().map(|column| column.name.clone()).collect(),
         receipt: Some(receipt),
     }))

@@ -59,7 +59,8 @@ pub(super) struct StateRow {
 impl StateRow {
     pub(super) fn state(&self) -> Result<TableState, TargetError> {
         let cursor: Timestamp = self.cursor.parse().map_err(|error| self.damaged(&error))?;
-        Ok(TableState { cursor, schema_version: self.schema_version })
+        let rows = Some(self.receipt()?.published.rows);
+        Ok(TableState { cursor, schema_version: self.schema_version, rows })
     }
 
     pub(super) fn receipt(&self) -> Result<Receipt, TargetError> {
