@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and which file does it.
 
 mod completions;
+mod demo;
 mod execution;
 mod explain;
 mod pipeline;
@@ -52,6 +53,8 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Load, change and prove Canvas Data 2 against a service on this machine
+    Demo(demo::Demo),
     /// Run one execution of a pipeline or a definition, here and now
     Run(run::Run),
     /// Run the engine, its API and the schedules
@@ -86,6 +89,7 @@ impl Cli {
         };
         telemetry::log(global.log.as_deref(), format)?;
         match command {
+            Command::Demo(command) => command.run(&global).map(done),
             Command::Run(command) => command.run(&global),
             Command::Serve(command) => command.run(&global).map(done),
             Command::Validate(command) => command.run(&global),

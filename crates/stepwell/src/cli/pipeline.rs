@@ -1,5 +1,7 @@
 //! `stepwell pipeline list|show|init`
 
+mod init;
+
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -19,18 +21,23 @@ pub(crate) enum Pipeline {
         /// Its name
         name: String,
     },
+    /// Write a commented configuration, and prepare the database
+    Init(init::Init),
 }
 
 impl Pipeline {
     pub(crate) fn run(self, global: &Global) -> Outcome {
-        let project = global.project()?;
-        let config = project.config()?;
-        let parts = Parts::read(&project, &config, None)?;
         match self {
-            Self::List => list(&parts, global),
-            Self::Show { name } => show(parts.machine(&name)?, global),
+            Self::List => list(&parts(global, None)?, global),
+            Self::Show { name } => show(parts(global, Some(&name))?.machine(&name)?, global),
+            Self::Init(init) => init.run(global),
         }
     }
+}
+
+fn parts(global: &Global, wanted: Option<&str>) -> Outcome<Parts> {
+    let project = global.project()?;
+    Parts::read(&project, &project.config()?, wanted)
 }
 
 fn list(parts: &Parts, global: &Global) -> Outcome {

@@ -47,8 +47,13 @@ impl Run {
         let input = self.input.as_deref().map(read_input).transpose()?;
         let (machine, parts) = self.find(&project, &config)?;
         machine.check()?;
+        let ask = Ask {
+            name: machine.name.clone(),
+            definition: self.file().map(|_| machine.definition.clone()),
+            input,
+        };
         let ended =
-            wiring::runtime()?.block_on(perform(&project, &config, &parts, &machine, input))?;
+            wiring::runtime()?.block_on(perform(&project, &config, &parts, &machine, &ask))?;
         tell(&ended, global)
     }
 
@@ -103,14 +108,14 @@ async fn perform(
     config: &Config,
     parts: &Parts,
     machine: &Machine,
-    input: Option<String>,
+    ask: &Ask,
 ) -> Outcome<Execution> {
     let hub = Hub::new();
     match Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))? {
-        Ok(running) => here(running, &hub, machine, input.as_deref()).await,
+        Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
         Err(locked @ StoreError::Locked { .. }) => {
             let client = Client::of_project(project).ok_or(locked)?;
-            there(&client, machine, input).await
+            there(&client, ask).await
         }
         Err(error) => Err(error.into()),
     }
@@ -143,20 +148,15 @@ async fn here(
 }
 
 /// Hands it to the server that runs on this project.
-async fn there(client: &Client, machine: &Machine, input: Option<String>) -> Outcome<Execution> {
+async fn there(client: &Client, ask: &Ask) -> Outcome<Execution> {
     let stop = shutdown::on_signal()?;
     output::note(format_args!(
         "a server runs on this project at {}: it takes the execution",
         client.address()
     ));
     let mut display = Display::new();
-    let ask = Ask {
-        name: machine.name.clone(),
-        definition: machine.file.is_some().then(|| machine.definition.clone()),
-        input,
-    };
     let followed =
-        client.run(&ask, |begun| announce(&begun.arn, begun.resumed), |step| display.show(&step));
+        client.run(ask, |begun| announce(&begun.arn, begun.resumed), |step| display.show(&step));
     let outcome = tokio::select! {
         outcome = followed => outcome,
         () = stop.cancelled() => Err(Failure::message(Exit::Interrupted, "no longer following")

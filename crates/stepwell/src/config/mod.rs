@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use stepwell_asl::suggest::closest;
 use stepwell_schedule::Schedule;
 
@@ -24,7 +25,7 @@ pub(crate) const FILE: &str = "stepwell.toml";
 pub(crate) const PIPELINES: [&str; 1] = ["canvas"];
 
 /// What a project runs with.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Config {
     /// `[store]`
     pub(crate) store: Store,
@@ -122,7 +123,11 @@ impl Config {
         let root = node::table(document.into_inner()).map_err(|problem| vec![problem])?;
         let mut reader = Reader { problems: Vec::new() };
         let config = reader.config(root, variables);
-        if reader.problems.is_empty() { Ok(config) } else { Err(reader.problems) }
+        if reader.problems.is_empty() {
+            return Ok(config);
+        }
+        reader.problems.sort_by_key(|problem| problem.place.start());
+        Err(reader.problems)
     }
 }
 
@@ -165,7 +170,7 @@ impl Reader {
 
     fn store(&mut self, mut table: Table, variables: &[(String, String)]) -> Store {
         variables::override_store(&mut table, variables);
-        self.typed(table).unwrap_or_default()
+        self.typed(table, &Place::Unknown).unwrap_or_default()
     }
 
     fn canvas(&mut self, mut sections: Table, variables: &[(String, String)]) -> Option<Canvas> {
@@ -181,7 +186,7 @@ impl Reader {
             return None;
         }
         let trigger = self.trigger(&mut table);
-        Some(Canvas { trigger, settings: self.typed(table)? })
+        Some(Canvas { trigger, settings: self.typed(table, &Place::Unknown)? })
     }
 
     fn state_machines(&mut self, sections: Table) -> BTreeMap<String, StateMachine> {
@@ -208,13 +213,7 @@ impl Reader {
         let place = entry.key.clone();
         let mut table = self.section(Some(entry));
         let trigger = self.trigger(&mut table);
-        let typed: DefinitionSection = match DefinitionSection::deserialize(table_node(table)) {
-            Ok(typed) => typed,
-            Err(problem) => {
-                self.problems.push(problem.at(&place));
-                return None;
-            }
-        };
+        let typed: DefinitionSection = self.typed(table, &place)?;
         Some(StateMachine { definition: typed.definition, trigger })
     }
 
@@ -228,7 +227,7 @@ impl Reader {
             .iter()
             .map(|(key, entry)| (key.clone(), (entry.key.clone(), entry.node.place.clone())))
             .collect();
-        let section: TriggerSection = self.typed(keys)?;
+        let section: TriggerSection = self.typed(keys, &Place::Unknown)?;
         let Some(expression) = section.schedule else {
             for (key, (place, _)) in places {
                 let message = format!("`{key}` says nothing without a `schedule`");
@@ -254,8 +253,29 @@ impl Reader {
         }
     }
 
-    fn typed<T: serde::de::DeserializeOwned>(&mut self, table: Table) -> Option<T> {
-        T::deserialize(table_node(table)).map_err(|problem| self.problems.push(problem)).ok()
+    /// Types a section. After a mistake it goes on without the entry that holds it, to find the others.
+    fn typed<T: DeserializeOwned>(&mut self, mut table: Table, section: &Place) -> Option<T> {
+        let before = self.problems.len();
+        loop {
+            match T::deserialize(table_node(table.clone())) {
+                Ok(typed) => return (self.problems.len() == before).then_some(typed),
+                Err(problem) => {
+                    let guilty = table.iter().find(|(_, entry)| entry.holds(&problem.place));
+                    let guilty = guilty.map(|(key, _)| key.clone());
+                    self.problems.push(meant_trigger(problem, guilty.as_deref()).at(section));
+                    table.remove(&guilty?);
+                }
+            }
+        }
+    }
+}
+
+/// The keys about schedules have been taken out of a section: a misspelt one is still in it.
+fn meant_trigger(problem: Problem, key: Option<&str>) -> Problem {
+    let key = key.filter(|_| problem.is_unknown_key);
+    match key.and_then(|key| closest(key, TriggerSection::KEYS)) {
+        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
+        None => problem,
     }
 }
 
@@ -272,7 +292,7 @@ fn schedule_problem(error: &stepwell_schedule::ParseError, place: &Place) -> Pro
         }
         whole => whole.clone(),
     };
-    Problem { place, message: error.message.clone(), help: error.help.clone() }
+    Problem { help: error.help.clone(), ..Problem::new(place, error.message.clone()) }
 }
 
 fn unknown_section(key: &str) -> Problem {

@@ -78,6 +78,13 @@ fn out_of_range(span: Range<usize>) -> Problem {
     Problem::new(Place::File(span), "this number is too large")
 }
 
+impl Entry {
+    /// Whether a place lies in its key or its value.
+    pub(crate) fn holds(&self, place: &Place) -> bool {
+        self.key.holds(place) || self.node.place.holds(place)
+    }
+}
+
 impl Node {
     /// A setting from the environment.
     pub(crate) fn from_variable(name: &str, text: String) -> Self {

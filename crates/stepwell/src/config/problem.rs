@@ -16,6 +16,8 @@ pub(crate) struct Problem {
     pub(crate) message: String,
     /// What to write instead.
     pub(crate) help: Option<String>,
+    /// Whether it is a key that nothing reads.
+    pub(crate) is_unknown_key: bool,
 }
 
 /// Where a setting came from.
@@ -29,9 +31,29 @@ pub(crate) enum Place {
     Variable(String),
 }
 
+impl Place {
+    /// Where it begins in the file; what stands elsewhere comes last.
+    pub(crate) fn start(&self) -> usize {
+        match self {
+            Self::File(span) => span.start,
+            Self::Unknown | Self::Variable(_) => usize::MAX,
+        }
+    }
+
+    /// Whether `other` lies within it.
+    pub(crate) fn holds(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::File(outer), Self::File(inner)) => {
+                outer.start <= inner.start && inner.end <= outer.end
+            }
+            _ => *self != Self::Unknown && self == other,
+        }
+    }
+}
+
 impl Problem {
     pub(crate) fn new(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), help: None }
+        Self { place, message: message.into(), help: None, is_unknown_key: false }
     }
 
     pub(crate) fn help(self, help: impl Into<String>) -> Self {
@@ -53,7 +75,8 @@ impl Problem {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the keys here are {}", quoted_list(&known)),
         };
-        Self::new(Place::Unknown, format!("unknown key `{key}`")).help(help)
+        let problem = Self::new(Place::Unknown, format!("unknown key `{key}`")).help(help);
+        Self { is_unknown_key: true, ..problem }
     }
 }
 
@@ -92,14 +115,27 @@ impl de::Error for Problem {
     }
 
     fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::new(Place::Unknown, format!("this is {}, expected {expected}", kind(&unexpected)))
+        Self::new(
+            Place::Unknown,
+            format!("this is {}, expected {}", kind(&unexpected), in_toml(expected)),
+        )
     }
 
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
         Self::new(
             Place::Unknown,
-            format!("{} does not fit, expected {expected}", kind(&unexpected)),
+            format!("{} does not fit, expected {}", kind(&unexpected), in_toml(expected)),
         )
+    }
+}
+
+/// What serde expects, in TOML's words.
+fn in_toml(expected: &dyn de::Expected) -> String {
+    match expected.to_string().as_str() {
+        "a sequence" => "an array".to_owned(),
+        "a map" => "a table".to_owned(),
+        "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
+        other => other.to_owned(),
     }
 }
 

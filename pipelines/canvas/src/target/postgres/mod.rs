@@ -24,6 +24,7 @@ mod error;
 mod instructure;
 mod load;
 mod merge;
+mod prepare;
 mod prove;
 mod publish;
 mod session;
@@ -33,6 +34,8 @@ mod state;
 mod table;
 mod values;
 mod views;
+
+pub use prepare::Preparation;
 
 /// A PostgreSQL database that holds replicas.
 pub struct PostgresTarget {

@@ -1,0 +1,120 @@
+//! Canvas end to end against the sandbox, into SQLite.
+
+use serde_json::{Value, json};
+use stepwell_sandbox::dap::{Advance, Options, Sandbox};
+use tokio::runtime::Runtime;
+
+use crate::support::{Ended, Project};
+
+/// The sandbox allows any number of calls; the documented limits would stretch a run over minutes.
+const SETTINGS: &str = "[pipelines.canvas]\nlimits = { create_job = 1000, tables = 1000 }\n";
+
+/// A source with few rows, and a project that the official client's variables configure.
+struct Case {
+    runtime: Runtime,
+    sandbox: Sandbox,
+    project: Project,
+}
+
+impl Case {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let sandbox = runtime
+            .block_on(Sandbox::start(Options { total_rows: 500, ..Options::default() }))
+            .unwrap();
+        let mut project = Project::configured(SETTINGS);
+        project.variable("DAP_API_URL", sandbox.base_url());
+        project.variable("DAP_CLIENT_ID", sandbox.client_id());
+        project.variable("DAP_CLIENT_SECRET", sandbox.client_secret());
+        Self { runtime, sandbox, project }
+    }
+
+    /// The sandbox serves on the runtime's own threads meanwhile.
+    fn run(&self, arguments: &[&str]) -> Ended {
+        self.project.run(&[&["run", "canvas"], arguments].concat())
+    }
+
+    fn rows(&self, table: &str) -> u64 {
+        let connection = rusqlite::Connection::open(self.project.path().join("canvas.db")).unwrap();
+        let sql = format!("SELECT count(*) FROM \"{table}\"");
+        connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+}
+
+fn output(ended: &Ended) -> Value {
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+fn a_first_load_and_an_increment_are_proven() {
+    let case = Case::new();
+    let first = output(&case.run(&[]));
+    assert_eq!((&first["failed"], &first["proven"]), (&json!(0), &first["tables"]), "{first}");
+    let tables =
+        case.sandbox.tables().into_iter().filter(|table| table.starts_with("canvas.")).collect();
+    case.sandbox.advance(&Advance { seed: 3, changes: 100, tables }).unwrap();
+    let second = output(&case.run(&[]));
+    assert!(
+        second["inserted"].as_u64().unwrap() + second["updated"].as_u64().unwrap() > 0,
+        "{second}"
+    );
+    assert_eq!(second["failed"], 0, "{second}");
+    let results = second["results"].as_array().unwrap();
+    for changed in results.iter().filter(|result| result["mode"] == "increment") {
+        let table = format!("canvas__{}", changed["table"].as_str().unwrap());
+        assert_eq!(changed["rows"], case.rows(&table), "{table}");
+    }
+    drop(case.runtime);
+}
+
+#[test]
+fn bad_input_gets_one_clear_error() {
+    let mut case = Case::new();
+    let unknown = case.run(&["--input", r#"{"namespace":"canvas","tables":["usres"]}"#]);
+    assert_eq!(unknown.code, Some(1));
+    assert!(
+        unknown.stderr.contains("usres") && unknown.stderr.contains("users"),
+        "{}",
+        unknown.stderr
+    );
+    assert!(!unknown.stdout.contains("sandbox-secret"));
+
+    case.project.variable("DAP_CLIENT_SECRET", "wrong-secret-value");
+    let refused = case.run(&[]);
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("client_secret"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("wrong-secret-value"));
+
+    case.project.variable("DAP_API_URL", "not a url");
+    assert_eq!(case.run(&[]).code, Some(2));
+}
+
+#[test]
+fn no_secret_reaches_a_file_or_the_output() {
+    let mut case = Case::new();
+    let secret = case.sandbox.client_secret().to_owned();
+    case.project.variable("DAP_CLIENT_SECRET", "");
+    let by_reference = format!("{SETTINGS}client_secret = \"secret:canvas/client-secret\"\n");
+    case.project.write("stepwell.toml", &by_reference);
+    let set = case.project.run_with(&secret, &["secret", "set", "canvas/client-secret"]);
+    assert_eq!(set.code, Some(0), "{}", set.stderr);
+    let ended = case.project.run(&[
+        "--log",
+        "trace",
+        "run",
+        "canvas",
+        "--input",
+        r#"{"tables":["users"]}"#,
+        "--json",
+    ]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for text in [&ended.stdout, &ended.stderr] {
+        assert!(!text.contains(&secret));
+    }
+    assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
+}

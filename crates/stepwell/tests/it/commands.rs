@@ -1,0 +1,168 @@
+//! `run` of small definitions, and the commands that look at what happened.
+
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use crate::support::Project;
+
+const ECHO: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"#;
+const FAIL: &str =
+    r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"NoLuck","Cause":"not today"}}}"#;
+
+#[test]
+fn the_output_is_the_data_and_the_exit_code_says_how_it_ended() {
+    let project = Project::new();
+    project.write("echo.asl.json", ECHO);
+    let ended = project.run(&["run", "echo.asl.json", "--input", r#"{"day":"2026-11-20"}"#]);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "{\"day\":\"2026-11-20\"}\n"));
+    project.write("input.json", "[1,2]");
+    let whole = project.json(&["run", "echo.asl.json", "--input", "@input.json"]);
+    assert_eq!(
+        (&whole["status"], &whole["output"], &whole["stateMachine"]),
+        (&json!("SUCCEEDED"), &json!([1, 2]), &json!("echo"))
+    );
+
+    project.write("fail.asl.json", FAIL);
+    let says = project.fails(1, &["run", "fail.asl.json"]);
+    assert!(
+        says.contains("NoLuck: not today") && says.contains("hint: `stepwell execution history"),
+        "{says}"
+    );
+}
+
+#[test]
+fn what_cannot_run_is_refused_before_anything_happens() {
+    let project =
+        Project::configured("[state-machines.nightly]\ndefinition = \"nightly.asl.json\"\n");
+    project.write("nightly.asl.json", ECHO);
+    let says = project.fails(3, &["run", "nightly", "--input", "{day: 1}"]);
+    assert!(says.contains("the input is not JSON"), "{says}");
+    let says = project.fails(3, &["run", "nigthly"]);
+    assert!(says.contains("hint: did you mean `nightly`?"), "{says}");
+    let says = project.fails(2, &["run", "nightly", "--plan"]);
+    assert!(says.contains("has no plan to show"), "{says}");
+    project.write("nightly.asl.json", "{");
+    let says = project.fails(3, &["run", "nightly"]);
+    assert!(says.contains("error[SW0100]") && says.contains("nightly.asl.json:1:"), "{says}");
+    assert!(!project.path().join(".stepwell").exists());
+}
+
+#[test]
+fn executions_are_listed_shown_and_told_event_by_event() {
+    let project = Project::new();
+    project.write("echo.asl.json", ECHO);
+    project.write("fail.asl.json", FAIL);
+    let first = project.json(&["run", "echo.asl.json", "--input", "7"]);
+    project.run(&["run", "fail.asl.json"]);
+
+    let list = project.json(&["execution", "list"]);
+    assert_eq!((&list[0]["status"], &list[1]["status"]), (&json!("FAILED"), &json!("SUCCEEDED")));
+    let failed = project.json(&["execution", "list", "--status", "failed"]);
+    assert_eq!(failed.as_array().unwrap().len(), 1);
+    let of_echo = project.json(&["execution", "list", "--state-machine", "echo"]);
+    assert_eq!(of_echo[0]["name"], first["name"]);
+
+    let name = first["name"].as_str().unwrap();
+    assert_eq!(project.json(&["execution", "show", name]), first);
+    let shown = project.ok(&["execution", "show", first["executionArn"].as_str().unwrap()]);
+    assert!(shown.contains("output         7"), "{shown}");
+    let history = project.json(&["execution", "history", name]);
+    let kinds: Vec<_> =
+        history.as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(
+        kinds,
+        ["ExecutionStarted", "PassStateEntered", "PassStateExited", "ExecutionSucceeded"]
+    );
+    assert!(
+        project.ok(&["execution", "history", name]).contains("PassStateEntered              A\n")
+    );
+
+    assert!(
+        project
+            .fails(3, &["execution", "show", "nobody"])
+            .contains("there is no execution `nobody`")
+    );
+    assert!(project.fails(3, &["execution", "stop", name]).contains("has ended already"));
+    assert!(
+        project
+            .fails(3, &["execution", "list", "--state-machine", "nobody"])
+            .contains("does not exist")
+    );
+}
+
+#[test]
+fn nothing_to_look_at_is_said_so() {
+    let says = Project::new().fails(3, &["execution", "list"]);
+    assert!(
+        says.contains("does not exist")
+            && says.contains("hint: nothing has run in this project yet"),
+        "{says}"
+    );
+}
+
+#[test]
+fn a_store_is_backed_up_and_the_copy_can_be_read() {
+    let project = Project::new();
+    project.write("echo.asl.json", ECHO);
+    project.ok(&["run", "echo.asl.json"]);
+    project.ok(&["store", "backup", "copy.db"]);
+    assert!(project.fails(3, &["store", "backup", "copy.db"]).contains("exists already"));
+    let mut project = project;
+    project.variable("STEPWELL_STORE_PATH", "copy.db");
+    assert_eq!(project.json(&["execution", "list"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn codes_are_explained() {
+    let project = Project::new();
+    assert!(project.ok(&["explain", "sw0104"]).starts_with("# SW0104: "));
+    assert!(project.ok(&["explain"]).contains("SW0104  "));
+    assert!(project.fails(3, &["explain", "SW014"]).contains("hint: did you mean `SW0"));
+}
+
+#[test]
+fn every_command_explains_itself_and_shells_can_complete() {
+    let project = Project::new();
+    assert!(project.ok(&["completions", "bash"]).contains("_stepwell()"));
+    for command in ["run", "serve", "validate", "execution", "pipeline", "secret", "store", "demo"]
+    {
+        assert!(project.ok(&[command, "--help"]).contains("Usage: stepwell"), "{command}");
+    }
+    project.fails(2, &["walk"]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let project = Project::new();
+    let mut child = project
+        .command(&["completions", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
+fn a_lambda_that_is_not_there_fails_by_its_aws_name() {
+    let project = Project::new();
+    let task = json!({
+        "StartAt": "T",
+        "States": {"T": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": "nobody"},
+            "Catch": [{"ErrorEquals": ["Lambda.ResourceNotFoundException"], "Next": "Caught"}],
+            "End": true
+        }, "Caught": {"Type": "Pass", "End": true}}
+    });
+    project.write("task.asl.json", &task.to_string());
+    let output: Value = serde_json::from_str(&project.ok(&["run", "task.asl.json"])).unwrap();
+    assert!(
+        output["Cause"].as_str().unwrap().starts_with("Function not found: nobody"),
+        "{output}"
+    );
+}

@@ -1,0 +1,73 @@
+//! Commands beside a running server.
+
+use serde_json::{Value, json};
+
+use crate::serve::Server;
+use crate::support::Project;
+
+const WAITING: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"Next":"P"},"P":{"Type":"Pass","End":true}}}"#;
+const FAIL: &str =
+    r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"NoLuck","Cause":"not today"}}}"#;
+
+fn project() -> Project {
+    let project = Project::configured("[state-machines.known]\ndefinition = \"known.asl.json\"\n");
+    project.write("known.asl.json", WAITING);
+    project
+}
+
+#[test]
+fn a_run_is_handed_to_the_server_and_followed() {
+    let project = project();
+    let server = Server::start(&project, &[]);
+    let ended = project.run(&["run", "known", "--input", "5", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("a server runs on this project at {}", server.address)),
+        "{}",
+        ended.stderr
+    );
+    let whole: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!((&whole["output"], &whole["stateMachine"]), (&json!(5), &json!("known")));
+
+    project.write("mine.asl.json", FAIL);
+    assert!(project.fails(1, &["run", "mine.asl.json"]).contains("NoLuck: not today"));
+    assert_eq!(project.json(&["execution", "list"]).as_array().map(Vec::len), Some(2));
+    project.write("known.asl.json", FAIL);
+    project.write("x.asl.json", WAITING);
+    let says = project.fails(3, &["run", "./known.asl.json"]);
+    assert!(says.contains("is a state machine of the project"), "{says}");
+    server.stop();
+}
+
+#[test]
+fn only_who_can_read_the_project_may_hand_over() {
+    let project = project();
+    let server = Server::start(&project, &[]);
+    let body = json!({"name": "known", "definition": null, "input": null}).to_string();
+    for token in [None, Some("Bearer wrong")] {
+        let headers: Vec<_> = token.into_iter().map(|token| ("authorization", token)).collect();
+        assert_eq!(server.post("/_stepwell/run", &headers, &body).status, 401);
+    }
+    assert_eq!(project.json(&["execution", "list"]), json!([]));
+    server.stop();
+}
+
+#[test]
+fn an_execution_is_stopped_through_the_server() {
+    let project = project();
+    project.write("known.asl.json", &WAITING.replace("\"Seconds\":1", "\"Seconds\":600"));
+    let server = Server::start(&project, &[]);
+    let arn = server.start_execution("known", "{}");
+    project.ok(&["execution", "stop", &arn]);
+    assert_eq!(project.json(&["execution", "show", &arn])["status"], "ABORTED");
+    server.stop();
+}
+
+#[test]
+fn a_second_server_is_refused() {
+    let project = project();
+    let server = Server::start(&project, &[]);
+    let says = project.fails(4, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(says.contains("is in use by process") && says.contains("hint: "), "{says}");
+    server.stop();
+}
