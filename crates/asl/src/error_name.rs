@@ -1,16 +1,16 @@
 //! Error names and how `ErrorEquals` matches them.
 
 /// `States.ALL`, the wildcard; it must stand alone.
-pub const ALL: &str = "States.ALL";
+pub(crate) const ALL: &str = "States.ALL";
 
 /// Matches any error of a task but a timeout.
-pub const TASK_FAILED: &str = "States.TaskFailed";
+const TASK_FAILED: &str = "States.TaskFailed";
 
 const TIMEOUT: &str = "States.Timeout";
 const HEARTBEAT_TIMEOUT: &str = "States.HeartbeatTimeout";
 
 /// The names that the language reserves, wildcards included.
-pub const RESERVED: &[&str] = &[
+pub(crate) const RESERVED: &[&str] = &[
     ALL,
     TASK_FAILED,
     TIMEOUT,
@@ -40,11 +40,6 @@ impl ErrorMatcher {
     /// Matches what one of `names` matches.
     pub fn new(names: Vec<String>) -> Self {
         Self { names }
-    }
-
-    /// The names as written.
-    pub fn names(&self) -> &[String] {
-        &self.names
     }
 
     /// Whether an error with this name is matched. `States.ALL` and `States.TaskFailed` do not match

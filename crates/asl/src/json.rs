@@ -1,6 +1,6 @@
 //! JSON text, and what is wrong with it in the words of Jackson, the reader behind AWS.
 //!
-//! serde_json is the judge of what JSON is. Only for a text that it refuses does the [`Scanner`] walk to the
+//! serde_json is the judge of what JSON is. Only for a text that it refuses does the `Scanner` walk to the
 //! first mistake and say what was expected there; what it does not notice keeps serde_json's words.
 
 use serde_json::Value;

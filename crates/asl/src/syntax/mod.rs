@@ -3,7 +3,7 @@
 //! Responsible for: finding everything that is wrong, each with its place. Left to others: whether a
 //! `Resource` is there and who serves it (the router), and what the fields mean ([`crate::model`]).
 //!
-//! One pass over the JSON tree reads and checks each state with the help of [`fields`]; the [`graph`] of
+//! One pass over the JSON tree reads and checks each state with the help of `fields`; the `graph` of
 //! transitions is checked scope by scope (the machine, each branch, each item processor) once its states
 //! are read.
 
