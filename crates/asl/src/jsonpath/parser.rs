@@ -8,7 +8,7 @@ use super::{Path, Root, Step};
 /// evaluation, so that no path can exhaust the stack.
 const DEPTH_MAX: usize = 16;
 /// `..` in one path, at most: each can multiply the number of values by the depth of the input.
-const DEEP_SCANS_MAX: usize = 4;
+const DEEP_SCANS_MAX: usize = 3;
 
 /// A text that is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
