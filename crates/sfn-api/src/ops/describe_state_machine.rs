@@ -35,7 +35,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let arn = required(request.state_machine_arn, "stateMachineArn")?;
     let found = engine.describe_state_machine(&arn).await?;
     Ok(Response {
-        revision_id: revision_id(&found),
+        revision_id: shown_revision(&found),
         state_machine_arn: found.arn,
         name: found.name,
         status: "ACTIVE",
@@ -48,8 +48,13 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     })
 }
 
-/// A UUID for the revision; AWS shows none for the first.
-pub(crate) fn revision_id(machine: &StateMachineRecord) -> Option<String> {
+/// The revision as `DescribeStateMachine` shows it: AWS shows none for the first.
+pub(crate) fn shown_revision(machine: &StateMachineRecord) -> Option<String> {
+    (machine.revision > 1).then(|| revision_id(machine))
+}
+
+/// A UUID for the revision.
+pub(crate) fn revision_id(machine: &StateMachineRecord) -> String {
     let name = format!("{}#{}@{}", machine.arn, machine.revision, machine.created_at);
-    (machine.revision > 1).then(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string())
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use stepwell_engine::Handle;
 
-use super::describe_state_machine::revision_id;
+use super::describe_state_machine::shown_revision;
 use crate::error::ApiError;
 use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration, required};
 
@@ -33,7 +33,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let arn = required(request.execution_arn, "executionArn")?;
     let found = engine.describe_state_machine_for_execution(&arn).await?;
     Ok(Response {
-        revision_id: revision_id(&found),
+        revision_id: shown_revision(&found),
         state_machine_arn: found.arn,
         name: found.name,
         definition: found.definition,

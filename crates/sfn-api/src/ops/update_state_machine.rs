@@ -23,7 +23,7 @@ pub(crate) struct Request {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Response {
     update_date: EpochSeconds,
-    revision_id: Option<String>,
+    revision_id: String,
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {

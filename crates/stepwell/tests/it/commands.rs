@@ -1,5 +1,6 @@
 //! `run` of small definitions, and the commands that look at what happened.
 
+use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::{Value, json};
@@ -165,4 +166,47 @@ fn a_lambda_that_is_not_there_fails_by_its_aws_name() {
         output["Cause"].as_str().unwrap().starts_with("Function not found: nobody"),
         "{output}"
     );
+}
+
+/// `docs/reference/cli.md` is what the binary says of itself. Run with `UPDATE_DOCS=1` after a change.
+#[test]
+fn the_reference_of_commands_is_what_the_binary_says() {
+    let project = Project::new();
+    let mut page = String::from(
+        "# Commands\n\nWhat `stepwell help` says, for every command.\n\
+         Every command takes the flags of the first section.\n",
+    );
+    let mut commands: Vec<Vec<String>> = vec![Vec::new()];
+    while let Some(command) = commands.pop() {
+        let arguments = [&command[..], &["--help".to_owned()]].concat();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        let help = project.ok(&arguments);
+        let title = [&["stepwell".to_owned()], &command[..]].concat().join(" ");
+        page.push_str(&format!("\n## {title}\n\n```text\n{}\n```\n", help.trim_end()));
+        for name in subcommands(&help).into_iter().rev() {
+            commands.push([&command[..], &[name]].concat());
+        }
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/cli.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), page);
+}
+
+/// The names below `Commands:`.
+fn subcommands(help: &str) -> Vec<String> {
+    let list = help
+        .lines()
+        .skip_while(|line| *line != "Commands:")
+        .skip(1)
+        .take_while(|line| !line.is_empty());
+    let name = |line: &str| {
+        line.strip_prefix("  ")?
+            .split(' ')
+            .next()
+            .filter(|name| !name.is_empty())
+            .map(str::to_owned)
+    };
+    list.filter_map(name).filter(|name| name != "help").collect()
 }
