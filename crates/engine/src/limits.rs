@@ -34,6 +34,10 @@ pub const TASKS_MAX: usize = 10_000;
 /// together and so cost one commit.
 pub const TASK_STARTED_AFTER: Duration = Duration::from_millis(50);
 
+/// Bytes of a journal row from which it is compressed. Below, a page of the database is written anyway and
+/// there is little to gain.
+pub const COMPRESSED_BYTES_MIN: usize = 8 * 1024;
+
 /// An execution that waits at least this long for its time leaves memory meanwhile. Folding it again costs
 /// some ten microseconds, keeping it a kilobyte or more.
 pub const DORMANT_AFTER: SignedDuration = SignedDuration::from_secs(30);

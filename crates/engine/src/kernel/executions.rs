@@ -96,10 +96,13 @@ impl Kernel {
 
     /// Remembers who wants to know of an end. An execution that does not run is answered for at once.
     pub(super) fn wait(&mut self, state_machine: &str, name: &str, reply: Reply<()>) {
-        let slot = self.slot_id(state_machine, name).and_then(|id| self.slots.get_mut(&id));
-        match slot {
-            Some(Slot { life: Life::Ended { .. }, .. }) | None => self.answer(reply, Ok(())),
-            Some(slot) => slot.waiters.push(reply),
+        let id = self.slot_id(state_machine, name);
+        let Some((id, slot)) = id.and_then(|id| Some((id, self.slots.get_mut(&id)?))) else {
+            return self.answer(reply, Ok(()));
+        };
+        slot.waiters.push(reply);
+        if matches!(slot.life, Life::Ended { .. } | Life::Unreadable { .. }) {
+            self.enqueue(id);
         }
     }
 

@@ -113,6 +113,8 @@ impl Kernel {
             mode: Mode::Open,
         };
         kernel.recover(now)?;
+        let (executions, folded) = (kernel.running(), kernel.writes.len());
+        tracing::info!(executions, folded, "took up the store");
         Ok(kernel)
     }
 

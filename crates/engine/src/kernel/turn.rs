@@ -75,7 +75,7 @@ impl Kernel {
         }
     }
 
-    /// Empties the inbox of an execution that takes no more turns.
+    /// Answers what came in for an execution that takes no more turns.
     fn turn_away(&mut self, id: ExecutionId) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let answer = match &slot.life {
@@ -84,6 +84,10 @@ impl Kernel {
             Life::Awake(_) | Life::Dormant => return,
         };
         let letters: Vec<Letter> = slot.inbox.drain(..).collect();
+        let waiters = std::mem::take(&mut slot.waiters);
+        for reply in waiters {
+            self.answer(reply, answer.clone().map(drop));
+        }
         for receipt in letters.into_iter().filter_map(|letter| letter.receipt) {
             match receipt {
                 Receipt::Stopped(reply) => self.answer(reply, answer.clone()),

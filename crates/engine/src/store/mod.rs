@@ -28,7 +28,7 @@ pub use rows::{
 };
 
 use crate::error::StoreError;
-use format::EntryFormat;
+use format::Encoder;
 use lock::Lock;
 
 /// The writing side of a store. One per process and store.
@@ -38,8 +38,7 @@ pub struct Store {
     path: PathBuf,
     /// Pages in the write-ahead log, as of the last commit.
     wal_pages: Arc<AtomicU32>,
-    /// Bytes of entries, kept between commits to spare the allocator.
-    buffer: Vec<u8>,
+    encoder: Encoder,
     _lock: Lock,
 }
 
@@ -65,7 +64,13 @@ impl Store {
         configure_writer(&connection, durability).map_err(classify)?;
         schema::migrate(&mut connection, path)?;
         let wal_pages = watch_wal(&mut connection).map_err(classify)?;
-        Ok(Self { connection, path: path.into(), wal_pages, buffer: Vec::new(), _lock: lock })
+        Ok(Self {
+            connection,
+            path: path.into(),
+            wal_pages,
+            encoder: Encoder::default(),
+            _lock: lock,
+        })
     }
 
     /// Opens a reading connection to the same store.
@@ -85,14 +90,14 @@ impl Store {
         &mut self,
         records: impl IntoIterator<Item = &'a Record>,
     ) -> Result<(), StoreError> {
-        let run = |connection: &mut Connection, buffer: &mut Vec<u8>| {
+        let run = |connection: &mut Connection, encoder: &mut Encoder| {
             let transaction = connection.transaction()?;
             for record in records {
-                write(&transaction, record, buffer)?;
+                write(&transaction, record, encoder)?;
             }
             transaction.commit()
         };
-        run(&mut self.connection, &mut self.buffer)
+        run(&mut self.connection, &mut self.encoder)
             .map_err(|source| StoreError::from_sqlite(&self.path, source))
     }
 
@@ -132,12 +137,12 @@ fn watch_wal(connection: &mut Connection) -> rusqlite::Result<Arc<AtomicU32>> {
 fn write(
     transaction: &Transaction<'_>,
     record: &Record,
-    buffer: &mut Vec<u8>,
+    encoder: &mut Encoder,
 ) -> rusqlite::Result<()> {
     match record {
         Record::StateMachine(row) => write_state_machine(transaction, row),
         Record::Definition(row) => write_definition(transaction, row),
-        Record::Turn(turn) => write_turn(transaction, turn, buffer),
+        Record::Turn(turn) => write_turn(transaction, turn, encoder),
     }
 }
 
@@ -180,14 +185,13 @@ fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusql
 fn write_turn(
     transaction: &Transaction<'_>,
     turn: &Turn,
-    buffer: &mut Vec<u8>,
+    encoder: &mut Encoder,
 ) -> rusqlite::Result<()> {
     match &turn.birth {
         Some(birth) => insert_execution(transaction, turn, birth)?,
         None => update_execution(transaction, turn)?,
     }
-    buffer.clear();
-    format::encode(&turn.entries, buffer);
+    let (format, entries) = encoder.encode(&turn.entries);
     transaction
         .prepare_cached(
             "INSERT INTO journal (id, first_seq, count, format, entries)
@@ -197,8 +201,8 @@ fn write_turn(
             turn.execution.journal_row(turn.batch),
             turn.first_seq,
             turn.entries.len(),
-            EntryFormat::CURRENT.0,
-            &*buffer,
+            format.0,
+            entries,
         ])
         .map(drop)
 }
@@ -224,7 +228,7 @@ fn insert_execution(
             stopped_at(turn),
             turn.standing.next_wakeup.map(jiff::Timestamp::as_millisecond),
             turn.standing.open_tasks,
-            entries(turn),
+            entry_count(turn),
         ])?;
     let end = turn.end.as_ref();
     transaction
@@ -255,7 +259,7 @@ fn update_execution(transaction: &Transaction<'_>, turn: &Turn) -> rusqlite::Res
             stopped_at(turn),
             turn.standing.next_wakeup.map(jiff::Timestamp::as_millisecond),
             turn.standing.open_tasks,
-            entries(turn),
+            entry_count(turn),
         ])?;
     assert_eq!(updated, 1, "an execution has a row before it goes on");
     let Some(end) = &turn.end else { return Ok(()) };
@@ -271,7 +275,7 @@ fn stopped_at(turn: &Turn) -> Option<i64> {
     turn.end.as_ref().map(|end| end.stopped_at.as_millisecond())
 }
 
-fn entries(turn: &Turn) -> i64 {
+fn entry_count(turn: &Turn) -> i64 {
     turn.first_seq + turn.entries.len() as i64
 }
 

@@ -143,6 +143,8 @@ async fn an_execution_whose_entries_cannot_follow_each_other_is_left_as_it_is() 
     let engine = rig.open();
     let error = engine.handle.stop_execution(&arn, None, None).await.unwrap_err();
     assert!(error.to_string().contains("illegal journal entry"), "{error}");
+    let error = engine.handle.wait(&arn).await.unwrap_err();
+    assert!(error.to_string().contains("illegal journal entry"), "{error}");
     let record = engine.run(task("echo"), "{}").await;
     assert!(!record.summary.status.is_running());
 }

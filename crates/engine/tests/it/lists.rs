@@ -1,7 +1,7 @@
 //! Lists and histories, page by page.
 
 use serde_json::json;
-use stepwell_engine::{ExecutionFilter, Page, Paged, Reader, Status};
+use stepwell_engine::{Entropy, ExecutionFilter, Page, Paged, Reader, Status};
 
 use crate::rig::{Engine, Rig, count_down, one, wait};
 
@@ -116,4 +116,27 @@ async fn a_store_can_be_read_beside_and_without_its_engine() {
     engine.close().await.unwrap();
     let reader = Reader::open(&rig.store(), arns).unwrap();
     assert_eq!(reader.describe_execution(&record.summary.arn).unwrap(), record);
+}
+
+/// Every event of a chain repeats its data; the store does not.
+#[tokio::test]
+async fn large_data_is_stored_about_once() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let mut entropy = stepwell_engine::ManualEntropy::new(1);
+    let words = (0..1_000).map(|_| format!("{:016x}", entropy.next_u64()));
+    let input = json!(words.collect::<Vec<_>>()).to_string();
+    let states = (0..9).map(|index| {
+        (format!("S{index}"), json!({"Type": "Pass", "Next": format!("S{}", index + 1)}))
+    });
+    let mut states: serde_json::Map<_, _> = states.collect();
+    states.insert("S9".to_owned(), json!({"Type": "Succeed"}));
+    let record = engine.run(json!({"StartAt": "S0", "States": states}), &input).await;
+    assert_eq!(record.output.as_deref(), Some(&*input));
+    assert_eq!(engine.history(&record.summary.arn).await.len(), 22);
+
+    let store = rusqlite::Connection::open(rig.store()).unwrap();
+    let sum = "SELECT sum(length(entries)) FROM journal";
+    let bytes: usize = store.query_row(sum, [], |row| row.get(0)).unwrap();
+    assert!(bytes < input.len() * 2, "{bytes} bytes for {} of input", input.len());
 }
