@@ -182,7 +182,7 @@ fn the_reference_of_commands_is_what_the_binary_says() {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let help = project.ok(&arguments);
         let title = [&["stepwell".to_owned()], &command[..]].concat().join(" ");
-        page.push_str(&format!("\n## {title}\n\n```text\n{}\n```\n", help.trim_end()));
+        page = format!("{page}\n## {title}\n\n```text\n{}\n```\n", help.trim_end());
         for name in subcommands(&help).into_iter().rev() {
             commands.push([&command[..], &[name]].concat());
         }

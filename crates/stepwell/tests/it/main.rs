@@ -1,5 +1,10 @@
 //! Tests of the real binary: what people type, what they see, and what survives.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "what is tested is a process, which runs in real time"
+)]
+
 mod canvas;
 mod commands;
 mod configuration;
