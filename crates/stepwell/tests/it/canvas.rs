@@ -118,3 +118,71 @@ fn no_secret_reaches_a_file_or_the_output() {
     }
     assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
 }
+
+/// An administrator who is no superuser prepares the database; the role that comes of it is enough.
+#[test]
+fn init_prepares_postgresql_for_a_proven_run() {
+    // `cargo xtask test` starts a server and names it.
+    let Ok(superuser) = std::env::var("STEPWELL_TEST_POSTGRES") else { return };
+    let case = Case::new();
+    let database = case.runtime.block_on(Database::create(&superuser));
+    let init =
+        ["pipeline", "init", "canvas", "--role", &database.role, "--admin-dsn", &database.admin];
+    std::fs::remove_file(case.project.path().join("stepwell.toml")).unwrap();
+    let ended = case.project.run(&init);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let written = case.project.read("stepwell.toml").unwrap();
+    let written = written
+        .replace("client_id =", "# client_id =")
+        .replace("client_secret =", "# client_secret =");
+    let limits = SETTINGS.lines().nth(1).unwrap();
+    case.project.write("stepwell.toml", &format!("{written}{limits}\n"));
+    let summary = output(&case.run(&[]));
+    assert_eq!(
+        (&summary["failed"], &summary["proven"]),
+        (&json!(0), &summary["tables"]),
+        "{summary}"
+    );
+    let connection = case.runtime.block_on(connect(&superuser));
+    let drop = format!(
+        "DROP DATABASE {0} WITH (FORCE); DROP ROLE {0}_role; DROP ROLE {0}_admin",
+        database.name
+    );
+    for statement in drop.split(';') {
+        case.runtime.block_on(connection.batch_execute(statement)).unwrap();
+    }
+}
+
+/// A database with an administrator of its own.
+struct Database {
+    name: String,
+    role: String,
+    admin: String,
+}
+
+impl Database {
+    async fn create(superuser: &str) -> Self {
+        let name = format!("stepwell_cli_{}", std::process::id());
+        let client = connect(superuser).await;
+        for statement in [
+            format!("CREATE ROLE {name}_admin LOGIN PASSWORD 'pass' CREATEROLE"),
+            format!("CREATE DATABASE {name} OWNER {name}_admin"),
+        ] {
+            client.batch_execute(&statement).await.unwrap();
+        }
+        let config: tokio_postgres::Config = superuser.parse().unwrap();
+        let tokio_postgres::config::Host::Tcp(host) = &config.get_hosts()[0] else {
+            panic!("the server is reached by TCP");
+        };
+        let port = config.get_ports()[0];
+        let admin = format!("postgres://{name}_admin:pass@{host}:{port}/{name}?sslmode=disable");
+        Self { role: format!("{name}_role"), admin, name }
+    }
+}
+
+async fn connect(connection: &str) -> tokio_postgres::Client {
+    let (client, connection) =
+        tokio_postgres::connect(connection, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
