@@ -401,13 +401,13 @@ mod tests {
     use super::*;
 
     /// The type of one column with this schema.
-    fn ty(property: Value) -> Result<ColumnType, SchemaError> {
+    fn ty(property: &Value) -> Result<ColumnType, SchemaError> {
         let value = json!({"type": "object", "properties": {"c": property}});
-        let parsed = parse("canvas", "t", 1, sections(value))?;
+        let parsed = parse("canvas", "t", 1, sections(&value))?;
         Ok(parsed.columns[1].ty.clone())
     }
 
-    fn sections(value: Value) -> Value {
+    fn sections(value: &Value) -> Value {
         json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object",
             "properties": {
@@ -422,7 +422,7 @@ mod tests {
 
     #[test]
     fn sections_give_the_key_first_then_the_values() {
-        let document = sections(json!({"type": "object", "required": ["name"], "properties": {
+        let document = sections(&json!({"type": "object", "required": ["name"], "properties": {
             "name": {"type": "string", "title": "T", "description": "D", "default": "x"},
             "note": {"type": "string", "description": "D"}}}));
         let schema = parse("canvas", "t", 7, document).unwrap();
@@ -445,7 +445,7 @@ mod tests {
 
     #[test]
     fn a_table_may_have_a_key_alone() {
-        let mut document = sections(json!({}));
+        let mut document = sections(&json!({}));
         document["properties"].as_object_mut().unwrap().shift_remove("value");
         assert_eq!(parse("canvas", "t", 1, document).unwrap().columns.len(), 1);
     }
@@ -505,7 +505,7 @@ mod tests {
             ),
             (json!({"type": "object"}), T::Json),
         ] {
-            assert_eq!(ty(property.clone()).as_ref(), Ok(&expected), "{property}");
+            assert_eq!(ty(&property).as_ref(), Ok(&expected), "{property}");
         }
     }
 
@@ -522,7 +522,7 @@ mod tests {
             (json!({"$ref": "#/definitions/Loop"}), "circular"),
             (json!({"oneOf": [{"type": "string", "x-new": 1}]}), "the unknown keyword `x-new`"),
         ] {
-            let error = ty(property).unwrap_err();
+            let error = ty(&property).unwrap_err();
             assert_eq!((error.table.as_str(), error.place.as_str()), ("canvas.t", "value.c"));
             assert!(error.problem.contains(problem), "{error}");
         }
