@@ -70,7 +70,7 @@ async fn a_schema_that_changes_while_its_table_loads() {
             bench.restart();
         }
         while state["run"]["status"] != "COMPLETE" {
-            state["run"] = bench.call("init-table", &state, Duration::from_secs(60)).await.unwrap();
+            state["run"] = bench.call("init-table", &state, Duration::from_mins(1)).await.unwrap();
         }
         bench.sync(&["users"]).await;
         bench.assert_in_step(&["users"]);
@@ -80,7 +80,7 @@ async fn a_schema_that_changes_while_its_table_loads() {
 #[tokio::test]
 async fn an_outcome_that_was_lost_is_given_again() {
     let bench = Bench::start(Options { total_rows: 1_000, ..Options::default() }).await;
-    let minute = Duration::from_secs(60);
+    let minute = Duration::from_mins(1);
     let mut state = json!({"namespace": "canvas", "table": "users"});
     state["run"] = bench.call("sync-table", &state, minute).await.unwrap();
     let mut delivered = state.clone();
@@ -97,12 +97,12 @@ async fn an_outcome_that_was_lost_is_given_again() {
 
 #[tokio::test]
 async fn a_stop_ends_the_invocation_with_a_checkpoint() {
-    let job_timing = JobTiming { running: Duration::from_secs(60), ..JobTiming::default() };
+    let job_timing = JobTiming { running: Duration::from_mins(1), ..JobTiming::default() };
     let bench = Bench::start(Options { job_timing, ..options() }).await;
     let state = json!({"namespace": "canvas", "table": "users"});
-    let first = bench.call("init-table", &state, Duration::from_secs(60)).await.unwrap();
+    let first = bench.call("init-table", &state, Duration::from_mins(1)).await.unwrap();
     assert_eq!(first["status"], "IN_PROGRESS", "the job is recorded before it is waited for");
-    let ctx = Context::starting_now("test", Duration::from_secs(600));
+    let ctx = Context::starting_now("test", Duration::from_mins(10));
     ctx.stop.cancel();
     let state = json!({"namespace": "canvas", "table": "users", "run": first});
     let stopped = bench.call_with("init-table", &state, &ctx).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_stop_ends_the_invocation_with_a_checkpoint() {
 
 #[tokio::test]
 async fn a_job_that_runs_for_ever_ends_in_an_error() {
-    let job_timing = JobTiming { running: Duration::from_secs(3_600), ..JobTiming::default() };
+    let job_timing = JobTiming { running: Duration::from_hours(1), ..JobTiming::default() };
     let bench = Bench::start(Options { job_timing, ..options() }).await;
     let mut state = json!({"namespace": "canvas", "table": "users"});
     state["run"] = bench.call("init-table", &state, Duration::from_secs(1)).await.unwrap();

@@ -84,7 +84,7 @@ impl Bench {
 
     /// Runs the state machine to its end, with slices that are never over.
     pub(crate) async fn run(&self, input: Value) -> Report {
-        self.run_in_slices(input, Duration::from_secs(600)).await
+        self.run_in_slices(input, Duration::from_mins(10)).await
     }
 
     /// Runs these tables of `canvas`; every one must come through.
@@ -170,14 +170,9 @@ impl Bench {
         let name = format!("stepwell-canvas-{function}");
         let function = self.pipeline.functions.iter().find(|it| it.name() == name).unwrap();
         let outcome = function.call_json(input, ctx).await;
-        let told = format!("{outcome:?}");
-        let link_signature = "signature=";
-        let secrets =
-            [self.sandbox.client_id(), self.sandbox.client_secret(), "eyJ", link_signature];
-        testing::check_no_secret(
-            &told.to_lowercase(),
-            &secrets.map(|it| it.to_lowercase()).each_ref().map(|it| &**it),
-        );
+        // The credentials, how a token begins, and what a link to an object has in its query.
+        let (id, secret) = (self.sandbox.client_id(), self.sandbox.client_secret());
+        testing::check_no_secret(&format!("{outcome:?}"), &[id, secret, "eyJ", "X-Amz-"]);
         outcome
     }
 
@@ -209,7 +204,7 @@ impl Bench {
     fn replica(&self, table: &str) -> Replica {
         let connection = Connection::open(self.database()).unwrap();
         let mut statement = connection.prepare(&format!("SELECT * FROM canvas__{table}")).unwrap();
-        let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).unwrap();
         let mut replica = BTreeMap::new();
         while let Some(row) = rows.next().unwrap() {

@@ -113,7 +113,7 @@ async fn a_snapshot_from_before_the_reload_is_not_taken_for_the_new_one() {
     let failure = &report.summary["failures"][0];
     assert_eq!(failure["error"], "Retryable", "{:#}", report.summary);
     assert!(failure["cause"].as_str().unwrap().contains("needs a new snapshot"), "{failure:#}");
-    bench.sandbox.move_clock(Duration::from_secs(24 * 60 * 60));
+    bench.sandbox.move_clock(Duration::from_hours(24));
     bench.sync(&["courses"]).await;
     bench.assert_in_step(&["courses"]);
 }
@@ -125,7 +125,7 @@ async fn an_old_cached_job_is_not_taken_for_the_news() {
     bench.sandbox.advance(&changes(1, &["users"])).unwrap();
     bench.sync(&["users"]).await;
     bench.sync(&["users"]).await;
-    bench.sandbox.move_clock(Duration::from_secs(3 * 60 * 60));
+    bench.sandbox.move_clock(Duration::from_hours(3));
     bench.sandbox.advance(&changes(2, &["users"])).unwrap();
     bench.sync(&["users"]).await;
     bench.assert_in_step(&["users"]);
@@ -148,7 +148,7 @@ async fn a_snapshot_that_is_about_to_expire_is_waited_out() {
 async fn a_token_that_expires_is_renewed() {
     let bench = Bench::start(options()).await;
     bench.sync(&["users"]).await;
-    bench.sandbox.move_clock(Duration::from_secs(2 * 60 * 60));
+    bench.sandbox.move_clock(Duration::from_hours(2));
     bench.sandbox.advance(&changes(1, &["users"])).unwrap();
     bench.sync(&["users"]).await;
     bench.assert_in_step(&["users"]);

@@ -59,7 +59,8 @@ impl Preparation {
         let failed = |error| explain(&connector.place(), "preparing the database", &error);
         let mut client = connector.connect().await?;
         let transaction = client.transaction().await.map_err(failed)?;
-        let found = "SELECT current_database()::text, EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
+        let found =
+            "SELECT current_database()::text, EXISTS (SELECT FROM pg_roles WHERE rolname = $1)";
         let row = transaction.query_one(found, &[&self.role]).await.map_err(failed)?;
         let (database, exists): (String, bool) = (row.get(0), row.get(1));
         // The server's log may show statements: it sees a verifier, never the password.
