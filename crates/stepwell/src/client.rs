@@ -66,7 +66,7 @@ pub(crate) enum Told {
     /// It ended.
     Ended { execution: Box<Execution> },
     /// It did not start.
-    Refused { message: String, hint: Option<String> },
+    Refused { exit: Exit, message: String, hint: Option<String> },
 }
 
 /// The server of a project.
@@ -110,7 +110,9 @@ impl Client {
                     Told::Progress(step) => show(step),
                     Told::Alive => (),
                     Told::Ended { execution } => return Ok(*execution),
-                    Told::Refused { message, hint } => return Err(refused(&message, hint)),
+                    Told::Refused { exit, message, hint } => {
+                        return Err(refused(exit, &message, hint));
+                    }
                 }
             }
         }
@@ -153,8 +155,8 @@ impl Client {
     }
 }
 
-fn refused(message: &str, hint: Option<String>) -> Failure {
-    let failure = Failure::message(Exit::Refused, message);
+fn refused(exit: Exit, message: &str, hint: Option<String>) -> Failure {
+    let failure = Failure::message(exit, message);
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -188,7 +190,7 @@ mod tests {
 
     #[test]
     fn lines_arrive_in_any_pieces() {
-        let text = "{\"event\":\"alive\"}\n{\"event\":\"unheard-of\"}\n{\"event\":\"refused\",\"message\":\"no\",\"hint\":null}\n";
+        let text = "{\"event\":\"alive\"}\n{\"event\":\"unheard-of\"}\n{\"event\":\"refused\",\"exit\":\"Busy\",\"message\":\"no\",\"hint\":null}\n";
         for size in [1, 7, 1_000] {
             let mut lines = Lines::default();
             let told: Vec<_> =

@@ -3,8 +3,10 @@
 use std::fmt::Display;
 use std::process::ExitCode;
 
+use serde::{Deserialize, Serialize};
+
 /// Why the process ends with something else than 0. `docs/reference/exit-codes.md` explains each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Exit {
     /// The execution failed, timed out or was aborted.
     ExecutionFailed = 1,
@@ -57,7 +59,7 @@ impl Failure {
 
     /// The same for the command that handed over the work.
     pub(crate) fn told_to_client(self) -> crate::client::Told {
-        crate::client::Told::Refused { message: self.text(), hint: self.hint }
+        crate::client::Told::Refused { exit: self.exit, message: self.text(), hint: self.hint }
     }
 
     /// Tells it on stderr and gives the exit code.

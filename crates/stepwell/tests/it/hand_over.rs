@@ -40,6 +40,17 @@ fn a_run_is_handed_to_the_server_and_followed() {
 }
 
 #[test]
+fn what_a_server_refuses_ends_as_it_would_here() {
+    let project = project();
+    project.write("known.asl.json", &WAITING.replace("\"Seconds\":1", "\"Seconds\":600"));
+    let server = Server::start(&project, &[]);
+    server.start_execution("known", "1");
+    let says = project.fails(4, &["run", "known", "--input", "2"]);
+    assert!(says.contains("is unfinished and has another input"), "{says}");
+    server.stop();
+}
+
+#[test]
 fn only_who_can_read_the_project_may_hand_over() {
     let project = project();
     let server = Server::start(&project, &[]);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Project, poll};
 
 /// Waits long enough to be killed, and then tells what it was given.
-const WAITING: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":2,"Next":"P"},"P":{"Type":"Pass","End":true}}}"#;
+const WAITING: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":4,"Next":"P"},"P":{"Type":"Pass","End":true}}}"#;
 
 /// The executions that the store shows, once there is a store.
 fn executions(project: &Project) -> Vec<Value> {
