@@ -13,8 +13,6 @@ pub enum Error {
     StateMachineDoesNotExist { arn: String },
     #[error("state machine `{arn}` exists already with another definition or role")]
     StateMachineAlreadyExists { arn: String },
-    #[error("state machine `{arn}` is being deleted")]
-    StateMachineDeleting { arn: String },
     #[error("execution `{arn}` does not exist")]
     ExecutionDoesNotExist { arn: String },
     #[error("execution `{arn}` exists already")]
@@ -46,7 +44,6 @@ impl Error {
         match self {
             Self::StateMachineDoesNotExist { .. } => "StateMachineDoesNotExist",
             Self::StateMachineAlreadyExists { .. } => "StateMachineAlreadyExists",
-            Self::StateMachineDeleting { .. } => "StateMachineDeleting",
             Self::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             Self::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
             Self::InvalidName { .. } => "InvalidName",

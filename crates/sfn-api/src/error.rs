@@ -97,9 +97,6 @@ impl From<Error> for ApiError {
             Error::StateMachineAlreadyExists { arn } => {
                 format!("State Machine Already Exists: '{arn}'")
             }
-            Error::StateMachineDeleting { arn } => {
-                format!("State Machine is being deleted: '{arn}'")
-            }
             Error::ExecutionDoesNotExist { arn } => format!("Execution Does Not Exist: '{arn}'"),
             Error::ExecutionAlreadyExists { arn } => format!("Execution Already Exists: '{arn}'"),
             Error::InvalidName { name, .. } => format!("Invalid Name: '{name}'"),

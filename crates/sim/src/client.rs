@@ -1,5 +1,5 @@
 //! The clients: they want their state machines created, their executions started, the endless ones stopped,
-//! and ask again until they are answered.
+//! hear of every end, and ask again until they are answered.
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ enum What {
     Create(usize),
     Start(usize),
     Stop(usize),
+    Wait(usize),
 }
 
 enum State {
@@ -45,7 +46,8 @@ impl<'a> Clients<'a> {
         let starts = (0..load.starts.len()).map(What::Start);
         let endless = load.starts.iter().enumerate().filter(|(_, start)| start.endless);
         let stops = endless.map(|(index, _)| What::Stop(index));
-        let wishes = creates.chain(starts).chain(stops);
+        let waits = (0..load.starts.len()).map(What::Wait);
+        let wishes = creates.chain(starts).chain(stops).chain(waits);
         let wishes = wishes.map(|what| Wish { what, state: State::Unsent }).collect();
         Self { load, wishes }
     }
@@ -106,7 +108,7 @@ impl<'a> Clients<'a> {
         let before = match wish.what {
             What::Create(_) => None,
             What::Start(index) => Some(What::Create(self.load.starts[index].machine)),
-            What::Stop(index) => Some(What::Start(index)),
+            What::Stop(index) | What::Wait(index) => Some(What::Start(index)),
         };
         let is_answered = |what| {
             let answered = |wish: &Wish| matches!(wish.state, State::Answered);
@@ -120,6 +122,7 @@ impl<'a> Clients<'a> {
             What::Create(index) => create(&self.load.machines[index]),
             What::Start(index) => self.start(&self.load.starts[index]),
             What::Stop(index) => self.stop(&self.load.starts[index]),
+            What::Wait(index) => self.wait(&self.load.starts[index]),
         }
     }
 
@@ -144,6 +147,12 @@ impl<'a> Clients<'a> {
             reply,
         };
         (event, answer)
+    }
+
+    fn wait(&self, start: &load::StartRequest) -> (Event, Answer) {
+        let (reply, answer) = channel();
+        let state_machine = self.load.machines[start.machine].name.clone();
+        (Event::Wait { state_machine, name: start.name.clone(), reply }, answer)
     }
 }
 

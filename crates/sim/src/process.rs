@@ -66,13 +66,6 @@ impl Process {
         Ok(())
     }
 
-    /// Moves the log into the database; the next commit begins the log anew.
-    pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
-        self.store.checkpoint()?;
-        self.safe_pages = Some(0);
-        Ok(())
-    }
-
     /// Whether nothing is on its way.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()

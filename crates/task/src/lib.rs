@@ -128,3 +128,29 @@ pub struct Unsupported {
     /// Why, and what is supported instead.
     pub reason: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_key_names_the_attempt() {
+        assert_eq!(IdempotencyKey::new("arn:e", 7).as_str(), "arn:e#7");
+        assert_ne!(IdempotencyKey::new("arn:e", 7), IdempotencyKey::new("arn:e", 8));
+    }
+
+    #[test]
+    fn every_clone_of_a_pulse_beats() {
+        let beats = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&beats);
+        let pulse = Pulse::new(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        pulse.clone().beat();
+        pulse.beat();
+        assert_eq!(beats.load(Ordering::Relaxed), 2);
+        Pulse::silent().beat();
+    }
+}

@@ -250,14 +250,19 @@ impl Kernel {
     fn settle(&mut self, id: ExecutionId, number: u64) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         match &slot.life {
-            Life::Ended { .. } => {
-                let slot = self.slots.remove(&id).expect("it was there a moment ago");
-                self.by_name.remove(&(slot.state_machine, slot.name));
-            }
+            Life::Ended { .. } => self.dismiss(id),
             Life::Awake(awake) if awake.last_write == number && !slot.queued => {
                 slot.life = Life::Dormant;
             }
             Life::Awake(_) | Life::Dormant | Life::Unreadable { .. } => {}
+        }
+    }
+
+    /// Takes an execution that ended out of memory. Whoever asked of it in the last moment is answered.
+    fn dismiss(&mut self, id: ExecutionId) {
+        self.turn_away(id);
+        if let Some(slot) = self.slots.remove(&id) {
+            self.by_name.remove(&(slot.state_machine, slot.name));
         }
     }
 

@@ -76,7 +76,7 @@ impl Kernel {
     }
 
     /// Answers what came in for an execution that takes no more turns.
-    fn turn_away(&mut self, id: ExecutionId) {
+    pub(super) fn turn_away(&mut self, id: ExecutionId) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let answer = match &slot.life {
             Life::Ended { at } => Ok(*at),

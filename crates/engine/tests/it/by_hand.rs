@@ -201,6 +201,27 @@ fn an_outcome_that_arrives_twice_counts_once() {
     assert_eq!(bench.status(), Some(Status::Succeeded));
 }
 
+/// The end is decided but not committed when they ask, and committed before they have their turn.
+#[test]
+fn whoever_asks_in_the_last_moment_is_answered() {
+    let mut bench = Bench::new(&count_down());
+    let _answer = bench.start(r#"{"n": 1}"#);
+    let writes = bench.step();
+    let names = || ("m".to_owned(), "one".to_owned());
+    let (reply, mut waited) = oneshot::channel();
+    let (state_machine, name) = names();
+    bench.tell(Event::Wait { state_machine, name, reply });
+    let (reply, mut stopped) = oneshot::channel();
+    let (state_machine, name) = names();
+    bench.tell(Event::Stop { state_machine, name, error: None, cause: None, reply });
+    bench.commit(&writes);
+    bench.settle();
+    assert!(waited.try_recv().unwrap().is_ok());
+    assert_eq!(stopped.try_recv().unwrap().unwrap(), bench.now);
+    assert_eq!(bench.status(), Some(Status::Succeeded));
+    assert_eq!(bench.kernel.running(), 0);
+}
+
 /// Two turns of one execution may wait for the disk at once; only the first comes through.
 #[test]
 fn turns_that_build_on_each_other_are_cut_off_in_order() {

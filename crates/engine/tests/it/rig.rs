@@ -69,7 +69,7 @@ struct Function {
 #[async_trait]
 impl TaskHandler for Function {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
-        let input = Arc::clone(&request.parameters);
+        let (input, pulse) = (Arc::clone(&request.parameters), request.pulse.clone());
         self.functions.calls.lock().unwrap().push(request);
         self.functions.called.notify_waiters();
         match self.name.as_str() {
@@ -78,6 +78,15 @@ impl TaskHandler for Function {
                 self.functions.gate.notified().await;
                 TaskOutcome::Succeeded(input)
             }
+            // Beats when the gate opens, and shows that by one more call.
+            "beats" => loop {
+                self.functions.gate.notified().await;
+                pulse.beat();
+                let mut calls = self.functions.calls.lock().unwrap();
+                let last = calls[0].clone();
+                calls.push(last);
+                self.functions.called.notify_waiters();
+            },
             "obedient" => {
                 stop.cancelled().await;
                 failed("Stopped")

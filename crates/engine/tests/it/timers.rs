@@ -60,6 +60,31 @@ async fn a_task_that_takes_too_long_times_out_and_is_cancelled() {
 }
 
 #[tokio::test]
+async fn a_task_that_beats_lives_and_one_that_is_silent_times_out() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let definition = one(json!({
+        "Type": "Task", "Resource": function("beats"),
+        "TimeoutSeconds": 100, "HeartbeatSeconds": 5}));
+    let machine = engine.create("m", definition).await;
+    let arn = engine.start(&machine, "one", "{}").await;
+    rig.functions.wait_for_calls(1).await;
+    rig.clock.advance(Duration::from_secs(4));
+    rig.functions.open_gate();
+    rig.functions.wait_for_calls(2).await;
+    // The answer to a later request proves that the beat was heard before.
+    engine.create("other", wait(1)).await;
+
+    rig.clock.advance(Duration::from_secs(4));
+    engine.handle.nudge();
+    engine.create("another", wait(1)).await;
+    assert_eq!(engine.status(&arn).await, Status::Running);
+    rig.clock.advance(Duration::from_secs(1));
+    engine.handle.nudge();
+    assert_eq!(engine.wait(&arn).await.summary.status, Status::Failed);
+}
+
+#[tokio::test]
 async fn an_execution_that_takes_too_long_times_out() {
     let rig = Rig::new();
     let engine = rig.open();
