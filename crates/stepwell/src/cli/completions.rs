@@ -7,7 +7,7 @@ use super::Cli;
 use crate::failure::Outcome;
 use crate::output;
 
-/// Writes the script to stdout.
+/// Print a completion script
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
     /// The shell

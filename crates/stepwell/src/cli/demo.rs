@@ -25,6 +25,8 @@ use crate::{output, runs, shutdown};
 /// Of so many rows, one changes between the two runs.
 const ROWS_PER_CHANGE: u64 = 50;
 
+/// Load, change and prove Canvas Data 2 against a service on this machine
+///
 /// Loads Canvas Data 2 into SQLite, changes the source, applies the changes, and proves both times that source and
 /// replica are equal. Needs nothing but this program.
 #[derive(Debug, Args)]

@@ -16,6 +16,8 @@ use crate::project::Project;
 use crate::view::{self, Execution as View, Summary};
 use crate::wiring::{self, Running};
 
+/// Look at executions and stop them
+///
 /// Works with and without a running server: the store can be read while it is in use.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Execution {

@@ -9,7 +9,7 @@ use stepwell_asl::suggest::closest;
 
 include!(concat!(env!("OUT_DIR"), "/pages.rs"));
 
-/// Prints the page behind an error code.
+/// Print the page behind an error code
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
     /// The code, for instance `SW0104`; without one, the codes are listed

@@ -53,29 +53,19 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Load, change and prove Canvas Data 2 against a service on this machine
     Demo(demo::Demo),
-    /// Run one execution of a pipeline or a definition, here and now
     Run(run::Run),
-    /// Run the engine, its API and the schedules
     Serve(serve::Serve),
-    /// Check definitions and report all problems
     Validate(validate::Validate),
-    /// Look at executions and stop them
     #[command(subcommand)]
     Execution(execution::Execution),
-    /// Look at pipelines and set them up
     #[command(subcommand)]
     Pipeline(pipeline::Pipeline),
-    /// Keep secrets in the encrypted store of the project
     #[command(subcommand)]
     Secret(secret::Secret),
-    /// Look after the store
     #[command(subcommand)]
     Store(store::Store),
-    /// Print the page behind an error code
     Explain(explain::Explain),
-    /// Print a completion script
     Completions(completions::Completions),
 }
 

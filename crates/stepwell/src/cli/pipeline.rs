@@ -11,7 +11,7 @@ use crate::failure::Outcome;
 use crate::output;
 use crate::wiring::{Machine, Parts};
 
-/// Looks at pipelines and sets them up.
+/// Look at pipelines and set them up
 #[derive(Debug, Subcommand)]
 pub(crate) enum Pipeline {
     /// List the pipelines and state machines of the project

@@ -18,6 +18,8 @@ use crate::view::{self, Execution};
 use crate::wiring::{Machine, Parts, Running};
 use crate::{output, runs, shutdown, wiring};
 
+/// Run one execution of a pipeline or a definition, here and now
+///
 /// State lives in the project's folder. An execution that a crash left unfinished goes on where it was.
 /// Where a server runs on the project, it gets the start and this command follows it.
 #[derive(Debug, Args)]

@@ -11,6 +11,8 @@ use crate::output;
 use crate::secrets::{check_name, variable_name};
 use stepwell_asl::suggest::closest;
 
+/// Keep secrets in the encrypted store of the project
+///
 /// Values come from stdin or a prompt: a command line can be seen by everybody on the machine.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Secret {

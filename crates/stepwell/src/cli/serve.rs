@@ -20,6 +20,8 @@ use crate::server::Server;
 use crate::wiring::{self, Machine, Parts, Running};
 use crate::{secrets, shutdown, telemetry, test_functions};
 
+/// Run the engine, its API and the schedules
+///
 /// SIGTERM and SIGINT stop it: what runs is finished or left resumable. A second signal quits at once.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {

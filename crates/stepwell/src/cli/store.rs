@@ -10,7 +10,7 @@ use crate::failure::Outcome;
 use crate::output;
 use crate::project::Project;
 
-/// Looks after the store.
+/// Look after the store
 #[derive(Debug, Subcommand)]
 pub(crate) enum Store {
     /// Copy the store to a new file, also while a server uses it

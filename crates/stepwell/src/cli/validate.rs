@@ -13,7 +13,7 @@ use crate::functions;
 use crate::output;
 use crate::report::{self, Finding, Style};
 
-/// Tells all problems of all files at once.
+/// Check definitions and report all problems
 #[derive(Debug, Args)]
 pub(crate) struct Validate {
     /// Definitions in the Amazon States Language

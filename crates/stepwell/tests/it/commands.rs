@@ -181,6 +181,7 @@ fn the_reference_of_commands_is_what_the_binary_says() {
         let arguments = [&command[..], &["--help".to_owned()]].concat();
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let help = project.ok(&arguments);
+        let help = help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
         let title = [&["stepwell".to_owned()], &command[..]].concat().join(" ");
         page = format!("{page}\n## {title}\n\n```text\n{}\n```\n", help.trim_end());
         for name in subcommands(&help).into_iter().rev() {
