@@ -10,7 +10,13 @@ use crate::target::TargetError;
 /// Turns an error while connecting into one with a next step.
 pub(super) fn explain_connect(place: &str, error: &Error) -> TargetError {
     let Some(refusal) = error.as_db_error() else {
-        return TargetError::Unreachable { place: place.to_owned(), cause: chain(error) };
+        let cause = chain(error);
+        if cause.contains("TLS handshake") {
+            return TargetError::Config(format!(
+                "{place}: {cause}; correct `sslmode` or `sslrootcert`"
+            ));
+        }
+        return TargetError::Unreachable { place: place.to_owned(), cause };
     };
     match *refusal.code() {
         SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {

@@ -144,11 +144,12 @@ impl Plan {
         }
         let target = table.target();
         let sql = format!("ALTER TABLE {target} {}", self.actions.join(", "));
+        let doing = format!("changing {target} as its new schema needs ({})", self.told.join("; "));
         if !self.retypes {
-            return session.batch("changing the table", &sql).await;
+            return session.batch(&doing, &sql).await;
         }
         let views = views::take_down(session, &target).await?;
-        session.batch("changing the table", &sql).await?;
+        session.batch(&doing, &sql).await?;
         views.put_back(session).await
     }
 }
