@@ -42,16 +42,27 @@ async fn main() -> Result<()> {
         Some(path) => Box::new(SqliteTarget::new(path)),
         None => Box::new(PostgresTarget::new(&connection, Layout::Stepwell)?),
     };
-    let begun = Instant::now();
+    let (begun, cpu_before) = (Instant::now(), cpu_seconds()?);
     load(target.as_ref(), &schema, packed.path()).await?;
     let loaded = begun.elapsed().as_secs_f64();
-    say(format!("load  {rows} rows  {loaded:.2} s  {:.0} rows/s", rows as f64 / loaded))?;
+    let cpu = cpu_seconds()? - cpu_before;
+    say(format!(
+        "load  {rows} rows  {loaded:.2} s  {:.0} rows/s  {cpu:.2} CPU s",
+        rows as f64 / loaded
+    ))?;
     let begun = Instant::now();
     let proof = target.prove(&TableName::of(&schema)).await?;
     say(format!("prove {:.2} s  holds: {}", begun.elapsed().as_secs_f64(), proof.holds()))?;
     let status = std::fs::read_to_string("/proc/self/status")?;
     say(status.lines().filter(|line| line.starts_with("VmHWM")).collect())?;
     Ok(())
+}
+
+/// What this process has used so far, in the kernel's ticks of 10 ms.
+fn cpu_seconds() -> Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
 }
 
 async fn load(target: &dyn Target, schema: &TableSchema, packed: &std::path::Path) -> Result<()> {
