@@ -7,6 +7,8 @@
 //! The rows are as wide as `courses`: about 40 columns. Where a third argument names a file, the same rows
 //! are written there as COPY text without a header, for `psql \copy` to be measured with.
 
+#![expect(clippy::disallowed_methods, reason = "it measures time")]
+
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::File;
