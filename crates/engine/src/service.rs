@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::SignedDuration;
 use stepwell_task::TaskRouter;
 use tokio::sync::{broadcast, oneshot};
@@ -77,9 +78,16 @@ impl Service {
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Halted> {
         let Running { jobs, events, dispatcher, mut engine, committer, clock, options } =
             self.start();
+        let committer = committer.shared();
         let result = tokio::select! {
             result = &mut engine => result,
             () = forget_regularly(&jobs, &*clock, options.retention()) => unreachable!("it never ends"),
+            _ = committer.clone() => {
+                // It ends before the kernel when a commit failed, which the kernel knows by now, or by a panic.
+                let reason = "the thread that writes the store ended".to_owned();
+                let _ = events.send(Event::CommitFailed { reason });
+                engine.await
+            }
             () = shutdown.cancelled() => {
                 // If the kernel has gone, `engine` says why.
                 let _ = events.send(Event::Drain);

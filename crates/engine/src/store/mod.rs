@@ -261,7 +261,9 @@ fn update_execution(transaction: &Transaction<'_>, turn: &Turn) -> rusqlite::Res
             turn.standing.open_tasks,
             entry_count(turn),
         ])?;
-    assert_eq!(updated, 1, "an execution has a row before it goes on");
+    if updated != 1 {
+        return Err(rusqlite::Error::StatementChangedRows(updated));
+    }
     let Some(end) = &turn.end else { return Ok(()) };
     transaction
         .prepare_cached(

@@ -1,9 +1,9 @@
-//! A commit that fails: nothing of it was acknowledged, and the engine says why.
+//! A commit that fails, be it that the disk is full: nothing of it was acknowledged, and the engine says why.
 
 use serde_json::json;
 use stepwell_engine::{Error, Status};
 
-use crate::rig::{Rig, one, tamper, wait};
+use crate::rig::{Rig, one, tamper, task, wait};
 
 /// Triggers stand in for a full disk: SQLite reports them through the same path as any failed write.
 const FULL: &str = "CREATE TRIGGER full BEFORE INSERT ON journal
@@ -48,4 +48,18 @@ async fn whoever_waits_hears_that_the_engine_stopped() {
     engine.try_start(&machine, "two", "{}").await.unwrap_err();
     let error = waiting.await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Stopped { .. }), "{error}");
+}
+
+/// Somebody else deleted the row of a running execution: the engine stops instead of going on beside it.
+#[tokio::test]
+async fn a_row_that_vanished_stops_the_engine() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let machine = engine.create("m", task("gate")).await;
+    let arn = engine.start(&machine, "one", "{}").await;
+    rig.functions.wait_for_calls(1).await;
+    tamper(&rig.store(), "DELETE FROM execution");
+    engine.handle.stop_execution(&arn, None, None).await.unwrap_err();
+    let halted = engine.running.await.unwrap().unwrap_err();
+    assert!(halted.reason.contains("changed 0 rows"), "{halted}");
 }
