@@ -5,6 +5,7 @@
 //! | 429 | the endpoint is closed for everyone as long as the service wishes, else 30 s |
 //! | 401 | one fresh login, then the same call once more |
 //! | 5xx, dropped connection, time-out, a page instead of JSON | up to five more attempts, waits growing from 0.5 s |
+//! | no connection at all | up to three more attempts: an address that is wrong is told soon |
 //! | 404, other 4xx, 403 | an error at once |
 //!
 //! No wait outlasts the slice: the call then ends with [`Error::NotNow`].
@@ -24,6 +25,9 @@ use super::{ApiError, Dap, Error, wire};
 
 /// Waits between attempts on a service that fails.
 const WAITS_MS: [u64; 5] = [500, 1_000, 2_000, 4_000, 8_000];
+
+/// The last of them where there is no connection at all.
+const NO_CONNECTION_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The wait after a 429 that names none, as the official client has it.
 const WAIT_UNTOLD: Duration = Duration::from_secs(30);
@@ -188,16 +192,28 @@ impl ErrorAnswer {
 /// How one attempt failed.
 #[derive(Debug)]
 pub(super) enum Failure {
+    /// Nobody is there.
+    NoConnection(String),
+    /// Somebody was.
     Transport(String),
-    Status { status: StatusCode, retry_after: Option<Duration>, error: ErrorAnswer },
-    NotJson { status: StatusCode, content_type: String, retry_after: Option<Duration> },
+    Status {
+        status: StatusCode,
+        retry_after: Option<Duration>,
+        error: ErrorAnswer,
+    },
+    NotJson {
+        status: StatusCode,
+        content_type: String,
+        retry_after: Option<Duration>,
+    },
     Malformed(String),
 }
 
 impl Failure {
-    /// Without the URL: a link to an object is a secret.
     pub(super) fn transport(error: reqwest::Error) -> Self {
-        Self::Transport(chain(&error.without_url()))
+        let no_connection = error.is_connect();
+        let cause = told(error);
+        if no_connection { Self::NoConnection(cause) } else { Self::Transport(cause) }
     }
 
     pub(super) fn of(response: &Response) -> Self {
@@ -211,7 +227,7 @@ impl Failure {
     pub(super) fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Status { status, .. } | Self::NotJson { status, .. } => Some(*status),
-            Self::Transport(_) | Self::Malformed(_) => None,
+            Self::NoConnection(_) | Self::Transport(_) | Self::Malformed(_) => None,
         }
     }
 
@@ -226,7 +242,7 @@ impl Failure {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Status { retry_after, .. } | Self::NotJson { retry_after, .. } => *retry_after,
-            Self::Transport(_) | Self::Malformed(_) => None,
+            Self::NoConnection(_) | Self::Transport(_) | Self::Malformed(_) => None,
         }
     }
 
@@ -244,6 +260,7 @@ impl Failure {
     fn wait(&self, growing: Duration) -> Option<Duration> {
         let wished = self.retry_after().map(|wish| wish.min(WAIT_MAX));
         match self {
+            Self::NoConnection(_) => Some(growing).filter(|wait| *wait <= NO_CONNECTION_WAIT_MAX),
             Self::Transport(_) => Some(growing),
             Self::Status { error, .. } if error.is_about_account() => None,
             _ if self.is_too_many() => Some(wished.unwrap_or(WAIT_UNTOLD)),
@@ -262,7 +279,9 @@ impl Failure {
         let (what, base_url) = (what.to_owned(), base_url.to_string());
         let retry_after = self.retry_after();
         match self {
-            Self::Transport(cause) => Error::Unreachable { what, base_url, cause },
+            Self::NoConnection(cause) | Self::Transport(cause) => {
+                Error::Unreachable { what, base_url, cause }
+            }
             Self::Malformed(problem) => Error::Malformed { what, problem },
             _ if self.is_too_many() => Error::Busy { what, retry_after },
             Self::NotJson { status, content_type, .. } => {
@@ -292,6 +311,11 @@ impl ErrorAnswer {
             status => Error::Refused { what, status, api: self.api },
         }
     }
+}
+
+/// What went wrong on the way, without the URL: a link to an object is a secret.
+pub(super) fn told(error: reqwest::Error) -> String {
+    chain(&error.without_url())
 }
 
 /// An error with its causes, which is where the network's own words are.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use reqwest::{Response, StatusCode};
 use stepwell_pipeline::Context;
 
-use super::call::{Failure, Retries};
+use super::call::{Failure, Retries, told};
 use super::{Dap, Error};
 
 /// How often a link is asked for anew: links live for minutes, so a fresh one that is refused thrice has
@@ -68,11 +68,9 @@ impl Body {
     /// # Errors
     /// [`Error::Interrupted`] if the connection breaks, or falls silent, before the announced end.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
-        self.response.chunk().await.map_err(|error| {
-            let Failure::Transport(cause) = Failure::transport(error) else {
-                unreachable!("by `transport`")
-            };
-            Error::Interrupted { object: self.object.clone(), cause }
-        })
+        self.response
+            .chunk()
+            .await
+            .map_err(|error| Error::Interrupted { object: self.object.clone(), cause: told(error) })
     }
 }
