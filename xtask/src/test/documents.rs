@@ -48,7 +48,7 @@ fn is_document(file: &SourceFile) -> bool {
 
 /// The script of a document, or nothing if no block of it is to be run. Each block first says where it is.
 fn script(document: &SourceFile) -> Option<String> {
-    let mut script = String::from("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n");
+    let mut script = String::from("set -eu\n");
     let mut blocks = 0;
     let mut in_block = false;
     for (index, line) in document.text.lines().enumerate() {
@@ -72,15 +72,20 @@ fn run_script(script: &str, binary: &Path) -> Result<bool> {
     let folder = tempfile::Builder::new().prefix("stepwell-document-").tempdir()?;
     let inherited = std::env::var_os("PATH").unwrap_or_default();
     let path = [binary.to_owned()].into_iter().chain(std::env::split_paths(&inherited));
-    let status = Command::new("timeout")
+    // `timeout` makes a process group of its own, which all that the script starts belongs to.
+    let mut child = Command::new("timeout")
         .args([SECONDS_MAX, "sh", "-c", script])
         .current_dir(&folder)
         .env("HOME", folder.path())
         .env("PATH", std::env::join_paths(path)?)
         .stdin(Stdio::null())
         .stdout(std::io::stderr())
-        .status()?;
-    Ok(status.success())
+        .spawn()?;
+    let succeeded = child.wait()?.success();
+    let group = format!("kill -KILL -{} 2>/dev/null", child.id());
+    // Fails if nothing was left running.
+    let _ = Command::new("sh").args(["-c", &group]).status();
+    Ok(succeeded)
 }
 
 #[cfg(test)]
@@ -95,7 +100,7 @@ mod tests {
     fn only_marked_blocks_are_run_in_order() {
         let text = "```sh\ncargo run\n```\n```sh run\nx=1\n```\ntext\n```sh run\necho $x\n```\n";
         let script = script(&document(text)).unwrap();
-        let commands: Vec<_> = script.lines().skip(2).collect();
+        let commands: Vec<_> = script.lines().skip(1).collect();
         assert_eq!(
             commands,
             ["echo '--- README.md:4' >&2", "x=1", "echo '--- README.md:8' >&2", "echo $x"]
@@ -112,5 +117,30 @@ mod tests {
         let runs = |text| run_script(&script(&document(text)).unwrap(), Path::new(".")).unwrap();
         assert!(runs("```sh run\ntrue\n```"));
         assert!(!runs("```sh run\nfalse\ntrue\n```"));
+    }
+
+    #[test]
+    fn what_a_document_leaves_running_is_stopped() {
+        let alive = tempfile::NamedTempFile::new().unwrap();
+        let text = format!("```sh run\nsleep 60 & echo $! > {}\n```", alive.path().display());
+        assert!(run_script(&script(&document(&text)).unwrap(), Path::new(".")).unwrap());
+        let process = std::fs::read_to_string(alive.path()).unwrap();
+        let stat = format!("/proc/{}/stat", process.trim());
+        // Gone, or dead and not yet collected.
+        wait_until(|| {
+            std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "))
+                || !Path::new(&stat).exists()
+        });
+    }
+
+    #[track_caller]
+    fn wait_until(condition: impl Fn() -> bool) {
+        for _ in 0..1_000 {
+            if condition() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        panic!("it does not become true");
     }
 }
