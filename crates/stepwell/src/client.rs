@@ -5,6 +5,7 @@ use std::path::Path;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stepwell_engine::StoreError;
 use stepwell_pipeline::http;
 
 use crate::failure::{Exit, Failure, Outcome};
@@ -76,9 +77,21 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The server that wrote the project's file. Ask only when the store is locked: the file may be old.
-    pub(crate) fn of_project(project: &Project) -> Option<Self> {
-        ServerFile::read(&project.server_file()).map(|server| Self { server })
+    /// The server that holds the project's store, if that is why the store is refused.
+    ///
+    /// # Errors
+    /// The refusal itself: another command holds the store, or something else is wrong with it.
+    pub(crate) fn behind(refusal: StoreError, project: &Project) -> Result<Self, StoreError> {
+        let holder = match &refusal {
+            StoreError::Locked { pid, .. } => pid,
+            _ => return Err(refusal),
+        };
+        // A server that was killed leaves its file behind.
+        let server = ServerFile::read(&project.server_file());
+        match server.filter(|server| server.pid.to_string() == *holder) {
+            Some(server) => Ok(Self { server }),
+            None => Err(refusal),
+        }
     }
 
     pub(crate) fn address(&self) -> &str {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::Value;
-use stepwell_engine::{ExecutionFilter, ExecutionRecord, Page, Paged, Reader, Status, StoreError};
+use stepwell_engine::{ExecutionFilter, ExecutionRecord, Page, Paged, Reader, Status};
 
 use super::Global;
 use crate::client::Client;
@@ -258,10 +258,9 @@ async fn stop(
             stopped?;
             Ok(())
         }
-        Err(locked @ StoreError::Locked { .. }) => {
-            let client = Client::of_project(project).ok_or(locked)?;
+        Err(refusal) => {
+            let client = Client::behind(refusal, project)?;
             client.stop(arn, error.as_deref(), cause.as_deref()).await
         }
-        Err(error) => Err(error.into()),
     }
 }

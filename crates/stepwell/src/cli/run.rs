@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use jiff::Timestamp;
-use stepwell_engine::{Status, StoreError};
+use stepwell_engine::Status;
 
 use super::Global;
 use crate::client::{Ask, Client};
@@ -115,11 +115,7 @@ async fn perform(
     let hub = Hub::new();
     match Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))? {
         Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
-        Err(locked @ StoreError::Locked { .. }) => {
-            let client = Client::of_project(project).ok_or(locked)?;
-            there(&client, ask).await
-        }
-        Err(error) => Err(error.into()),
+        Err(refusal) => there(&Client::behind(refusal, project)?, ask).await,
     }
 }
 

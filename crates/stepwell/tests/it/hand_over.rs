@@ -1,9 +1,11 @@
 //! Commands beside a running server.
 
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::serve::Server;
-use crate::support::Project;
+use crate::support::{Project, poll};
 
 const WAITING: &str = r#"{"StartAt":"W","States":{"W":{"Type":"Wait","Seconds":1,"Next":"P"},"P":{"Type":"Pass","End":true}}}"#;
 const FAIL: &str =
@@ -48,6 +50,23 @@ fn what_a_server_refuses_ends_as_it_would_here() {
     let says = project.fails(4, &["run", "known", "--input", "2"]);
     assert!(says.contains("is unfinished and has another input"), "{says}");
     server.stop();
+}
+
+#[test]
+fn a_command_that_holds_the_store_is_no_server() {
+    let project = project();
+    // A server that was killed leaves its file behind.
+    Server::start(&project, &[]).kill();
+    project.write("known.asl.json", &WAITING.replace("\"Seconds\":1", "\"Seconds\":600"));
+    let mut running = project.command(&["run", "known"]).stderr(Stdio::null()).spawn().unwrap();
+    poll("the first run", || {
+        let list = project.run(&["execution", "list"]).stdout;
+        list.contains("RUNNING").then_some(())
+    });
+    let says = project.fails(4, &["run", "known"]);
+    assert!(says.contains("is in use by process"), "{says}");
+    running.kill().unwrap();
+    running.wait().unwrap();
 }
 
 #[test]

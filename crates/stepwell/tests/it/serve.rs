@@ -131,7 +131,7 @@ impl Server {
     }
 
     /// As a power cut would.
-    fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
