@@ -5,7 +5,7 @@
 //! perform the actions. Commands and answers exist only as actions of a write, so that nothing can be done
 //! or said before what justifies it is on disk.
 //!
-//! Each execution has a [`Slot`]; letters for it gather in its inbox, and it takes its turn when its place
+//! Each execution has a slot; letters for it gather in its inbox, and it takes its turn when its place
 //! in the queue comes. A turn may build on turns that are not committed yet, because writes are committed
 //! in order and a failed one ends the engine.
 //!
