@@ -54,16 +54,17 @@ impl Process {
         self.waiting.extend(self.kernel.take_writes());
     }
 
-    /// Commits the first `count` waiting writes as one group.
-    pub(crate) fn commit(&mut self, count: usize) -> Result<(), StoreError> {
+    /// Commits the first `count` waiting writes as one group; whether anything had to be written for it.
+    pub(crate) fn commit(&mut self, count: usize) -> Result<bool, StoreError> {
         let group: Vec<Write> = self.waiting.drain(..count).collect();
         self.store.commit(group.iter().flat_map(|write| &write.records))?;
-        if group.iter().any(|write| !write.records.is_empty()) {
+        let writes = group.iter().any(|write| !write.records.is_empty());
+        if writes {
             self.safe_pages = Some(self.store.wal_pages());
         }
         self.unacknowledged = group.last().map(|write| write.number);
         self.committed.extend(group.into_iter().flat_map(|write| write.actions));
-        Ok(())
+        Ok(writes)
     }
 
     /// Whether nothing is on its way.

@@ -279,11 +279,13 @@ impl<'a> Simulation<'a> {
         self.faults.torn_writes += 1;
         let before = self.endings_so_far();
         let count = self.random.random_range(1..=self.process.waiting.len());
-        self.process.commit(count).expect("there is room on the disk");
+        let writes = self.process.commit(count).expect("there is room on the disk");
         let disk = self.disk.after_crash();
         // After a checkpoint the log may have begun anew: then all of it is the last write.
         let grew = self.process.store.wal_pages() > safe_pages;
-        disk.tear(if grew { safe_pages } else { 0 }, &mut self.random);
+        if writes {
+            disk.tear(if grew { safe_pages } else { 0 }, &mut self.random);
+        }
         self.restart(disk, &before);
     }
 
