@@ -82,9 +82,8 @@ impl Client {
     /// # Errors
     /// The refusal itself: another command holds the store, or something else is wrong with it.
     pub(crate) fn behind(refusal: StoreError, project: &Project) -> Result<Self, StoreError> {
-        let holder = match &refusal {
-            StoreError::Locked { pid, .. } => pid,
-            _ => return Err(refusal),
+        let StoreError::Locked { pid: holder, .. } = &refusal else {
+            return Err(refusal);
         };
         // A server that was killed leaves its file behind.
         let server = ServerFile::read(&project.server_file());
