@@ -1,10 +1,11 @@
 //! One process per store. The lock is the operating system's, on a file beside the store, so that it ends
 //! with the process however that ends; the text in the file only tells who holds it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use super::private;
 use crate::error::StoreError;
 
 /// Holds the store until it is dropped.
@@ -16,13 +17,7 @@ impl Lock {
     pub(crate) fn take(store: &Path) -> Result<Self, StoreError> {
         let path = lock_path(store);
         let fail = |source| StoreError::Lock { path: path.clone(), source };
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(fail)?;
+        let mut file = private::open(&path).map_err(fail)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {

@@ -152,6 +152,8 @@ impl Archive {
     fn copy_to(&self, partial: &Path) -> Result<(), StoreError> {
         const ALL_PAGES: i32 = -1;
         let copy = || -> rusqlite::Result<()> {
+            // Where this fails, SQLite fails as well and says why.
+            let _ = super::private::open(partial);
             let mut target = Connection::open(partial)?;
             Backup::new(&self.connection, &mut target)?.step(ALL_PAGES)?;
             // The copy inherits the mode of the original; without a log beside it, it is one file.

@@ -8,6 +8,7 @@ mod archive;
 mod format;
 mod lock;
 mod maintenance;
+mod private;
 mod queries;
 mod rows;
 mod schema;
@@ -59,6 +60,8 @@ impl Store {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         let lock = Lock::take(path)?;
         let classify = |source| StoreError::from_sqlite(path, source);
+        // Where this fails, SQLite fails as well and says why.
+        let _ = private::open(path);
         let mut connection = Connection::open(path).map_err(classify)?;
         schema::check(&connection, path)?;
         configure_writer(&connection, durability).map_err(classify)?;

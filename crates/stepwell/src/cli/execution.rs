@@ -1,5 +1,6 @@
 //! `stepwell execution list|show|history|stop`
 
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Subcommand;
@@ -63,7 +64,12 @@ fn parse_status(text: &str) -> Result<Status, stepwell_engine::UnknownStatus> {
 impl Execution {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let project = global.project()?;
-        let store = Store::open(&project)?;
+        let file = project.store(&project.config()?);
+        if matches!(self, Self::List { .. }) && !file.exists() {
+            // Nothing has run here yet.
+            return tell(Vec::new(), global);
+        }
+        let store = Store::open(&file)?;
         match self {
             Self::List { state_machine, status, limit } => {
                 store.list(state_machine, status, limit, global)
@@ -88,13 +94,31 @@ impl Execution {
     }
 }
 
+fn tell(list: Vec<Summary>, global: &Global) -> Outcome {
+    if global.json {
+        return Ok(output::json(&list)?);
+    }
+    let now = Timestamp::now();
+    let row = |one: Summary| {
+        let took = view::duration(one.duration(now));
+        [
+            one.state_machine,
+            one.name,
+            one.status.to_string(),
+            format!("{:.0}", one.start_date),
+            took,
+        ]
+    };
+    let columns = ["STATE MACHINE", "NAME", "STATUS", "STARTED", "TOOK"];
+    Ok(output::line(output::table(columns, list.into_iter().map(row)))?)
+}
+
 /// The store, for reading.
 struct Store(Reader);
 
 impl Store {
-    fn open(project: &Project) -> Outcome<Self> {
-        let file = project.store(&project.config()?);
-        Ok(Self(Reader::open(&file, Project::arns())?))
+    fn open(file: &Path) -> Outcome<Self> {
+        Ok(Self(Reader::open(file, Project::arns())?))
     }
 
     fn list(
@@ -109,24 +133,8 @@ impl Store {
         let found = self.0.list_executions(&filter, &Page { limit: limit.into(), token: None })?;
         let more = found.next.is_some();
         let list: Vec<_> = found.items.into_iter().map(Summary::from).collect();
-        if global.json {
-            return Ok(output::json(&list)?);
-        }
-        let now = Timestamp::now();
-        output::line(output::table(
-            ["STATE MACHINE", "NAME", "STATUS", "STARTED", "TOOK"],
-            list.into_iter().map(|one| {
-                let took = view::duration(one.duration(now));
-                [
-                    one.state_machine,
-                    one.name,
-                    one.status.to_string(),
-                    format!("{:.0}", one.start_date),
-                    took,
-                ]
-            }),
-        ))?;
-        if more {
+        tell(list, global)?;
+        if more && !global.json {
             output::note("there are more; `--limit` shows more of them");
         }
         Ok(())

@@ -1,8 +1,10 @@
 //! `stepwell serve [DIR]`
 
+use std::future::IntoFuture;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -19,6 +21,9 @@ use crate::scheduler::Scheduler;
 use crate::server::Server;
 use crate::wiring::{self, Machine, Parts, Running};
 use crate::{secrets, shutdown, telemetry, test_functions};
+
+/// How long requests that are under way may take to finish once the server is told to stop.
+const REQUESTS_FINISH_WITHIN: Duration = Duration::from_secs(3);
 
 /// Run the engine, its API and the schedules
 ///
@@ -138,9 +143,19 @@ async fn work(
     file.write(&project.server_file())?;
     info!(%address, project = %project.root().display(), "serving");
     let schedules = tokio::spawn(schedules.run(stop.clone()));
-    let outcome = axum::serve(listener, server.router())
+    let serving = axum::serve(listener, server.router())
         .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .await;
+        .into_future();
+    let outcome = tokio::select! {
+        outcome = serving => outcome,
+        () = patience(stop) => Ok(()),
+    };
     let _ = schedules.await;
     Ok(outcome?)
+}
+
+/// Ends some seconds after the stop: a client that never finishes its request must not hold it up.
+async fn patience(stop: &CancellationToken) {
+    stop.cancelled().await;
+    tokio::time::sleep(REQUESTS_FINISH_WITHIN).await;
 }

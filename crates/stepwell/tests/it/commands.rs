@@ -1,5 +1,6 @@
 //! `run` of small definitions, and the commands that look at what happened.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -94,7 +95,9 @@ fn executions_are_listed_shown_and_told_event_by_event() {
 
 #[test]
 fn nothing_to_look_at_is_said_so() {
-    let says = Project::new().fails(3, &["execution", "list"]);
+    let project = Project::new();
+    assert_eq!(project.json(&["execution", "list"]), json!([]));
+    let says = project.fails(3, &["execution", "show", "x"]);
     assert!(
         says.contains("does not exist")
             && says.contains("hint: nothing has run in this project yet"),
@@ -108,6 +111,10 @@ fn a_store_is_backed_up_and_the_copy_can_be_read() {
     project.write("echo.asl.json", ECHO);
     project.ok(&["run", "echo.asl.json"]);
     project.ok(&["store", "backup", "copy.db"]);
+    for file in [".stepwell/stepwell.db", ".stepwell/stepwell.db.lock", "copy.db"] {
+        let mode = std::fs::metadata(project.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file} is for its owner alone");
+    }
     assert!(project.fails(3, &["store", "backup", "copy.db"]).contains("exists already"));
     let mut project = project;
     project.variable("STEPWELL_STORE_PATH", "copy.db");

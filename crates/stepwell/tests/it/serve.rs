@@ -298,6 +298,16 @@ fn what_ran_goes_on_after_a_stop_and_after_a_kill() {
     server.stop();
 }
 
+#[test]
+fn a_client_that_never_finishes_its_request_does_not_hold_up_the_stop() {
+    let project = Project::new();
+    let server = Server::start(&project, &[]);
+    let mut unfinished = TcpStream::connect(&server.address).unwrap();
+    unfinished.write_all(b"GET /healthz HTTP/1.1\r\nHost").unwrap();
+    assert_eq!(server.get("/healthz").status, 200);
+    server.stop();
+}
+
 fn scheduled(schedule: &str) -> Project {
     let project = Project::configured(&format!(
         "[state-machines.tick]\ndefinition = \"tick.asl.json\"\nschedule = \"{schedule}\"\ninput = {{ by = \"schedule\" }}\n"

@@ -6,7 +6,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
 use stepwell_canvas::target::Layout;
-use stepwell_canvas::target::postgres::Preparation;
+use stepwell_canvas::target::postgres::{Preparation, Role};
 
 use crate::cli::Global;
 use crate::config::FILE;
@@ -101,9 +101,10 @@ impl Init {
         output::note(format_args!(
             "to be executed as the administrator, and then kept in `{FILE}`:"
         ));
-        for statement in preparation.statements(database, Some("<verifier of a new password>")) {
+        for statement in preparation.statements(database, Role::WithoutPassword) {
             output::line(format_args!("{statement};"))?;
         }
+        output::line(format_args!("-- then give it a password: \\password {}", self.role))?;
         output::note(format_args!(
             "\n{}",
             self.section(&format!("secret:{TARGET_SECRET}")).trim_end()

@@ -35,7 +35,7 @@ mod table;
 mod values;
 mod views;
 
-pub use prepare::Preparation;
+pub use prepare::{Preparation, Role};
 
 /// A PostgreSQL database that holds replicas.
 pub struct PostgresTarget {

@@ -22,13 +22,30 @@ pub struct Preparation {
     pub layout: Layout,
 }
 
+/// What is done about the role itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Role<'a> {
+    /// It is there, and keeps its password.
+    Exists,
+    /// Created without a password: nobody can log in with one until the administrator sets it.
+    WithoutPassword,
+    /// Created with the password that this SCRAM verifier stands for.
+    WithVerifier(&'a str),
+}
+
 impl Preparation {
-    /// The statements, in order. `verifier` stands for the password of a role that is to be created.
-    pub fn statements(&self, database: &str, verifier: Option<&str>) -> Vec<String> {
-        let role = quote(&self.role);
-        let create = verifier.map(|verifier| {
-            format!("CREATE ROLE {role} LOGIN PASSWORD '{}'", verifier.replace('\'', "''"))
-        });
+    /// The statements, in order.
+    pub fn statements(&self, database: &str, role: Role<'_>) -> Vec<String> {
+        let name = quote(&self.role);
+        let create = match role {
+            Role::Exists => None,
+            Role::WithoutPassword => Some(format!("CREATE ROLE {name} LOGIN")),
+            Role::WithVerifier(verifier) => {
+                let verifier = verifier.replace('\'', "''");
+                Some(format!("CREATE ROLE {name} LOGIN PASSWORD '{verifier}'"))
+            }
+        };
+        let role = name;
         let connect = format!("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {role}", quote(database));
         let schemas = self.schemas().flat_map(|schema| {
             let schema = quote(schema);
@@ -65,7 +82,10 @@ impl Preparation {
         let (database, exists): (String, bool) = (row.get(0), row.get(1));
         // The server's log may show statements: it sees a verifier, never the password.
         let verifier = scram_sha_256(password.expose_secret().as_bytes());
-        let statements = self.statements(&database, (!exists).then_some(verifier.as_str()));
+        let statements = self.statements(
+            &database,
+            if exists { Role::Exists } else { Role::WithVerifier(&verifier) },
+        );
         for statement in statements {
             transaction.batch_execute(&statement).await.map_err(failed)?;
         }
@@ -86,7 +106,7 @@ mod tests {
             layout: Layout::Instructure,
         };
         assert_eq!(
-            preparation.statements("cd2", None),
+            preparation.statements("cd2", Role::Exists),
             [
                 r#"GRANT CONNECT, TEMPORARY ON DATABASE "cd2" TO "can""vas""#,
                 r#"CREATE SCHEMA IF NOT EXISTS "canvas""#,

@@ -8,6 +8,8 @@
 //! tables load at once without ever meeting a busy database. Work happens on blocking threads.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -153,6 +155,10 @@ impl Database {
 
     fn open(&self) -> Result<Connection, TargetError> {
         let open = || {
+            // Rows are for the owner's eyes. Where this fails, SQLite fails as well and says why.
+            let mut private = OpenOptions::new();
+            private.append(true).create(true).mode(0o600);
+            let _ = private.open(&*self.path);
             let connection = Connection::open(&*self.path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
