@@ -18,6 +18,7 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::error::Category;
 use stepwell_pipeline::Context;
 
 use super::limits::Endpoint;
@@ -77,7 +78,7 @@ impl Dap {
             };
             tracing::debug!(what = request.what, ?failure, "a call to DAP failed");
             if failure.is_unauthorized() && !logged_in_anew {
-                self.forget(&token).await;
+                self.forget(&token, ctx).await?;
                 logged_in_anew = true;
                 continue;
             }
@@ -138,9 +139,20 @@ impl<T: DeserializeOwned> Answer<T> {
             return Err(Failure::Status { status, retry_after, error: ErrorAnswer::read(&text) });
         }
         let body =
-            serde_json::from_slice(&text).map_err(|error| Failure::Malformed(error.to_string()))?;
+            serde_json::from_slice(&text).map_err(|error| Failure::Malformed(unlike(&error)))?;
         Ok(Self { body, server_time })
     }
+}
+
+/// Where an answer is unlike what was expected, without serde's words: they quote values, and a value may be a
+/// signed link.
+fn unlike(error: &serde_json::Error) -> String {
+    let problem = match error.classify() {
+        Category::Data => "a value of another type, or a missing member",
+        Category::Eof => "it ends too early",
+        Category::Syntax | Category::Io => "it is no JSON",
+    };
+    format!("{problem} (line {}, column {})", error.line(), error.column())
 }
 
 /// Reads an answer that is as large as answers may be.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use secrecy::{ExposeSecret, SecretString};
-use stepwell_pipeline::Context;
 use stepwell_pipeline::secret::SecretRef;
-use tokio::sync::Mutex;
+use stepwell_pipeline::{Context, NotNow};
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::call::{Answer, Failure, Retries};
@@ -14,6 +14,9 @@ use super::{Dap, Error, wire};
 
 /// A token is renewed this long before it expires, or a fifth of its life before, if that is shorter.
 const RENEW_BEFORE_MAX: Duration = Duration::from_mins(5);
+
+/// What to wait for a login that did not come within the slice.
+const LOGIN_TAKES: Duration = Duration::from_secs(1);
 
 const LOGIN: &str = "log in";
 
@@ -26,9 +29,22 @@ pub struct Credentials {
     pub client_secret: SecretRef,
 }
 
-/// The token of one client. While one caller logs in, the others wait for the same token.
+/// The token of one client. While one caller logs in, the others wait for the same token, each no longer than
+/// its own slice.
 #[derive(Default)]
 pub(super) struct TokenCache(Mutex<Option<Token>>);
+
+impl TokenCache {
+    /// Another caller's login may take any time, so only what this slice has left is spent on it.
+    async fn lock(&self, ctx: &Context) -> Result<MutexGuard<'_, Option<Token>>, NotNow> {
+        tokio::select! {
+            biased;
+            cached = self.0.lock() => Ok(cached),
+            () = ctx.stop.cancelled() => Err(NotNow { wait: Duration::ZERO }),
+            () = tokio::time::sleep_until(ctx.slice_ends) => Err(NotNow { wait: LOGIN_TAKES }),
+        }
+    }
+}
 
 struct Token {
     text: SecretString,
@@ -53,7 +69,7 @@ impl Token {
 impl Dap {
     /// A token that is good for a while.
     pub(super) async fn token(&self, ctx: &Context) -> Result<SecretString, Error> {
-        let mut cached = self.token.0.lock().await;
+        let mut cached = self.token.lock(ctx).await?;
         if let Some(text) = cached.as_ref().and_then(Token::fresh) {
             return Ok(text.clone());
         }
@@ -64,12 +80,13 @@ impl Dap {
     }
 
     /// The service refused this token: the next call logs in anew, unless another caller already did.
-    pub(super) async fn forget(&self, refused: &SecretString) {
-        let mut cached = self.token.0.lock().await;
+    pub(super) async fn forget(&self, refused: &SecretString, ctx: &Context) -> Result<(), NotNow> {
+        let mut cached = self.token.lock(ctx).await?;
         let same = |token: &Token| token.text.expose_secret() == refused.expose_secret();
         if cached.as_ref().is_some_and(same) {
             *cached = None;
         }
+        Ok(())
     }
 
     async fn login(&self, ctx: &Context) -> Result<wire::Token, Error> {

@@ -53,6 +53,8 @@ impl TableRun<'_> {
             match status {
                 Status::Pending => {
                     self.check_patience(&id)?;
+                    // The service is at work; how long, patience limits.
+                    self.checkpoint.stalls = 0;
                     self.ctx.sleep(poll).await?;
                     poll = (poll * 3 / 2).min(POLL_MAX);
                 }

@@ -16,7 +16,8 @@ use crate::target::{LoadKind, Proof, Published, TableName, TableState, Target, T
 /// DAP keeps the changes of `web_logs` for 30 days: a cursor older than this soon cannot be caught up with.
 const WEB_LOGS_LAG_MAX: SignedDuration = SignedDuration::from_hours(25 * 24);
 
-/// A run that paused so often without a single row or job in between will not end by itself.
+/// A run that paused so often without a single row or job in between will not end by itself. A job that is
+/// still running is no standstill.
 const STALLS_MAX: u32 = 100;
 
 /// A table of the run, and where its last invocation left off.

@@ -13,3 +13,4 @@ mod standard;
 mod support;
 mod tables;
 mod target;
+mod waiting;

@@ -1,0 +1,115 @@
+//! Waits: none outlasts its slice, none is taken for a standstill, all are told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde_json::json;
+use stepwell_canvas::dap::{Credentials, Dap, Error, Rates};
+use stepwell_pipeline::secret::{SecretRef, Secrets};
+use stepwell_pipeline::{Context, HandlerError, http};
+use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+
+use crate::support::Bench;
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+fn ctx(slice: Duration) -> Context {
+    Context::starting_now("test", slice)
+}
+
+struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
+        panic!("nobody asks for {name}")
+    }
+}
+
+/// A client of the service behind this listener, patient for an hour.
+fn dap(listener: &TcpListener) -> Dap {
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let credentials = Credentials {
+        client_id: SecretRef::Literal("id".into()),
+        client_secret: SecretRef::Literal("secret".into()),
+    };
+    let http = http::client(HOUR).unwrap();
+    Dap::new(http, &base_url, credentials, Arc::new(NoSecrets), Rates::default()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_of_another_caller_is_not_waited_for_beyond_the_slice() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dap = Arc::new(dap(&listener));
+    let first = tokio::spawn({
+        let dap = Arc::clone(&dap);
+        async move { dap.tables("canvas", &ctx(HOUR)).await }
+    });
+    let _unanswered = listener.accept().await.unwrap();
+    let second = timeout(30 * SECOND, dap.tables("canvas", &ctx(10 * SECOND))).await;
+    assert!(matches!(second, Ok(Err(Error::NotNow(_)))), "{second:?}");
+
+    let stopped = ctx(HOUR);
+    stopped.stop.cancel();
+    let third = timeout(SECOND, dap.tables("canvas", &stopped)).await;
+    assert!(matches!(third, Ok(Err(Error::NotNow(_)))), "{third:?}");
+    first.abort();
+}
+
+/// Gives these answers, each to a connection of its own.
+async fn answer(listener: TcpListener, bodies: [&str; 2]) {
+    for body in bodies {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 4096]).await.unwrap() > 0);
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close";
+        let text = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(text.as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_understood_is_never_quoted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let dap = dap(&listener);
+    let token = r#"{"access_token":"t","expires_in":3600}"#;
+    let links = r#"{"urls":{"part":"https://objects.test/part?X-Amz-Signature=0a1b"}}"#;
+    tokio::spawn(answer(listener, [token, links]));
+    let Err(error) = dap.open_object("part", &ctx(HOUR)).await else {
+        panic!("a link in disguise")
+    };
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    assert!(error.to_string().contains("line 1, column "), "{error}");
+    assert!(!error.to_string().contains("objects.test"), "{error}");
+}
+
+#[tokio::test]
+async fn a_long_job_outlives_any_number_of_short_slices() {
+    let job_timing = JobTiming { running: HOUR, ..JobTiming::default() };
+    let bench = Bench::start(Options { job_timing, ..Options::default() }).await;
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    for _ in 0..150 {
+        state["run"] = bench.call("init-table", &state, Duration::ZERO).await.unwrap();
+        assert_eq!(state["run"]["status"], "IN_PROGRESS");
+    }
+    assert_eq!(bench.sandbox.requests()[&Endpoint::CreateJob], 1);
+}
+
+#[tokio::test]
+async fn a_table_that_never_gets_anywhere_ends_in_an_error() {
+    let closed = Fault::TooManyRequests { seconds: Some(600) };
+    let faults = vec![FaultRule::new(Endpoint::Schema, closed)];
+    let bench = Bench::start(Options { faults, ..Options::default() }).await;
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    let error = loop {
+        match bench.call("init-table", &state, Duration::ZERO).await {
+            Ok(run) => state["run"] = run,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.name(), "Retryable");
+    assert!(error.to_string().contains("canvas.users: no progress"), "{error}");
+}
