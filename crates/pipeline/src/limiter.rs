@@ -29,6 +29,15 @@ struct State {
     closed_until: Instant,
 }
 
+impl State {
+    /// The moment of the next permit, not before `now`.
+    fn free_at(&self, limiter: &RateLimiter, now: Instant) -> Instant {
+        let leaving = self.granted.len().checked_sub(limiter.permits);
+        let free = leaving.map_or(now, |index| self.granted[index] + limiter.window);
+        free.max(now).max(self.closed_until)
+    }
+}
+
 impl RateLimiter {
     /// A limiter of `permits` (at least one) a minute.
     pub fn per_minute(permits: u32) -> Self {
@@ -60,6 +69,12 @@ impl RateLimiter {
         }
     }
 
+    /// Whether a permit is to be had without waiting. Somebody else may take it first.
+    pub fn is_free(&self) -> bool {
+        let now = Instant::now();
+        self.lock().free_at(self, now) <= now
+    }
+
     /// Grants nothing for `wait` to anybody: the server asked for it.
     pub fn close_for(&self, wait: Duration) {
         let mut state = self.lock();
@@ -69,13 +84,7 @@ impl RateLimiter {
     fn reserve(&self, not_after: Instant) -> Result<Instant, NotNow> {
         let mut state = self.lock();
         let now = Instant::now();
-        let full = state.granted.len() >= self.permits;
-        let free = if full {
-            state.granted[state.granted.len() - self.permits] + self.window
-        } else {
-            now
-        };
-        let moment = free.max(now).max(state.closed_until);
+        let moment = state.free_at(self, now);
         if moment > not_after.max(now) {
             return Err(NotNow { wait: moment - now });
         }
@@ -141,7 +150,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_permit_that_comes_too_late_is_not_taken() {
         let limiter = RateLimiter::new(1, 60 * SECOND);
+        assert!(limiter.is_free());
         limiter.acquire(&ctx(SECOND)).await.unwrap();
+        assert!(!limiter.is_free());
         let refused = limiter.acquire(&ctx(10 * SECOND)).await.unwrap_err();
         assert_eq!(refused.wait, 60 * SECOND);
         let start = Instant::now();

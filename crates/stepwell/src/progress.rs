@@ -133,11 +133,32 @@ fn draw(bar: &ProgressBar, step: &Step) {
     }
 }
 
-/// `canvas.users: loading 120000 of 500000 rows`
+/// `canvas.users: loading 120000 of 500000 rows`, or `canvas.users: waiting for the job` before anything is done
 fn line(step: &Step) -> String {
     let Step { subject, phase, done, unit, .. } = step;
     match step.total {
         Some(total) => format!("{subject}: {phase} {done} of {total} {unit}"),
+        None if *done == 0 => format!("{subject}: {phase}"),
         None => format!("{subject}: {phase} {done} {unit}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_counts_only_what_there_is() {
+        let step = |done, total| Step {
+            subject: "canvas.users".into(),
+            phase: "loading".into(),
+            done,
+            total,
+            unit: "rows".into(),
+            finished: false,
+        };
+        assert_eq!(line(&step(0, None)), "canvas.users: loading");
+        assert_eq!(line(&step(7, None)), "canvas.users: loading 7 rows");
+        assert_eq!(line(&step(0, Some(9))), "canvas.users: loading 0 of 9 rows");
     }
 }

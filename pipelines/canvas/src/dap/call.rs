@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 use stepwell_pipeline::Context;
+use stepwell_pipeline::progress::Update;
 
 use super::limits::Endpoint;
 use super::{ApiError, Dap, Error, wire};
@@ -51,11 +52,26 @@ pub(super) struct Request {
     pub(super) body: Option<Value>,
     /// Completes "cannot …".
     pub(super) what: String,
+    /// The table that stands still until this call is made. None where a wait is told in other words.
+    pub(super) table: Option<String>,
 }
 
 impl Request {
     pub(super) fn malformed(&self, problem: impl Into<String>) -> Error {
         Error::Malformed { what: self.what.clone(), problem: problem.into() }
+    }
+
+    fn tell_held_back(&self, ctx: &Context) {
+        if let Some(table) = &self.table {
+            ctx.progress.update(Update {
+                subject: table.clone(),
+                phase: "waiting for the service's limit",
+                done: 0,
+                total: None,
+                unit: "rows",
+                finished: false,
+            });
+        }
     }
 }
 
@@ -71,6 +87,9 @@ impl Dap {
         loop {
             let token = self.token(ctx).await?;
             let limiter = self.limits()?.of(request.endpoint);
+            if !limiter.is_free() {
+                request.tell_held_back(ctx);
+            }
             limiter.acquire(ctx).await?;
             let failure = match Answer::receive(self.prepare(request, &token)).await {
                 Ok(answer) => return Ok(answer),

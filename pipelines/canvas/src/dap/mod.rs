@@ -86,6 +86,7 @@ impl Dap {
             url: self.url(["dap", "query", namespace, "table"]),
             body: None,
             what: format!("list the tables of `{namespace}`"),
+            table: None,
         };
         let answer: wire::Tables = self.call(&request, ctx).await?.body;
         Ok(answer.tables)
@@ -103,6 +104,7 @@ impl Dap {
             url: self.url(["dap", "query", &table.namespace, "table", &table.table, "schema"]),
             body: None,
             what: format!("get the schema of `{table}`"),
+            table: Some(table.to_string()),
         };
         let answer: wire::Schema = self.call(&request, ctx).await?.body;
         let schema = parse(&table.namespace, &table.table, answer.version, answer.schema)?;
@@ -134,6 +136,7 @@ impl Dap {
             url: self.url(["dap", "query", &table.namespace, "table", &table.table, "data"]),
             body: Some(query.body()),
             what: format!("start a job for `{table}`"),
+            table: Some(table.to_string()),
         };
         let answer = self.call::<wire::Job>(&request, ctx).await?;
         let now = answer.server_time;
@@ -152,6 +155,7 @@ impl Dap {
             url: self.url(["dap", "job", id]),
             body: None,
             what: format!("look at job {id}"),
+            table: None,
         };
         let answer = self.call::<wire::Job>(&request, ctx).await?;
         Job::read(answer.body).map_err(|problem| request.malformed(problem))
@@ -165,6 +169,7 @@ impl Dap {
             url: self.url(["dap", "object", "url"]),
             body: Some(json!([{ "id": object }])),
             what: format!("get a link to object {object}"),
+            table: None,
         };
         let answer: wire::ObjectUrls = self.call(&request, ctx).await?.body;
         let link = answer.urls.get(object).and_then(|link| Url::parse(&link.url).ok());

@@ -55,6 +55,7 @@ impl TableRun<'_> {
                     self.check_patience(&id)?;
                     // The service is at work; how long, patience limits.
                     self.checkpoint.stalls = 0;
+                    self.tell("waiting for the job", 0, false);
                     self.ctx.sleep(poll).await?;
                     poll = (poll * 3 / 2).min(POLL_MAX);
                 }

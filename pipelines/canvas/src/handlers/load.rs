@@ -31,7 +31,6 @@ impl TableRun<'_> {
         self.tell("proving", published.rows, false);
         let proof = self.target.prove(&self.table).await?;
         check(&proof).map_err(Interruption::Failed)?;
-        self.tell("done", published.rows, true);
         let result = self.result(mode, &state);
         Ok(TableResult { published, proven: true, compared: proof.compared, ..result })
     }

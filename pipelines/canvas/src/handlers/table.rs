@@ -224,13 +224,19 @@ impl<'a> TableRun<'a> {
 
     fn step(self, outcome: Result<TableResult, Interruption>) -> Result<Step, HandlerError> {
         match outcome {
-            Ok(result) => Ok(Step::complete(result)),
+            Ok(result) => {
+                self.tell("done", result.published.rows, true);
+                Ok(Step::complete(result))
+            }
             Err(Interruption::Pause(wait)) => self.pause(wait),
             Err(Interruption::SnapshotRequired(resnapshot)) => {
                 let resnapshot = Some(resnapshot);
                 Ok(Step::init_needed(Checkpoint { resnapshot, job: None, ..self.checkpoint }))
             }
-            Err(Interruption::Failed(error)) => Err(error),
+            Err(Interruption::Failed(error)) => {
+                self.tell("failed", 0, true);
+                Err(error)
+            }
         }
     }
 

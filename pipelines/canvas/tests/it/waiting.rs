@@ -1,11 +1,12 @@
 //! Waits: none outlasts its slice, none is taken for a standstill, all are told.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell_canvas::dap::{Credentials, Dap, Error, Rates};
+use stepwell_pipeline::progress::{Progress, Update};
 use stepwell_pipeline::secret::{SecretRef, Secrets};
 use stepwell_pipeline::{Context, HandlerError, http};
 use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Options};
@@ -112,4 +113,57 @@ async fn a_table_that_never_gets_anywhere_ends_in_an_error() {
     };
     assert_eq!(error.name(), "Retryable");
     assert!(error.to_string().contains("canvas.users: no progress"), "{error}");
+}
+
+/// What was told: subject, phase, whether it was the last word.
+#[derive(Default)]
+struct Told(Mutex<Vec<(String, &'static str, bool)>>);
+
+impl Progress for Told {
+    fn update(&self, Update { subject, phase, finished, .. }: Update) {
+        self.0.lock().unwrap().push((subject, phase, finished));
+    }
+}
+
+/// Calls `init-table` with a slice that is over at once; gives the outcome and what was told meanwhile.
+async fn init(bench: &Bench, state: &Value) -> (Value, Vec<(String, &'static str, bool)>) {
+    let told = Arc::new(Told::default());
+    let ctx = Context { progress: told.clone(), ..ctx(Duration::ZERO) };
+    let run = bench.call_with("init-table", state, &ctx).await.unwrap();
+    let told = std::mem::take(&mut *told.0.lock().unwrap());
+    (run, told)
+}
+
+#[tokio::test]
+async fn a_table_that_stands_still_says_what_it_waits_for() {
+    let job_timing = JobTiming { running: HOUR, ..JobTiming::default() };
+    let limits = json!({"limits": {"create_job": 1}});
+    let bench = Bench::with(Options { job_timing, ..Options::default() }, limits).await;
+    let mut users = json!({"namespace": "canvas", "table": "users"});
+    let (run, told) = init(&bench, &users).await;
+    assert_eq!(told, [], "the permit was free");
+
+    users["run"] = run;
+    let (_, told) = init(&bench, &users).await;
+    assert_eq!(told, [("canvas.users".to_owned(), "waiting for the job", false)]);
+
+    let courses = json!({"namespace": "canvas", "table": "courses"});
+    let (run, told) = init(&bench, &courses).await;
+    assert_eq!(run["status"], "IN_PROGRESS");
+    assert_eq!(told, [("canvas.courses".to_owned(), "waiting for the service's limit", false)]);
+}
+
+#[tokio::test]
+async fn the_last_word_about_a_table_is_told_even_if_nothing_changed() {
+    let bench = Bench::start(Options { total_rows: 1_000, ..Options::default() }).await;
+    bench.sync(&["users"]).await;
+    let told = Arc::new(Told::default());
+    let ctx = Context { progress: told.clone(), ..ctx(HOUR) };
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    while state["run"]["status"] != "COMPLETE" {
+        state["run"] = bench.call_with("sync-table", &state, &ctx).await.unwrap();
+    }
+    assert_eq!(state["run"]["result"]["mode"], "unchanged");
+    let last = told.0.lock().unwrap().last().cloned();
+    assert_eq!(last, Some(("canvas.users".to_owned(), "done", true)));
 }
