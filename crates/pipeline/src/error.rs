@@ -6,7 +6,7 @@ use std::time::Duration;
 /// `Catch` match.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HandlerError {
-    /// The configuration or credentials are wrong: somebody must change them. Error name `Config`.
+    /// The configuration, the credentials or the input are wrong: somebody must change them. Error name `Config`.
     #[error("{0}")]
     Config(String),
     /// The same call may work later. Error name `Retryable`. `retry_after` is the server's own wish.

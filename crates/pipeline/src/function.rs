@@ -39,12 +39,18 @@ impl<F: Function> AnyFunction for F {
     }
 
     async fn call_json(&self, input: &Value, ctx: &Context) -> Result<Value, HandlerError> {
-        let input: F::Input = serde_path_to_error::deserialize(input).map_err(|error| {
-            HandlerError::Data(format!(
-                "the input of `{}` is not what it takes: {error}",
+        let refused = |reason: String| {
+            HandlerError::Config(format!(
+                "the input of `{}` is not what it takes: {reason}",
                 Function::name(self)
             ))
-        })?;
+        };
+        // serde would fill the fields from an array, by position.
+        if !input.is_object() {
+            return Err(refused("it is not a JSON object".to_owned()));
+        }
+        let input: F::Input =
+            serde_path_to_error::deserialize(input).map_err(|error| refused(error.to_string()))?;
         let output = self.call(input, ctx).await?;
         serde_json::to_value(output).map_err(|error| {
             HandlerError::Fatal(format!(

@@ -21,7 +21,9 @@ pub(crate) struct Begun {
 
 /// Starts an execution, or finds the one that was left unfinished: two at once would be in each other's way.
 ///
-/// An unfinished one with another input than `input` is an error: it is not what was asked for.
+/// An unfinished one with another input than `input`, or with another definition than the user's file has
+/// now, is an error: it is not what was asked for. A built-in pipeline goes on with the definition that it
+/// started with.
 pub(crate) async fn begin(
     engine: &Handle,
     machine: &Machine,
@@ -29,7 +31,7 @@ pub(crate) async fn begin(
 ) -> Outcome<Begun> {
     let arn = machine.publish(engine).await?;
     if let Some(unfinished) = unfinished(engine, &arn).await? {
-        return resume(engine, unfinished, input).await;
+        return resume(engine, machine, unfinished, input).await;
     }
     let input = input.unwrap_or(&machine.default_input).to_owned();
     let started = engine
@@ -53,6 +55,7 @@ pub(crate) async fn unfinished(
 
 async fn resume(
     engine: &Handle,
+    machine: &Machine,
     unfinished: ExecutionSummary,
     input: Option<&str>,
 ) -> Outcome<Begun> {
@@ -62,6 +65,15 @@ async fn resume(
             format!("execution `{}` is unfinished and has another input", unfinished.name);
         return Err(Failure::message(Exit::Busy, message).hint(format!(
             "run it without `--input` to finish that one, or stop it with `stepwell execution stop {}`",
+            unfinished.name
+        )));
+    }
+    let started_with = engine.describe_state_machine_for_execution(&unfinished.arn).await?;
+    if machine.file.is_some() && *started_with.definition != machine.definition {
+        let message =
+            format!("execution `{}` is unfinished and has another definition", unfinished.name);
+        return Err(Failure::message(Exit::Busy, message).hint(format!(
+            "finish it with `stepwell serve` or with the definition that it started with, or stop it with `stepwell execution stop {}`",
             unfinished.name
         )));
     }

@@ -115,7 +115,7 @@ async fn an_unknown_function_is_answered_with_the_known_ones() {
 async fn an_input_of_another_shape_names_the_member() {
     let wrong = json!({"FunctionName": "stepwell-test-obey", "Payload": {"what": 7}});
     let (error, cause) = outcome(request(wrong)).await.unwrap_err();
-    assert_eq!(error, "Data");
+    assert_eq!(error, "Config");
     assert!(cause["errorMessage"].as_str().unwrap().contains("what"));
 }
 

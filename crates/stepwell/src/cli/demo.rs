@@ -61,7 +61,9 @@ impl Demo {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let folder = self.folder()?;
         let project = Project::open(&folder)?;
-        let legs = wiring::runtime()?.block_on(perform(&project, self.rows))?;
+        let legs = wiring::runtime()?
+            .block_on(perform(&project, self.rows))
+            .inspect_err(|_| tell_where(project.root()))?;
         if global.json {
             output::json(&serde_json::json!({ "folder": project.root(), "runs": legs }))?;
         } else {
@@ -189,7 +191,11 @@ fn tell(leg: &Leg) -> Outcome {
     for column in table.column_iter_mut().skip(1).take(5) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let rows: u64 = leg.tables.iter().map(|result| result.published.rows).sum();
+    let moved = |result: &TableResult| {
+        let published = &result.published;
+        published.inserted + published.updated + published.deleted
+    };
+    let rows: u64 = leg.tables.iter().map(moved).sum();
     output::line(format_args!("\n{}: {} rows in {:.1} s", leg.title, number(rows), leg.seconds))?;
     Ok(output::line(table)?)
 }

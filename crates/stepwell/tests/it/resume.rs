@@ -45,6 +45,19 @@ fn an_execution_that_a_kill_left_goes_on_where_it_was() {
 }
 
 #[test]
+fn another_definition_is_not_what_is_unfinished() {
+    let project = Project::new();
+    project.write("waiting.asl.json", WAITING);
+    killed_while_running(&project, "1");
+
+    project.write("waiting.asl.json", &WAITING.replace("4,", "5,"));
+    let says = project.fails(4, &["run", "waiting.asl.json"]);
+    assert!(says.contains("is unfinished and has another definition"), "{says}");
+    project.write("waiting.asl.json", WAITING);
+    assert_eq!(project.ok(&["run", "waiting.asl.json"]), "1\n");
+}
+
+#[test]
 fn another_input_is_not_what_is_unfinished() {
     let project = Project::new();
     project.write("waiting.asl.json", WAITING);

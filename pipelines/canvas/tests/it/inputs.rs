@@ -70,7 +70,7 @@ async fn an_unknown_namespace_alone() {
 #[tokio::test]
 async fn an_input_with_an_unknown_member() {
     let failure = refused(json!({}), json!({"table": ["users"]})).await;
-    assert_says(&failure, "Data", &["unknown field `table`", "tables"]);
+    assert_says(&failure, "Config", &["unknown field `table`", "tables"]);
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ const TEMPLATE: &str = include_str!("canvas.toml");
 /// The secret that holds the connection string of a role that was created.
 const TARGET_SECRET: &str = "canvas/target";
 
+/// Where that connection string stands until the role exists, so that its password cannot be lost in between.
+const PENDING_SECRET: &str = "canvas/target-pending";
+
 /// Writes `[pipelines.canvas]` into `stepwell.toml`. With `--admin-dsn` it also creates a role with a password of its
 /// own, schemas and grants in PostgreSQL, and keeps the role's connection string as a secret.
 #[derive(Debug, Args)]
@@ -120,10 +123,16 @@ impl Init {
         })?;
         let password: SecretString = secrets::token().into();
         let admin: SecretString = dsn.to_owned().into();
-        let created = wiring::runtime()?
-            .block_on(preparation.apply(&admin, &password))
-            .map_err(|error| Failure::new(Exit::Unavailable, error))?;
         let role = encoded(&self.role);
+        let connection: SecretString =
+            format!("postgres://{role}:{}@{address}", password.expose_secret()).into();
+        project.vault().set(PENDING_SECRET, &connection)?;
+        let applied = wiring::runtime()?.block_on(preparation.apply(&admin, &password));
+        if matches!(applied, Ok(true)) {
+            project.vault().set(TARGET_SECRET, &connection)?;
+        }
+        project.vault().remove(PENDING_SECRET)?;
+        let created = applied.map_err(|error| Failure::new(Exit::Unavailable, error))?;
         if !created {
             output::note(format_args!(
                 "the role `{}` exists: it keeps its password, and was granted its rights",
@@ -134,8 +143,6 @@ impl Init {
             ));
             return Ok(format!("secret:{TARGET_SECRET}"));
         }
-        let connection = format!("postgres://{role}:{}@{address}", password.expose_secret());
-        project.vault().set(TARGET_SECRET, &connection.into())?;
         output::note(format_args!(
             "created the role `{}`; `secret:{TARGET_SECRET}` connects as it",
             self.role
