@@ -81,6 +81,7 @@ fn variables(
         ("STEPWELL_TEST_POSTGRES", postgres.url().into()),
         ("STEPWELL_DAP_CLIENT", python.dap_client()),
         ("STEPWELL_PYTHON", python.interpreter()),
+        ("STEPWELL_TEST_ALL", "1".into()),
     ];
     if let Some(folder) = conformance {
         // The tests run in the folders of their crates, so a relative path would miss.

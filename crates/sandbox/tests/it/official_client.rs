@@ -4,6 +4,7 @@
 //! connection string of a superuser. `cargo xtask test` provides both.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -203,7 +204,7 @@ struct OfficialClient {
 
 impl OfficialClient {
     fn find() -> Option<Self> {
-        let executable = variable("STEPWELL_DAP_CLIENT")?.into();
+        let executable = provided("STEPWELL_DAP_CLIENT")?.into();
         Some(Self { executable })
     }
 
@@ -250,7 +251,7 @@ struct Postgres {
 
 impl Postgres {
     async fn create_database() -> Option<Self> {
-        let mut config: Config = variable("STEPWELL_TEST_POSTGRES")?.parse().unwrap();
+        let mut config: Config = provided("STEPWELL_TEST_POSTGRES")?.parse().unwrap();
         let database = format!("sandbox_{}", Uuid::new_v4().simple());
         connect(&config).await.batch_execute(&format!("CREATE DATABASE {database}")).await.unwrap();
         config.dbname(&database);
@@ -331,13 +332,16 @@ async fn connect(config: &Config) -> Client {
     client
 }
 
-/// A variable of the environment, or a loud word that it is missing.
-#[expect(clippy::print_stderr, reason = "a skipped proof must be seen")]
-fn variable(name: &str) -> Option<String> {
+/// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
+/// which it sets too, nothing may be skipped.
+fn provided(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {
-        eprintln!(
-            "SKIPPED: `{name}` is not set, so the official client was not tried; `cargo xtask test` sets it"
+        assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`{name}` is not set");
+        // Not `eprintln!`, which the test harness keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nSKIPPED: `{name}` is not set; `cargo xtask test` sets it\n"
         );
     }
     value

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stepwell_sandbox::dap::{Advance, Options, Sandbox};
 use tokio::runtime::Runtime;
 
-use crate::support::{Ended, Project};
+use crate::support::{Ended, Project, provided};
 
 /// The sandbox allows any number of calls; the documented limits would stretch a run over minutes.
 const SETTINGS: &str = "[pipelines.canvas]\nlimits = { create_job = 1000, tables = 1000 }\n";
@@ -122,8 +122,7 @@ fn no_secret_reaches_a_file_or_the_output() {
 /// An administrator who is no superuser prepares the database; the role that comes of it is enough.
 #[test]
 fn init_prepares_postgresql_for_a_proven_run() {
-    // `cargo xtask test` starts a server and names it.
-    let Ok(superuser) = std::env::var("STEPWELL_TEST_POSTGRES") else { return };
+    let Some(superuser) = provided("STEPWELL_TEST_POSTGRES") else { return };
     let case = Case::new();
     let database = case.runtime.block_on(Database::create(&superuser));
     let init =

@@ -1,5 +1,6 @@
 //! A project in a temporary folder, and the binary at work in it.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -140,4 +141,19 @@ pub(crate) fn poll<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}");
         std::thread::yield_now();
     }
+}
+
+/// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
+/// which it sets too, nothing may be skipped.
+pub(crate) fn provided(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`{name}` is not set");
+        // Not `eprintln!`, which the test harness keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nSKIPPED: `{name}` is not set; `cargo xtask test` sets it\n"
+        );
+    }
+    value
 }

@@ -13,7 +13,7 @@ use stepwell_pipeline::{AnyFunction, Context, HandlerError};
 use stepwell_sandbox::dap::{Advance, Awkward, Evolution, Options, Sandbox};
 use tokio::process::Command;
 
-use super::postgres::{Fixture, skipped};
+use super::postgres::{Fixture, provided};
 use stepwell_canvas::target::Layout;
 
 const TABLES: [(&str, &str); 4] = [
@@ -36,11 +36,7 @@ struct Official(PathBuf);
 
 impl Official {
     fn find() -> Option<Self> {
-        let found = std::env::var_os("STEPWELL_DAP_CLIENT");
-        if found.is_none() {
-            skipped("STEPWELL_DAP_CLIENT");
-        }
-        found.map(|path| Self(path.into()))
+        provided("STEPWELL_DAP_CLIENT").map(|path| Self(path.into()))
     }
 
     async fn run(&self, command: &str, sandbox: &Sandbox, fixture: &Fixture) {

@@ -3,6 +3,7 @@
 //! Needs `STEPWELL_TEST_POSTGRES`, the connection string of a superuser; each test makes a database of its own
 //! there and drops it afterwards.
 
+use std::io::Write;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use stepwell_canvas::target::Layout;
@@ -21,10 +22,19 @@ pub(crate) struct Fixture {
     name: String,
 }
 
-/// Says loudly that a test did not run.
-pub(super) fn skipped(what: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "\nSKIPPED, {what} is not set\n");
+/// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
+/// which it sets too, nothing may be skipped.
+pub(super) fn provided(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`{name}` is not set");
+        // Not `eprintln!`, which the test harness keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nSKIPPED: `{name}` is not set; `cargo xtask test` sets it\n"
+        );
+    }
+    value
 }
 
 async fn connect(dsn: &str) -> Client {
@@ -36,10 +46,7 @@ async fn connect(dsn: &str) -> Client {
 impl Fixture {
     /// `None` where there is no server to test with.
     pub(crate) async fn new(layout: Layout) -> Option<Self> {
-        let Ok(admin) = std::env::var("STEPWELL_TEST_POSTGRES") else {
-            skipped("STEPWELL_TEST_POSTGRES");
-            return None;
-        };
+        let admin = provided("STEPWELL_TEST_POSTGRES")?;
         let name = format!(
             "stepwell_test_{}_{}",
             std::process::id(),
