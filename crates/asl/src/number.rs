@@ -49,7 +49,8 @@ pub(crate) fn canonical(value: &Value) -> String {
 
 fn canonical_number(number: &Number) -> String {
     match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{}", float as i128),
+        // All digits, however many. Adding zero takes the sign from a negative zero.
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{:.0}", float + 0.0),
         _ => number.to_string(),
     }
 }

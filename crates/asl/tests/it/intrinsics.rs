@@ -101,6 +101,8 @@ fn array_functions() {
         "States.ArrayUnique(States.Array(1, 1.0, '1', null, null, $.a, $.a))",
         json!([1, "1", null, [1, 2, 3]]),
     );
+    check("States.ArrayUnique(States.Array(1e300, 1e301, 1e300))", json!([1e300, 1e301]));
+    check("States.ArrayUnique(States.Array(0, -0.0, 0.0))", json!([0]));
     check_refused(
         "States.ArrayPartition($.a, 0)",
         "States.ArrayPartition: the chunk size must be a positive integer",
