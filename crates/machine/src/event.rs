@@ -2,7 +2,7 @@
 //!
 //! Entries are persisted. A variant or field name (`#[serde(rename)]`) that was ever written is reserved
 //! for ever: it may stop being written, it is never given another meaning. A field that is added later
-//! needs a default. Whoever breaks this rule must raise [`JOURNAL_FORMAT`].
+//! needs a default. Whoever breaks this rule must add an `EntryFormat` to the engine's store, in `store/format.rs`.
 //!
 //! The serde form is compact because a long execution has tens of thousands of entries:
 //!
@@ -21,9 +21,6 @@ use stepwell_asl::dataflow::{DEPTH_MAX, is_too_deep};
 use stepwell_asl::model::{Resource, StateId, StateKind};
 
 use crate::frame::FrameId;
-
-/// Version of the serde form of [`Entry`].
-pub const JOURNAL_FORMAT: u32 = 1;
 
 /// Id of a history event; the first is 1.
 pub type EventId = u64;

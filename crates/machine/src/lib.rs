@@ -38,7 +38,7 @@ pub mod states;
 pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};
 pub use decision::{Command, DecideContext, Decision, Input, ScheduledTask, TaskResult};
-pub use event::{Entry, Event, EventId, InvalidPayload, JOURNAL_FORMAT, Payload};
+pub use event::{Entry, Event, EventId, InvalidPayload, Payload};
 pub use frame::FrameId;
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};

@@ -162,7 +162,7 @@ fn an_entry_that_does_not_belong_is_refused() {
     assert!(apply(&mut run, &stray).is_err());
 }
 
-/// The persisted form. A change that breaks this test needs a new `JOURNAL_FORMAT`.
+/// The persisted form. A change that breaks this test needs a new `EntryFormat` in the engine's `store/format.rs`.
 #[test]
 fn the_journal_keeps_its_format() {
     let processor = json!({
