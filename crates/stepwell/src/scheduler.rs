@@ -53,7 +53,7 @@ struct Memory {
 }
 
 /// ```json
-/// {"format":1,"schedules":{"canvas":{"expression":"rate(3 hours)","since":"2026-11-21T09:00:00Z","fired":null}}}
+/// {"format":1,"schedules":{"canvas":{"expression":"rate(4 hours)","since":"2026-11-21T09:00:00Z","fired":null}}}
 /// ```
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct File {

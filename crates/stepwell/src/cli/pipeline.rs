@@ -74,7 +74,7 @@ fn show(machine: &Machine, global: &Global) -> Outcome {
     Ok(output::line(format_args!("\n{}", machine.definition.trim_end()))?)
 }
 
-/// `{"name":"canvas","source":"built in","schedule":"rate(3 hours)","next":null}`
+/// `{"name":"canvas","source":"built in","schedule":"rate(4 hours)","next":null}`
 fn summary(machine: &Machine) -> Value {
     json!({
         "name": machine.name,
