@@ -312,3 +312,12 @@ pub enum Resource {
         action: Arc<str>,
     },
 }
+
+impl Resource {
+    /// The whole ARN, as the definition writes it.
+    pub fn arn(&self) -> &str {
+        match self {
+            Self::Lambda(arn) | Self::Activity(arn) | Self::Service { arn, .. } => arn,
+        }
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_asl::StateMachine;
-use stepwell_asl::model::{Resource, StateKind};
+use stepwell_asl::model::StateKind;
 use stepwell_machine::Payload;
 use stepwell_task::TaskRouter;
 use tokio::sync::{Semaphore, broadcast, oneshot};
@@ -296,7 +296,7 @@ impl Handle {
 
     fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {
         let resources = machine.states().filter_map(|state| match &state.kind {
-            StateKind::Task(task) => Some(resource_text(&task.resource)),
+            StateKind::Task(task) => Some(task.resource.arn()),
             _ => None,
         });
         let unsupported: Vec<_> =
@@ -365,11 +365,5 @@ impl Inner {
         if idle.len() < READERS_IDLE_MAX {
             idle.push(reader);
         }
-    }
-}
-
-fn resource_text(resource: &Resource) -> &str {
-    match resource {
-        Resource::Lambda(arn) | Resource::Activity(arn) | Resource::Service { arn, .. } => arn,
     }
 }

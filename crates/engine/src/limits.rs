@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// Bytes of an execution or state machine name. Source: API reference, `StartExecution` and
+/// Characters of an execution or state machine name. Source: API reference, `StartExecution` and
 /// `CreateStateMachine`, `name`.
 pub const NAME_CHARACTERS_MAX: usize = 80;
 

@@ -20,9 +20,6 @@ pub enum HandlerError {
     /// The data cannot be processed as they are. Error name `Data`.
     #[error("{0}")]
     Data(String),
-    /// This one item cannot be done, the others can. Error name `Skippable`.
-    #[error("{0}")]
-    Skippable(String),
     /// Nothing that a repeat or a change of configuration would mend. Error name `Fatal`.
     #[error("{0}")]
     Fatal(String),
@@ -40,7 +37,6 @@ impl HandlerError {
             Self::Config(_) => "Config",
             Self::Retryable { .. } => "Retryable",
             Self::Data(_) => "Data",
-            Self::Skippable(_) => "Skippable",
             Self::Fatal(_) => "Fatal",
         }
     }
@@ -55,7 +51,6 @@ impl HandlerError {
                 Self::Retryable { message: told(message), retry_after }
             }
             Self::Data(message) => Self::Data(told(message)),
-            Self::Skippable(message) => Self::Skippable(told(message)),
             Self::Fatal(message) => Self::Fatal(told(message)),
         }
     }

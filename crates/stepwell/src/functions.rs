@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stepwell_asl::model::{Resource, StateKind};
+use stepwell_asl::model::StateKind;
 use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
@@ -56,7 +56,7 @@ impl TaskRouter for Functions {
 fn unsupported(machine: &StateMachine) -> Vec<(Arc<str>, Unsupported)> {
     let functions = Functions::none();
     let tasks = machine.states().filter_map(|state| match &state.kind {
-        StateKind::Task(task) => Some((&state.name, arn(&task.resource))),
+        StateKind::Task(task) => Some((&state.name, task.resource.arn())),
         _ => None,
     });
     tasks.filter_map(|(name, arn)| Some((Arc::clone(name), functions.route(arn).err()?))).collect()
@@ -74,12 +74,6 @@ pub(crate) fn findings(definition: &str) -> Vec<Finding> {
         help: None,
     });
     diagnostics.iter().map(Finding::from).chain(refused).collect()
-}
-
-fn arn(resource: &Resource) -> &str {
-    match resource {
-        Resource::Lambda(arn) | Resource::Activity(arn) | Resource::Service { arn, .. } => arn,
-    }
 }
 
 fn reason(resource: &str) -> String {
