@@ -27,32 +27,19 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-task", &[], &[]),
     arrows("stepwell-schedule", &[], &[]),
     arrows("stepwell-engine", &["stepwell-asl", "stepwell-machine", "stepwell-task"], &[]),
-    arrows(
-        "stepwell-sfn-api",
-        &["stepwell-asl", "stepwell-engine", "stepwell-machine"],
-        &["stepwell-task"],
-    ),
+    arrows("stepwell-sfn-api", &["stepwell-asl", "stepwell-engine"], &[]),
     // A pipeline says error names and definitions in the language's own types.
     arrows("stepwell-pipeline", &["stepwell-asl", "stepwell-task"], &[]),
-    arrows(
-        "stepwell-canvas",
-        &["stepwell-pipeline"],
-        &["stepwell-asl", "stepwell-sandbox", "stepwell-task"],
-    ),
+    arrows("stepwell-canvas", &["stepwell-pipeline"], &["stepwell-sandbox"]),
     // It stands for the outside world, so it knows nothing of ours.
     arrows("stepwell-sandbox", &[], &[]),
-    arrows(
-        "stepwell-sim",
-        &["stepwell-asl", "stepwell-engine", "stepwell-machine", "stepwell-task"],
-        &[],
-    ),
+    arrows("stepwell-sim", &["stepwell-asl", "stepwell-engine", "stepwell-machine"], &[]),
     arrows(
         "stepwell",
         &[
             "stepwell-asl",
             "stepwell-canvas",
             "stepwell-engine",
-            "stepwell-machine",
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",
@@ -70,7 +57,26 @@ const ALLOWED: &[Arrows] = &[
 ];
 
 pub(super) fn check(repository: &Repository) -> Vec<Finding> {
-    repository.packages.iter().flat_map(forbidden_arrows).collect()
+    let unused = ALLOWED.iter().flat_map(|arrows| unused_arrows(arrows, &repository.packages));
+    repository.packages.iter().flat_map(forbidden_arrows).chain(unused).collect()
+}
+
+/// What the table allows and no manifest uses.
+fn unused_arrows(arrows: &Arrows, packages: &[Package]) -> Vec<Finding> {
+    let package = packages.iter().find(|package| package.name == arrows.from);
+    let is_used = |to: &str, in_tests: bool| {
+        package.is_some_and(|package| {
+            package.dependencies.iter().any(|dependency| {
+                dependency.name == to && (dependency.kind.as_deref() == Some("dev")) == in_tests
+            })
+        })
+    };
+    let product = arrows.to.iter().filter(|to| !is_used(to, false));
+    let tests = arrows.tests_to.iter().filter(|to| !is_used(to, true));
+    product
+        .chain(tests)
+        .map(|to| Finding::new(arrows.from, format!("may see `{to}` and does not: take it off")))
+        .collect()
 }
 
 fn forbidden_arrows(package: &Package) -> Vec<Finding> {
@@ -121,6 +127,14 @@ mod tests {
         let product = package("stepwell-canvas", "stepwell-sandbox", None);
         assert_eq!(forbidden_arrows(&tests), []);
         assert_eq!(forbidden_arrows(&product).len(), 1);
+    }
+
+    #[test]
+    fn an_arrow_that_no_manifest_uses_is_found() {
+        let row = arrows("stepwell-canvas", &["stepwell-pipeline"], &["stepwell-sandbox"]);
+        let found = unused_arrows(&row, &[package("stepwell-canvas", "stepwell-pipeline", None)]);
+        let problem = "may see `stepwell-sandbox` and does not: take it off";
+        assert_eq!(found, [Finding::new("stepwell-canvas", problem)]);
     }
 
     #[test]
