@@ -174,7 +174,7 @@ impl Selection {
     pub(crate) fn named(&self, namespace: &str) -> Option<BTreeSet<String>> {
         let here = |name: &String| match self.split(name) {
             Some((other, table)) => (other == namespace).then(|| table.to_owned()),
-            None => Some(name.clone()),
+            None => (!name.contains('.')).then(|| name.clone()),
         };
         (!self.tables.is_empty()).then(|| self.tables.iter().filter_map(here).collect())
     }
@@ -184,7 +184,8 @@ impl Selection {
         self.skip_tables.iter().any(|skip| *skip == name.table || *skip == name.to_string())
     }
 
-    fn split<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
+    /// The namespace and the table of a full name, if the run has that namespace.
+    pub(crate) fn split<'n>(&self, name: &'n str) -> Option<(&'n str, &'n str)> {
         name.split_once('.')
             .filter(|(namespace, _)| self.namespaces.iter().any(|it| it == namespace))
     }

@@ -63,9 +63,9 @@ impl Function for ListTables {
     }
 
     async fn call(&self, input: RunInput, ctx: &Context) -> Result<Listing, HandlerError> {
+        let selection = input.select(&self.service.config.selection)?;
         // An unreachable database is told once and at once, not by every table.
         self.service.target()?.check().await?;
-        let selection = input.select(&self.service.config.selection);
         let mut tables = Vec::new();
         let mut failures = Vec::new();
         for namespace in &selection.namespaces {
@@ -86,13 +86,21 @@ impl Function for ListTables {
 }
 
 impl RunInput {
-    fn select(self, configured: &Selection) -> Selection {
+    fn select(self, configured: &Selection) -> Result<Selection, HandlerError> {
         let namespaces = self.namespaces.or(self.namespace.map(|namespace| vec![namespace]));
-        Selection {
-            namespaces: namespaces.unwrap_or_else(|| configured.namespaces.clone()),
+        let namespaces = namespaces.unwrap_or_else(|| configured.namespaces.clone());
+        if namespaces.is_empty() {
+            return Err(HandlerError::Config(
+                "`namespaces` is empty, so there is nothing to replicate; name at least one, for instance `canvas`"
+                    .to_owned(),
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        Ok(Selection {
+            namespaces: namespaces.into_iter().filter(|it| seen.insert(it.clone())).collect(),
             tables: self.tables.unwrap_or_else(|| configured.tables.clone()),
             skip_tables: self.skip_tables.unwrap_or_else(|| configured.skip_tables.clone()),
-        }
+        })
     }
 }
 
@@ -119,22 +127,33 @@ fn is_qualified(selection: &Selection, namespace: &str, table: &str) -> bool {
     selection.tables.iter().any(|named| *named == format!("{namespace}.{table}"))
 }
 
-/// Bare names that no namespace of the run has.
+/// Named tables that no namespace of the run answers for.
 fn nowhere(selection: &Selection, items: &[Item]) -> Vec<Item> {
-    let several = selection.namespaces.len() > 1;
+    let skipped = |table: &String| {
+        let name =
+            |namespace: &String| TableName { namespace: namespace.clone(), table: table.clone() };
+        selection.namespaces.iter().any(|namespace| selection.skips(&name(namespace)))
+    };
     let missing = |table: &&String| {
-        let listed = |item: &Item| {
-            item.name.table == **table
-                || item.name.to_string() == **table
-                || selection.skips(&item.name)
-        };
-        several && !table.contains('.') && !items.iter().any(listed)
+        selection.split(table).is_none()
+            && !skipped(table)
+            && !items.iter().any(|item| item.name.table == **table)
     };
-    let item = |table: &String| {
-        let name = TableName { namespace: selection.namespaces.join("|"), table: table.clone() };
-        Item { problem: Some(no_such(&name, &[])), name }
+    selection.tables.iter().filter(missing).map(|table| missing_item(selection, table)).collect()
+}
+
+fn missing_item(selection: &Selection, table: &str) -> Item {
+    let namespaces = selection.namespaces.join("|");
+    let Some((namespace, table)) = table.split_once('.') else {
+        let name = TableName { namespace: namespaces, table: table.to_owned() };
+        return Item { problem: Some(no_such(&name, &[])), name };
     };
-    selection.tables.iter().filter(missing).map(item).collect()
+    let problem = format!(
+        "the run is about namespace `{namespaces}`, not `{namespace}`; add `{namespace}` to `namespaces`, or \
+         check the name of the table"
+    );
+    let name = TableName { namespace: namespace.to_owned(), table: table.to_owned() };
+    Item { name, problem: Some(problem) }
 }
 
 fn no_such(name: &TableName, known: &[String]) -> String {
@@ -196,5 +215,15 @@ mod tests {
         found.extend(items(&selection, "catalog", &["orders".to_owned()]));
         found.extend(nowhere(&selection, &found));
         assert_eq!(names(&found), ["canvas.nope!", "catalog.orders", "canvas|catalog.typo!"]);
+    }
+
+    #[test]
+    fn a_named_table_that_is_skipped_is_not_missing() {
+        for namespaces in [&["canvas"][..], &["canvas", "catalog"]] {
+            let selection = selection(namespaces, &["users", "courses"], &["users"]);
+            let found = items(&selection, "canvas", &["users", "courses"].map(str::to_owned));
+            assert_eq!(names(&found), ["canvas.courses"]);
+            assert_eq!(names(&nowhere(&selection, &found)), [""; 0]);
+        }
     }
 }

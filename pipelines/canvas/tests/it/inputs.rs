@@ -68,6 +68,33 @@ async fn an_unknown_namespace_alone() {
 }
 
 #[tokio::test]
+async fn no_namespace_at_all() {
+    let failure = refused(json!({}), json!({"namespaces": []})).await;
+    assert_says(&failure, "Config", &["`namespaces` is empty", "name at least one"]);
+}
+
+#[tokio::test]
+async fn a_table_of_a_namespace_that_the_run_does_not_have() {
+    let bench = Bench::start(options()).await;
+    for namespaces in [json!(["canvas"]), json!(["canvas", "catalog"])] {
+        let input = json!({"namespaces": namespaces, "tables": ["canvas_logs.web_logs"]});
+        let summary = bench.run(input).await.summary;
+        let failures = summary["failures"].as_array().unwrap();
+        let failure = failures.iter().find(|it| it["table"] == "canvas_logs.web_logs").unwrap();
+        assert_says(failure, "Config", &["not `canvas_logs`", "`namespaces`"]);
+    }
+}
+
+/// Two loads of one table would be in each other's way.
+#[tokio::test]
+async fn a_namespace_that_is_named_twice_counts_once() {
+    let bench = Bench::start(options()).await;
+    let input = json!({"namespaces": ["canvas", "canvas"], "tables": ["users"]});
+    let summary = bench.run(input).await.summary;
+    assert_eq!((&summary["tables"], &summary["failed"]), (&json!(1), &json!(0)), "{summary:#}");
+}
+
+#[tokio::test]
 async fn an_input_with_an_unknown_member() {
     let failure = refused(json!({}), json!({"table": ["users"]})).await;
     assert_says(&failure, "Config", &["unknown field `table`", "tables"]);
