@@ -91,7 +91,22 @@ impl Staged {
     }
 
     /// What publishing gives, given the rows before and what the merge counted.
-    pub(super) fn published(&self, rows: u64, changes: Changes, shape: Vec<String>) -> Published {
+    ///
+    /// A whole delivery counts afresh, so that a difference never outlives it.
+    pub(super) fn published(
+        &self,
+        kind: LoadKind,
+        rows_before: u64,
+        changes: Changes,
+        shape: Vec<String>,
+    ) -> Published {
+        let rows = match kind {
+            LoadKind::Snapshot { .. } => self.upserts.rows,
+            // Rows that somebody else added may be among the deleted ones.
+            LoadKind::Increment { .. } => {
+                (rows_before + changes.inserted).saturating_sub(changes.deleted)
+            }
+        };
         Published {
             rows,
             inserted: changes.inserted,

@@ -28,8 +28,7 @@ pub(super) async fn publish(
         session.batch(doing, &format!("DROP TABLE {}", table.staging())).await?;
     }
     state::forget_staged(session, &table.name).await?;
-    let rows = rows_before + changes.inserted - changes.deleted;
-    let published = staged.published(rows, changes, shape);
+    let published = staged.published(job.request.kind, rows_before, changes, shape);
     let receipt = Receipt::new(&job.request, &staged, published.clone());
     state::write(session, &job.request, &receipt, table.layout).await?;
     session.batch(doing, "COMMIT").await?;

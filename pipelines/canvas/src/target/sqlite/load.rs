@@ -305,8 +305,7 @@ fn publish(
     let (changes, shape) = settle_rows(&transaction, job, &mut staged)?;
     settle_alterations(&transaction, job, &staged)?;
     finish_staging(&transaction, job, &staged)?;
-    let rows = rows_before + changes.inserted - changes.deleted;
-    let published = staged.published(rows, changes, shape);
+    let published = staged.published(job.request.kind, rows_before, changes, shape);
     write_state(
         &transaction,
         &job.request,

@@ -310,3 +310,25 @@ pub(super) async fn a_difference_is_told_by_name(target: &dyn Target, tamper: im
     assert_eq!(told, due);
     assert_eq!(proof.table, "canvas.users");
 }
+
+/// `others` runs SQL in which `users` stands for the replica, behind the target's back.
+pub(super) async fn a_snapshot_heals_what_others_changed(
+    target: &dyn Target,
+    others: impl AsyncFn(&str),
+) {
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+    others("INSERT INTO users VALUES (7, 'mine', 7), (8, 'mine', 8)").await;
+    let all_gone = ["D t 1 \\N \\N", "D t 7 \\N \\N", "D t 8 \\N \\N"];
+    let published = load(target, &increment(&people(), "j2", 1, 2), &all_gone).await;
+    assert_eq!(counts(&published), (0, 0, 3, 0));
+    let rows = ["U t 1 a 1", "U t 2 b 2", "U t 3 c 3"];
+    load(target, &increment(&people(), "j3", 2, 3), &rows).await;
+    others("DELETE FROM users WHERE id = 3").await;
+    load(target, &increment(&people(), "j4", 3, 4), &["U t 2 b 2"]).await;
+    assert!(!target.prove(&table()).await.unwrap().holds());
+    let published = load(target, &snapshot(&people(), "j5", 5), &rows).await;
+    assert_eq!(counts(&published), (1, 2, 0, 3));
+    load(target, &increment(&people(), "j6", 5, 6), &["U t 2 b 2"]).await;
+    let proof = target.prove(&table()).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+}
