@@ -22,7 +22,8 @@ impl TableRun<'_> {
         job_id: String,
         job: &Completed,
     ) -> Result<TableResult, Interruption> {
-        let state = TableState { cursor: job.cursor, schema_version: schema.version, rows: None };
+        let (cursor, schema_version) = (job.cursor, schema.version);
+        let state = TableState { cursor, schema_version, rows: None, proof_due: true };
         let request = LoadRequest { schema: schema.clone(), job_id, kind };
         let published = match self.target.open_load(request).await? {
             OpenedLoad::Published(published) => published,

@@ -54,7 +54,7 @@ pub(super) struct Checkpoint {
     pub(super) stalls: u32,
 }
 
-/// Why, and since when, the changes are not to be had.
+/// Why, and since when, the changes are not to be had or would not do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Resnapshot {
     reason: String,
@@ -123,7 +123,7 @@ impl Step {
 pub(super) enum Interruption {
     /// The next invocation goes on after this wait.
     Pause(Duration),
-    /// Increments are not to be had.
+    /// Increments are not to be had, or would go on from rows that are not as delivered.
     SnapshotRequired(Resnapshot),
     Failed(HandlerError),
 }
@@ -138,7 +138,7 @@ impl From<dap::Error> for Interruption {
 }
 
 impl Resnapshot {
-    pub(super) fn new(since: Timestamp, reason: &dap::Error) -> Self {
+    pub(super) fn new(since: Timestamp, reason: &impl ToString) -> Self {
         Self { reason: reason.to_string(), since }
     }
 }
@@ -198,6 +198,9 @@ impl<'a> TableRun<'a> {
     }
 
     async fn merge(&mut self, state: &TableState) -> Result<TableResult, Interruption> {
+        if state.proof_due {
+            self.make_up_proof(state).await?;
+        }
         let warnings = self.warnings(state);
         let mut schema = self.dap.schema(&self.table, self.ctx).await?;
         let query = Query::Increment { since: state.cursor };
@@ -212,6 +215,18 @@ impl<'a> TableRun<'a> {
         };
         result.warnings = warnings;
         Ok(result)
+    }
+
+    /// An earlier run ended before its proof, or its proof did not hold: no increment heals that.
+    async fn make_up_proof(&self, state: &TableState) -> Result<(), Interruption> {
+        let failure = match self.target.prove(&self.table).await {
+            Ok(proof) => check(&proof),
+            // Its rows made room for those of a load that was never published.
+            Err(error @ TargetError::Gap { .. }) => Err(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        failure
+            .map_err(|error| Interruption::SnapshotRequired(Resnapshot::new(state.cursor, &error)))
     }
 
     async fn replace(&mut self) -> Result<TableResult, Interruption> {

@@ -87,7 +87,8 @@ pub trait Target: Send + Sync {
     /// [`TargetError::Locked`] if another process loads the same table.
     async fn open_load(&self, request: LoadRequest) -> Result<OpenedLoad, TargetError>;
 
-    /// Compares what the last published job delivered with what the table holds now. Safe to repeat.
+    /// Compares what the last published job delivered with what the table holds now, and keeps whether both
+    /// agree: [`TableState::proof_due`]. Safe to repeat.
     ///
     /// # Errors
     /// [`TargetError`]; a difference is no error but part of the [`Proof`].
@@ -173,6 +174,8 @@ pub struct TableState {
     pub schema_version: i64,
     /// How many rows it had when it was published last, if that was by us.
     pub rows: Option<u64>,
+    /// What was published last is not known to be right: it was never proven, or the proof did not hold.
+    pub proof_due: bool,
 }
 
 impl TableState {

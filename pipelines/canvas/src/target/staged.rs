@@ -157,6 +157,9 @@ pub(super) struct Receipt {
     pub(super) whole: bool,
     pub(super) upserts: Digest,
     pub(super) published: Published,
+    /// The last proof held.
+    #[serde(default)]
+    pub(super) proven: bool,
 }
 
 impl Receipt {
@@ -167,6 +170,7 @@ impl Receipt {
             whole: matches!(request.kind, LoadKind::Snapshot { .. }),
             upserts: staged.upserts,
             published,
+            proven: false,
         }
     }
 

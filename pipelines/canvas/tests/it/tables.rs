@@ -103,6 +103,39 @@ async fn a_reloaded_table_gets_a_new_snapshot_and_the_summary_says_so() {
     }
 }
 
+#[tokio::test]
+async fn a_proof_that_did_not_hold_is_not_forgotten() {
+    let bench = Bench::start(options()).await;
+    bench.sync(&["users"]).await;
+    let connection = rusqlite::Connection::open(bench.database()).unwrap();
+    connection
+        .execute("DELETE FROM canvas__users WHERE id IN (SELECT min(id) FROM canvas__users)", [])
+        .unwrap();
+    bench.sandbox.advance(&changes(1, &["users"])).unwrap();
+    let failure = bench.run(json!({"tables": ["users"]})).await.summary["failures"][0].take();
+    assert_eq!(failure["error"], "Data", "{failure:#}");
+    let report = bench.sync(&["users"]).await;
+    let result = &report.summary["results"][0];
+    assert_eq!((&result["mode"], &result["proven"]), (&json!("snapshot"), &json!(true)));
+    assert!(
+        result["resnapshot"].as_str().unwrap().contains("differs from what the source delivered")
+    );
+    bench.assert_in_step(&["users"]);
+    assert_eq!(bench.sync(&["users"]).await.summary["unchanged"], 1);
+}
+
+#[tokio::test]
+async fn a_proof_that_was_never_made_is_made_up_for() {
+    let bench = Bench::start(options()).await;
+    bench.sync(&["users"]).await;
+    let connection = rusqlite::Connection::open(bench.database()).unwrap();
+    let never = "UPDATE stepwell_tables SET receipt = json_set(receipt, '$.proven', json('false'))";
+    connection.execute(never, []).unwrap();
+    assert_eq!(bench.sync(&["users"]).await.summary["unchanged"], 1);
+    let proven = "SELECT receipt ->> '$.proven' FROM stepwell_tables";
+    assert!(connection.query_row(proven, [], |row| row.get::<_, bool>(0)).unwrap());
+}
+
 /// `courses` has a nested object: its snapshot cannot be asked for in other words.
 #[tokio::test]
 async fn a_snapshot_from_before_the_reload_is_not_taken_for_the_new_one() {

@@ -75,7 +75,8 @@ pub(super) async fn read(
         place: format!("{table} in `instructure_dap.table_sync`"),
         cause: "the timestamp cannot be read".to_owned(),
     })?;
-    let state = TableState { cursor, schema_version: row.get(1), rows: None };
+    // What the official client wrote is its own to answer for.
+    let state = TableState { cursor, schema_version: row.get(1), rows: None, proof_due: false };
     Ok(Some(SyncRow { state, document: row.get(2) }))
 }
 

@@ -21,7 +21,7 @@ pub(super) async fn prove(
 ) -> Result<Proof, TargetError> {
     let session = Session::open(connector).await?;
     let state = state::read(&session, name, layout).await?;
-    let receipt = state.and_then(|it| it.receipt).ok_or_else(|| nothing_to_prove(name))?;
+    let mut receipt = state.and_then(|it| it.receipt).ok_or_else(|| nothing_to_prove(name))?;
     if !receipt.whole && state::is_loading(&session, name).await? {
         return Err(overtaken(name));
     }
@@ -31,7 +31,12 @@ pub(super) async fn prove(
     } else {
         delivered(&session, &table, receipt.upserts).await?
     };
-    Ok(compare(name, &receipt, &evidence))
+    let proof = compare(name, &receipt, &evidence);
+    if receipt.proven != proof.holds() {
+        receipt.proven = proof.holds();
+        state::write_proven(&session, name, &receipt).await?;
+    }
+    Ok(proof)
 }
 
 async fn all(session: &Session, table: &Table) -> Result<Evidence, TargetError> {

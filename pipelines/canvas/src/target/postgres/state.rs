@@ -125,6 +125,7 @@ pub(super) async fn read_own(
             cursor,
             schema_version: row.get(1),
             rows: Some(receipt.published.rows),
+            proof_due: !receipt.proven,
         },
         columns: receipt.columns.iter().map(|column| column.name.clone()).collect(),
         receipt: Some(receipt),
@@ -155,6 +156,20 @@ pub(super) async fn write(
         Layout::Stepwell => Ok(()),
         Layout::Instructure => instructure::write(session, request).await,
     }
+}
+
+/// Keeps whether a proof held, unless another job was published meanwhile.
+pub(super) async fn write_proven(
+    session: &Session,
+    table: &TableName,
+    receipt: &Receipt,
+) -> Result<(), TargetError> {
+    let sql = r#"UPDATE "stepwell"."tables" SET "receipt" = $3
+                 WHERE "namespace" = $1 AND "name" = $2 AND "receipt"::json ->> 'job_id' = $4"#;
+    let parameters: [super::session::Parameter<'_>; 4] =
+        [&table.namespace, &table.table, &receipt.to_json(), &receipt.job_id];
+    session.execute("writing the state", sql, &parameters).await?;
+    Ok(())
 }
 
 /// What a load has staged, as of its last checkpoint.

@@ -59,8 +59,13 @@ pub(super) struct StateRow {
 impl StateRow {
     pub(super) fn state(&self) -> Result<TableState, TargetError> {
         let cursor: Timestamp = self.cursor.parse().map_err(|error| self.damaged(&error))?;
-        let rows = Some(self.receipt()?.published.rows);
-        Ok(TableState { cursor, schema_version: self.schema_version, rows })
+        let receipt = self.receipt()?;
+        Ok(TableState {
+            cursor,
+            schema_version: self.schema_version,
+            rows: Some(receipt.published.rows),
+            proof_due: !receipt.proven,
+        })
     }
 
     pub(super) fn receipt(&self) -> Result<Receipt, TargetError> {
@@ -109,6 +114,20 @@ pub(super) fn write_state(
             schema.version,
             receipt.to_json(),
         ],
+    )?;
+    Ok(())
+}
+
+/// Keeps whether a proof held, unless another job was published meanwhile.
+pub(super) fn write_proven(
+    connection: &Connection,
+    table: &TableName,
+    receipt: &Receipt,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE stepwell_tables SET receipt = ?3 \
+         WHERE namespace = ?1 AND name = ?2 AND receipt ->> '$.job_id' = ?4",
+        params![table.namespace, table.table, receipt.to_json(), receipt.job_id],
     )?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Params, params};
 
-use super::layout::{read_state, staging_name, table_name};
+use super::layout::{read_state, staging_name, table_name, write_proven};
 use super::{Database, load, values};
 use crate::rows::digest::{Digest, RowHasher};
 use crate::schema::Column;
@@ -17,12 +17,17 @@ pub(super) async fn prove(database: &Database, table: TableName) -> Result<Proof
     let work = move |connection: &mut Connection| {
         let refused = |error| this.explain("the proof", &error);
         let state = read_state(connection, &table).map_err(refused)?;
-        let receipt = state.ok_or_else(|| nothing_to_prove(&table))?.receipt()?;
+        let mut receipt = state.ok_or_else(|| nothing_to_prove(&table))?.receipt()?;
         if !receipt.whole && load::read_staged(connection, &table).map_err(refused)?.is_some() {
             return Err(overtaken(&table));
         }
         let evidence = gather(connection, &table, &receipt).map_err(refused)?;
-        Ok(compare(&table, &receipt, &evidence))
+        let proof = compare(&table, &receipt, &evidence);
+        if receipt.proven != proof.holds() {
+            receipt.proven = proof.holds();
+            write_proven(connection, &table, &receipt).map_err(refused)?;
+        }
+        Ok(proof)
     };
     database.run_checked(work).await
 }

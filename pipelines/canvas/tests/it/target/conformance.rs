@@ -20,10 +20,11 @@ pub(super) async fn a_first_load_is_published_and_proven(target: &dyn Target) {
         load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1.5", "U t 2 \\N NaN"]).await;
     assert_eq!(counts(&published), (2, 0, 0, 2));
     let state = target.state(&table()).await.unwrap().unwrap();
-    assert_eq!((state.cursor, state.schema_version), (day(1), 1));
+    assert_eq!((state.cursor, state.schema_version, state.proof_due), (day(1), 1, true));
     let proof = target.prove(&table()).await.unwrap();
     assert!(proof.holds(), "{proof:?}");
     assert_eq!((proof.rows, proof.compared), (2, 2));
+    assert!(!target.state(&table()).await.unwrap().unwrap().proof_due);
 }
 
 pub(super) async fn an_empty_snapshot_makes_an_empty_table(target: &dyn Target) {
@@ -323,7 +324,10 @@ pub(super) async fn a_snapshot_heals_what_others_changed(
     assert_eq!(counts(&published), (0, 0, 3, 0));
     let rows = ["U t 1 a 1", "U t 2 b 2", "U t 3 c 3"];
     load(target, &increment(&people(), "j3", 2, 3), &rows).await;
+    let is_due = async || target.state(&table()).await.unwrap().unwrap().proof_due;
+    assert!(target.prove(&table()).await.unwrap().holds() && !is_due().await);
     others("DELETE FROM users WHERE id = 3").await;
+    assert!(!target.prove(&table()).await.unwrap().holds() && is_due().await);
     load(target, &increment(&people(), "j4", 3, 4), &["U t 2 b 2"]).await;
     assert!(!target.prove(&table()).await.unwrap().holds());
     let published = load(target, &snapshot(&people(), "j5", 5), &rows).await;
