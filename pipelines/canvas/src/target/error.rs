@@ -47,8 +47,8 @@ pub enum TargetError {
         /// What is wrong.
         cause: String,
     },
-    /// Another process loads the same table.
-    #[error("another process is loading {0}; it goes on when that one has finished")]
+    /// Another load of the same table is open.
+    #[error("another load of {0} is under way; it goes on when that one has finished")]
     Locked(TableName),
     /// No room left.
     #[error("the database has no room left: {0}; free some space, what was checkpointed is kept")]

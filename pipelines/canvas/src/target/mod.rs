@@ -84,7 +84,8 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// [`TargetError::Occupied`] if a table is in the way that this target did not publish,
-    /// [`TargetError::Locked`] if another process loads the same table.
+    /// [`TargetError::Locked`] if another load of the same table is open in PostgreSQL. In SQLite, where a lock
+    /// would outlive its process, the open load fails so with its next step instead.
     async fn open_load(&self, request: LoadRequest) -> Result<OpenedLoad, TargetError>;
 
     /// Compares what the last published job delivered with what the table holds now, and keeps whether both

@@ -1,9 +1,14 @@
 //! One job's result on its way into a SQLite table: each batch is one transaction, progress included.
+//!
+//! Of several loads of one table the one that was opened last goes on; the others fail with their next step.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params, params_from_iter};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+    params_from_iter,
+};
 
 use super::layout::{
     StateRow, create_staging, create_table, read_state, staging_name, table_name, write_state,
@@ -36,6 +41,8 @@ pub(super) struct Job {
     pub(super) staging: String,
     /// There is no table yet: the staging table becomes it.
     pub(super) first: bool,
+    /// Drawn when the load is opened: whoever opens a load of the table later draws another.
+    token: String,
 }
 
 pub(super) async fn open(
@@ -65,7 +72,8 @@ fn open_blocking(
     if first && table_exists(connection, &table_name(&table)).map_err(refused)? {
         return Err(occupied(table));
     }
-    let job = Job { staging: staging_name(&table), request, table, first };
+    let token = draw_token(connection).map_err(refused)?;
+    let job = Job { staging: staging_name(&table), request, table, first, token };
     let staged = resume_or_begin(connection, &job).map_err(refused)?;
     Ok(OpenedLoad::Staging(Box::new(SqliteLoad {
         database,
@@ -82,17 +90,29 @@ fn occupied(table: TableName) -> TargetError {
     }
 }
 
+fn draw_token(connection: &Connection) -> rusqlite::Result<String> {
+    connection.query_row("SELECT hex(randomblob(16))", [], |row| row.get(0))
+}
+
 fn resume_or_begin(connection: &mut Connection, job: &Job) -> rusqlite::Result<Staged> {
-    let schema = &job.request.schema;
-    let direct = job.first && !keys_may_repeat(schema);
-    let text = read_staged(connection, &job.table)?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let direct = job.first && !keys_may_repeat(&job.request.schema);
+    let text = read_staged(&transaction, &job.table)?;
     let resumed = text.and_then(|it| Staged::resume(&it, &job.request, direct));
-    if let Some(staged) = resumed
-        && table_exists(connection, &job.staging)?
-    {
-        return Ok(staged);
-    }
-    begin(connection, job, direct)
+    let staged = match resumed {
+        Some(staged) if table_exists(&transaction, &job.staging)? => staged,
+        _ => begin(&transaction, job, direct)?,
+    };
+    write_staged(&transaction, job, &staged)?;
+    transaction.commit()?;
+    Ok(staged)
+}
+
+/// Whether no other load of the table was opened, or published, since this one was opened.
+fn is_latest(connection: &Connection, job: &Job) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM stepwell_loads WHERE namespace = ?1 AND name = ?2 AND token = ?3)";
+    connection
+        .query_row(sql, params![job.table.namespace, job.table.table, job.token], |row| row.get(0))
 }
 
 /// What a load has staged, as it is persisted.
@@ -105,16 +125,13 @@ pub(super) fn read_staged(
     connection.query_row(sql, name, |row| row.get(0)).optional()
 }
 
-fn begin(connection: &mut Connection, job: &Job, direct: bool) -> rusqlite::Result<Staged> {
+fn begin(connection: &Connection, job: &Job, direct: bool) -> rusqlite::Result<Staged> {
     let schema = &job.request.schema;
     let create = if direct { create_table } else { create_staging };
     let staged = Staged::new(&job.request, direct);
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(&format!("DROP TABLE IF EXISTS {}", quote(&job.staging)))?;
-    transaction.execute_batch(&create(&job.staging, schema))?;
-    discard_unpublished_alterations(&transaction, job)?;
-    write_staged(&transaction, job, &staged)?;
-    transaction.commit()?;
+    connection.execute_batch(&format!("DROP TABLE IF EXISTS {}", quote(&job.staging)))?;
+    connection.execute_batch(&create(&job.staging, schema))?;
+    discard_unpublished_alterations(connection, job)?;
     Ok(staged)
 }
 
@@ -131,8 +148,8 @@ fn discard_unpublished_alterations(connection: &Connection, job: &Job) -> rusqli
 fn write_staged(connection: &Connection, job: &Job, staged: &Staged) -> rusqlite::Result<()> {
     let schema = &job.request.schema;
     connection.execute(
-        "INSERT OR REPLACE INTO stepwell_loads VALUES (?1, ?2, ?3)",
-        params![schema.namespace, schema.table, staged.to_json()],
+        "INSERT OR REPLACE INTO stepwell_loads VALUES (?1, ?2, ?3, ?4)",
+        params![schema.namespace, schema.table, staged.to_json(), job.token],
     )?;
     Ok(())
 }
@@ -144,25 +161,26 @@ impl Load for SqliteLoad {
     }
 
     async fn stage(&mut self, part: &str, batch: Batch) -> Result<(), TargetError> {
-        let job = Arc::clone(&self.job);
         let part = part.to_owned();
         let mut staged = self.take_staged()?;
-        let work = move |connection: &mut Connection| {
+        let work = move |transaction: &Transaction<'_>, job: &Job| {
             staged.part_mut(&part).rows += batch.len() as u64;
-            stage_batch(connection, &job, &mut staged, &batch)?;
+            stage_batch(transaction, job, &mut staged, &batch)?;
             Ok(staged)
         };
-        self.staged = Some(self.database.run("staging rows", work).await?);
+        self.staged = Some(self.alone("staging rows", work).await?);
         Ok(())
     }
 
     async fn discard_part(&mut self, part: &str) -> Result<(), TargetError> {
-        let job = Arc::clone(&self.job);
         let staged = self.take_staged()?;
-        let direct = staged.direct;
         let alone = staged.is_alone(part);
-        let work = move |connection: &mut Connection| begin(connection, &job, direct);
-        self.staged = Some(self.database.run("discarding a damaged part", work).await?);
+        let work = move |transaction: &Transaction<'_>, job: &Job| {
+            let fresh = begin(transaction, job, staged.direct)?;
+            write_staged(transaction, job, &fresh)?;
+            Ok(fresh)
+        };
+        self.staged = Some(self.alone("discarding a damaged part", work).await?);
         if alone { Ok(()) } else { Err(damaged_part(part)) }
     }
 
@@ -173,20 +191,20 @@ impl Load for SqliteLoad {
     }
 
     async fn checkpoint(&mut self) -> Result<(), TargetError> {
-        let job = Arc::clone(&self.job);
         let staged = self.take_staged()?;
-        let work = move |connection: &mut Connection| {
-            write_staged(connection, &job, &staged)?;
+        let work = move |transaction: &Transaction<'_>, job: &Job| {
+            write_staged(transaction, job, &staged)?;
             Ok(staged)
         };
-        self.staged = Some(self.database.run("a checkpoint", work).await?);
+        self.staged = Some(self.alone("a checkpoint", work).await?);
         Ok(())
     }
 
     async fn publish(mut self: Box<Self>) -> Result<Published, TargetError> {
-        let job = Arc::clone(&self.job);
         let staged = self.take_staged()?;
-        self.database.run("publishing", move |connection| publish(connection, &job, staged)).await
+        let work =
+            move |transaction: &Transaction<'_>, job: &Job| publish(transaction, job, staged);
+        self.alone("publishing", work).await
     }
 }
 
@@ -198,15 +216,38 @@ impl SqliteLoad {
             )
         })
     }
+
+    /// Does `work` in one transaction, unless another load of the table has been opened since.
+    async fn alone<T: Send + 'static>(
+        &self,
+        doing: &'static str,
+        work: impl FnOnce(&Transaction<'_>, &Job) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, TargetError> {
+        let (job, database) = (Arc::clone(&self.job), self.database.clone());
+        let checked = move |connection: &mut Connection| {
+            let attempt = || {
+                let transaction =
+                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+                if !is_latest(&transaction, &job)? {
+                    return Ok(None);
+                }
+                let done = work(&transaction, &job)?;
+                transaction.commit()?;
+                Ok(Some(done))
+            };
+            let done = attempt().map_err(|error| database.explain(doing, &error))?;
+            done.ok_or_else(|| TargetError::Locked(job.table.clone()))
+        };
+        self.database.run_checked(checked).await
+    }
 }
 
 fn stage_batch(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     job: &Job,
     staged: &mut Staged,
     batch: &Batch,
 ) -> rusqlite::Result<()> {
-    let transaction = connection.transaction()?;
     let mut altered = Vec::new();
     let mut intake = Intake::new(&job.request.schema);
     let mut values = Vec::new();
@@ -216,12 +257,11 @@ fn stage_batch(
             values.extend(staging_values(row));
         }
         if intake.read(row, &Sqlite, staged, &mut altered, |it| values.push(Parameter(it.value))) {
-            insert(&transaction, job, staged, &values)?;
+            insert(transaction, job, staged, &values)?;
         }
     }
-    keep_alterations(&transaction, job, staged, &altered)?;
-    write_staged(&transaction, job, staged)?;
-    transaction.commit()
+    keep_alterations(transaction, job, staged, &altered)?;
+    write_staged(transaction, job, staged)
 }
 
 /// The columns of a staging table before those of the schema.
@@ -295,23 +335,21 @@ fn keep_alterations(
 }
 
 fn publish(
-    connection: &mut Connection,
+    transaction: &Transaction<'_>,
     job: &Job,
     mut staged: Staged,
 ) -> rusqlite::Result<Published> {
-    let transaction = connection.transaction()?;
-    let before = read_state(&transaction, &job.table)?;
+    let before = read_state(transaction, &job.table)?;
     let rows_before = before.and_then(|it| it.receipt().ok()).map_or(0, |it| it.published.rows);
-    let (changes, shape) = settle_rows(&transaction, job, &mut staged)?;
-    settle_alterations(&transaction, job, &staged)?;
-    finish_staging(&transaction, job, &staged)?;
+    let (changes, shape) = settle_rows(transaction, job, &mut staged)?;
+    settle_alterations(transaction, job, &staged)?;
+    finish_staging(transaction, job, &staged)?;
     let published = staged.published(job.request.kind, rows_before, changes, shape);
     write_state(
-        &transaction,
+        transaction,
         &job.request,
         &Receipt::new(&job.request, &staged, published.clone()),
     )?;
-    transaction.commit()?;
     Ok(published)
 }
 

@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS stepwell_loads (
   namespace TEXT NOT NULL,
   name TEXT NOT NULL,
   staged TEXT NOT NULL,
+  token TEXT NOT NULL,
   PRIMARY KEY (namespace, name));
 CREATE TABLE IF NOT EXISTS stepwell_altered_values (
   namespace TEXT NOT NULL,

@@ -264,7 +264,7 @@ async fn a_table_is_loaded_by_one_process_at_a_time() {
             .run("SELECT pg_advisory_lock(hashtextextended('stepwell load of canvas.users', 0))")
             .await;
         let error = refused(fixture.target.open_load(snapshot(&people(), "j", 1)).await);
-        assert!(error.contains("another process is loading canvas.users"), "{error}");
+        assert!(error.contains("another load of canvas.users is under way"), "{error}");
     })
     .await;
 }

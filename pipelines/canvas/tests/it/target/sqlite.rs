@@ -182,3 +182,29 @@ async fn tables_load_at_once() {
     let rows = tokio::join!(load_table("a"), load_table("b"), load_table("c"));
     assert_eq!(rows, (20, 20, 20));
 }
+
+/// Two executions, or an invocation that was given up while its last batch still waited for its turn.
+#[tokio::test]
+async fn of_two_loads_of_one_table_the_later_goes_on() {
+    let fixture = Fixture::new();
+    let request = snapshot(&people(), "j1", 1);
+    for step in ["stage", "discard", "checkpoint", "publish"] {
+        let mut earlier = open(&fixture.target, &request).await;
+        let later = open(&fixture.target, &request).await;
+        let refused = match step {
+            "stage" => earlier.stage("p", batch(&request, &["U t 1 a 1"])).await,
+            "discard" => earlier.discard_part("p").await,
+            "checkpoint" => earlier.checkpoint().await,
+            _ => earlier.publish().await.map(|_| ()),
+        };
+        assert!(matches!(refused, Err(TargetError::Locked(name)) if name == table()), "{step}");
+        drop(later);
+    }
+    let mut earlier = open(&fixture.target, &request).await;
+    let other_job = snapshot(&people(), "j2", 2);
+    let published = load(&fixture.target, &other_job, &["U t 1 a 1", "U t 2 b 2"]).await;
+    assert_eq!(counts(&published), (2, 0, 0, 2));
+    let late = earlier.stage("p", batch(&request, &["U t 3 c 3"])).await;
+    assert!(matches!(late, Err(TargetError::Locked(_))), "{late:?}");
+    assert!(fixture.target.prove(&table()).await.unwrap().holds());
+}
