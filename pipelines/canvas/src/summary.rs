@@ -96,10 +96,10 @@ impl Caught {
     }
 }
 
-/// A table that could not be brought in step, or the listing of all of them.
+/// A table that could not be brought in step, or a run that broke off.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Failure {
-    /// For instance `canvas.users`; nothing if the tables could not even be listed.
+    /// For instance `canvas.users`; nothing if the run itself broke off.
     pub table: Option<String>,
     /// The error name, for instance `Data`.
     pub error: String,
@@ -122,7 +122,7 @@ pub struct Summary {
     pub message: String,
     /// How many tables the run was about.
     pub tables: usize,
-    /// How many of them failed; 1 if they could not even be listed.
+    /// How many of them failed; 1 if the run itself broke off.
     pub failed: usize,
     /// The error name that the execution ends with, if anything failed.
     pub error: Option<String>,
@@ -149,12 +149,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn new(outcomes: Vec<Outcome>, listing: Option<Caught>, seconds: f64) -> Self {
+    pub(crate) fn new(outcomes: Vec<Outcome>, broken_off: Option<Caught>, seconds: f64) -> Self {
         let tables = outcomes.len();
         // An execution that could not even begin ends with that very error, the others with one of our own.
-        let error = listing.as_ref().map(|caught| caught.error.clone());
+        let error = broken_off.as_ref().map(|caught| caught.error.clone());
         let (mut failures, results) = sort(outcomes);
-        failures.extend(listing.map(|caught| Failure {
+        failures.extend(broken_off.map(|caught| Failure {
             table: None,
             error: caught.error.clone(),
             cause: caught.message(),
@@ -189,7 +189,7 @@ impl Summary {
         match &self.failures[..] {
             [] => format!("{tables} tables in step: {moved}"),
             [Failure { table: None, error, cause }] => {
-                format!("no table was worked on: {error}: {cause}")
+                format!("the run broke off: {error}: {cause}")
             }
             failures => {
                 let mut named: Vec<_> =
@@ -208,7 +208,7 @@ impl Summary {
 
 impl Failure {
     fn line(&self) -> String {
-        format!("{} ({}: {})", self.table.as_deref().unwrap_or("listing"), self.error, self.cause)
+        format!("{} ({}: {})", self.table.as_deref().unwrap_or("the run"), self.error, self.cause)
     }
 }
 

@@ -30,7 +30,11 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-sfn-api", &["stepwell-asl", "stepwell-engine"], &[]),
     // A pipeline says error names and definitions in the language's own types.
     arrows("stepwell-pipeline", &["stepwell-asl", "stepwell-task"], &[]),
-    arrows("stepwell-canvas", &["stepwell-pipeline"], &["stepwell-sandbox"]),
+    arrows(
+        "stepwell-canvas",
+        &["stepwell-pipeline"],
+        &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
+    ),
     // It stands for the outside world, so it knows nothing of ours.
     arrows("stepwell-sandbox", &[], &[]),
     arrows("stepwell-sim", &["stepwell-asl", "stepwell-engine", "stepwell-machine"], &[]),

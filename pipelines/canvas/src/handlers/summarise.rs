@@ -21,7 +21,7 @@ pub struct Gathered {
     run: Run,
 }
 
-/// `results` of the Map state, or `failure` if the tables could not even be listed.
+/// `results` of the Map state, or `failure` if it failed or the tables could not even be listed.
 #[derive(Debug, Deserialize)]
 struct Run {
     #[serde(default)]

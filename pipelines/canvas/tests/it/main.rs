@@ -5,6 +5,7 @@
     reason = "the environment says where PostgreSQL and the official client are"
 )]
 
+mod definition;
 mod faults;
 mod inputs;
 mod on_postgres;

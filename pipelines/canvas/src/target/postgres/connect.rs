@@ -12,6 +12,7 @@
 //! | `verify-full` | yes | and made for the host |
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -28,7 +29,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::error::explain_connect;
 use crate::target::TargetError;
 
-/// What every session is set to, so that a role's own settings change neither results nor run times.
+/// What every session is set to, so that a role's own settings change neither results nor run times. Only its
+/// `lock_timeout` counts, where it has one: nothing waits for ever for a table that somebody else holds.
 const SESSION: &str = "
 SET DateStyle = 'ISO, YMD';
 SET IntervalStyle = 'iso_8601';
@@ -37,7 +39,16 @@ SET extra_float_digits = 1;
 SET search_path = '';
 SET standard_conforming_strings = on;
 SET statement_timeout = 0;
-SET idle_in_transaction_session_timeout = 0;";
+SET idle_in_transaction_session_timeout = 0;
+SELECT set_config('lock_timeout', '60s', false) WHERE current_setting('lock_timeout') = '0';";
+
+/// A server that vanishes without a word is given up after about two minutes. What the connection string
+/// says wins.
+const KEEPALIVES: &str =
+    "keepalives_idle=60&keepalives_interval=15&keepalives_retries=4&tcp_user_timeout=120";
+
+/// For all of connecting, unless the connection string has a `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How the certificate of the server is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +81,7 @@ impl Connector {
                 _ => rest.push(pair),
             }
         }
-        let mut config = read_config(&format!("{address}?{}", rest.join("&")))?;
+        let mut config = read_config(&format!("{address}?{KEEPALIVES}&{}", rest.join("&")))?;
         config.application_name("stepwell");
         let (mode, verify) = options.meaning()?;
         config.ssl_mode(mode);
@@ -86,21 +97,30 @@ impl Connector {
     /// # Errors
     /// [`TargetError::Unreachable`], or [`TargetError::Config`] where the server refuses the user.
     pub(super) async fn connect(&self) -> Result<Client, TargetError> {
-        let refused = |error| explain_connect(&self.place(), &error);
+        let patience = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+        match tokio::time::timeout(patience, self.session()).await {
+            Ok(connected) => connected.map_err(|error| explain_connect(&self.place(), &error)),
+            Err(_) => Err(TargetError::Unreachable {
+                place: self.place(),
+                cause: format!("no answer within {} s", patience.as_secs()),
+            }),
+        }
+    }
+
+    async fn session(&self) -> Result<Client, tokio_postgres::Error> {
         let client = match &self.tls {
             None => {
-                let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
+                let (client, connection) = self.config.connect(NoTls).await?;
                 tokio::spawn(connection);
                 client
             }
             Some(tls) => {
-                let (client, connection) =
-                    self.config.connect(tls.clone()).await.map_err(refused)?;
+                let (client, connection) = self.config.connect(tls.clone()).await?;
                 tokio::spawn(connection);
                 client
             }
         };
-        client.batch_execute(SESSION).await.map_err(refused)?;
+        client.batch_execute(SESSION).await?;
         Ok(client)
     }
 
@@ -118,7 +138,7 @@ impl Connector {
 }
 
 fn read_config(text: &str) -> Result<Config, TargetError> {
-    let config: Config = text.trim_end_matches('?').parse().map_err(|error| {
+    let config: Config = text.trim_end_matches('&').parse().map_err(|error| {
         let source =
             std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
         TargetError::Config(format!("the connection string cannot be read: {error}{source}"))

@@ -54,6 +54,9 @@ fn explain_refusal(place: &str, doing: &str, refusal: &DbError) -> TargetError {
                     .to_owned(),
         },
         SqlState::DISK_FULL => TargetError::Full(cause),
+        SqlState::LOCK_NOT_AVAILABLE => TargetError::Transient(format!(
+            "{doing} at {place}: {cause}; another session holds the table, `pg_blocking_pids` tells which"
+        )),
         // Connections, resources, operator intervention, serialization: the same may work later.
         _ if ["08", "53", "57", "40"].contains(&class) => {
             TargetError::Transient(format!("{doing} at {place}: {cause}"))
@@ -63,7 +66,10 @@ fn explain_refusal(place: &str, doing: &str, refusal: &DbError) -> TargetError {
 }
 
 fn describe(refusal: &DbError) -> String {
-    let detail = refusal.detail().map(|it| format!(" ({it})")).unwrap_or_default();
+    // What a row that breaks a constraint, or a value that cannot be read, holds is nobody else's business.
+    let tells_rows = ["22", "23"].contains(&&refusal.code().code()[..2]);
+    let detail = refusal.detail().filter(|_| !tells_rows);
+    let detail = detail.map(|it| format!(" ({it})")).unwrap_or_default();
     format!("{} [{}]{detail}", refusal.message(), refusal.code().code())
 }
 

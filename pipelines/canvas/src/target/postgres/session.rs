@@ -10,7 +10,7 @@ use crate::target::{TableName, TargetError};
 
 /// How long a load waits for another one on the same table: long enough for the session of a load that was
 /// just dropped to end.
-const LOCK_TIMEOUT: &str = "SET lock_timeout = '5s'";
+const LOCK_TIMEOUT: &str = "BEGIN; SET LOCAL lock_timeout = '5s'";
 
 /// A parameter.
 pub(super) type Parameter<'a> = &'a (dyn ToSql + Sync);
@@ -94,7 +94,7 @@ impl Session {
             let locked = || TargetError::Locked(table.clone());
             return Err(if timed_out { locked() } else { self.explain("locking", &error) });
         }
-        self.batch("locking", "SET lock_timeout = 0").await
+        self.batch("locking", "COMMIT").await
     }
 
     /// True if a relation exists, whatever its kind.

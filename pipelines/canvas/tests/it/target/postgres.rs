@@ -178,6 +178,53 @@ async fn a_server_that_is_not_there_is_named() {
     assert!(!error.contains("hidden"), "{error}");
 }
 
+/// The listener takes connections and says nothing: time passes by itself once nothing else can happen.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_never_answers_is_given_up() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    for (query, seconds) in [("", 30), ("?connect_timeout=7", 7)] {
+        let dsn = format!("postgres://me:hidden@127.0.0.1:{port}/cd2{query}");
+        let target = PostgresTarget::new(&dsn, Layout::Stepwell).unwrap();
+        let error = target.check().await.unwrap_err().to_string();
+        assert!(error.contains(&format!("no answer within {seconds} s")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_holds_is_published_later() {
+    with_database(Layout::Stepwell, async |fixture| {
+        load(&fixture.target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+        let (_, database) = fixture.dsn.rsplit_once('/').unwrap();
+        fixture.run(&format!("ALTER DATABASE {database} SET lock_timeout = '50ms'")).await;
+        fixture.run("BEGIN; LOCK TABLE canvas.users").await;
+        let request = increment(&people(), "j2", 1, 2);
+        let mut held = open(&fixture.target, &request).await;
+        held.stage("p", batch(&request, &["U t 1 b 1"])).await.unwrap();
+        let error = stepwell_pipeline::HandlerError::from(held.publish().await.unwrap_err());
+        assert_eq!(error.name(), "Retryable", "{error}");
+        assert!(error.to_string().contains("another session holds the table"), "{error}");
+        fixture.run("COMMIT").await;
+        let published = open(&fixture.target, &request).await.publish().await.unwrap();
+        assert_eq!(counts(&published), (0, 1, 0, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn errors_never_hold_rows() {
+    with_database(Layout::Stepwell, async |fixture| {
+        load(&fixture.target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+        fixture.run("ALTER TABLE canvas.users ADD CHECK (score < 10)").await;
+        let request = increment(&people(), "j2", 1, 2);
+        let mut load = open(&fixture.target, &request).await;
+        load.stage("p", batch(&request, &["U t 2 hidden 11"])).await.unwrap();
+        let error = load.publish().await.unwrap_err().to_string();
+        assert!(error.contains("users_score_check") && !error.contains("hidden"), "{error}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_database_that_is_missing_is_named() {
     with_database(Layout::Stepwell, async |fixture| {
