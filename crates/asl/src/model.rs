@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::Span;
 use crate::choice::Rule;
 use crate::error_name::ErrorMatcher;
 use crate::jsonpath::{Path, ReferencePath};
@@ -149,6 +150,8 @@ pub struct Task {
     pub flow: DataFlow,
     /// What does the work.
     pub resource: Resource,
+    /// Where that is written, for whoever cannot serve it.
+    pub resource_at: Written,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.
     pub timeout: Option<OrPath<u64>>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
@@ -293,6 +296,15 @@ pub struct Catcher {
     pub result_path: ResultPath,
     /// Where it leads.
     pub next: StateId,
+}
+
+/// Where a value stands in the text of a definition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// JSON pointer, for instance `/States/Load/Resource`.
+    pub pointer: String,
+    /// The bytes of the text.
+    pub span: Span,
 }
 
 /// The `Resource` of a Task state.

@@ -1,7 +1,7 @@
 //! Functions behind the port of the engine: `arn:aws:states:::lambda:invoke` on built-in functions.
 //!
 //! Responsible for: finding the function that `FunctionName` names, giving it its [`Context`], and putting
-//! its outcome into the shapes that AWS Lambda gives. Left to the engine: retries, time-outs, history.
+//! its outcome into the shapes that AWS Lambda gives, also where there is no such function. Left to the engine: retries, time-outs, history.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,61 +46,39 @@ impl Functions {
         Self { by_name, progress }
     }
 
-    /// The names of all functions, sorted.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.by_name.keys().copied()
-    }
-
-    /// Whether `function_name` (a name or an ARN) names a built-in function.
-    pub fn contains(&self, function_name: &str) -> bool {
-        self.by_name.contains_key(bare_name(function_name))
-    }
-
-    /// Calls one function.
-    ///
-    /// # Errors
-    /// What the function says; [`HandlerError::Config`] if there is none of that name.
-    pub async fn invoke(
+    async fn invoke(
         &self,
-        function_name: &str,
-        payload: Value,
-        call: Call,
+        name: &'static str,
+        entry: &Entry,
+        request: &TaskRequest,
+        stop: CancellationToken,
     ) -> Result<Value, HandlerError> {
-        let entry = self
-            .by_name
-            .get(bare_name(function_name))
-            .ok_or_else(|| self.unknown(function_name))?;
+        let payload = request.parameters.get("Payload").cloned().unwrap_or_else(|| json!({}));
         let ctx = Context {
-            idempotency_key: call.idempotency_key,
-            slice_ends: Instant::now() + slice(entry.slice, call.time_left),
-            stop: call.stop,
+            idempotency_key: request.key.as_str().into(),
+            slice_ends: Instant::now() + slice(entry.slice, request.deadline.map(time_until)),
+            stop,
             progress: Arc::clone(&self.progress),
         };
         let function = Arc::clone(&entry.function);
         // A task of its own, so that a panic fails this one invocation and nothing else.
         let work = tokio::spawn(async move { function.call_json(&payload, &ctx).await });
         AbortOnDropHandle::new(work).await.unwrap_or_else(|panic| {
-            Err(HandlerError::Fatal(format!("the function `{function_name}` panicked: {panic}")))
+            Err(HandlerError::Fatal(format!("the function `{name}` panicked: {panic}")))
         })
     }
 
-    fn unknown(&self, function_name: &str) -> HandlerError {
-        let known: Vec<_> = self.names().collect();
-        HandlerError::Config(format!(
-            "there is no function `{function_name}`; the built-in ones are: {}",
-            known.join(", ")
-        ))
+    /// As AWS names it.
+    fn not_found(&self, function_name: &str) -> TaskOutcome {
+        let known: Vec<_> = self.by_name.keys().copied().collect();
+        TaskOutcome::Failed(TaskFailure {
+            error: "Lambda.ResourceNotFoundException".to_owned(),
+            cause: Some(format!(
+                "Function not found: {function_name}; the functions here are: {}",
+                known.join(", ")
+            )),
+        })
     }
-}
-
-/// The circumstances of one invocation.
-pub struct Call {
-    /// See [`Context::idempotency_key`].
-    pub idempotency_key: Arc<str>,
-    /// The time until the caller gives up on it, if it ever does.
-    pub time_left: Option<Duration>,
-    /// See [`Context::stop`].
-    pub stop: CancellationToken,
 }
 
 #[async_trait]
@@ -112,13 +90,10 @@ impl TaskHandler for Functions {
                 request.state_name
             )));
         };
-        let payload = request.parameters.get("Payload").cloned().unwrap_or_else(|| json!({}));
-        let call = Call {
-            idempotency_key: request.key.as_str().into(),
-            time_left: request.deadline.map(time_until),
-            stop,
+        let Some((known, entry)) = self.by_name.get_key_value(bare_name(name)) else {
+            return self.not_found(name);
         };
-        match self.invoke(name, payload, call).await {
+        match self.invoke(known, entry, &request, stop).await {
             Ok(payload) => TaskOutcome::Succeeded(Arc::new(
                 json!({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200}),
             )),

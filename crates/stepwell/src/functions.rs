@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use serde_json::{Value, json};
-use stepwell_asl::model::StateKind;
+use serde_json::json;
+use stepwell_asl::model::{StateKind, Task, Written};
 use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent};
-use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use stepwell_task::{TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
 use tokio_util::sync::CancellationToken;
 
 use crate::report::Finding;
@@ -20,7 +20,7 @@ const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 
 /// Finds built-in functions.
 pub(crate) struct Functions {
-    invoke: Arc<Invoke>,
+    invoke: Arc<invoke::Functions>,
     direct: Arc<Direct>,
 }
 
@@ -30,7 +30,7 @@ impl Functions {
         pipelines: impl IntoIterator<Item = &'p Pipeline>,
         progress: Arc<dyn Progress>,
     ) -> Self {
-        let invoke = Arc::new(Invoke(invoke::Functions::new(pipelines, progress)));
+        let invoke = Arc::new(invoke::Functions::new(pipelines, progress));
         Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke }
     }
 
@@ -52,28 +52,36 @@ impl TaskRouter for Functions {
     }
 }
 
-/// The states of a machine whose resource nothing here serves.
-fn unsupported(machine: &StateMachine) -> Vec<(Arc<str>, Unsupported)> {
-    let functions = Functions::none();
-    let tasks = machine.states().filter_map(|state| match &state.kind {
-        StateKind::Task(task) => Some((&state.name, task.resource.arn())),
-        _ => None,
-    });
-    tasks.filter_map(|(name, arn)| Some((Arc::clone(name), functions.route(arn).err()?))).collect()
-}
-
-/// Everything that is wrong with a definition: its text, and what nothing here does the work of.
+/// Everything that is wrong with a definition, in the order of its text: the text itself, and what nothing here
+/// does the work of.
 pub(crate) fn findings(definition: &str) -> Vec<Finding> {
     let (machine, diagnostics) = stepwell_asl::parse(definition);
-    let refused = machine.iter().flat_map(unsupported).map(|(state, error)| Finding {
-        severity: Severity::Error,
-        code: None,
-        message: error.to_string(),
-        span: None,
-        place: Some(format!("state `{state}`")),
-        help: None,
+    let mut findings: Vec<_> = diagnostics.iter().map(Finding::from).collect();
+    findings.extend(machine.iter().flat_map(unsupported));
+    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
+    findings
+}
+
+/// The tasks of a machine whose resource nothing here serves.
+fn unsupported(machine: &StateMachine) -> Vec<Finding> {
+    let functions = Functions::none();
+    let tasks = machine.states().filter_map(|state| match &state.kind {
+        StateKind::Task(task) => Some(task),
+        _ => None,
     });
-    diagnostics.iter().map(Finding::from).chain(refused).collect()
+    let refused = |task: &Task| {
+        let error = functions.route(task.resource.arn()).err()?;
+        let Written { pointer, span } = &task.resource_at;
+        Some(Finding {
+            severity: Severity::Error,
+            code: None,
+            message: format!("the resource `{}` is not supported", error.resource),
+            span: Some(span.start..span.end),
+            place: Some(pointer.clone()),
+            help: Some(error.reason),
+        })
+    };
+    tasks.filter_map(refused).collect()
 }
 
 fn reason(resource: &str) -> String {
@@ -90,34 +98,8 @@ fn reason(resource: &str) -> String {
     }
 }
 
-/// `arn:aws:states:::lambda:invoke`: takes `FunctionName` and `Payload`, wraps the result as Lambda does.
-struct Invoke(invoke::Functions);
-
-#[async_trait]
-impl TaskHandler for Invoke {
-    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
-        match request.parameters.get("FunctionName").and_then(Value::as_str) {
-            Some(name) if !self.0.contains(name) => self.not_found(name),
-            _ => self.0.handle(request, stop).await,
-        }
-    }
-}
-
-impl Invoke {
-    fn not_found(&self, name: &str) -> TaskOutcome {
-        let known: Vec<_> = self.0.names().collect();
-        TaskOutcome::Failed(TaskFailure {
-            error: "Lambda.ResourceNotFoundException".to_owned(),
-            cause: Some(format!(
-                "Function not found: {name}; the functions here are: {}",
-                known.join(", ")
-            )),
-        })
-    }
-}
-
 /// The ARN of a function as the resource: the whole input is the payload, the payload the whole result.
-struct Direct(Arc<Invoke>);
+struct Direct(Arc<invoke::Functions>);
 
 #[async_trait]
 impl TaskHandler for Direct {

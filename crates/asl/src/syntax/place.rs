@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::source::{Field, Node, Shape};
 use crate::diagnostic::Code;
+use crate::model::Written;
 use crate::template::Segment;
 use crate::{Diagnostic, Severity, Span};
 
@@ -62,6 +63,10 @@ impl<'t> Place<'t> {
             };
         }
         place
+    }
+
+    pub(super) fn written(&self) -> Written {
+        Written { pointer: self.pointer.clone(), span: self.node.span }
     }
 
     pub(super) fn field_name(&self) -> &'t str {

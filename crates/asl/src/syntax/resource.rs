@@ -3,10 +3,10 @@
 use super::Checker;
 use super::place::Place;
 use crate::diagnostic::Code;
-use crate::model::Resource;
+use crate::model::{Resource, Written};
 
 impl<'t> Checker<'t> {
-    pub(super) fn resource(&mut self, place: &Place<'t>) -> Option<Resource> {
+    pub(super) fn resource(&mut self, place: &Place<'t>) -> Option<(Resource, Written)> {
         let text = self.string(place)?;
         let resource = parse(text);
         if resource.is_none() {
@@ -21,7 +21,7 @@ impl<'t> Checker<'t> {
                 .value(Code::InvalidResource, place, "Value is not a valid resource ARN")
                 .help(help);
         }
-        resource
+        Some((resource?, place.written()))
     }
 }
 

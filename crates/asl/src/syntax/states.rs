@@ -7,8 +7,8 @@ use super::{Checker, allowed, fields};
 use crate::diagnostic::Code;
 use crate::jsonpath::{Path, ReferencePath};
 use crate::model::{
-    Choice, DataFlow, Fail, Map, OrPath, Parallel, Pass, Resource, StateId, StateKind, Succeed,
-    Task, Text, Wait, WaitUntil,
+    Choice, DataFlow, Fail, Map, OrPath, Parallel, Pass, StateId, StateKind, Succeed, Task, Text,
+    Wait, WaitUntil,
 };
 use crate::suggest;
 use crate::template::Template;
@@ -109,8 +109,9 @@ impl<'t> Checker<'t> {
         let retry = self.retry(object);
         let catch = self.catch(object, scope);
         let transition = self.transition(object, scope);
-        let resource: Resource = resource?;
-        Some(Task { flow, resource, timeout, heartbeat, retry, catch, transition: transition? })
+        let (resource, resource_at) = resource?;
+        let transition = transition?;
+        Some(Task { flow, resource, resource_at, timeout, heartbeat, retry, catch, transition })
     }
 
     fn check_heartbeat(

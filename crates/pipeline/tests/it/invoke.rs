@@ -105,10 +105,13 @@ async fn a_panic_fails_only_its_invocation() {
 }
 
 #[tokio::test]
-async fn an_unknown_function_is_answered_with_the_known_ones() {
-    let (error, cause) = outcome(request(json!({"FunctionName": "nope"}))).await.unwrap_err();
-    assert_eq!(error, "Config");
-    assert!(cause["errorMessage"].as_str().unwrap().contains("stepwell-test-obey"));
+async fn an_unknown_function_fails_by_its_aws_name_and_the_known_ones_are_told() {
+    let request = request(json!({"FunctionName": "nope", "Payload": {}}));
+    let outcome = functions().handle(request, CancellationToken::new()).await;
+    let TaskOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(failure.error, "Lambda.ResourceNotFoundException");
+    let cause = failure.cause.unwrap();
+    assert_eq!(cause, "Function not found: nope; the functions here are: stepwell-test-obey");
 }
 
 #[tokio::test]

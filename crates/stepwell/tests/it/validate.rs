@@ -42,7 +42,7 @@ fn a_resource_that_nobody_serves_is_refused_by_name() {
     let project = Project::new();
     let task = |resource: &str| {
         format!(
-            r#"{{"StartAt":"T","States":{{"T":{{"Type":"Task","Resource":"{resource}","End":true}}}}}}"#
+            "{{\"StartAt\":\"T\",\"States\":{{\"T\":{{\"Type\":\"Task\",\n \"Resource\":\"{resource}\",\"End\":true}}}}}}"
         )
     };
     for (resource, says) in [
@@ -57,6 +57,8 @@ fn a_resource_that_nobody_serves_is_refused_by_name() {
         let ended = project.run(&["validate", "task.asl.json"]);
         assert_eq!(ended.code, Some(3), "{resource}");
         assert!(ended.stdout.contains(says), "{}", ended.stdout);
+        let place = "--> task.asl.json:2:13  /States/T/Resource\n   = help: ";
+        assert!(ended.stdout.contains(place), "{}", ended.stdout);
         assert!(project.fails(3, &["run", "task.asl.json"]).contains(says));
     }
 }
