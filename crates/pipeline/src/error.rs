@@ -26,6 +26,11 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
+    /// The error name of [`HandlerError::Config`].
+    pub const CONFIG: &str = "Config";
+    /// The error name of [`HandlerError::Retryable`].
+    pub const RETRYABLE: &str = "Retryable";
+
     /// [`HandlerError::Retryable`] without a wish of the server.
     pub fn retryable(message: impl Into<String>) -> Self {
         Self::Retryable { message: message.into(), retry_after: None }
@@ -34,8 +39,8 @@ impl HandlerError {
     /// The error name that `ErrorEquals` matches.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Config(_) => "Config",
-            Self::Retryable { .. } => "Retryable",
+            Self::Config(_) => Self::CONFIG,
+            Self::Retryable { .. } => Self::RETRYABLE,
             Self::Data(_) => "Data",
             Self::Fatal(_) => "Fatal",
         }

@@ -4,11 +4,15 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
+use stepwell_engine::Status;
+use stepwell_pipeline::HandlerError;
+
+use crate::view::Execution;
 
 /// Why the process ends with something else than 0. `docs/reference/exit-codes.md` explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Exit {
-    /// The execution failed, timed out or was aborted.
+    /// The execution failed, timed out or was aborted, and no other code says it better.
     ExecutionFailed = 1,
     /// The command line or the configuration is wrong.
     Usage = 2,
@@ -20,6 +24,17 @@ pub(crate) enum Exit {
     Unavailable = 5,
     /// Stopped by a signal; what was begun can be resumed.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// How a command ends whose execution did not succeed: functions say by their error name who can mend it.
+    pub(crate) fn of_unsuccessful(execution: &Execution) -> Self {
+        match (execution.summary.status, execution.error.as_deref()) {
+            (Status::Failed, Some(HandlerError::CONFIG)) => Self::Usage,
+            (Status::Failed, Some(HandlerError::RETRYABLE)) => Self::Unavailable,
+            _ => Self::ExecutionFailed,
+        }
+    }
 }
 
 /// An expected failure of a command. A panic, in contrast, is a bug.

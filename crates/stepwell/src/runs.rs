@@ -6,6 +6,7 @@ use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle, Page, StartExec
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use crate::config::PIPELINES;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::Step;
 use crate::view::Execution;
@@ -69,7 +70,8 @@ async fn resume(
         )));
     }
     let started_with = engine.describe_state_machine_for_execution(&unfinished.arn).await?;
-    if machine.file.is_some() && *started_with.definition != machine.definition {
+    if !PIPELINES.contains(&machine.name.as_str()) && *started_with.definition != machine.definition
+    {
         let message =
             format!("execution `{}` is unfinished and has another definition", unfinished.name);
         return Err(Failure::message(Exit::Busy, message).hint(format!(

@@ -137,6 +137,7 @@ async fn begin(server: &Server, ask: Ask) -> Outcome<runs::Begun> {
     let known = server.machines.iter().find(|machine| machine.name == ask.name);
     let machine = match (ask.definition, known) {
         (None, Some(machine)) => machine.clone(),
+        (Some(definition), Some(machine)) if definition == machine.definition => machine.clone(),
         (None, None) => {
             let message = format!("the server does not know `{}`", ask.name);
             return Err(Failure::message(Exit::Refused, message)
@@ -144,10 +145,11 @@ async fn begin(server: &Server, ask: Ask) -> Outcome<runs::Begun> {
         }
         (Some(_), Some(_)) => {
             let message = format!(
-                "`{}` is a state machine of the project with a definition of its own",
+                "`{}` is a state machine of the project and has another definition in the server",
                 ask.name
             );
-            return Err(Failure::message(Exit::Refused, message).hint("give the file another name"));
+            return Err(Failure::message(Exit::Refused, message)
+                .hint("restart the server, so that it reads the file again"));
         }
         (Some(definition), None) => Machine::given(ask.name, definition),
     };

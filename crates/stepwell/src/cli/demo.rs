@@ -155,7 +155,7 @@ async fn leg(title: &'static str, running: &Running, machine: &Machine, hub: &Hu
     let ended = ended?;
     if ended.summary.status != Status::Succeeded {
         let message = format!("the {title} failed: {}", ended.reason());
-        return Err(Failure::message(Exit::ExecutionFailed, message));
+        return Err(Failure::message(Exit::of_unsuccessful(&ended), message));
     }
     let seconds = started.elapsed().as_secs_f64();
     Ok(Leg { title, tables: results(&ended)?, execution: ended.summary.name, seconds })

@@ -22,6 +22,9 @@ use crate::{output, runs, shutdown, wiring};
 ///
 /// State lives in the project's folder. An execution that a crash left unfinished goes on where it was.
 /// Where a server runs on the project, it gets the start and this command follows it.
+///
+/// A file runs as the state machine of the project that it defines, else as one named after it up to the first
+/// dot: `orders.asl.json` as `orders`. Where that is the name of another one of the project, it is refused.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// Name of a pipeline or state machine of the project, or a file with a definition
@@ -62,7 +65,7 @@ impl Run {
     fn find(&self, project: &Project, config: &Config) -> Outcome<(Machine, Parts)> {
         if let Some(file) = self.file() {
             let parts = Parts::read(project, config, None)?;
-            return Ok((Machine::from_file(&machine_name(&file)?, &file)?, parts));
+            return Ok((of_file(&file, &parts)?, parts));
         }
         let wanted = PIPELINES.into_iter().find(|name| *name == self.what);
         let parts = Parts::read(project, config, wanted)?;
@@ -76,6 +79,32 @@ impl Run {
             self.what.contains('/') || path.extension().is_some_and(|end| end == "json");
         (looks_like_one || path.is_file()).then(|| path.to_owned())
     }
+}
+
+/// The state machine of the project whose definition the file is, or else one named after the file. One that
+/// would take the place of another is refused: it would change what that other does from then on.
+fn of_file(file: &Path, parts: &Parts) -> Outcome<Machine> {
+    let defines = |machine: &&Machine| machine.file.as_deref().is_some_and(|it| is_same(it, file));
+    if let Some(machine) = parts.machines.iter().find(defines) {
+        return Ok(machine.clone());
+    }
+    let name = machine_name(file)?;
+    if PIPELINES.contains(&name.as_str()) || parts.machines.iter().any(|it| it.name == name) {
+        let message = format!(
+            "`{}` cannot be run as `{name}`: that is a {} of the project",
+            file.display(),
+            if PIPELINES.contains(&name.as_str()) { "pipeline" } else { "state machine" }
+        );
+        return Err(Failure::message(Exit::Refused, message).hint(format!(
+            "give the file another name, or run the project's own with `stepwell run {name}`"
+        )));
+    }
+    Machine::from_file(&name, file)
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// `pipelines/orders.asl.json` is `orders`.
@@ -188,8 +217,9 @@ fn tell(ended: &Execution, global: &Global) -> Outcome<ExitCode> {
         Status::Aborted => "was stopped",
         Status::Failed | Status::Running | Status::Succeeded => "failed",
     };
+    let exit = Exit::of_unsuccessful(ended);
     let name = &ended.summary.name;
     let message = format!("execution `{name}` {how} after {took}: {}", ended.reason());
-    Err(Failure::message(Exit::ExecutionFailed, message)
+    Err(Failure::message(exit, message)
         .hint(format!("`stepwell execution history {name}` shows every step")))
 }

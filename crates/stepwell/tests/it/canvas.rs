@@ -76,7 +76,7 @@ fn a_first_load_and_an_increment_are_proven() {
 fn bad_input_gets_one_clear_error() {
     let mut case = Case::new();
     let unknown = case.run(&["--input", r#"{"namespace":"canvas","tables":["usres"]}"#]);
-    assert_eq!(unknown.code, Some(1));
+    assert_eq!(unknown.code, Some(1), "other tables could have come through: {unknown:?}");
     assert!(
         unknown.stderr.contains("usres") && unknown.stderr.contains("users"),
         "{}",
@@ -86,12 +86,26 @@ fn bad_input_gets_one_clear_error() {
 
     case.project.variable("DAP_CLIENT_SECRET", "wrong-secret-value");
     let refused = case.run(&[]);
-    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
     assert!(refused.stderr.contains("client_secret"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("wrong-secret-value"));
 
     case.project.variable("DAP_API_URL", "not a url");
     assert_eq!(case.run(&[]).code, Some(2));
+}
+
+/// The state machine of the pipeline retries for minutes; this one calls its first function once.
+const ONCE: &str = r#"{"StartAt":"L","States":{"L":{"Type":"Task","Resource":"arn:aws:states:::lambda:invoke",
+"Parameters":{"FunctionName":"stepwell-canvas-list-tables","Payload":{}},"End":true}}}"#;
+
+#[test]
+fn a_database_that_cannot_be_reached_is_not_the_executions_fault() {
+    let mut case = Case::new();
+    // Nothing listens where nothing may listen.
+    case.project.variable("DAP_CONNECTION_STRING", "postgres://me@127.0.0.1:1/cd2");
+    case.project.write("once.asl.json", ONCE);
+    let says = case.project.fails(5, &["run", "once.asl.json"]);
+    assert!(says.contains("cannot be reached") && says.contains("127.0.0.1:1"), "{says}");
 }
 
 #[test]

@@ -31,6 +31,29 @@ fn the_output_is_the_data_and_the_exit_code_says_how_it_ended() {
         says.contains("NoLuck: not today") && says.contains("hint: `stepwell execution history"),
         "{says}"
     );
+    for (error, code) in [("Config", 2), ("Retryable", 5), ("Data", 1), ("Fatal", 1)] {
+        project.write("fail.asl.json", &FAIL.replace("NoLuck", error));
+        assert!(project.fails(code, &["run", "fail.asl.json"]).contains("not today"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_never_takes_the_place_of_a_state_machine_of_the_project() {
+    let project =
+        Project::configured("[state-machines.nightly]\ndefinition = \"jobs/it.asl.json\"\n");
+    std::fs::create_dir(project.path().join("jobs")).unwrap();
+    project.write("jobs/it.asl.json", ECHO);
+    project.ok(&["run", "nightly"]);
+    for (file, whose) in [("nightly.asl.json", "a state machine"), ("canvas.json", "a pipeline")] {
+        project.write(file, FAIL);
+        let says = project.fails(3, &["run", file]);
+        assert!(says.contains(&format!("{whose} of the project")), "{says}");
+        assert!(says.contains("hint: give the file another name"), "{says}");
+    }
+    // Its own file is that state machine, by whatever path.
+    let own = project.json(&["run", "./jobs/../jobs/it.asl.json"]);
+    assert_eq!((&own["stateMachine"], &own["status"]), (&json!("nightly"), &json!("SUCCEEDED")));
+    assert_eq!(project.json(&["execution", "list"]).as_array().map(Vec::len), Some(2));
 }
 
 #[test]
@@ -126,6 +149,11 @@ fn codes_are_explained() {
     let project = Project::new();
     assert!(project.ok(&["explain", "sw0104"]).starts_with("# SW0104: "));
     assert!(project.ok(&["explain"]).contains("SW0104  "));
+    let list = project.json(&["explain"]);
+    let entry = list.as_array().unwrap().iter().find(|entry| entry["code"] == "SW0104").unwrap();
+    let page = project.json(&["explain", "SW0104"]);
+    assert_eq!((&page["code"], &page["title"]), (&entry["code"], &entry["title"]));
+    assert!(page["page"].as_str().unwrap().starts_with("# SW0104: "));
     assert!(project.fails(3, &["explain", "SW014"]).contains("hint: did you mean `SW0"));
 }
 
