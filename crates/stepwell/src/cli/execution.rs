@@ -6,7 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::Value;
-use stepwell_engine::{ExecutionFilter, ExecutionRecord, Page, Paged, Reader, Status};
+use stepwell_engine::{ExecutionFilter, ExecutionRecord, Page, Paged, Reader, Status, StoreError};
 
 use super::Global;
 use crate::client::Client;
@@ -87,6 +87,9 @@ impl Execution {
                 }
                 let arn = found.summary.arn;
                 wiring::runtime()?.block_on(stop(&project, &arn, error, cause))?;
+                if global.json {
+                    return store.show(&arn, global);
+                }
                 output::note(format_args!("stopped {arn}"));
                 Ok(())
             }
@@ -267,8 +270,17 @@ async fn stop(
             Ok(())
         }
         Err(refusal) => {
-            let client = Client::behind(refusal, project)?;
+            let client = Client::behind(refusal, project).map_err(end_it_first)?;
             client.stop(arn, error.as_deref(), cause.as_deref()).await
         }
     }
+}
+
+/// What holds the store is no server, so that nobody takes the request.
+fn end_it_first(refusal: StoreError) -> Failure {
+    let StoreError::Locked { pid, .. } = &refusal else { return refusal.into() };
+    let hint = format!(
+        "end that command with Ctrl-C where it runs, or with `kill -INT {pid}`; then stop the execution with this one"
+    );
+    Failure::from(refusal).hint(hint)
 }

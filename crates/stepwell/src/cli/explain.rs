@@ -1,6 +1,7 @@
 //! `stepwell explain CODE`
 
 use clap::Args;
+use serde_json::json;
 
 use super::Global;
 use crate::failure::{Exit, Failure, Outcome};
@@ -19,22 +20,27 @@ pub(crate) struct Explain {
 impl Explain {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let Some(code) = self.code else {
-            for (code, page) in PAGES {
-                output::line(format_args!("{code}  {}", title(page)))?;
-            }
-            return Ok(());
+            return list(global);
         };
         let code = code.to_uppercase();
         let Some((_, page)) = PAGES.iter().find(|(known, _)| *known == code) else {
             return Err(unknown(&code));
         };
         if global.json {
-            return Ok(output::json(
-                &serde_json::json!({ "code": code, "title": title(page), "page": page }),
-            )?);
+            return Ok(output::json(&json!({ "code": code, "title": title(page), "page": page }))?);
         }
         Ok(output::line(page.trim_end())?)
     }
+}
+
+/// `[{"code":"SW0104","title":"..."}]`
+fn list(global: &Global) -> Outcome {
+    if global.json {
+        let entry = |(code, page): &(&str, &str)| json!({ "code": code, "title": title(page) });
+        return Ok(output::json(&PAGES.iter().map(entry).collect::<Vec<_>>())?);
+    }
+    let line = |(code, page): &(&str, &str)| output::line(format_args!("{code}  {}", title(page)));
+    Ok(PAGES.iter().try_for_each(line)?)
 }
 
 /// The first line, without its `# CODE: `.

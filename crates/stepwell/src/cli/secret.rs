@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use clap::Subcommand;
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::Global;
 use crate::failure::{Exit, Failure, Outcome};
@@ -38,8 +39,12 @@ impl Secret {
                 let name = checked(&name)?;
                 let value = read_value(name)?;
                 let replaced = vault.set(name, &value)?;
-                let what = if replaced { "replaced" } else { "set" };
-                output::note(format_args!("{what} `secret:{name}`"));
+                if global.json {
+                    output::json(&json!({ "name": name, "replaced": replaced }))?;
+                } else {
+                    let what = if replaced { "replaced" } else { "set" };
+                    output::note(format_args!("{what} `secret:{name}`"));
+                }
                 warn_of_variable(name);
             }
             Self::List => {
@@ -57,7 +62,11 @@ impl Secret {
                 if !vault.remove(name)? {
                     return Err(unknown(name, &vault.names()?));
                 }
-                output::note(format_args!("removed `secret:{name}`"));
+                if global.json {
+                    output::json(&json!({ "name": name, "removed": true }))?;
+                } else {
+                    output::note(format_args!("removed `secret:{name}`"));
+                }
             }
         }
         Ok(())

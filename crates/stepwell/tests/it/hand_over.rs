@@ -34,10 +34,13 @@ fn a_run_is_handed_to_the_server_and_followed() {
     project.write("mine.asl.json", FAIL);
     assert!(project.fails(1, &["run", "mine.asl.json"]).contains("NoLuck: not today"));
     assert_eq!(project.json(&["execution", "list"]).as_array().map(Vec::len), Some(2));
+    project.ok(&["run", "./known.asl.json"]);
     project.write("known.asl.json", FAIL);
-    project.write("x.asl.json", WAITING);
     let says = project.fails(3, &["run", "./known.asl.json"]);
-    assert!(says.contains("is a state machine of the project"), "{says}");
+    assert!(
+        says.contains("has another definition in the server") && says.contains("hint: restart"),
+        "{says}"
+    );
     server.stop();
 }
 
@@ -65,8 +68,13 @@ fn a_command_that_holds_the_store_is_no_server() {
     });
     let says = project.fails(4, &["run", "known"]);
     assert!(says.contains("is in use by process"), "{says}");
+    let name = project.json(&["execution", "list"])[0]["name"].as_str().unwrap().to_owned();
+    let says = project.fails(4, &["execution", "stop", &name]);
+    assert!(says.contains(&format!("`kill -INT {}`", running.id())), "{says}");
     running.kill().unwrap();
     running.wait().unwrap();
+    let stopped = project.json(&["execution", "stop", &name, "--error", "Enough"]);
+    assert_eq!((&stopped["status"], &stopped["error"]), (&json!("ABORTED"), &json!("Enough")));
 }
 
 #[test]

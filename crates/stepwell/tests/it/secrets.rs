@@ -25,6 +25,14 @@ fn a_secret_is_sealed_listed_and_removed() {
     assert_eq!(replaced.stderr, "replaced `secret:canvas/client-id`\n");
     project.ok(&["secret", "remove", "canvas/client-id"]);
     assert_eq!(project.ok(&["secret", "list"]), "");
+
+    let set = project.run_with("x", &["secret", "set", "a", "--json"]);
+    assert_eq!(
+        (set.stdout.as_str(), set.stderr.as_str()),
+        ("{\"name\":\"a\",\"replaced\":false}\n", "")
+    );
+    let removed = project.json(&["secret", "remove", "a"]);
+    assert_eq!(removed, serde_json::json!({"name": "a", "removed": true}));
 }
 
 #[test]
