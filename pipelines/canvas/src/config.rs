@@ -1,4 +1,5 @@
-//! The settings of the pipeline: as they are written, and what they mean.
+//! The settings of the pipeline: as they are written, and what they mean. What is wrong with them is found by
+//! [`problem`].
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,8 +9,12 @@ use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::notify::Channel;
 use stepwell_pipeline::secret::SecretRef;
 
+mod problem;
+
 use crate::dap::{Credentials, Rates};
 use crate::target::{Layout, TableName};
+
+pub use problem::Problem;
 
 const BASE_URL: &str = "https://api-gateway.instructure.com";
 const TARGET: &str = "sqlite:canvas.db";
@@ -86,30 +91,26 @@ impl Config {
     /// Completes the settings by the environment, which `variable` looks up, and the defaults.
     ///
     /// # Errors
-    /// [`HandlerError::Config`] that names what is missing or out of range.
+    /// [`HandlerError::Config`] that names everything that is missing or wrong.
     pub fn new(
         settings: Settings,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, HandlerError> {
-        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let secret = |setting: Option<SecretRef>, name: &str| {
-            setting.or_else(|| variable(name).map(SecretRef::from))
-        };
-        let needed = |setting: Option<SecretRef>, key: &str, name: &str| {
-            secret(setting, name).ok_or_else(|| missing(key, name))
-        };
+        let problems = settings.problems(&variable);
+        if !problems.is_empty() {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            return Err(HandlerError::Config(problems.join("; ")));
+        }
+        let secret = |setting: Option<SecretRef>, name| or_variable(setting, name, &variable);
+        let needed = |setting, name| secret(setting, name).expect("a missing one is a problem");
+        let seconds =
+            |setting: Option<u64>, default| Duration::from_secs(setting.unwrap_or(default));
         Ok(Self {
-            base_url: settings
-                .base_url
-                .or_else(|| variable("DAP_API_URL"))
+            base_url: or_variable(settings.base_url, "DAP_API_URL", &variable)
                 .unwrap_or_else(|| BASE_URL.to_owned()),
             credentials: Credentials {
-                client_id: needed(settings.client_id, "client_id", "DAP_CLIENT_ID")?,
-                client_secret: needed(
-                    settings.client_secret,
-                    "client_secret",
-                    "DAP_CLIENT_SECRET",
-                )?,
+                client_id: needed(settings.client_id, "DAP_CLIENT_ID"),
+                client_secret: needed(settings.client_secret, "DAP_CLIENT_SECRET"),
             },
             target: secret(settings.target, "DAP_CONNECTION_STRING")
                 .unwrap_or_else(|| SecretRef::from(TARGET.to_owned())),
@@ -119,43 +120,22 @@ impl Config {
                 tables: settings.tables,
                 skip_tables: settings.skip_tables,
             },
-            max_concurrency: at_least_one(
-                "max_concurrency",
-                settings.max_concurrency,
-                MAX_CONCURRENCY,
-            )?,
-            slice: seconds("slice_seconds", settings.slice_seconds, SLICE_SECONDS)?,
-            silence: seconds("silence_seconds", settings.silence_seconds, SILENCE_SECONDS)?,
+            max_concurrency: settings.max_concurrency.unwrap_or(MAX_CONCURRENCY),
+            slice: seconds(settings.slice_seconds, SLICE_SECONDS),
+            silence: seconds(settings.silence_seconds, SILENCE_SECONDS),
             limits: settings.limits,
             notify: settings.notify.unwrap_or_else(|| vec![Channel::Log]),
         })
     }
 }
 
-fn missing(key: &str, variable: &str) -> HandlerError {
-    HandlerError::Config(format!(
-        "the setting `{key}` of the pipeline `canvas` is missing; set it in [pipelines.canvas], for instance to \
-         \"secret:canvas/{}\", or set {variable}",
-        key.replace('_', "-")
-    ))
-}
-
-fn at_least_one(key: &str, setting: Option<u32>, default: u32) -> Result<u32, HandlerError> {
-    match setting {
-        Some(0) => Err(HandlerError::Config(format!(
-            "the setting `{key}` of the pipeline `canvas` is 0; the least is 1"
-        ))),
-        setting => Ok(setting.unwrap_or(default)),
-    }
-}
-
-fn seconds(key: &str, setting: Option<u64>, default: u64) -> Result<Duration, HandlerError> {
-    match setting {
-        Some(0) => Err(HandlerError::Config(format!(
-            "the setting `{key}` of the pipeline `canvas` is 0; the least is 1 second"
-        ))),
-        setting => Ok(Duration::from_secs(setting.unwrap_or(default))),
-    }
+/// What is written, or else what the official client's variable holds.
+fn or_variable<T: From<String>>(
+    setting: Option<T>,
+    name: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Option<T> {
+    setting.or_else(|| variable(name).filter(|value| !value.is_empty()).map(T::from))
 }
 
 /// Which tables a run is about.
@@ -224,13 +204,17 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
+    fn everything_that_is_missing_or_wrong_is_named_at_once() {
         let message =
             |settings, variables: &[_]| config(settings, variables).unwrap_err().to_string();
         assert!(message(json!({}), &[("DAP_CLIENT_ID", "")]).contains("DAP_CLIENT_ID"));
         assert!(message(json!({}), &KEYS[..1]).contains("`client_secret`"));
-        assert!(message(json!({"max_concurrency": 0}), &KEYS).contains("`max_concurrency`"));
-        assert!(message(json!({"slice_seconds": 0}), &KEYS).contains("`slice_seconds`"));
+        let wrong =
+            json!({"max_concurrency": 0, "slice_seconds": 0, "namespaces": [], "base_url": "x"});
+        let told = message(wrong, &KEYS[..1]);
+        for key in ["client_secret", "max_concurrency", "slice_seconds", "namespaces", "base_url"] {
+            assert!(told.contains(&format!("`{key}`")), "{key}: {told}");
+        }
         let unknown = serde_json::from_value::<Settings>(json!({"skip_table": []})).unwrap_err();
         assert!(unknown.to_string().contains("skip_tables"), "{unknown}");
     }

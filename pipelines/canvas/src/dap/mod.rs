@@ -54,6 +54,17 @@ pub struct Dap {
     schemas: SchemaMemory,
 }
 
+/// Reads the URL of a service.
+///
+/// # Errors
+/// [`Error::BaseUrl`] if it is not an `http` or `https` URL.
+pub(crate) fn base_url(text: &str) -> Result<Url, Error> {
+    Url::parse(text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https"))
+        .ok_or_else(|| Error::BaseUrl { base_url: text.to_owned() })
+}
+
 impl Dap {
     /// A client of the service at `base_url`. Contacts it with the first call.
     ///
@@ -66,10 +77,7 @@ impl Dap {
         secrets: Arc<dyn Secrets>,
         rates: Rates,
     ) -> Result<Self, Error> {
-        let base_url = Url::parse(base_url)
-            .ok()
-            .filter(|url| matches!(url.scheme(), "http" | "https"))
-            .ok_or_else(|| Error::BaseUrl { base_url: base_url.to_owned() })?;
+        let base_url = self::base_url(base_url)?;
         let (limits, token) = (OnceLock::new(), TokenCache::default());
         let schemas = SchemaMemory::default();
         Ok(Self { http, base_url, credentials, secrets, rates, limits, token, schemas })

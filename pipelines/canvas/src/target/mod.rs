@@ -56,11 +56,34 @@ pub fn open(connection: &SecretString, layout: Layout) -> Result<Arc<dyn Target>
         Some(("postgres" | "postgresql", _)) => {
             Ok(Arc::new(postgres::PostgresTarget::new(text, layout)?))
         }
-        _ => Err(TargetError::Config(
-            "a target begins with `postgres://` or `sqlite:`, for instance `sqlite:canvas.db`"
-                .into(),
-        )),
+        _ => Err(unknown_scheme()),
     }
+}
+
+fn unknown_scheme() -> TargetError {
+    TargetError::Config(
+        "a target begins with `postgres://` or `sqlite:`, for instance `sqlite:canvas.db`".into(),
+    )
+}
+
+/// Looks whether a connection string can be read, without opening what it names.
+///
+/// # Errors
+/// [`TargetError::Config`], which does not quote it.
+pub fn check_form(connection: &str) -> Result<(), TargetError> {
+    match connection.split_once(':') {
+        Some(("sqlite", path)) if path.trim_start_matches("//").is_empty() => {
+            Err(TargetError::Config("`sqlite:` names no file".into()))
+        }
+        Some(("sqlite", _)) => Ok(()),
+        Some(("postgres" | "postgresql", _)) => postgres::check_form(connection),
+        _ => Err(unknown_scheme()),
+    }
+}
+
+/// Whether a connection string holds a password.
+pub(crate) fn holds_password(connection: &str) -> bool {
+    !connection.starts_with("sqlite:") && postgres::holds_password(connection)
 }
 
 /// A database that holds replicas.

@@ -71,17 +71,7 @@ impl Connector {
     /// # Errors
     /// [`TargetError::Config`], which never repeats the password.
     pub(super) fn new(connection: &str) -> Result<Self, TargetError> {
-        let (address, query) = connection.rsplit_once('?').unwrap_or((connection, ""));
-        let mut options = TlsOptions::default();
-        let mut rest = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            match pair.split_once('=') {
-                Some(("sslmode" | "ssl", mode)) => options.mode = Some(mode),
-                Some(("sslrootcert", path)) => options.root_cert = Some(path.replace("%2F", "/")),
-                _ => rest.push(pair),
-            }
-        }
-        let mut config = read_config(&format!("{address}?{KEEPALIVES}&{}", rest.join("&")))?;
+        let (mut config, options) = read(connection)?;
         config.application_name("stepwell");
         let (mode, verify) = options.meaning()?;
         config.ssl_mode(mode);
@@ -135,6 +125,40 @@ impl Connector {
         let database = self.config.get_dbname().unwrap_or("?");
         format!("{host}:{port}/{database}")
     }
+}
+
+/// Looks whether a connection string can be read, without opening anything.
+///
+/// # Errors
+/// As [`Connector::new`].
+pub(in crate::target) fn check_form(connection: &str) -> Result<(), TargetError> {
+    let (_, options) = read(connection)?;
+    options.meaning().map(|_| ())
+}
+
+/// Whether a connection string holds a password.
+pub(in crate::target) fn holds_password(connection: &str) -> bool {
+    read(connection).is_ok_and(|(config, _)| config.get_password().is_some())
+}
+
+fn read(connection: &str) -> Result<(Config, TlsOptions<'_>), TargetError> {
+    let (address, query) = connection.rsplit_once('?').unwrap_or((connection, ""));
+    if query.contains('@') {
+        return Err(TargetError::Config(
+            "the connection string has a `?` before its host; in a user or a password write it as `%3F`".into(),
+        ));
+    }
+    let mut options = TlsOptions::default();
+    let mut rest = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.split_once('=') {
+            Some(("sslmode" | "ssl", mode)) => options.mode = Some(mode),
+            Some(("sslrootcert", path)) => options.root_cert = Some(path.replace("%2F", "/")),
+            _ => rest.push(pair),
+        }
+    }
+    let config = read_config(&format!("{address}?{KEEPALIVES}&{}", rest.join("&")))?;
+    Ok((config, options))
 }
 
 fn read_config(text: &str) -> Result<Config, TargetError> {
@@ -326,6 +350,8 @@ mod tests {
         );
         assert!(refused("postgres:///d").contains("names no host"));
         assert!(!refused("postgres://u:hidden@h:port/d").contains("hidden"));
+        assert!(refused("postgres://u:what?hidden@h/d").contains("`%3F`"));
+        assert!(!refused("postgres://u:what?hidden@h/d").contains("hidden"));
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod table;
 mod values;
 mod views;
 
+pub(super) use connect::{check_form, holds_password};
 pub use prepare::{Preparation, Role};
 
 /// A PostgreSQL database that holds replicas.

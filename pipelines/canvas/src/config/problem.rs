@@ -1,0 +1,137 @@
+//! What is wrong with settings, all of it at once, before anything runs.
+//!
+//! Responsible for: what can be told from the settings alone. Left to others: where they were written, and what
+//! only the service or the database knows.
+
+use std::fmt;
+
+use secrecy::ExposeSecret;
+use stepwell_pipeline::secret::SecretRef;
+
+use super::{NAMESPACE, Settings, or_variable};
+use crate::dap;
+use crate::target;
+
+/// One thing that is wrong with the settings. No text of it holds the value of a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting, for instance `max_concurrency`.
+    pub key: &'static str,
+    /// The variable of the official client that gave the value, or could.
+    pub variable: Option<&'static str>,
+    /// The setting is not there at all.
+    pub is_missing: bool,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub help: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, message, help, .. } = self;
+        write!(f, "the setting `{key}` of the pipeline `canvas`: {message}: {help}")
+    }
+}
+
+impl Settings {
+    /// Everything that is missing or wrong. `variable` looks up what the official client reads.
+    pub fn problems(&self, variable: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
+        let missing = self.missing(&variable);
+        let found = [self.base_url_problem(&variable), self.target_problem(&variable)];
+        missing.into_iter().chain(found.into_iter().flatten()).chain(self.out_of_range()).collect()
+    }
+
+    /// The secrets that are written as they are, and not by reference: the setting, and a name for the secret.
+    pub fn literal_secrets(&self) -> Vec<(&'static str, &'static str)> {
+        let client_secret = matches!(self.client_secret, Some(SecretRef::Literal(_)));
+        let target = literal(self.target.as_ref()).is_some_and(target::holds_password);
+        let found = [
+            (client_secret, ("client_secret", "canvas/client-secret")),
+            (target, ("target", "canvas/target")),
+        ];
+        found.into_iter().filter_map(|(found, secret)| found.then_some(secret)).collect()
+    }
+
+    fn missing(&self, variable: impl Fn(&str) -> Option<String>) -> Vec<Problem> {
+        let needed = [
+            ("client_id", "DAP_CLIENT_ID", &self.client_id),
+            ("client_secret", "DAP_CLIENT_SECRET", &self.client_secret),
+        ];
+        let is_missing = |setting: &Option<SecretRef>, name: &str| match setting {
+            Some(SecretRef::Literal(value)) => value.expose_secret().is_empty(),
+            Some(SecretRef::Named(_)) => false,
+            None => or_variable::<String>(None, name, &variable).is_none(),
+        };
+        let missing = needed.into_iter().filter(|(_, name, setting)| is_missing(setting, name));
+        missing.map(|(key, name, _)| missing_key(key, name)).collect()
+    }
+
+    fn base_url_problem(&self, variable: impl Fn(&str) -> Option<String>) -> Option<Problem> {
+        let written = self.base_url.is_some();
+        let base_url = or_variable(self.base_url.clone(), "DAP_API_URL", variable)?;
+        let _ = dap::base_url(&base_url).err()?;
+        let help = match dap::base_url(&format!("https://{base_url}")) {
+            Ok(url) if url.host_str().is_some_and(|host| host.contains('.')) => {
+                format!("did you mean `https://{base_url}`?")
+            }
+            _ => "write for instance `https://api-gateway.instructure.com`".to_owned(),
+        };
+        let problem = wrong("base_url", "this is no URL of a DAP service", help);
+        Some(Problem { variable: (!written).then_some("DAP_API_URL"), ..problem })
+    }
+
+    fn target_problem(&self, variable: impl Fn(&str) -> Option<String>) -> Option<Problem> {
+        let target = or_variable(self.target.clone(), "DAP_CONNECTION_STRING", variable)?;
+        let error = target::check_form(literal(Some(&target))?).err()?;
+        let help = "write `postgres://user@host:5432/database`, `sqlite:FILE`, or `secret:NAME` for a secret that holds one of these";
+        let problem = wrong("target", &error.to_string(), help.to_owned());
+        let variable = self.target.is_none().then_some("DAP_CONNECTION_STRING");
+        Some(Problem { variable, ..problem })
+    }
+
+    fn out_of_range(&self) -> impl Iterator<Item = Problem> {
+        let limits = &self.limits;
+        let limits =
+            [limits.create_job, limits.job, limits.tables, limits.schema, limits.object_url];
+        let zero = [
+            ("max_concurrency", self.max_concurrency == Some(0)),
+            ("slice_seconds", self.slice_seconds == Some(0)),
+            ("silence_seconds", self.silence_seconds == Some(0)),
+            ("limits", limits.contains(&0)),
+        ];
+        let zero = zero.into_iter().filter(|(_, is_zero)| *is_zero);
+        let zero = zero.map(|(key, _)| wrong(key, "0 is too little", "the least is 1".to_owned()));
+        let nothing = self.namespaces.as_ref().is_some_and(Vec::is_empty).then(|| {
+            let help = format!("name at least one, for instance `{NAMESPACE}`");
+            wrong("namespaces", "there is nothing to replicate", help)
+        });
+        zero.chain(nothing)
+    }
+}
+
+fn literal(setting: Option<&SecretRef>) -> Option<&str> {
+    match setting {
+        Some(SecretRef::Literal(value)) => Some(value.expose_secret()),
+        Some(SecretRef::Named(_)) | None => None,
+    }
+}
+
+fn missing_key(key: &'static str, variable: &'static str) -> Problem {
+    let secret = key.replace('_', "-");
+    Problem {
+        variable: Some(variable),
+        is_missing: true,
+        ..wrong(
+            key,
+            &format!("the key `{key}` is missing"),
+            format!(
+                "set it in [pipelines.canvas], for instance to \"secret:canvas/{secret}\", or set {variable}"
+            ),
+        )
+    }
+}
+
+fn wrong(key: &'static str, message: &str, help: String) -> Problem {
+    Problem { key, variable: None, is_missing: false, message: message.to_owned(), help }
+}
