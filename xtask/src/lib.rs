@@ -14,6 +14,7 @@
 )]
 
 pub mod bench;
+pub mod conformance;
 pub mod debian;
 pub mod postgres;
 pub mod python;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, test, tidy, torture, ui};
+use xtask::{bench, conformance, test, tidy, torture, ui};
 
 /// The tasks of this repository.
 #[derive(Parser)]
@@ -19,6 +19,7 @@ struct Cli {
 enum Command {
     Tidy(tidy::Args),
     Test(test::Args),
+    Conformance(conformance::Args),
     Torture(torture::Args),
     Bench(bench::Args),
 }
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Tidy(args) => tidy::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Conformance(args) => conformance::run(&args),
         Command::Torture(args) => torture::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use crate::conformance;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
@@ -60,16 +61,31 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let postgres = Postgres::start(Durability::None)?;
     ui::step(format!("PostgreSQL for the tests runs at {}", postgres.url()));
     let python = Python::prepare(&repository)?;
-    let variables = variables(&postgres, &python, args.conformance.as_deref())?;
+    let mut variables = variables(&postgres, &python, args.conformance.as_deref())?;
+    let report = conformance::new_report_file(&repository)?;
+    variables.push((conformance::REPORT, report.clone()));
 
     let whole = ["--workspace".to_owned()];
     let selection = if args.cargo_test.is_empty() { &whole[..] } else { &args.cargo_test };
     let mut tally = cargo_test::run(&repository, selection, &variables)?;
+    tally += check_table(&repository, &report)?;
     if args.cargo_test.is_empty() && !args.no_documents {
         tally += documents::run(&repository)?;
     }
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
+}
+
+/// Whether COMPAT.md says how the recorded cases went; nothing where none were run.
+fn check_table(repository: &Repository, report: &Path) -> Result<Tally> {
+    if !report.exists() {
+        return Ok(Tally::default());
+    }
+    if conformance::is_table_up_to_date(repository, report)? {
+        return Ok(Tally { passed: 1, failed: 0 });
+    }
+    println!("the table of COMPAT.md is stale: run `cargo xtask conformance --write`");
+    Ok(Tally { passed: 0, failed: 1 })
 }
 
 fn variables(
@@ -85,8 +101,10 @@ fn variables(
     ];
     if let Some(folder) = conformance {
         // The tests run in the folders of their crates, so a relative path would miss.
-        variables.push(("STEPWELL_CONFORMANCE_DIR", folder.canonicalize()?));
+        variables.push((conformance::FOLDER, folder.canonicalize()?));
         ui::step(format!("recorded cases are in {}", folder.display()));
+    } else {
+        ui::step(format!("{} is not set: no recorded cases", conformance::FOLDER));
     }
     Ok(variables)
 }

@@ -1,9 +1,9 @@
 //! The conformance corpus: what AWS answered to executions, against what the interpreter does with them.
 //!
 //! `STEPWELL_CONFORMANCE_DIR` names the corpus; without it the test says that it was skipped. Only cases
-//! that need nothing but the interpreter and Lambda functions run here; time is virtual.
+//! that need nothing but the interpreter and Lambda functions run here; time is virtual. Where
+//! `STEPWELL_CONFORMANCE_REPORT` names a file, it gets the verdict of every case, for `cargo xtask conformance`.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::ser::Formatter;
@@ -15,30 +15,39 @@ use crate::matcher::Matcher;
 use crate::world::{REGION, World};
 
 #[test]
-#[expect(clippy::print_stderr, reason = "the tally is for people")]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn executions_go_as_aws_recorded_them() {
     let Ok(folder) = std::env::var("STEPWELL_CONFORMANCE_DIR") else {
         eprintln!("skipped: STEPWELL_CONFORMANCE_DIR is not set");
         return;
     };
-    let mut tally: BTreeMap<String, Tally> = BTreeMap::new();
-    for case in cases(Path::new(&folder)) {
-        let group = case["group"].as_str().unwrap_or_default().to_owned();
-        tally.entry(group).or_default().add(&case);
+    let folder = Path::new(&folder);
+    let broken = std::fs::read_to_string(folder.join("broken.txt")).unwrap_or_default();
+    let cases = cases(folder);
+    let verdicts: Vec<_> = cases.iter().map(|case| (case, verdict(case, &broken))).collect();
+    if let Some(file) = std::env::var_os("STEPWELL_CONFORMANCE_REPORT") {
+        std::fs::write(file, report(&verdicts)).expect("the report can be written");
     }
-    let mut failed = Vec::new();
-    for (group, tally) in tally {
-        eprintln!("{group:16} {}", tally.line());
-        failed.extend(tally.failed);
-    }
-    let (known, new): (Vec<_>, Vec<_>) =
-        failed.into_iter().partition(|(id, _)| DIFFERENT.iter().any(|(known, _)| known == id));
-    eprintln!("{} of {} known differences", known.len(), DIFFERENT.len());
-    for (id, why) in &new {
-        eprintln!("failed: {id}: {why}");
-    }
-    assert!(new.is_empty(), "{} cases failed", new.len());
-    assert_eq!(known.len(), DIFFERENT.len(), "a known difference is gone: take it off the list");
+    let failed = verdicts.iter().filter_map(|(case, verdict)| match verdict {
+        Verdict::Failed(why) => Some(format!("{}: {why}", id(case))),
+        Verdict::Passed | Verdict::Known(_) | Verdict::Skipped(_) => None,
+    });
+    let failed: Vec<_> = failed.collect();
+    assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Every verdict as JSON: `[{"id": ..., "group": ..., "verdict": "skipped", "reason": ...}]`.
+fn report(verdicts: &[(&Value, Verdict)]) -> String {
+    let lines = verdicts.iter().map(|(case, verdict)| {
+        let (verdict, reason) = match verdict {
+            Verdict::Passed => ("passed", ""),
+            Verdict::Failed(why) => ("failed", &**why),
+            Verdict::Known(why) => ("known", *why),
+            Verdict::Skipped(why) => ("skipped", &**why),
+        };
+        json!({ "id": id(case), "group": case["group"], "verdict": verdict, "reason": reason })
+    });
+    Value::Array(lines.collect()).to_string()
 }
 
 /// Cases that are known to differ, and why.
@@ -61,56 +70,46 @@ const DIFFERENT: [(&str, &str); 4] = [
     ),
 ];
 
-/// How the cases of one group went.
-#[derive(Default)]
-struct Tally {
-    passed: usize,
-    unsupported: usize,
-    skipped: usize,
-    failed: Vec<(String, String)>,
+/// How a case went.
+enum Verdict {
+    Passed,
+    Failed(String),
+    /// It differs, and is listed above.
+    Known(&'static str),
+    /// It was not run.
+    Skipped(String),
 }
 
-impl Tally {
-    fn add(&mut self, case: &Value) {
-        match outcome(case) {
-            Outcome::Passed => self.passed += 1,
-            Outcome::Unsupported => self.unsupported += 1,
-            Outcome::Skipped => self.skipped += 1,
-            Outcome::Failed(why) => self.failed.push((id(case).to_owned(), why)),
+fn verdict(case: &Value, broken: &str) -> Verdict {
+    if let Some(reason) = skip_reason(case, broken) {
+        return Verdict::Skipped(reason);
+    }
+    let outcome = std::panic::catch_unwind(|| compare(case));
+    let outcome = outcome.unwrap_or_else(|panic| Err(panic_text(&*panic)));
+    let known = DIFFERENT.iter().find(|(known, _)| *known == id(case));
+    match (outcome, known) {
+        (Ok(()), None) => Verdict::Passed,
+        (Err(why), None) => Verdict::Failed(why),
+        (Err(_), Some((_, reason))) => Verdict::Known(reason),
+        (Ok(()), Some(_)) => {
+            Verdict::Failed("a known difference is gone: take it off the list".to_owned())
         }
     }
-
-    fn line(&self) -> String {
-        let Self { passed, unsupported, skipped, failed } = self;
-        let failed = failed.len();
-        format!(
-            "{passed} passed, {failed} failed, {unsupported} unsupported yet, {skipped} skipped"
-        )
-    }
 }
 
-enum Outcome {
-    Passed,
-    /// Is an Express execution, or uses JSONata, variables or a Distributed Map.
-    Unsupported,
-    /// Needs more than an interpreter and Lambda functions.
-    Skipped,
-    Failed(String),
-}
-
-fn outcome(case: &Value) -> Outcome {
-    let needs = case["needs"].as_array().into_iter().flatten();
-    if case.get("definition").is_none() || needs.into_iter().any(|need| need != "lambda") {
-        return Outcome::Skipped;
+fn skip_reason(case: &Value, broken: &str) -> Option<String> {
+    if broken.lines().any(|line| line == id(case)) {
+        return Some("its description is incomplete".to_owned());
     }
-    if uses_unsupported(case) {
-        return Outcome::Unsupported;
+    if case.get("definition").is_none() {
+        return Some("calls of the API".to_owned());
     }
-    match std::panic::catch_unwind(|| compare(case)) {
-        Ok(Ok(())) => Outcome::Passed,
-        Ok(Err(why)) => Outcome::Failed(why),
-        Err(panic) => Outcome::Failed(panic_text(&*panic)),
+    let needs = case["needs"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let needs: Vec<_> = needs.filter(|need| *need != "lambda").collect();
+    if !needs.is_empty() {
+        return Some(format!("needs {}", needs.join(", ")));
     }
+    uses_unsupported(case).then(|| "not supported yet".to_owned())
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -118,6 +117,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap_or(&"panicked").to_string())
 }
 
+/// Whether it is an Express execution, or uses JSONata, variables or a Distributed Map.
 fn uses_unsupported(case: &Value) -> bool {
     if case["type"] != "STANDARD" {
         return true;
