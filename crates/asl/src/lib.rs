@@ -12,6 +12,7 @@ pub mod error_name;
 pub mod eval;
 pub mod intrinsic;
 pub mod json;
+pub mod jsonata;
 pub mod jsonpath;
 pub mod model;
 mod number;

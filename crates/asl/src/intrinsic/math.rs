@@ -40,16 +40,15 @@ fn splitmix(seed: u64) -> u64 {
 }
 
 /// A version 4 UUID.
-pub(super) fn uuid(random: &mut dyn Random) -> Value {
+pub(crate) fn uuid(random: &mut dyn Random) -> String {
     let high = random.next_u64() & 0xffff_ffff_ffff_0fff | 0x4000;
     let low = random.next_u64() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
-    let text = format!(
+    format!(
         "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         high >> 32,
         (high >> 16) & 0xffff,
         high & 0xffff,
         low >> 48,
         low & 0xffff_ffff_ffff
-    );
-    Value::String(text)
+    )
 }

@@ -20,6 +20,7 @@ use serde_json::Value;
 use crate::eval::Scope;
 use crate::jsonpath::Path;
 use arguments::Arguments;
+pub(crate) use math::uuid;
 pub use parser::SyntaxError;
 
 /// A parsed call.
@@ -191,7 +192,7 @@ impl Call {
             Function::MathRandom => math::random(args, scope.random),
             Function::StringSplit => json::split(args),
             Function::StringToJson => json::from_string(args),
-            Function::Uuid => Ok(math::uuid(scope.random)),
+            Function::Uuid => Ok(Value::String(uuid(scope.random))),
         }
     }
 }

@@ -7,5 +7,6 @@ mod diagnostics;
 mod evaluation;
 mod interpreter;
 mod intrinsics;
+mod jsonata;
 mod jsonpath;
 mod properties;

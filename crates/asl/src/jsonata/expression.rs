@@ -1,0 +1,93 @@
+//! A parsed expression.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jsonata_core::ast::AstNode;
+use serde_json::Value;
+
+use super::names::Names;
+use super::{EvaluationError, QueryError, SyntaxError, engine};
+use crate::eval::Random;
+
+/// What the variables of an expression hold.
+pub trait Bindings {
+    /// The value of `$name` (the name comes without the dollar sign), if there is such a variable. `states` is one.
+    fn get(&self, name: &str) -> Option<&Value>;
+}
+
+/// What an evaluation sees.
+pub struct Scope<'a> {
+    /// The variables.
+    pub bindings: &'a dyn Bindings,
+    /// Where `$random`, `$shuffle` and `$uuid` draw from.
+    pub random: &'a mut dyn Random,
+    /// What `$now` and `$millis` say.
+    pub now: Timestamp,
+}
+
+/// A parsed expression; a clone shares it.
+#[derive(Clone)]
+pub struct Expression {
+    parsed: Arc<Parsed>,
+}
+
+pub(super) struct Parsed {
+    source: String,
+    pub(super) tree: AstNode,
+    pub(super) names: Names,
+}
+
+impl std::fmt::Debug for Expression {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Expression").field(&self.parsed.source).finish()
+    }
+}
+
+impl Expression {
+    /// Parses `source`, the text between `{%` and `%}`.
+    ///
+    /// # Errors
+    /// [`SyntaxError`] with JSONata's code and text.
+    pub fn parse(source: &str) -> Result<Self, SyntaxError> {
+        let source = source.trim();
+        let tree = jsonata_core::parser::parse(source)?;
+        let names = Names::of(&tree);
+        Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), tree, names }) })
+    }
+
+    /// The text, without the delimiters and the blanks around it.
+    pub fn source(&self) -> &str {
+        &self.parsed.source
+    }
+
+    /// The variables that it reads, in the order in which they occur: `states`, and those of the state machine.
+    /// What it binds itself (`:=`, parameters, `@$`, `#$`) is not among them.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.parsed.names.variables.iter().map(String::as_str)
+    }
+
+    /// Evaluates to a JSON value; nothing is JSONata's undefined.
+    ///
+    /// # Errors
+    /// [`EvaluationError`] with JSONata's code and text.
+    pub fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Option<Value>, EvaluationError> {
+        engine::evaluate(&self.parsed, scope)
+    }
+
+    /// Evaluates to the value of the field at `location` in its state, for instance `Output/result`.
+    ///
+    /// # Errors
+    /// [`QueryError`] if the expression throws, or gives nothing.
+    pub fn evaluate_field(
+        &self,
+        location: &str,
+        scope: &mut Scope<'_>,
+    ) -> Result<Value, QueryError> {
+        match self.evaluate(scope) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(QueryError::undefined(self.source(), location)),
+            Err(error) => Err(QueryError::threw(self.source(), location, &error)),
+        }
+    }
+}

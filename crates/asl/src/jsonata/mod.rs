@@ -1,0 +1,37 @@
+//! JSONata as Step Functions speaks it: `{% $sum($states.input.prices) %}`.
+//!
+//! Responsible for: parsing expressions once, when the definition is read; evaluating them over JSON values;
+//! payload templates made of them; the functions that AWS adds (`$partition`, `$range`, `$hash`, `$random`,
+//! `$uuid`, `$parse`) and the one that it removes (`$eval`); limits, so that no expression hangs or kills its
+//! host. Left to others: what `$states` holds and which variables there are ([`Bindings`]), where time and
+//! randomness come from ([`Scope`]), which field wants which type.
+//!
+//! Inside works the library `jsonata-core`; nothing outside this module sees it.
+//!
+//! Source: Step Functions Developer Guide, "Transforming data with JSONata in Step Functions"; the JSONata 2.0.6
+//! documentation; its reference implementation for the texts of errors.
+
+mod engine;
+mod error;
+mod expression;
+mod functions;
+mod names;
+mod template;
+mod value;
+
+pub use error::{EvaluationError, QueryError, SyntaxError};
+pub use expression::{Bindings, Expression, Scope};
+pub use template::{Template, TemplateError};
+
+/// The text between `{%` and `%}`, blanks trimmed, if `text` is an expression. Anything before or behind the
+/// delimiters, a blank included, makes it a plain text.
+///
+/// ```
+/// use stepwell_asl::jsonata::expression_in;
+///
+/// assert_eq!(expression_in("{% $states.input %}"), Some("$states.input"));
+/// assert_eq!(expression_in(" {% $states.input %}"), None);
+/// ```
+pub fn expression_in(text: &str) -> Option<&str> {
+    Some(text.strip_prefix("{%")?.strip_suffix("%}")?.trim())
+}

@@ -1,0 +1,148 @@
+//! Which variables and functions an expression names.
+
+use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
+
+/// The names in an expression.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Variables that it reads and does not bind itself, each once.
+    pub(super) variables: Vec<String>,
+    /// Whether a function is named that draws random bits.
+    pub(super) draws: bool,
+}
+
+/// The functions that draw random bits.
+const DRAWING: &[&str] = &["random", "shuffle", "uuid"];
+
+impl Names {
+    pub(super) fn of(tree: &AstNode) -> Self {
+        let mut walk = Walk { names: Self::default(), bound: Vec::new() };
+        walk.node(tree);
+        walk.names
+    }
+}
+
+struct Walk {
+    names: Names,
+    /// What is bound around the current node, the innermost last.
+    bound: Vec<String>,
+}
+
+impl Walk {
+    fn read(&mut self, name: &str) {
+        self.names.draws |= DRAWING.contains(&name);
+        let is_known = |known: &String| known == name;
+        // `$` is the context, no variable.
+        let seen = name.is_empty()
+            || self.bound.iter().any(is_known)
+            || self.names.variables.iter().any(is_known);
+        if !seen {
+            self.names.variables.push(name.to_owned());
+        }
+    }
+
+    /// What is bound within a block or a function is unknown behind it.
+    fn scoped(&mut self, walk: impl FnOnce(&mut Self)) {
+        let outside = self.bound.len();
+        walk(self);
+        self.bound.truncate(outside);
+    }
+
+    fn nodes<'t>(&mut self, nodes: impl IntoIterator<Item = &'t AstNode>) {
+        nodes.into_iter().for_each(|node| self.node(node));
+    }
+
+    fn pairs(&mut self, pairs: &[(AstNode, AstNode)]) {
+        self.nodes(pairs.iter().flat_map(|(name, value)| [name, value]));
+    }
+
+    fn node(&mut self, node: &AstNode) {
+        match node {
+            AstNode::Variable(name) => self.read(name),
+            AstNode::Function { name, args, .. } => {
+                self.names.draws |= DRAWING.contains(&name.as_str());
+                self.nodes(args);
+            }
+            AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => self.bind(lhs, rhs),
+            AstNode::Binary { lhs, rhs, .. } => self.nodes([&**lhs, &**rhs]),
+            AstNode::Path { steps } => {
+                self.scoped(|walk| steps.iter().for_each(|step| walk.step(step)));
+            }
+            AstNode::Lambda { params, body, .. } => self.scoped(|walk| {
+                walk.bound.extend_from_slice(params);
+                walk.node(body);
+            }),
+            AstNode::Block(nodes) => self.scoped(|walk| walk.nodes(nodes)),
+            AstNode::Array(nodes) | AstNode::ArrayGroup(nodes) => self.nodes(nodes),
+            AstNode::Object(pairs) => self.pairs(pairs),
+            AstNode::ObjectTransform { input, pattern } => self.scoped(|walk| {
+                walk.input(input);
+                walk.pairs(pattern);
+            }),
+            AstNode::Unary { operand: inner, .. } | AstNode::FunctionApplication(inner) => {
+                self.node(inner);
+            }
+            AstNode::Call { procedure, args } => {
+                self.node(procedure);
+                self.nodes(args);
+            }
+            AstNode::Conditional { condition, then_branch, else_branch } => {
+                self.nodes([&**condition, &**then_branch]);
+                self.nodes(else_branch.as_deref());
+            }
+            AstNode::Sort { input, terms } => self.scoped(|walk| {
+                walk.input(input);
+                walk.nodes(terms.iter().map(|(term, _)| term));
+            }),
+            AstNode::Transform { location, update, delete } => {
+                self.nodes([&**location, &**update]);
+                self.nodes(delete.as_deref());
+            }
+            AstNode::String(_)
+            | AstNode::Name(_)
+            | AstNode::Number(_)
+            | AstNode::Boolean(_)
+            | AstNode::Null
+            | AstNode::Undefined
+            | AstNode::Placeholder
+            | AstNode::Regex { .. }
+            | AstNode::ParentVariable(_)
+            | AstNode::Wildcard
+            | AstNode::Descendant
+            | AstNode::Parent(_) => {}
+        }
+    }
+
+    /// A function may call itself, so that it is bound before what it is bound to is looked at.
+    fn bind(&mut self, target: &AstNode, value: &AstNode) {
+        let AstNode::Variable(name) = target else { return self.nodes([target, value]) };
+        if matches!(value, AstNode::Lambda { .. }) {
+            self.bound.push(name.clone());
+            self.node(value);
+        } else {
+            self.node(value);
+            self.bound.push(name.clone());
+        }
+    }
+
+    /// What a path in front of a sort or a grouping binds is known in these.
+    fn input(&mut self, input: &AstNode) {
+        match input {
+            AstNode::Path { steps } => steps.iter().for_each(|step| self.step(step)),
+            other => self.node(other),
+        }
+    }
+
+    /// What a step binds (`@$`, `#$`) is known in its filters and in the steps behind it.
+    fn step(&mut self, step: &PathStep) {
+        self.node(&step.node);
+        self.bound.extend(step.focus.iter().chain(&step.index_var).cloned());
+        for stage in &step.stages {
+            match stage {
+                Stage::Filter(filter) => self.node(filter),
+                Stage::Index(name) => self.bound.push(name.clone()),
+                Stage::KeepArray => {}
+            }
+        }
+    }
+}
