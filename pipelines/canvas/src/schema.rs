@@ -1,5 +1,7 @@
 //! The schema of a table as DAP describes it, read into what a replica needs to know.
 
+use serde_json::Value;
+
 pub mod parse;
 
 /// One table at one schema version.
@@ -18,21 +20,25 @@ pub struct TableSchema {
     /// Key column first, then the value columns in the schema's order.
     pub columns: Vec<Column>,
     /// The schema document as DAP sent it.
-    pub document: serde_json::Value,
+    pub document: Value,
 }
 
 impl TableSchema {
-    /// Whether a column is an object with fixed members, which the mode `expanded` takes apart.
-    pub fn has_nested_objects(&self) -> bool {
-        fn fixed(schema: &serde_json::Value) -> bool {
-            schema.get("properties").is_some()
-                || schema.get("$ref").is_some()
-                || schema.get("oneOf").and_then(|it| it.as_array()).into_iter().flatten().any(fixed)
-        }
-        let value = self.document.pointer("/properties/value/properties");
-        let columns = value.and_then(|columns| columns.as_object());
-        // The flat form is old enough for nothing to be known of it.
-        columns.is_none_or(|columns| columns.values().any(fixed))
+    /// Whether a column is a nested object: one with fixed members, of which null ones are not delivered.
+    pub fn is_nested_object(&self, column: &str) -> bool {
+        let column = self.document.pointer("/properties/value/properties").map(|it| &it[column]);
+        column.is_some_and(|column| self.has_fixed_members(column))
+    }
+
+    fn has_fixed_members(&self, schema: &Value) -> bool {
+        let reference = schema["$ref"].as_str().and_then(|it| it.strip_prefix('#'));
+        let variants = schema["oneOf"].as_array().into_iter().flatten();
+        schema.get("properties").is_some()
+            || reference
+                .and_then(|pointer| self.document.pointer(pointer))
+                .into_iter()
+                .chain(variants)
+                .any(|it| self.has_fixed_members(it))
     }
 }
 
@@ -48,7 +54,7 @@ pub struct Column {
     /// True if it stands in `required`: never null.
     pub required: bool,
     /// The `default` of a column that was added as required.
-    pub default: Option<serde_json::Value>,
+    pub default: Option<Value>,
     /// `title`, else `description`.
     pub description: Option<String>,
 }

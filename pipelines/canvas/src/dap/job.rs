@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{ApiError, wire};
+use crate::rows::Format;
 
 /// How long DAP keeps a job and its objects, counted from the first of equal queries.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -13,21 +14,12 @@ const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Query {
     /// The whole table.
-    Snapshot(Mode),
-    /// What changed since.
+    Snapshot(Format),
+    /// What changed since, always as TSV.
     Increment {
         /// Inclusive or not: the documentation contradicts itself, so rows at this moment may come again.
         since: Timestamp,
     },
-}
-
-/// How fixed nested objects are delivered. Tables without any come the same in both modes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// As one JSON column each.
-    Condensed,
-    /// As one column for each member.
-    Expanded,
 }
 
 /// A job that a query led to.

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use stepwell_pipeline::Context;
 use stepwell_pipeline::secret::Secrets;
 
+use crate::rows::Format;
 use crate::schema::TableSchema;
 use crate::schema::parse::parse;
 use crate::target::TableName;
@@ -33,7 +34,7 @@ mod wire;
 
 pub use download::Body;
 pub use error::{ApiError, Error};
-pub use job::{Completed, Created, Job, Mode, Query, Status};
+pub use job::{Completed, Created, Job, Query, Status};
 pub use limits::Rates;
 pub use token::Credentials;
 
@@ -206,11 +207,11 @@ impl Dap {
 }
 
 impl Query {
-    /// Always TSV: PostgreSQL's own COPY format.
+    /// `mode` is for tabular formats only.
     fn body(self) -> Value {
         match self {
-            Self::Snapshot(Mode::Condensed) => json!({"format": "tsv", "mode": "condensed"}),
-            Self::Snapshot(Mode::Expanded) => json!({"format": "tsv", "mode": "expanded"}),
+            Self::Snapshot(Format::Tsv) => json!({"format": "tsv", "mode": "condensed"}),
+            Self::Snapshot(Format::Jsonl) => json!({"format": "jsonl"}),
             Self::Increment { since } => {
                 json!({"format": "tsv", "mode": "condensed", "since": since.to_string()})
             }

@@ -2,7 +2,8 @@
 //!
 //! DAP remembers queries for a day and answers an equal one with the job that it already has, however stale.
 //! So a query that is repeated is put in other words: an increment begins a little earlier, a snapshot comes
-//! in the other mode.
+//! in another format. JSON Lines have nested objects as they are, so that every table can be had so; the mode
+//! `expanded` would take them apart into columns that had to be put together again by their types.
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use stepwell_pipeline::HandlerError;
 
 use super::table::{Interruption, Resnapshot, TableRun};
-use crate::dap::{self, ApiError, Completed, Created, Job, Mode, Query, Status};
+use crate::dap::{self, ApiError, Completed, Created, Job, Query, Status};
+use crate::rows::Format;
 use crate::schema::TableSchema;
 
 /// Between two looks at a job: grows from the first to the second.
@@ -86,12 +88,15 @@ impl TableRun<'_> {
         query: Query,
         schema: &TableSchema,
     ) -> Result<Option<Job>, Interruption> {
-        let created = match query {
-            Query::Increment { since } => Some(self.ask_for_news(since, schema).await?),
-            Query::Snapshot(_) => self.ask_for_snapshot(query, schema).await?,
+        let asked = match query {
+            Query::Increment { since } => {
+                Some((self.ask_for_news(since, schema).await?, Format::Tsv))
+            }
+            Query::Snapshot(format) => self.ask_for_snapshot(format, schema).await?,
         };
-        let Some(Created { job, .. }) = created else { return Ok(None) };
+        let Some((Created { job, .. }, format)) = asked else { return Ok(None) };
         self.checkpoint.job = Some(job.id.clone());
+        self.checkpoint.job_format = format;
         self.checkpoint.job_asked_at = Some(Timestamp::now());
         self.checkpoint.stalls = 0;
         match job.status {
@@ -127,24 +132,23 @@ impl TableRun<'_> {
     /// `None` if an old job had to be waited out.
     async fn ask_for_snapshot(
         &self,
-        query: Query,
+        format: Format,
         schema: &TableSchema,
-    ) -> Result<Option<Created>, Interruption> {
-        let first = self.create_job(query).await?;
+    ) -> Result<Option<(Created, Format)>, Interruption> {
+        let first = self.create_job(Query::Snapshot(format)).await?;
         if !self.is_old_snapshot(&first, schema) {
-            return Ok(Some(first));
+            return Ok(Some((first, format)));
         }
         tracing::info!(table = %self.table, job = first.job.id, "an earlier query's job");
-        if !schema.has_nested_objects() {
-            let second = self.create_job(Query::Snapshot(Mode::Expanded)).await?;
-            if second.age.is_none_or(|age| age <= FRESH) || !self.is_old_snapshot(&second, schema) {
-                return Ok(Some(second));
-            }
+        let second = self.create_job(Query::Snapshot(Format::Jsonl)).await?;
+        if second.age.is_none_or(|age| age <= FRESH) || !self.is_old_snapshot(&second, schema) {
+            return Ok(Some((second, Format::Jsonl)));
         }
         if let Status::Failed(_) = first.job.status {
-            return Ok(Some(first));
+            return Ok(Some((first, format)));
         }
-        self.wait_out(&first).await?;
+        let sooner = [first, second].into_iter().min_by_key(forgotten_in);
+        self.wait_out(&sooner.expect("there are two")).await?;
         Ok(None)
     }
 
@@ -181,7 +185,7 @@ impl TableRun<'_> {
     }
 
     async fn wait_out(&self, old: &Created) -> Result<(), Interruption> {
-        let wait = old.remaining.unwrap_or(FORGETTING_UNTOLD) + Duration::from_secs(1);
+        let wait = forgotten_in(old) + Duration::from_secs(1);
         if wait <= SOON_GONE {
             return Ok(self.ctx.sleep(wait).await?);
         }
@@ -260,6 +264,10 @@ impl TableRun<'_> {
             Err(Interruption::Failed(reason))
         }
     }
+}
+
+fn forgotten_in(job: &Created) -> Duration {
+    job.remaining.unwrap_or(FORGETTING_UNTOLD)
 }
 
 /// Earlier by the time of day in microseconds for seconds, because DAP remembers queries for a day. What is

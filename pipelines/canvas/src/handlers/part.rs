@@ -26,7 +26,7 @@ use super::table::{Interruption, TableRun};
 use crate::dap::gzip::{Damaged, Gunzip};
 use crate::dap::{self, Body};
 use crate::rows::tsv::Delivery;
-use crate::rows::{Batch, TsvDecoder, TsvError};
+use crate::rows::{Batch, Decoder, TsvError};
 use crate::schema::TableSchema;
 use crate::target::{Load, TargetError};
 
@@ -157,8 +157,9 @@ impl TableRun<'_> {
         part: &str,
     ) -> Result<PartEnd, Trouble> {
         let body = self.dap.open_object(part, self.ctx).await.map_err(interrupted)?;
-        let decoder = TsvDecoder::new(staging.schema, staging.delivery)
-            .resume_after(staging.load.progress(part).rows);
+        let staged = staging.load.progress(part).rows;
+        let format = self.checkpoint.job_format;
+        let decoder = Decoder::new(format, staging.schema, staging.delivery, staged);
         let (pieces_in, pieces_out) = mpsc::channel(PIECES_WAITING_MAX);
         let (batches_in, mut batches_out) = mpsc::channel(BATCHES_WAITING_MAX);
         // Dropped, it ends; the thread ends with its queues.
@@ -240,7 +241,7 @@ async fn download(mut body: Body, pieces: mpsc::Sender<Result<Bytes, dap::Error>
 fn decode(
     mut pieces: mpsc::Receiver<Result<Bytes, dap::Error>>,
     batches: &mpsc::Sender<Batch>,
-    decoder: TsvDecoder,
+    decoder: Decoder,
 ) -> Result<(), Trouble> {
     let mut gunzip = Gunzip::default();
     let mut rows = Rows { decoder, batches, unreadable: None };
@@ -254,7 +255,7 @@ fn decode(
 
 /// Rows on their way to the stager.
 struct Rows<'b> {
-    decoder: TsvDecoder,
+    decoder: Decoder,
     batches: &'b mpsc::Sender<Batch>,
     /// A line that cannot be read. Whether the file is to blame or the way here, its checksum tells.
     unreadable: Option<TsvError>,

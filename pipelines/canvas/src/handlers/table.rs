@@ -10,6 +10,7 @@ use stepwell_pipeline::{Context, HandlerError, NotNow};
 use super::Service;
 use super::list_tables::Item;
 use crate::dap::{self, Dap, Query};
+use crate::rows::Format;
 use crate::summary::{Mode, TableResult};
 use crate::target::{LoadKind, Proof, Published, TableName, TableState, Target, TargetError};
 
@@ -40,6 +41,9 @@ pub(super) struct Checkpoint {
     /// The job that is being waited for or loaded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) job: Option<String>,
+    /// What its parts are written in.
+    #[serde(default)]
+    pub(super) job_format: Format,
     /// When it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) job_asked_at: Option<Timestamp>,
@@ -66,6 +70,7 @@ impl Checkpoint {
         Self {
             started_at: Timestamp::now(),
             job: None,
+            job_format: Format::default(),
             job_asked_at: None,
             lost_jobs: 0,
             resnapshot: None,
@@ -231,7 +236,7 @@ impl<'a> TableRun<'a> {
 
     async fn replace(&mut self) -> Result<TableResult, Interruption> {
         let mut schema = self.dap.schema(&self.table, self.ctx).await?;
-        let query = Query::Snapshot(dap::Mode::Condensed);
+        let query = Query::Snapshot(Format::Tsv);
         let (id, job) = self.completed_job(query, &mut schema).await?;
         let kind = LoadKind::Snapshot { at: job.cursor };
         self.load(Mode::Snapshot, kind, schema, id, &job).await

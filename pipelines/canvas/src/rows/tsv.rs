@@ -18,7 +18,7 @@ const BATCH_BYTES: usize = 1 << 20;
 
 /// No row is longer. PostgreSQL itself refuses fields of 1 GiB, and oversized values are truncated upstream
 /// at several MB.
-const ROW_BYTES_MAX: usize = 512 << 20;
+pub(super) const ROW_BYTES_MAX: usize = 512 << 20;
 
 /// Why a part cannot be read.
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum TsvError {
     KeyNull { line: u64 },
     #[error("line {line}: the row is longer than {max} bytes", max = ROW_BYTES_MAX)]
     RowTooLong { line: u64 },
+    #[error("line {line}, column {column}: {problem}")]
+    JsonLine { line: u64, column: usize, problem: &'static str },
     #[error("the part ends after {found} rows, but {staged} were staged from it before")]
     Shorter { found: u64, staged: u64 },
 }
@@ -151,6 +153,15 @@ impl TsvDecoder {
         Self::with_header(columns, keys, Delivery::Snapshot, Some(header))
     }
 
+    /// A decoder for rows without a header that have `meta.ts`, `meta.action`, and all columns in order.
+    pub(super) fn for_own_rows(schema: &TableSchema, delivery: Delivery) -> Self {
+        let mut decoder = Self::new(schema, delivery);
+        let columns = (0..decoder.columns.len()).map(Slot::Column);
+        let slots = [Slot::Ts, Slot::Action].into_iter().chain(columns).collect();
+        decoder.header = Some(Header { slots });
+        decoder
+    }
+
     fn with_header(
         columns: Vec<String>,
         keys: usize,
@@ -170,6 +181,11 @@ impl TsvDecoder {
             skip: 0,
             end: End::Open,
         }
+    }
+
+    /// The names of the columns as headers have them, in the order of the schema.
+    pub(super) fn columns(&self) -> &[String] {
+        &self.columns
     }
 
     /// Passes over the first `rows` rows: they were staged before a restart.
@@ -196,7 +212,14 @@ impl TsvDecoder {
     ///
     /// # Errors
     /// [`TsvError`], [`TsvError::Shorter`] where the part does not reach back to where it was left.
-    pub fn finish(mut self) -> Result<Option<Batch>, TsvError> {
+    pub fn finish(self) -> Result<Option<Batch>, TsvError> {
+        self.finish_with(b"")
+    }
+
+    /// The part has ended with this text.
+    pub(super) fn finish_with(mut self, text: &[u8]) -> Result<Option<Batch>, TsvError> {
+        self.batch.bytes_mut().extend_from_slice(text);
+        self.decode_lines()?;
         if self.decoded < self.batch.bytes().len() {
             self.batch.bytes_mut().push(b'\n');
             self.decode_lines()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell_canvas::target::Layout;
-use stepwell_sandbox::dap::{Advance, Endpoint, Evolution, Fault, FaultRule, Options};
+use stepwell_sandbox::dap::{Advance, Awkward, Endpoint, Evolution, Fault, FaultRule, Options};
 
 use crate::support::{Bench, Replica};
 use crate::target::postgres::Fixture;
@@ -48,6 +48,29 @@ async fn a_first_load_increments_and_a_new_column() {
     let report = bench.sync(&TABLES).await;
     assert_eq!(report.summary["unchanged"], 4);
     fixture.done().await;
+}
+
+#[tokio::test]
+async fn a_second_snapshot_within_a_day_is_proven() {
+    for (name, layout) in [("stepwell", Layout::Stepwell), ("instructure", Layout::Instructure)] {
+        let Some(fixture) = Fixture::new(layout).await else { return };
+        let settings = json!({"target": fixture.dsn, "layout": name});
+        let options = Options { awkward: Awkward::all(), ..options() };
+        let bench = Bench::with(options, settings).await;
+        bench.sync(&TABLES).await;
+        let nested = "SELECT id, settings, tab_configuration FROM canvas.courses ORDER BY id";
+        let before = fixture.text(nested).await;
+        for table in TABLES {
+            fixture.run(&format!("DELETE FROM canvas.{table} WHERE id = 2")).await;
+        }
+        let unproven = "jsonb_set(receipt::jsonb, '{proven}', 'false')";
+        fixture.run(&format!("UPDATE stepwell.tables SET receipt = {unproven}")).await;
+        let report = bench.sync(&TABLES).await;
+        assert_eq!(report.summary["proven"], 4, "{:#}", report.summary);
+        assert_eq!(report.summary["results"][0]["mode"], "snapshot");
+        assert_eq!(fixture.text(nested).await, before);
+        fixture.done().await;
+    }
 }
 
 #[tokio::test]
