@@ -11,6 +11,7 @@ use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::load::{self, Load, Machine};
 use crate::process::arns;
+use crate::witness::Witness;
 
 pub(crate) struct Clients<'a> {
     load: &'a Load,
@@ -53,7 +54,7 @@ impl<'a> Clients<'a> {
     }
 
     pub(crate) fn arn(&self, start: &load::StartRequest) -> String {
-        arns().execution(&self.load.machines[start.machine].name, &start.name)
+        arn(self.load, start)
     }
 
     /// Whether every wish was answered.
@@ -83,15 +84,20 @@ impl<'a> Clients<'a> {
         }
     }
 
-    /// Takes in the answers; gives those that no client should get.
-    pub(crate) fn hear(&mut self) -> Vec<String> {
+    /// Takes in the answers; gives those that no client should get, for instance of what is not on disk.
+    pub(crate) fn hear(&mut self, witness: &Witness) -> Vec<String> {
         let mut violations = Vec::new();
+        let load = self.load;
         for wish in &mut self.wishes {
             let State::Sent(answer) = &mut wish.state else { continue };
             match answer() {
                 // It exists already if the first answer was lost and it has ended meanwhile.
                 Ok(Ok(()) | Err(Error::ExecutionAlreadyExists { .. })) => {
                     wish.state = State::Answered;
+                    if !is_durable(load, wish.what, witness) {
+                        let what = wish.what;
+                        violations.push(format!("{what:?} was answered before it was committed"));
+                    }
                 }
                 Ok(Err(error)) => violations.push(format!("{:?} was refused: {error}", wish.what)),
                 Err(TryRecvError::Empty) => {}
@@ -154,6 +160,22 @@ impl<'a> Clients<'a> {
         let state_machine = self.load.machines[start.machine].name.clone();
         (Event::Wait { state_machine, name: start.name.clone(), reply }, answer)
     }
+}
+
+/// Whether the disk knows of what the client heard.
+fn is_durable(load: &Load, what: What, witness: &Witness) -> bool {
+    let status = |index: usize| witness.status(&arn(load, &load.starts[index]));
+    match what {
+        What::Create(index) => witness.has_state_machine(&load.machines[index].name),
+        What::Start(index) => status(index).is_some(),
+        What::Stop(index) | What::Wait(index) => {
+            status(index).is_some_and(|status| !status.is_running())
+        }
+    }
+}
+
+fn arn(load: &Load, start: &load::StartRequest) -> String {
+    arns().execution(&load.machines[start.machine].name, &start.name)
 }
 
 fn create(machine: &Machine) -> (Event, Answer) {

@@ -11,6 +11,10 @@
 //!        └────────▶ Simulation with faults ─────▶ Ending of each execution ──┴─▶ differences: none
 //! ```
 //!
+//! While it runs, a witness looks at the disk whenever a handler is called, a subscriber is told or a request
+//! is answered: nobody may hear of what a crash at this moment would undo. Engines that are wrong on purpose
+//! ([`Mutant`]) show that these checks can fail.
+//!
 //! The same seed gives the same run, byte for byte.
 
 mod client;
@@ -18,11 +22,14 @@ mod disk;
 mod ending;
 mod functions;
 mod load;
+mod mutant;
 mod process;
 mod simulation;
+mod witness;
 
 use ending::Ending;
 use load::Load;
+pub use mutant::Mutant;
 use simulation::Simulation;
 
 /// What came of one seed.
@@ -66,9 +73,14 @@ impl Faults {
 
 /// Runs the load of a seed without and with faults, and compares.
 pub fn run(seed: u64) -> Report {
+    run_mutant(seed, None)
+}
+
+/// The same with a mistake in the run with faults: the differences must tell of it.
+pub fn run_mutant(seed: u64, mutant: Option<Mutant>) -> Report {
     let load = Load::new(seed);
     let calm = Simulation::calm(&load, seed).run();
-    let stormy = Simulation::stormy(&load, seed).run();
+    let stormy = Simulation::stormy(&load, seed, mutant).run();
     let mut differences: Vec<String> = Vec::new();
     differences.extend(calm.violations.iter().map(|found| format!("without faults: {found}")));
     differences.extend(stormy.violations.iter().cloned());

@@ -9,6 +9,9 @@ use stepwell_engine::kernel::{Action, Kernel, TaskOrder, Write};
 use stepwell_engine::store::{Durability, Store};
 use stepwell_engine::{Arns, ManualEntropy, StoreError};
 
+use crate::mutant::Mutant;
+use crate::witness::Witness;
+
 /// The ARNs of all simulations.
 pub(crate) fn arns() -> Arns {
     Arns::new("us-east-1", "000000000000")
@@ -27,15 +30,23 @@ pub(crate) struct Process {
     pub(crate) unacknowledged: Option<u64>,
     /// Tasks with a handler.
     pub(crate) running: Vec<TaskOrder>,
+    /// Sees what is on disk.
+    pub(crate) witness: Witness,
+    mutant: Option<Mutant>,
 }
 
 impl Process {
     /// Takes up the store at `path`.
-    pub(crate) fn open(path: &Path, seed: u64, now: Timestamp) -> Self {
-        let store = Store::open(path, Durability::ProcessOnly).expect("the store opens");
-        let archive = store.archive().expect("the store can be read");
+    pub(crate) fn open(
+        path: &Path,
+        seed: u64,
+        now: Timestamp,
+        mutant: Option<Mutant>,
+    ) -> Result<Self, StoreError> {
+        let store = Store::open(path, Durability::ProcessOnly)?;
+        let archive = store.archive()?;
         let entropy = Box::new(ManualEntropy::new(seed));
-        let kernel = Kernel::open(arns(), archive, entropy, now).expect("the store is whole");
+        let kernel = Kernel::open(arns(), archive, entropy, now)?;
         let mut process = Self {
             store,
             kernel,
@@ -44,14 +55,19 @@ impl Process {
             safe_pages: None,
             unacknowledged: None,
             running: Vec::new(),
+            witness: Witness::open(path),
+            mutant,
         };
         process.collect();
-        process
+        Ok(process)
     }
 
     /// Takes over what the kernel gave out.
     pub(crate) fn collect(&mut self) {
-        self.waiting.extend(self.kernel.take_writes());
+        for mut write in self.kernel.take_writes() {
+            self.committed.extend(self.mutant.into_iter().flat_map(|it| it.spoil(&mut write)));
+            self.waiting.push_back(write);
+        }
     }
 
     /// Commits the first `count` waiting writes as one group; whether anything had to be written for it.

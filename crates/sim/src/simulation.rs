@@ -8,12 +8,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use stepwell_engine::kernel::{Action, Event, TaskOrder};
-use stepwell_engine::{Clock, ManualClock, Reader};
+use stepwell_engine::{Clock, Halted, ManualClock, Reader};
 
 use crate::Faults;
 use crate::client::Clients;
@@ -21,6 +21,7 @@ use crate::disk::Disk;
 use crate::ending::Ending;
 use crate::functions::Effects;
 use crate::load::Load;
+use crate::mutant::Mutant;
 use crate::process::{Process, arns};
 
 /// Moves after which a run counts as stuck. The longest runs take a tenth of it.
@@ -29,11 +30,15 @@ const MOVES_MAX: usize = 200_000;
 /// Restarts after which the faults end, so that a run does.
 const RESTARTS_MAX: usize = 12;
 
+/// No timer of a load is further away, however often the clock jumped back: one that is was lost.
+const SLEEP_MAX: SignedDuration = SignedDuration::from_hours(24);
+
 /// A run under way.
 pub(crate) struct Simulation<'a> {
     load: &'a Load,
     random: ChaCha8Rng,
     stormy: bool,
+    mutant: Option<Mutant>,
     clock: ManualClock,
     disk: Disk,
     process: Process,
@@ -56,24 +61,26 @@ pub(crate) struct Outcome {
 impl<'a> Simulation<'a> {
     /// A run without faults.
     pub(crate) fn calm(load: &'a Load, seed: u64) -> Self {
-        Self::new(load, seed, false)
+        Self::new(load, seed, false, None)
     }
 
-    /// A run with faults.
-    pub(crate) fn stormy(load: &'a Load, seed: u64) -> Self {
-        Self::new(load, seed, true)
+    /// A run with faults, and with a mistake if there is one.
+    pub(crate) fn stormy(load: &'a Load, seed: u64, mutant: Option<Mutant>) -> Self {
+        Self::new(load, seed, true, mutant)
     }
 
-    fn new(load: &'a Load, seed: u64, stormy: bool) -> Self {
+    fn new(load: &'a Load, seed: u64, stormy: bool, mutant: Option<Mutant>) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(if stormy { 2 } else { 1 });
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is a timestamp");
         let (clock, disk) = (ManualClock::new(start), Disk::new());
-        let process = Process::open(&disk.store(), random.random(), clock.now());
+        let process = Process::open(&disk.store(), random.random(), clock.now(), mutant)
+            .expect("an empty store opens");
         Self {
             load,
             random,
             stormy,
+            mutant,
             clock,
             disk,
             process,
@@ -88,13 +95,12 @@ impl<'a> Simulation<'a> {
     /// Runs until every execution has ended, and reads what is on disk.
     pub(crate) fn run(mut self) -> Outcome {
         let mut moves = 0;
-        while !self.is_done() {
+        while !self.is_done() && self.violations.is_empty() {
             moves += 1;
-            if moves > MOVES_MAX || !self.violations.is_empty() {
-                self.violations.push(format!("stuck after {moves} moves"));
-                break;
-            }
             self.go();
+            if moves == MOVES_MAX {
+                self.violations.push(format!("not done after {moves} moves"));
+            }
         }
         let endings = self.endings();
         let trace = self.finish_trace(&endings);
@@ -122,7 +128,7 @@ impl<'a> Simulation<'a> {
         if !moved && self.is_waiting() {
             self.wait();
         }
-        self.violations.extend(self.clients.hear());
+        self.violations.extend(self.clients.hear(&self.process.witness));
     }
 
     /// Whether nothing can happen before time goes on.
@@ -143,8 +149,8 @@ impl<'a> Simulation<'a> {
         if !self.process.kernel.has_work() {
             return false;
         }
-        self.process.kernel.step(now).expect("the store can be read");
-        self.process.collect();
+        let told = self.process.kernel.step(now);
+        self.go_on(told);
         true
     }
 
@@ -178,6 +184,7 @@ impl<'a> Simulation<'a> {
                 self.process.running.retain(|order| !is_it(order));
             }
             Action::Announce(change) => {
+                self.violations.extend(self.process.witness.announcement(&change));
                 self.note(&format!("{} {}", change.execution_arn, change.status));
             }
             Action::Answer(answer) => answer.send(),
@@ -208,7 +215,9 @@ impl<'a> Simulation<'a> {
             self.tell(Event::TaskStarted { execution, scheduled, at });
             return true;
         }
-        let Some(outcome) = self.effects.call(&self.process.running[index]) else { return false };
+        let order = &self.process.running[index];
+        let Some(outcome) = self.effects.call(order) else { return false };
+        self.violations.extend(self.process.witness.call(order));
         // At least once: now and then the work is done and nobody hears of it until it is done again.
         if self.stormy && self.random.random_ratio(1, 20) {
             return true;
@@ -240,15 +249,25 @@ impl<'a> Simulation<'a> {
     /// Time goes on to the next wake-up.
     fn wait(&mut self) {
         let now = self.clock.now();
-        let Some(wakeup) = self.process.kernel.next_wakeup() else { return };
+        let Some(wakeup) = self.process.kernel.next_wakeup() else {
+            return self.violations.push("stuck: nothing is left that could happen".to_owned());
+        };
+        if wakeup.duration_since(now) > SLEEP_MAX {
+            return self.violations.push(format!("a timer was lost: the next is due at {wakeup}"));
+        }
         if wakeup > now {
             self.clock.set(wakeup);
         }
     }
 
     fn tell(&mut self, event: Event) {
-        self.process.kernel.handle(event, self.clock.now()).expect("the store can be read");
+        let told = self.process.kernel.handle(event, self.clock.now());
+        self.go_on(told);
+    }
+
+    fn go_on(&mut self, told: Result<(), Halted>) {
         self.process.collect();
+        self.violations.extend(told.err().map(|halted| halted.to_string()));
     }
 
     /// Something goes wrong.
@@ -321,7 +340,10 @@ impl<'a> Simulation<'a> {
     fn restart(&mut self, disk: Disk, before: &[Option<Ending>]) {
         self.disk = disk;
         let seed = self.random.random();
-        self.process = Process::open(&self.disk.store(), seed, self.clock.now());
+        match Process::open(&self.disk.store(), seed, self.clock.now(), self.mutant) {
+            Ok(process) => self.process = process,
+            Err(error) => return self.violations.push(format!("no restart: {error}")),
+        }
         self.clients.lose_connection();
         for (index, (before, after)) in before.iter().zip(self.endings_so_far()).enumerate() {
             let Some(before) = before else { continue };
