@@ -36,6 +36,7 @@ const SILENCE_SECONDS: u64 = 60;
 /// namespaces = ["canvas"]
 /// tables = []                            # all
 /// skip_tables = ["web_logs"]
+/// backfill_new_columns = true
 /// max_concurrency = 4
 /// slice_seconds = 600
 /// silence_seconds = 60
@@ -60,6 +61,8 @@ pub struct Settings {
     pub tables: Vec<String>,
     /// The tables to leave out.
     pub skip_tables: Vec<String>,
+    /// Whether a table whose schema gets new columns is loaded anew, so that every row has its value in them.
+    pub backfill_new_columns: Option<bool>,
     /// How many tables are worked on at the same time.
     pub max_concurrency: Option<u32>,
     /// How long one invocation may work.
@@ -80,6 +83,7 @@ pub struct Config {
     pub(crate) target: SecretRef,
     pub(crate) layout: Layout,
     pub(crate) selection: Selection,
+    pub(crate) backfill_new_columns: bool,
     pub(crate) max_concurrency: u32,
     pub(crate) slice: Duration,
     pub(crate) silence: Duration,
@@ -120,6 +124,7 @@ impl Config {
                 tables: settings.tables,
                 skip_tables: settings.skip_tables,
             },
+            backfill_new_columns: settings.backfill_new_columns.unwrap_or(true),
             max_concurrency: settings.max_concurrency.unwrap_or(MAX_CONCURRENCY),
             slice: seconds(settings.slice_seconds, SLICE_SECONDS),
             silence: seconds(settings.silence_seconds, SILENCE_SECONDS),

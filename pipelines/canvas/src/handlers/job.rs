@@ -178,7 +178,7 @@ impl TableRun<'_> {
             Status::Pending => false,
             Status::Failed(_) => true,
             Status::Complete(done) => {
-                let before_loss = lost.is_some_and(|lost| done.cursor <= lost.since);
+                let before_loss = lost.is_some_and(|lost| lost.is_later_than(done));
                 soon_gone || before_loss || self.is_outdated(done, schema)
             }
         }
@@ -189,7 +189,7 @@ impl TableRun<'_> {
         if wait <= SOON_GONE {
             return Ok(self.ctx.sleep(wait).await?);
         }
-        Err(Interruption::Failed(HandlerError::Retryable {
+        Err(Interruption::NoSnapshotYet(HandlerError::Retryable {
             message: format!(
                 "{} needs a new snapshot, but DAP still answers with job {} from before; it will forget that job in \
                  {} minutes, and the next run after that gets the new one",

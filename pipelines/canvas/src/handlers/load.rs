@@ -10,7 +10,7 @@ use crate::dap::Completed;
 use crate::rows::tsv::Delivery;
 use crate::schema::TableSchema;
 use crate::summary::{Mode, TableResult};
-use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Published, TableState};
+use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Published};
 
 impl TableRun<'_> {
     /// Loads what the job delivers. Goes on where an earlier invocation left off.
@@ -22,8 +22,6 @@ impl TableRun<'_> {
         job_id: String,
         job: &Completed,
     ) -> Result<TableResult, Interruption> {
-        let (cursor, schema_version) = (job.cursor, schema.version);
-        let state = TableState { cursor, schema_version, rows: None, proof_due: true };
         let request = LoadRequest { schema: schema.clone(), job_id, kind };
         let published = match self.target.open_load(request).await? {
             OpenedLoad::Published(published) => published,
@@ -32,7 +30,7 @@ impl TableRun<'_> {
         self.tell("proving", published.rows, false);
         let proof = self.target.prove(&self.table).await?;
         check(&proof).map_err(Interruption::Failed)?;
-        let result = self.result(mode, &state);
+        let result = self.result(mode, job.cursor, schema.version);
         Ok(TableResult { published, proven: true, compared: proof.compared, ..result })
     }
 

@@ -9,7 +9,7 @@ use stepwell_pipeline::{Context, HandlerError, NotNow};
 
 use super::Service;
 use super::list_tables::Item;
-use crate::dap::{self, Dap, Query};
+use crate::dap::{self, Completed, Dap, Query};
 use crate::rows::Format;
 use crate::summary::{Mode, TableResult};
 use crate::target::{LoadKind, Proof, Published, TableName, TableState, Target, TargetError};
@@ -62,7 +62,10 @@ pub(super) struct Checkpoint {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Resnapshot {
     reason: String,
-    pub(super) since: Timestamp,
+    since: Timestamp,
+    /// Set where the increment did come through, but left new columns unfilled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unfilled: Option<Box<TableResult>>,
 }
 
 impl Checkpoint {
@@ -130,6 +133,8 @@ pub(super) enum Interruption {
     Pause(Duration),
     /// Increments are not to be had, or would go on from rows that are not as delivered.
     SnapshotRequired(Resnapshot),
+    /// All snapshots that are to be had now are from before one became necessary.
+    NoSnapshotYet(HandlerError),
     Failed(HandlerError),
 }
 
@@ -144,7 +149,28 @@ impl From<dap::Error> for Interruption {
 
 impl Resnapshot {
     pub(super) fn new(since: Timestamp, reason: &impl ToString) -> Self {
-        Self { reason: reason.to_string(), since }
+        Self { reason: reason.to_string(), since, unfilled: None }
+    }
+
+    /// For new columns that the increment with this result has filled in changed rows only.
+    fn to_fill(columns: &[String], merged: TableResult) -> Self {
+        let reason = format!(
+            "`{}` is new in the schema, and an increment fills it in changed rows only; `backfill_new_columns = false` \
+             does without this snapshot",
+            columns.join("`, `")
+        );
+        Self { reason, since: merged.cursor, unfilled: Some(Box::new(merged)) }
+    }
+
+    /// Whether a snapshot is from before what made it necessary.
+    pub(super) fn is_later_than(&self, snapshot: &Completed) -> bool {
+        match &self.unfilled {
+            // Nothing need have been written since: `at` may be where the table already stands.
+            Some(merged) => {
+                snapshot.schema_version < merged.schema_version || snapshot.cursor < self.since
+            }
+            None => snapshot.cursor <= self.since,
+        }
     }
 }
 
@@ -167,6 +193,8 @@ pub(super) struct TableRun<'a> {
     pub(super) table: TableName,
     pub(super) ctx: &'a Context,
     pub(super) checkpoint: Checkpoint,
+    /// New columns are filled in all rows.
+    backfill: bool,
 }
 
 impl<'a> TableRun<'a> {
@@ -185,6 +213,7 @@ impl<'a> TableRun<'a> {
             table: input.item.name,
             ctx,
             checkpoint: left_off.unwrap_or_else(Checkpoint::start),
+            backfill: service.config.backfill_new_columns,
         })
     }
 
@@ -198,7 +227,10 @@ impl<'a> TableRun<'a> {
     }
 
     pub(super) async fn snapshot(mut self) -> Result<Step, HandlerError> {
-        let outcome = self.replace().await;
+        let outcome = match self.replace().await {
+            Err(Interruption::NoSnapshotYet(error)) => self.leave_unfilled(error),
+            outcome => outcome,
+        };
         self.step(outcome)
     }
 
@@ -206,19 +238,32 @@ impl<'a> TableRun<'a> {
         if state.proof_due {
             self.make_up_proof(state).await?;
         }
-        let warnings = self.warnings(state);
         let mut schema = self.dap.schema(&self.table, self.ctx).await?;
         let query = Query::Increment { since: state.cursor };
         let (id, job) = self.completed_job(query, &mut schema).await?;
+        let unfilled = state.unfilled_under(&schema);
         let as_before = job.cursor <= state.cursor && schema.version == state.schema_version;
         let mut result = if job.objects.is_empty() && as_before {
-            self.result(Mode::Unchanged, state)
+            let published =
+                Published { rows: state.rows.unwrap_or_default(), ..Published::default() };
+            let result = self.result(Mode::Unchanged, state.cursor, state.schema_version);
+            TableResult { published, ..result }
         } else {
             let kind = LoadKind::Increment { since: state.cursor, until: job.cursor };
             let mode = if job.objects.is_empty() { Mode::Unchanged } else { Mode::Increment };
             self.load(mode, kind, schema, id, &job).await?
         };
-        result.warnings = warnings;
+        result.warnings.extend(self.warnings(state));
+        if self.backfill && !unfilled.is_empty() {
+            return Err(Interruption::SnapshotRequired(Resnapshot::to_fill(&unfilled, result)));
+        }
+        let new = unfilled.iter().filter(|name| !state.unfilled.contains(name));
+        result.warnings.extend(new.map(|name| {
+            format!(
+                "column `{name}` is new and was not back-filled: rows that do not change keep null in it, whatever the \
+                 source has, since `backfill_new_columns` is false"
+            )
+        }));
         Ok(result)
     }
 
@@ -238,8 +283,33 @@ impl<'a> TableRun<'a> {
         let mut schema = self.dap.schema(&self.table, self.ctx).await?;
         let query = Query::Snapshot(Format::Tsv);
         let (id, job) = self.completed_job(query, &mut schema).await?;
+        let unfilled = self.unfilled();
+        if unfilled.is_some_and(|(resnapshot, _)| resnapshot.is_later_than(&job)) {
+            let message = format!("DAP answers with job {id}, from before the columns were there");
+            return Err(Interruption::NoSnapshotYet(HandlerError::retryable(message)));
+        }
         let kind = LoadKind::Snapshot { at: job.cursor };
-        self.load(Mode::Snapshot, kind, schema, id, &job).await
+        let mut result = self.load(Mode::Snapshot, kind, schema, id, &job).await?;
+        if let Some((_, merged)) = self.unfilled() {
+            result.published.follow(&merged.published);
+        }
+        Ok(result)
+    }
+
+    /// The reason for the snapshot and what the increment before it did, where it is only to fill columns.
+    fn unfilled(&self) -> Option<(&Resnapshot, &TableResult)> {
+        let resnapshot = self.checkpoint.resnapshot.as_ref()?;
+        Some((resnapshot, resnapshot.unfilled.as_deref()?))
+    }
+
+    /// The table is in step but for its new columns, and the next run tries again.
+    fn leave_unfilled(&self, error: HandlerError) -> Result<TableResult, Interruption> {
+        let Some((resnapshot, merged)) = self.unfilled() else {
+            return Err(Interruption::Failed(error));
+        };
+        let mut result = merged.clone();
+        result.warnings.push(format!("{}, but is not to be had yet: {error}", resnapshot.reason));
+        Ok(result)
     }
 
     fn step(self, outcome: Result<TableResult, Interruption>) -> Result<Step, HandlerError> {
@@ -253,7 +323,7 @@ impl<'a> TableRun<'a> {
                 let resnapshot = Some(resnapshot);
                 Ok(Step::init_needed(Checkpoint { resnapshot, job: None, ..self.checkpoint }))
             }
-            Err(Interruption::Failed(error)) => {
+            Err(Interruption::Failed(error) | Interruption::NoSnapshotYet(error)) => {
                 self.tell("failed", 0, true);
                 Err(error)
             }
@@ -271,20 +341,20 @@ impl<'a> TableRun<'a> {
         Ok(Step::in_progress(Checkpoint { stalls, ..self.checkpoint }, wait))
     }
 
-    /// The result of a table in this state, with nothing published.
-    pub(super) fn result(&self, mode: Mode, state: &TableState) -> TableResult {
+    /// The result of a table that stands there, with nothing published.
+    pub(super) fn result(&self, mode: Mode, cursor: Timestamp, schema_version: i64) -> TableResult {
         let TableName { namespace, table } = self.table.clone();
         let seconds = Timestamp::now().duration_since(self.checkpoint.started_at).as_secs_f64();
         TableResult {
             namespace,
             table,
             mode,
-            published: Published { rows: state.rows.unwrap_or_default(), ..Published::default() },
+            published: Published::default(),
             seconds,
             proven: false,
             compared: 0,
-            schema_version: state.schema_version,
-            cursor: state.cursor,
+            schema_version,
+            cursor,
             resnapshot: self.checkpoint.resnapshot.as_ref().map(|it| it.reason.clone()),
             warnings: Vec::new(),
         }

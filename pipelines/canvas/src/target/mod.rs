@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::rows::Batch;
-use crate::schema::TableSchema;
+use crate::schema::{Column, TableSchema};
 
 mod error;
 mod evidence;
@@ -198,11 +198,26 @@ pub struct TableState {
     pub schema_version: i64,
     /// How many rows it had when it was published last, if that was by us.
     pub rows: Option<u64>,
+    /// The columns that it then had from the source. Empty where that cannot be told.
+    pub columns: Vec<String>,
+    /// Those of them that increments have filled in changed rows only.
+    pub unfilled: Vec<String>,
     /// What was published last is not known to be right: it was never proven, or the proof did not hold.
     pub proof_due: bool,
 }
 
 impl TableState {
+    /// The columns that are [`unfilled`](Self::unfilled) once an increment with this schema is merged: a new
+    /// column, unless its default stands in the rows that are there or there are none.
+    pub fn unfilled_under(&self, schema: &TableSchema) -> Vec<String> {
+        let is_new = |column: &Column| {
+            let known = self.columns.is_empty() || self.columns.contains(&column.name);
+            !known && column.default.is_none() && self.rows != Some(0)
+        };
+        let is_unfilled = |column: &&Column| self.unfilled.contains(&column.name) || is_new(column);
+        schema.columns.iter().filter(is_unfilled).map(|column| column.name.clone()).collect()
+    }
+
     /// Whether both stand at the same cursor and schema version.
     pub(crate) fn is_as_current_as(&self, other: &Self) -> bool {
         (self.cursor, self.schema_version) == (other.cursor, other.schema_version)
@@ -278,6 +293,16 @@ pub struct Published {
     pub altered_total: u64,
     /// The first of them.
     pub altered: Vec<AlteredValue>,
+}
+
+impl Published {
+    /// Tells what an earlier load of the same run changed as well.
+    pub(crate) fn follow(&mut self, earlier: &Self) {
+        self.inserted += earlier.inserted;
+        self.deleted += earlier.deleted;
+        self.superseded += earlier.superseded;
+        self.schema_changes.splice(..0, earlier.schema_changes.iter().cloned());
+    }
 }
 
 /// A value that the target could not hold as it was delivered.

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AlteredValue, LoadKind, LoadRequest, PartProgress, Published};
+use super::{AlteredValue, LoadKind, LoadRequest, PartProgress, Published, TableState};
 use crate::rows::digest::Digest;
 use crate::schema::Column;
 
@@ -157,20 +158,44 @@ pub(super) struct Receipt {
     pub(super) whole: bool,
     pub(super) upserts: Digest,
     pub(super) published: Published,
+    /// Columns that increments have filled in changed rows only.
+    #[serde(default)]
+    unfilled: Vec<String>,
     /// The last proof held.
     #[serde(default)]
     pub(super) proven: bool,
 }
 
 impl Receipt {
-    pub(super) fn new(request: &LoadRequest, staged: &Staged, published: Published) -> Self {
+    /// `before` is what was known of the table until now.
+    pub(super) fn new(
+        request: &LoadRequest,
+        staged: &Staged,
+        before: Option<&TableState>,
+        published: Published,
+    ) -> Self {
+        let whole = matches!(request.kind, LoadKind::Snapshot { .. });
+        let before = before.filter(|_| !whole);
         Self {
             job_id: request.job_id.clone(),
             columns: request.schema.columns.clone(),
-            whole: matches!(request.kind, LoadKind::Snapshot { .. }),
+            whole,
             upserts: staged.upserts,
             published,
+            unfilled: before.map(|it| it.unfilled_under(&request.schema)).unwrap_or_default(),
             proven: false,
+        }
+    }
+
+    /// What it says of the table, which then stands at this cursor.
+    pub(super) fn state(&self, cursor: Timestamp, schema_version: i64) -> TableState {
+        TableState {
+            cursor,
+            schema_version,
+            rows: Some(self.published.rows),
+            columns: self.columns.iter().map(|column| column.name.clone()).collect(),
+            unfilled: self.unfilled.clone(),
+            proof_due: !self.proven,
         }
     }
 

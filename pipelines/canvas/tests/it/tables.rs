@@ -69,8 +69,8 @@ async fn rows_that_come_again_at_the_boundary_are_harmless() {
 }
 
 #[tokio::test]
-async fn the_schema_changes_without_a_reload() {
-    let bench = Bench::start(options()).await;
+async fn the_schema_changes_without_a_new_snapshot() {
+    let bench = Bench::with(options(), json!({"backfill_new_columns": false})).await;
     bench.sync(&["users"]).await;
     let column = || "nickname".to_owned();
     let added = Evolution::AddColumn { column: column(), r#type: "s255".into() };
@@ -79,12 +79,87 @@ async fn the_schema_changes_without_a_reload() {
     let report = bench.sync(&["users"]).await;
     assert_eq!(report.summary["results"][0]["mode"], "increment");
     assert_ne!(report.summary["results"][0]["schema_changes"], json!([]));
+    let warnings = report.summary["results"][0]["warnings"].as_array().unwrap();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].as_str().unwrap().contains("`nickname` is new and was not back-filled"));
     bench.assert_in_step(&["users"]);
+    let report = bench.sync(&["users"]).await;
+    assert_eq!(report.summary["results"][0]["warnings"], json!([]));
 
+    bench.sandbox.move_clock(Duration::from_hours(3));
     bench.sandbox.evolve("canvas.users", &Evolution::DropColumn { column: column() }).unwrap();
     bench.sandbox.advance(&changes(2, &["users"])).unwrap();
     bench.sync(&["users"]).await;
     bench.assert_in_step(&["users"]);
+}
+
+fn filled(column: &str) -> Evolution {
+    Evolution::AddFilledColumn { column: column.into(), r#type: "s255".into() }
+}
+
+#[tokio::test]
+async fn new_columns_are_filled_in_rows_that_do_not_change() {
+    let bench = Bench::start(options()).await;
+    bench.sync(&["users"]).await;
+    bench.sandbox.evolve("canvas.users", &filled("nickname")).unwrap();
+    bench.sandbox.evolve("canvas.users", &filled("motto")).unwrap();
+    bench.sandbox.advance(&changes(1, &["users"])).unwrap();
+    let report = bench.sync(&["users"]).await;
+    bench.assert_in_step(&["users"]);
+    let result = &report.summary["results"][0];
+    assert_eq!(result["mode"], "snapshot", "{result:#}");
+    let reason = result["resnapshot"].as_str().unwrap();
+    assert!(reason.contains("`nickname`, `motto`"), "{reason}");
+    assert_eq!(result["schema_changes"].as_array().unwrap().len(), 2, "{result:#}");
+    assert_eq!(bench.sync(&["users"]).await.summary["unchanged"], 1);
+}
+
+/// Nothing is missing where there are no rows, or where a default stands in them.
+#[tokio::test]
+async fn new_columns_without_values_need_no_snapshot() {
+    let rows = [("canvas.users".to_owned(), 0)].into();
+    let bench = Bench::start(Options { rows, ..options() }).await;
+    bench.sync(&["users", "courses"]).await;
+    bench.sandbox.evolve("canvas.users", &filled("nickname")).unwrap();
+    let required = Evolution::AddRequiredColumn {
+        column: "level".into(),
+        r#type: "int32".into(),
+        default: json!(7),
+    };
+    bench.sandbox.evolve("canvas.courses", &required).unwrap();
+    let report = bench.sync(&["users", "courses"]).await;
+    bench.assert_in_step(&["users", "courses"]);
+    for result in report.summary["results"].as_array().unwrap() {
+        assert_eq!((&result["mode"], &result["warnings"]), (&json!("unchanged"), &json!([])));
+        assert_ne!(result["schema_changes"], json!([]), "{result:#}");
+    }
+}
+
+/// The service remembers a snapshot for a day, and there are two formats to ask for one in.
+#[tokio::test]
+async fn a_snapshot_from_before_the_new_column_does_not_fill_it() {
+    let bench = Bench::start(options()).await;
+    bench.sync(&["courses"]).await;
+    bench.sandbox.evolve("canvas.courses", &filled("motto")).unwrap();
+    let report = bench.sync(&["courses"]).await;
+    assert_eq!(report.summary["results"][0]["mode"], "snapshot", "{:#}", report.summary);
+    bench.assert_in_step(&["courses"]);
+
+    bench.sandbox.evolve("canvas.courses", &filled("crest")).unwrap();
+    for seed in 1..3 {
+        bench.sandbox.advance(&changes(seed, &["courses"])).unwrap();
+        let report = bench.sync(&["courses"]).await;
+        let result = &report.summary["results"][0];
+        assert_eq!(result["mode"], "increment", "{result:#}");
+        assert!(result["inserted"].as_u64().unwrap() > 0, "{result:#}");
+        let warning = result["warnings"][0].as_str().unwrap();
+        assert!(warning.contains("`crest`") && warning.contains("not to be had yet"), "{warning}");
+        bench.sandbox.move_clock(Duration::from_hours(1));
+    }
+    bench.sandbox.move_clock(Duration::from_hours(24));
+    let report = bench.sync(&["courses"]).await;
+    assert_eq!(report.summary["results"][0]["mode"], "snapshot", "{:#}", report.summary);
+    bench.assert_in_step(&["courses"]);
 }
 
 #[tokio::test]

@@ -96,6 +96,7 @@ fn placeholder_key() -> Column {
         default: None,
         description: None,
         recipe: Recipe::Plain,
+        filled: false,
         salt: 0,
     }
 }
@@ -145,6 +146,7 @@ fn read_column(namespace: &str, line: &str) -> Column {
         required,
         description,
         recipe,
+        filled: false,
         salt: salt_of(name),
     }
 }

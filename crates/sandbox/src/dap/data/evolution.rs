@@ -22,6 +22,13 @@ pub enum Evolution {
         /// Its type.
         r#type: String,
     },
+    /// Adds a nullable column in which all rows have their value at once, though none of them counts as changed.
+    AddFilledColumn {
+        /// Its name.
+        column: String,
+        /// Its type.
+        r#type: String,
+    },
     /// Adds a required column. Rows hold the default in it until they change.
     AddRequiredColumn {
         /// Its name.
@@ -119,6 +126,10 @@ impl Evolution {
             Self::AddColumn { column, r#type } => {
                 after.columns.push(new_column(before, column, r#type, None)?);
             }
+            Self::AddFilledColumn { column, r#type } => {
+                let column = new_column(before, column, r#type, None)?;
+                after.columns.push(Column { filled: true, ..column });
+            }
             Self::AddRequiredColumn { column, r#type, default } => {
                 after.columns.push(new_column(before, column, r#type, Some(default.clone()))?);
             }
@@ -171,6 +182,7 @@ fn new_column(
         default,
         description: Some("Added later.".to_owned()),
         recipe: Recipe::Plain,
+        filled: false,
         salt: salt_of(name),
     })
 }

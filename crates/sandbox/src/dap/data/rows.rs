@@ -65,7 +65,12 @@ impl<'a> Reader<'a> {
         let columns = table
             .schemas
             .iter()
-            .map(|schema| today.iter().map(|column| schema.column(&column.name)).collect())
+            .map(|schema| {
+                let as_of = |column: &'a Column| {
+                    schema.column(&column.name).or_else(|| column.filled.then_some(column))
+                };
+                today.iter().map(as_of).collect()
+            })
             .collect();
         Self {
             table,

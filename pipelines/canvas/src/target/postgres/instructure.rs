@@ -51,18 +51,11 @@ pub(super) async fn prepare(session: &Session) -> Result<(), TargetError> {
     }
 }
 
-/// What the client knows of a table.
-pub(super) struct SyncRow {
-    pub(super) state: TableState,
-    /// The schema document as the client keeps it.
-    pub(super) document: String,
-}
-
-/// Reads the row of a table.
+/// Reads what the client knows of a table. What it wrote, and left unfilled, is its own to answer for.
 pub(super) async fn read(
     session: &Session,
     table: &TableName,
-) -> Result<Option<SyncRow>, TargetError> {
+) -> Result<Option<TableState>, TargetError> {
     if !session.exists(r#""instructure_dap"."table_sync""#).await? {
         return Ok(None);
     }
@@ -75,9 +68,14 @@ pub(super) async fn read(
         place: format!("{table} in `instructure_dap.table_sync`"),
         cause: "the timestamp cannot be read".to_owned(),
     })?;
-    // What the official client wrote is its own to answer for.
-    let state = TableState { cursor, schema_version: row.get(1), rows: None, proof_due: false };
-    Ok(Some(SyncRow { state, document: row.get(2) }))
+    Ok(Some(TableState {
+        cursor,
+        schema_version: row.get(1),
+        rows: None,
+        columns: column_names(row.get(2)),
+        unfilled: Vec::new(),
+        proof_due: false,
+    }))
 }
 
 /// Writes the row of a table.
@@ -110,7 +108,7 @@ fn description(schema: &TableSchema) -> String {
 }
 
 /// The bare names of the columns of a document that the client keeps. Empty if it cannot be read.
-pub(super) fn column_names(document: &str) -> Vec<String> {
+fn column_names(document: &str) -> Vec<String> {
     let document: Value = serde_json::from_str(document).unwrap_or_default();
     let section =
         |name: &str| document.get("properties")?.get(name)?.get("properties")?.as_object();

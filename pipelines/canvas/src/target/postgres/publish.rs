@@ -4,6 +4,7 @@ use tokio_postgres::error::SqlState;
 
 use super::load::Job;
 use super::session::Session;
+use super::state::StateRow;
 use super::table::{Table, in_schema};
 use super::{enums, merge, shape, staging, state};
 use crate::target::quote::quote;
@@ -20,7 +21,8 @@ pub(super) async fn publish(
     let table = &job.table;
     enums::extend_types(session, table).await?;
     session.batch(doing, "BEGIN").await?;
-    let rows_before = rows_before(session, job).await?;
+    let before = state::read(session, &table.name, table.layout).await?;
+    let rows_before = rows_before(session, job, before.as_ref()).await?;
     let (changes, shape) = settle_rows(session, job, &mut staged).await?;
     let whole = matches!(job.request.kind, LoadKind::Snapshot { .. });
     state::publish_alterations(session, table, whole).await?;
@@ -29,19 +31,21 @@ pub(super) async fn publish(
     }
     state::forget_staged(session, &table.name).await?;
     let published = staged.published(job.request.kind, rows_before, changes, shape);
-    let receipt = Receipt::new(&job.request, &staged, published.clone());
+    let before = before.map(|it| it.state);
+    let receipt = Receipt::new(&job.request, &staged, before.as_ref(), published.clone());
     state::write(session, &job.request, &receipt, table.layout).await?;
     session.batch(doing, "COMMIT").await?;
     Ok(published)
 }
 
-async fn rows_before(session: &Session, job: &Job) -> Result<u64, TargetError> {
-    if job.first {
-        return Ok(0);
-    }
-    let before = state::read(session, &job.table.name, job.table.layout).await?;
-    if let Some(receipt) = before.and_then(|it| it.receipt) {
-        return Ok(receipt.published.rows);
+async fn rows_before(
+    session: &Session,
+    job: &Job,
+    before: Option<&StateRow>,
+) -> Result<u64, TargetError> {
+    let Some(before) = before else { return Ok(0) };
+    if let Some(rows) = before.state.rows {
+        return Ok(rows);
     }
     let count = format!("SELECT count(*) FROM {}", job.table.target());
     Ok(session.query_one("counting rows", &count, &[]).await?.get::<_, i64>(0) as u64)

@@ -78,7 +78,7 @@ async fn present(session: &Session, table: &Table) -> Result<Vec<Present>, Targe
 async fn dropped_upstream(session: &Session, table: &Table) -> Result<Vec<String>, TargetError> {
     let before = state::read(session, &table.name, table.layout).await?;
     let gone = |name: &String| table.columns.iter().all(|column| column.name != *name);
-    Ok(before.into_iter().flat_map(|it| it.columns).filter(gone).collect())
+    Ok(before.into_iter().flat_map(|it| it.state.columns).filter(gone).collect())
 }
 
 impl Plan {

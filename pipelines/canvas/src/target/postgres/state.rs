@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::instructure::{self, SyncRow};
+use super::instructure;
 use super::session::Session;
 use super::table::{OWN_SCHEMA, Table};
 use crate::rows::temporal;
@@ -69,8 +69,6 @@ pub(super) struct StateRow {
     pub(super) state: TableState,
     /// What the job that was published last left behind; none if the official client went on since.
     pub(super) receipt: Option<Receipt>,
-    /// The columns that it then had from the source.
-    pub(super) columns: Vec<String>,
 }
 
 /// Reads what is known of a table. In layout `instructure` the cursor is that of the official client.
@@ -89,14 +87,10 @@ pub(super) async fn read(
     }
 }
 
-fn adopt(theirs: SyncRow, own: Option<StateRow>) -> StateRow {
+fn adopt(theirs: TableState, own: Option<StateRow>) -> StateRow {
     match own {
-        Some(own) if own.state.is_as_current_as(&theirs.state) => own,
-        _ => StateRow {
-            columns: instructure::column_names(&theirs.document),
-            state: theirs.state,
-            receipt: None,
-        },
+        Some(own) if own.state.is_as_current_as(&theirs) => own,
+        _ => StateRow { state: theirs, receipt: None },
     }
 }
 
@@ -120,16 +114,7 @@ pub(super) async fn read_own(
         serde_json::from_str(row.get(2)).map_err(|error| damaged(error.to_string()))?;
     let cursor =
         read_cursor(row.get(0)).ok_or_else(|| damaged("the cursor is no timestamp".into()))?;
-    Ok(Some(StateRow {
-        state: TableState {
-            cursor,
-            schema_version: row.get(1),
-            rows: Some(receipt.published.rows),
-            proof_due: !receipt.proven,
-        },
-        columns: receipt.columns.iter().map(|column| column.name.clone()).collect(),
-        receipt: Some(receipt),
-    }))
+    Ok(Some(StateRow { state: receipt.state(cursor, row.get(1)), receipt: Some(receipt) }))
 }
 
 /// A timestamp as PostgreSQL prints it.

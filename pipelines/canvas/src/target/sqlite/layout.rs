@@ -59,13 +59,7 @@ pub(super) struct StateRow {
 impl StateRow {
     pub(super) fn state(&self) -> Result<TableState, TargetError> {
         let cursor: Timestamp = self.cursor.parse().map_err(|error| self.damaged(&error))?;
-        let receipt = self.receipt()?;
-        Ok(TableState {
-            cursor,
-            schema_version: self.schema_version,
-            rows: Some(receipt.published.rows),
-            proof_due: !receipt.proven,
-        })
+        Ok(self.receipt()?.state(cursor, self.schema_version))
     }
 
     pub(super) fn receipt(&self) -> Result<Receipt, TargetError> {

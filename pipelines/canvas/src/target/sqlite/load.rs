@@ -339,8 +339,8 @@ fn publish(
     job: &Job,
     mut staged: Staged,
 ) -> rusqlite::Result<Published> {
-    let before = read_state(transaction, &job.table)?;
-    let rows_before = before.and_then(|it| it.receipt().ok()).map_or(0, |it| it.published.rows);
+    let before = read_state(transaction, &job.table)?.and_then(|it| it.state().ok());
+    let rows_before = before.as_ref().and_then(|it| it.rows).unwrap_or_default();
     let (changes, shape) = settle_rows(transaction, job, &mut staged)?;
     settle_alterations(transaction, job, &staged)?;
     finish_staging(transaction, job, &staged)?;
@@ -348,7 +348,7 @@ fn publish(
     write_state(
         transaction,
         &job.request,
-        &Receipt::new(&job.request, &staged, published.clone()),
+        &Receipt::new(&job.request, &staged, before.as_ref(), published.clone()),
     )?;
     Ok(published)
 }
