@@ -50,8 +50,8 @@ async fn a_port_where_nobody_listens() {
 }
 
 #[tokio::test]
-async fn a_target_of_another_kind() {
-    let failure = refused(json!({"target": "mysql://root@localhost/x"}), json!({})).await;
+async fn a_secret_that_is_no_target() {
+    let failure = refused(json!({"target": "secret:wrong"}), json!({})).await;
     assert_says(&failure, "Config", &["sqlite:"]);
 }
 

@@ -18,7 +18,11 @@ impl Secrets for NoSecrets {
 #[test]
 fn the_definition_and_the_functions_fit() {
     let variable = |name: &str| Some(format!("value of {name}"));
-    let settings = Settings { base_url: Some("http://127.0.0.1:1".into()), ..Settings::default() };
+    let settings = Settings {
+        base_url: Some("http://127.0.0.1:1".into()),
+        target: Some("sqlite:canvas.db".to_owned().into()),
+        ..Settings::default()
+    };
     let config = Config::new(settings, variable).unwrap();
     testing::check(&pipeline(config, Arc::new(NoSecrets)).unwrap());
 }
