@@ -141,6 +141,7 @@ async fn a_snapshot_from_before_the_new_column_does_not_fill_it() {
     let bench = Bench::start(options()).await;
     bench.sync(&["courses"]).await;
     bench.sandbox.evolve("canvas.courses", &filled("motto")).unwrap();
+    bench.sandbox.advance(&changes(9, &["courses"])).unwrap();
     let report = bench.sync(&["courses"]).await;
     assert_eq!(report.summary["results"][0]["mode"], "snapshot", "{:#}", report.summary);
     bench.assert_in_step(&["courses"]);
