@@ -119,11 +119,13 @@ pub fn resolve<'v>(
     scope: &'v Scope<'_>,
 ) -> Result<Cow<'v, Value>, StatesError> {
     scope.find(path, input).ok_or_else(|| {
-        let root = if path.reads_context() { scope.context.object() } else { input };
+        let why = match scope.root(path, input) {
+            Some(root) => path.explain_missing(root),
+            None => format!("No results for path: {path}"),
+        };
         StatesError::runtime(format!(
-            "Invalid path '{}' : {}",
-            without_context_sign(path.as_str()),
-            path.explain_missing(root)
+            "Invalid path '{}' : {why}",
+            without_context_sign(path.as_str())
         ))
     })
 }

@@ -106,10 +106,12 @@ codes! {
     InvalidResource = "SW0120", "SCHEMA_VALIDATION_FAILED";
     /// A text in a payload template that looks like an expression, in a field that is not evaluated.
     LiteralExpression = "SW0121", "SCHEMA_VALIDATION_FAILED";
+    /// `Assign` names a variable that cannot be called so.
+    InvalidVariableName = "SW0122", "SCHEMA_VALIDATION_FAILED";
+    /// A branch or an item processor assigns a variable of the scope around it.
+    VariableOfOuterScope = "SW0123", "SCHEMA_VALIDATION_FAILED";
     /// The JSONata query language, which is not supported yet.
     JsonataUnsupported = "SW0130", "SCHEMA_VALIDATION_FAILED";
-    /// Variables, which are not supported yet.
-    VariablesUnsupported = "SW0131", "SCHEMA_VALIDATION_FAILED";
     /// A Distributed Map, which is not supported yet.
     DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
     /// `Credentials`, which are not supported yet.

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::intrinsic::{Call, Failure, SyntaxError};
-use crate::jsonpath::{Path, PathError};
+use crate::jsonpath::{Path, PathError, Root};
+use crate::variable::Variables;
 
 /// What paths, templates and intrinsic functions see besides the state's input.
 pub struct Scope<'a> {
     /// The context object (`$$`).
     pub context: &'a dyn Context,
+    /// The variables (`$name`).
+    pub variables: &'a dyn Variables,
     /// Where `States.UUID` and `States.MathRandom` draw from.
     pub random: &'a mut dyn Random,
 }
@@ -59,16 +62,18 @@ impl StatesError {
 }
 
 impl Scope<'_> {
-    /// What `path` finds, in the context object if it is a `$$` path and in `input` otherwise.
-    pub fn find<'v>(&self, path: &Path, input: &'v Value) -> Option<Cow<'v, Value>>
-    where
-        Self: 'v,
-    {
-        if path.reads_context() {
-            let found = path.find(self.context.object())?;
-            Some(Cow::Owned(found.into_owned()))
-        } else {
-            path.find(input)
+    /// What `path` finds: in the context object if it is a `$$` path, in a variable if it names one, and in
+    /// `input` otherwise.
+    pub fn find<'v>(&'v self, path: &Path, input: &'v Value) -> Option<Cow<'v, Value>> {
+        path.find(self.root(path, input)?)
+    }
+
+    /// The value that `path` starts from; nothing if it is a variable that is not assigned.
+    pub(crate) fn root<'v>(&'v self, path: &Path, input: &'v Value) -> Option<&'v Value> {
+        match path.start() {
+            Root::Input | Root::Current => Some(input),
+            Root::Context => Some(self.context.object()),
+            Root::Variable(name) => self.variables.get(name).map(|value| &**value),
         }
     }
 }
@@ -104,10 +109,10 @@ impl ExpressionError {
     /// Where in the text the mistake is, in bytes, if it is known.
     pub(crate) fn at(&self) -> Option<usize> {
         match self {
-            Self::Path(PathError::Invalid { at, .. })
-            | Self::Intrinsic(SyntaxError::Invalid { at, .. }) => Some(*at),
-            Self::Path(PathError::Variable(_))
-            | Self::Intrinsic(SyntaxError::Path { .. } | SyntaxError::UnknownFunction { .. })
+            Self::Path(PathError { at, .. }) | Self::Intrinsic(SyntaxError::Invalid { at, .. }) => {
+                Some(*at)
+            }
+            Self::Intrinsic(SyntaxError::Path { .. } | SyntaxError::UnknownFunction { .. })
             | Self::Neither => None,
         }
     }

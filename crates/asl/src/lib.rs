@@ -21,6 +21,7 @@ pub mod suggest;
 pub mod syntax;
 pub mod template;
 pub mod timestamp;
+pub mod variable;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::StateMachine;

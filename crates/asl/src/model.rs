@@ -121,6 +121,8 @@ pub struct DataFlow {
     pub result_path: ResultPath,
     /// `OutputPath`.
     pub output_path: Selector,
+    /// `Assign`.
+    pub assign: Option<Template>,
 }
 
 /// A number of the definition that may also be taken from the input by a `...Path` field.
@@ -167,23 +169,30 @@ pub struct Task {
 /// A Choice state.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// `InputPath`.
-    pub input_path: Selector,
-    /// `OutputPath`.
-    pub output_path: Selector,
-    /// The rules with their targets, tried in order.
-    pub rules: Vec<(Rule, StateId)>,
+    /// Data flow; its `Assign` is for `Default`.
+    pub flow: DataFlow,
+    /// `Choices`, tried in order.
+    pub choices: Vec<ChoiceRule>,
     /// `Default`.
     pub default: Option<StateId>,
+}
+
+/// One of the `Choices` of a Choice state.
+#[derive(Debug, Clone)]
+pub struct ChoiceRule {
+    /// When it is taken.
+    pub rule: Rule,
+    /// `Assign`.
+    pub assign: Option<Template>,
+    /// Where it leads.
+    pub next: StateId,
 }
 
 /// A Wait state.
 #[derive(Debug, Clone)]
 pub struct Wait {
-    /// `InputPath`.
-    pub input_path: Selector,
-    /// `OutputPath`.
-    pub output_path: Selector,
+    /// Data flow.
+    pub flow: DataFlow,
     /// How long.
     pub until: WaitUntil,
     /// Where it leads.
@@ -202,10 +211,8 @@ pub enum WaitUntil {
 /// A Succeed state.
 #[derive(Debug, Clone)]
 pub struct Succeed {
-    /// `InputPath`.
-    pub input_path: Selector,
-    /// `OutputPath`.
-    pub output_path: Selector,
+    /// Data flow.
+    pub flow: DataFlow,
 }
 
 /// A Fail state.
@@ -294,6 +301,8 @@ pub struct Catcher {
     pub errors: ErrorMatcher,
     /// Where the error object goes.
     pub result_path: ResultPath,
+    /// `Assign`.
+    pub assign: Option<Template>,
     /// Where it leads.
     pub next: StateId,
 }

@@ -6,6 +6,7 @@ use serde_json::json;
 use stepwell_asl::model::{Catcher, StateKind, Transition};
 use stepwell_asl::{StateMachine, dataflow};
 
+use crate::data_flow::{self, Outcome};
 use crate::decide::Decider;
 use crate::failure::Failure;
 use crate::frame::FrameId;
@@ -27,8 +28,12 @@ pub(crate) fn take(
     let catcher = &catchers(&state.kind)[index];
     let input = d.input(frame);
     let error = Arc::new(error_output(&failure));
-    let output = d.evaluate(frame, |_| dataflow::place(&catcher.result_path, &input, error))?;
-    states::exit(d, state, frame, output, Transition::Next(catcher.next))
+    let outcome = d.evaluate(frame, |scope| {
+        let assigned = data_flow::assign(catcher.assign.as_ref(), &error, scope)?;
+        let output = dataflow::place(&catcher.result_path, &input, error)?;
+        Ok(Outcome { output, assigned })
+    })?;
+    states::exit(d, state, frame, outcome, Transition::Next(catcher.next))
 }
 
 /// The first Catcher of a state that is for a failure.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{DEPTH_MAX, build, is_too_deep, place, select};
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::model::DataFlow;
+use stepwell_asl::template::Template;
+use stepwell_asl::variable::Assigned;
 
 /// `InputPath`, then `Parameters`.
 pub(crate) fn effective_input(
@@ -17,16 +20,50 @@ pub(crate) fn effective_input(
     build(flow.parameters.as_ref(), &selected, scope)
 }
 
-/// `ResultSelector`, then `ResultPath`, then `OutputPath`.
-pub(crate) fn output(
+/// What a state leaves behind.
+pub(crate) struct Outcome {
+    pub(crate) output: Data,
+    pub(crate) assigned: Assigned,
+}
+
+/// `ResultSelector`, then `Assign`, and `ResultPath` and `OutputPath` for the output.
+pub(crate) fn outcome(
     flow: &DataFlow,
     raw: &Data,
     result: &Data,
     scope: &mut Scope<'_>,
-) -> Result<Data, StatesError> {
+) -> Result<Outcome, StatesError> {
     let result = build(flow.result_selector.as_ref(), result, scope)?;
+    let assigned = assign(flow.assign.as_ref(), &result, scope)?;
     let placed = place(&flow.result_path, raw, result)?;
-    select(&flow.output_path, &placed, scope)
+    let output = select(&flow.output_path, &placed, scope)?;
+    Ok(Outcome { output, assigned })
+}
+
+/// What a state leaves behind whose result is its effective input.
+pub(crate) fn pass_on(
+    flow: &DataFlow,
+    raw: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Outcome, StatesError> {
+    let input = effective_input(flow, raw, scope)?;
+    outcome(flow, raw, &input, scope)
+}
+
+/// The values of the variables that an `Assign` names. All of them see the variables as they were when the
+/// state was entered.
+pub(crate) fn assign(
+    template: Option<&Template>,
+    data: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Assigned, StatesError> {
+    let Some(template) = template else { return Ok(Assigned::new()) };
+    match template.evaluate(data, scope)? {
+        Value::Object(fields) => {
+            Ok(fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        }
+        _ => Ok(Assigned::new()),
+    }
 }
 
 /// The effective input as an entry holds it: nothing if it is the raw input.

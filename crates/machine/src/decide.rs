@@ -31,6 +31,7 @@ use crate::frame::{FrameId, ROOT, Step};
 use crate::random::SplitMix64;
 use crate::run::{Phase, Run};
 use crate::states;
+use crate::variables::Visible;
 
 /// How many entries a decision may hold before it stops and asks for another call. A step of a frame is
 /// never cut in two, so a few more are possible; giving up a Map state takes one step.
@@ -234,7 +235,9 @@ impl<'a> Decider<'a> {
     ) -> Result<T, Failure> {
         let run = &*self.run;
         let context = LazyCell::new(|| context_object::of_frame(run, frame));
-        let mut scope = Scope { context: &context, random: &mut self.random };
+        let variables = Visible { run, frame };
+        let mut scope =
+            Scope { context: &context, variables: &variables, random: &mut self.random };
         evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
     }
 
@@ -261,7 +264,9 @@ impl<'a> Decider<'a> {
     ) -> Result<T, Failure> {
         let run = &*self.run;
         let context = LazyCell::new(|| context_object::of_item(run, frame, index));
-        let mut scope = Scope { context: &context, random: &mut self.random };
+        let variables = Visible { run, frame };
+        let mut scope =
+            Scope { context: &context, variables: &variables, random: &mut self.random };
         evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
     }
 }

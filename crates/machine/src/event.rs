@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{DEPTH_MAX, is_too_deep};
 use stepwell_asl::model::{Resource, StateId, StateKind};
+use stepwell_asl::variable::Assigned;
 
 use crate::frame::FrameId;
 
@@ -107,6 +108,9 @@ pub enum Event {
         /// Its output.
         #[serde(rename = "o")]
         output: Data,
+        /// The variables that it assigns.
+        #[serde(rename = "v", default, skip_serializing_if = "is_default")]
+        assigned: Assigned,
         /// Where it leads; nothing at the end of its frame.
         #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
         next: Option<StateId>,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use stepwell_asl::Data;
 use stepwell_asl::model::StateId;
+use stepwell_asl::variable::Assigned;
 
 use crate::event::{EventId, Payload, TaskLimit, TaskResource};
 use crate::failure::Failure;
@@ -37,6 +38,8 @@ pub(crate) struct Frame {
     pub(crate) entered: EventId,
     /// When the state was entered.
     pub(crate) entered_at: Timestamp,
+    /// The variables that its states have assigned.
+    pub(crate) variables: Assigned,
     /// How often each Retrier of the state was used during this visit.
     pub(crate) retries: Vec<u64>,
     /// How far it has come.
@@ -192,7 +195,17 @@ impl Frame {
         cursor: EventId,
         at: Timestamp,
     ) -> Self {
-        Self { parent, state, input, cursor, entered: 0, entered_at: at, retries: Vec::new(), step }
+        Self {
+            parent,
+            state,
+            input,
+            cursor,
+            entered: 0,
+            entered_at: at,
+            variables: Assigned::new(),
+            retries: Vec::new(),
+            step,
+        }
     }
 
     /// `$$.State.RetryCount`

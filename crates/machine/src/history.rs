@@ -14,6 +14,7 @@
 //! are left out where AWS leaves them out.
 
 use serde_json::{Map, Value, json};
+use stepwell_asl::variable::Assigned;
 
 use crate::event::{Entry, Event, EventId, Iteration, Reason, StateType, TaskResource};
 
@@ -80,9 +81,10 @@ fn show(event: &Event) -> Option<Shown> {
             details["name"] = json!(name);
             Shown::with(entered(*kind), "stateEnteredEventDetails", details)
         }
-        Event::StateExited { kind, name, output, .. } => {
+        Event::StateExited { kind, name, output, assigned, .. } => {
             let mut details = with_output(output);
             details["name"] = json!(name);
+            show_assigned(&mut details, assigned);
             Shown::with(exited(*kind), "stateExitedEventDetails", details)
         }
         Event::StateAborted { kind } => Shown::bare(aborted(*kind)),
@@ -219,6 +221,16 @@ fn with_input(text: &str) -> Value {
 
 fn with_output(output: &Value) -> Value {
     json!({ "output": output.to_string(), "outputDetails": { "truncated": false } })
+}
+
+/// Variables as JSON texts by their names.
+fn show_assigned(details: &mut Value, assigned: &Assigned) {
+    if !assigned.is_empty() {
+        let texts =
+            assigned.iter().map(|(name, value)| (name.to_string(), json!(value.to_string())));
+        details["assignedVariables"] = Value::Object(texts.collect());
+        details["assignedVariablesDetails"] = json!({ "truncated": false });
+    }
 }
 
 fn with_reason(reason: &Reason) -> Value {

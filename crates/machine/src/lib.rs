@@ -34,6 +34,7 @@ mod retry;
 mod run;
 pub mod start;
 pub mod states;
+mod variables;
 
 pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};

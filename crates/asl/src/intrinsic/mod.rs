@@ -51,7 +51,7 @@ pub enum Failure {
     MissingPath {
         /// The path as written.
         path: String,
-        /// The input, or the context object for a `$$` path.
+        /// What the path starts from.
         input: String,
     },
     /// The function refuses its arguments.
@@ -215,11 +215,7 @@ impl Argument {
                 Some(found) => Ok(found.into_owned()),
                 None => Err(Failure::MissingPath {
                     path: path.to_string(),
-                    input: if path.reads_context() {
-                        scope.context.object().to_string()
-                    } else {
-                        input.to_string()
-                    },
+                    input: scope.root(path, input).unwrap_or(input).to_string(),
                 }),
             },
         }

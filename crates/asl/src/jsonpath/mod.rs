@@ -1,5 +1,5 @@
-//! JSONPath as Step Functions reads it: Jayway's semantics, the context object behind `$$`, and the subset
-//! called reference path.
+//! JSONPath as Step Functions reads it: Jayway's semantics, the context object behind `$$`, variables behind
+//! `$name`, and the subset called reference path.
 //!
 //! Responsible for: parsing paths once, when the definition is read, and evaluating them over JSON values.
 //! Left to others: what a missing value means ([`crate::dataflow`], [`crate::eval`], [`crate::choice`] each
@@ -38,12 +38,14 @@ pub struct Path {
 }
 
 /// Where a path starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Root {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Root {
     /// `$`: the input.
     Input,
     /// `$$`: the context object.
     Context,
+    /// `$name`: a variable.
+    Variable(Arc<str>),
     /// `@`: the value that a filter looks at.
     Current,
 }
@@ -88,12 +90,12 @@ impl Path {
         self.root == Root::Input && self.is_bare()
     }
 
-    /// Whether the path reads the context object.
-    pub fn reads_context(&self) -> bool {
-        self.root == Root::Context
+    /// What the path starts from.
+    pub fn start(&self) -> &Root {
+        &self.root
     }
 
-    /// What the path finds in `root`, which is the input, or the context object for a `$$` path.
+    /// What the path finds in `root`, the value that it [starts](Self::start) from.
     ///
     /// ```
     /// use serde_json::json;

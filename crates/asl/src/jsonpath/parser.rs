@@ -3,6 +3,7 @@
 
 use super::function::Function;
 use super::{Path, Root, Step};
+use crate::variable;
 
 /// Filters within filters and parentheses within parentheses, at most. Bounds the recursion of parser and
 /// evaluation, so that no path can exhaust the stack.
@@ -12,18 +13,12 @@ const DEEP_SCANS_MAX: usize = 3;
 
 /// A text that is no path.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PathError {
-    /// `$name` reads a variable, which this version does not have.
-    #[error("`${0}` reads a variable")]
-    Variable(String),
-    /// Anything else.
-    #[error("{reason}{}", at_character(*at))]
-    Invalid {
-        /// Byte offset in the path.
-        at: usize,
-        /// What is wrong there.
-        reason: String,
-    },
+#[error("{reason}{}", at_character(*at))]
+pub struct PathError {
+    /// Byte offset in the path.
+    pub at: usize,
+    /// What is wrong there.
+    pub reason: String,
 }
 
 /// Where a mistake is; at the first character that goes without saying.
@@ -52,7 +47,7 @@ pub(super) type Parsed<T> = Result<T, PathError>;
 
 impl<'t> Parser<'t> {
     pub(super) fn error(&self, reason: impl Into<String>) -> PathError {
-        PathError::Invalid { at: self.at, reason: reason.into() }
+        PathError { at: self.at, reason: reason.into() }
     }
 
     pub(super) fn rest(&self) -> &'t str {
@@ -104,10 +99,12 @@ impl<'t> Parser<'t> {
         } else {
             return Err(self.error("a path starts with `$`"));
         };
-        if root == Root::Input && self.peek().is_some_and(|c| c.is_alphabetic() || c == '_') {
-            let name = self.take_while(|c| c.is_alphanumeric() || c == '_');
-            return Err(PathError::Variable(name.to_owned()));
-        }
+        let root = match self.peek() {
+            Some(c) if root == Root::Input && variable::starts_name(c) => {
+                Root::Variable(self.take_while(variable::continues_name).into())
+            }
+            _ => root,
+        };
         self.steps(root, 0, |_| false)
     }
 
@@ -186,7 +183,7 @@ impl<'t> Parser<'t> {
 
     /// The function `name`, which begins at `start`, up to its closing parenthesis.
     fn function(&mut self, name: &str, start: usize) -> Parsed<Function> {
-        let function = Function::by_name(name).ok_or_else(|| PathError::Invalid {
+        let function = Function::by_name(name).ok_or_else(|| PathError {
             at: start,
             reason: format!("there is no function `{name}()`"),
         })?;

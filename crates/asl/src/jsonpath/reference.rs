@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::{Path, Root, Step};
 use crate::dataflow::DEPTH_MAX;
 
-/// A path of names and single indexes on the input, for instance `$.report.rows[0]`.
+/// A path of names and single indexes, for instance `$.report.rows[0]` or `$settings.limit`.
 #[derive(Debug, Clone)]
 pub struct ReferencePath {
     path: Path,
@@ -17,9 +17,9 @@ pub struct ReferencePath {
 pub struct Mismatch;
 
 impl ReferencePath {
-    /// `path`, if it names one place of the input, not deeper than data may be.
+    /// `path`, if it names one place of the input or of a variable, not deeper than data may be.
     pub fn new(path: Path) -> Option<Self> {
-        let one_place = path.root == Root::Input
+        let one_place = matches!(path.root, Root::Input | Root::Variable(_))
             && path.function.is_none()
             && path.steps.len() <= DEPTH_MAX
             && path.steps.iter().all(|step| match step {
@@ -43,6 +43,11 @@ impl ReferencePath {
     /// The path as written.
     pub fn as_str(&self) -> &str {
         self.path.as_str()
+    }
+
+    /// Whether it names a place of the input, where something can be put.
+    pub fn is_on_input(&self) -> bool {
+        self.path.root == Root::Input
     }
 
     /// The same as a path, to read with.

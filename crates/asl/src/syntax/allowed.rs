@@ -16,7 +16,7 @@ pub(super) const RETRIER: &[&str] = &[
     "MaxAttempts",
     "MaxDelaySeconds",
 ];
-pub(super) const CATCHER: &[&str] = &["Comment", "ErrorEquals", "Next", "ResultPath"];
+pub(super) const CATCHER: &[&str] = &["Assign", "Comment", "ErrorEquals", "Next", "ResultPath"];
 
 const ANY_STATE: &[&str] = &["Comment", "QueryLanguage", "Type"];
 
@@ -25,6 +25,7 @@ const STATES: &[(&str, &[&str])] = &[
     (
         "Task",
         &[
+            "Assign",
             "Catch",
             "End",
             "HeartbeatSeconds",
@@ -44,6 +45,7 @@ const STATES: &[(&str, &[&str])] = &[
     (
         "Wait",
         &[
+            "Assign",
             "End",
             "InputPath",
             "Next",
@@ -54,13 +56,17 @@ const STATES: &[(&str, &[&str])] = &[
             "TimestampPath",
         ],
     ),
-    ("Pass", &["End", "InputPath", "Next", "OutputPath", "Parameters", "Result", "ResultPath"]),
+    (
+        "Pass",
+        &["Assign", "End", "InputPath", "Next", "OutputPath", "Parameters", "Result", "ResultPath"],
+    ),
     ("Succeed", &["InputPath", "OutputPath"]),
     ("Fail", &["Cause", "CausePath", "Error", "ErrorPath"]),
-    ("Choice", &["Choices", "Default", "InputPath", "OutputPath"]),
+    ("Choice", &["Assign", "Choices", "Default", "InputPath", "OutputPath"]),
     (
         "Parallel",
         &[
+            "Assign",
             "Branches",
             "Catch",
             "End",
@@ -76,6 +82,7 @@ const STATES: &[(&str, &[&str])] = &[
     (
         "Map",
         &[
+            "Assign",
             "Catch",
             "End",
             "InputPath",

@@ -87,9 +87,10 @@ impl<'t> Checker<'t> {
         self.require(&object, &["ErrorEquals", "Next"]);
         self.comment(&object);
         let result_path = self.result_path(&object);
+        let assign = self.assign(&object);
         let next = object.get("Next").and_then(|place| self.next(&place, scope));
         let errors = self.errors(&object, is_last);
-        Some(Catcher { errors: errors?, result_path, next: next? })
+        Some(Catcher { errors: errors?, result_path, assign, next: next? })
     }
 
     /// `ErrorEquals`.

@@ -185,20 +185,15 @@ impl<'t> Checker<'t> {
     }
 
     fn invalid_path<T>(&mut self, place: &Place<'t>, text: &str, error: &PathError) -> Option<T> {
-        match error {
-            PathError::Variable(name) => self.refuse_variable(place, name),
-            PathError::Invalid { at, .. } => {
-                let message = format!("Value is not a valid JSONPath: {error}");
-                let finding = self.findings.value(Code::InvalidPath, place, message);
-                finding.narrow(text, *at);
-                let bare = !text.is_empty() && !text.starts_with('$');
-                finding.maybe_help(bare.then(|| format!("did you mean `$.{text}`?")));
-            }
-        }
+        let message = format!("Value is not a valid JSONPath: {error}");
+        let finding = self.findings.value(Code::InvalidPath, place, message);
+        finding.narrow(text, error.at);
+        let bare = !text.is_empty() && !text.starts_with('$');
+        finding.maybe_help(bare.then(|| format!("did you mean `$.{text}`?")));
         None
     }
 
-    /// A reference path on the input.
+    /// A reference path on the input or on a variable.
     pub(super) fn reference_path(&mut self, place: &Place<'t>) -> Option<ReferencePath> {
         let path = self.path(place)?;
         let reference = ReferencePath::new(path);
@@ -246,7 +241,15 @@ impl<'t> Checker<'t> {
         if matches!(place.node.shape, Shape::Null) {
             return ResultPath::Discard;
         }
-        ResultPath::Path(self.reference_path(&place).unwrap_or_else(ReferencePath::root))
+        let path = self.reference_path(&place).unwrap_or_else(ReferencePath::root);
+        if !path.is_on_input() {
+            self.findings
+                .value(Code::NotAReferencePath, &place, "Value is not a Reference Path")
+                .help(
+                    "a result is put into the input; what goes into a variable stands in `Assign`",
+                );
+        }
+        ResultPath::Path(path)
     }
 
     /// `Parameters`, `ItemSelector` or `ResultSelector`.
@@ -326,11 +329,6 @@ impl<'t> Checker<'t> {
 
     fn expression_error(&mut self, place: &Place<'t>, error: &ExpressionError) {
         match error {
-            ExpressionError::Path(PathError::Variable(name))
-            | ExpressionError::Intrinsic(SyntaxError::Path {
-                error: PathError::Variable(name),
-                ..
-            }) => self.refuse_variable(place, name),
             ExpressionError::Intrinsic(SyntaxError::UnknownFunction {
                 suggestion: Some(suggestion),
                 ..

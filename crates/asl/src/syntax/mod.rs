@@ -17,6 +17,7 @@ mod rules;
 mod source;
 mod states;
 mod unsupported;
+mod variables;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -104,6 +105,7 @@ struct Checker<'t> {
     ids: HashMap<usize, StateId>,
     /// The first state of each name.
     names: HashMap<&'t str, usize>,
+    scopes: variables::Scopes<'t>,
     /// How many names were compared in search of one that was perhaps meant.
     comparisons: usize,
 }
@@ -142,7 +144,9 @@ impl<'t> Checker<'t> {
         self.check_version(&object);
         let comment = self.comment(&object);
         let timeout = object.get("TimeoutSeconds").and_then(|place| self.duration(&place));
-        let start_at = self.scope(&object)?;
+        let start_at = self.scope(&object);
+        self.check_scopes();
+        let start_at = start_at?;
         let mut states = std::mem::take(&mut self.states);
         states.sort_by_key(|state| state.id);
         Some(StateMachine::new(comment, timeout, start_at, states))
@@ -172,9 +176,11 @@ impl<'t> Checker<'t> {
             return None;
         }
         let mut scope = Scope::new(states.fields, &self.ids);
+        let around = self.scopes.enter();
         for field in states.fields {
             self.state(&states.place.field(field), &mut scope);
         }
+        self.scopes.leave(around);
         let start_at = start_at?;
         let start_id = self.target(&start_at, &scope);
         if matches!(start_at.node.shape, Shape::String(_)) {

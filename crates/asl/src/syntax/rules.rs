@@ -9,7 +9,7 @@ use super::place::{Object, Place};
 use super::source::Shape;
 use crate::choice::{Kind, Operand, OperandType, Pattern, Relation, Rule, Test};
 use crate::diagnostic::Code;
-use crate::model::StateId;
+use crate::model::ChoiceRule;
 use crate::{suggest, timestamp};
 
 /// Comparators: their name, and what they ask.
@@ -74,7 +74,7 @@ impl<'t> Checker<'t> {
         &mut self,
         object: &Object<'t>,
         scope: &mut Scope<'t>,
-    ) -> Option<Vec<(Rule, StateId)>> {
+    ) -> Option<Vec<ChoiceRule>> {
         let items = object.get("Choices").and_then(|place| self.non_empty_array(&place));
         let Some(items) = items else {
             scope.leads_somewhere();
@@ -85,15 +85,16 @@ impl<'t> Checker<'t> {
     }
 
     /// One rule with its target.
-    fn choice(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<(Rule, StateId)> {
+    fn choice(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<ChoiceRule> {
         let object = self.object(place)?;
         self.require(&object, &["Next"]);
         if !object.has("Next") {
             scope.leads_somewhere();
         }
         let next = object.get("Next").and_then(|place| self.next(&place, scope));
+        let assign = self.assign(&object);
         let rule = self.rule(&object, true);
-        Some((rule?, next?))
+        Some(ChoiceRule { rule: rule?, assign, next: next? })
     }
 
     fn rule(&mut self, object: &Object<'t>, is_outermost: bool) -> Option<Rule> {
@@ -110,17 +111,17 @@ impl<'t> Checker<'t> {
         for field in object.fields {
             let name = field.name.as_str();
             let known = matches!(name, "Comment" | "Variable")
-                || (name == "Next" && is_outermost)
+                || (matches!(name, "Assign" | "Next") && is_outermost)
                 || is_combination(name)
                 || comparator(name).is_some();
             if known || self.refuse_unsupported(object, field) {
                 continue;
             }
-            let help = if name == "Next" {
-                Some("only the outermost rule has a `Next`".to_owned())
+            let help = if matches!(name, "Assign" | "Next") {
+                Some(format!("only the outermost rule has a `{name}`"))
             } else {
                 let names = COMPARATORS.keys().map(String::as_str);
-                let names = names.chain(["Variable", "Next", "Not"]);
+                let names = names.chain(["Assign", "Variable", "Next", "Not"]);
                 suggest::closest(name, names).map(|meant| format!("did you mean `{meant}`?"))
             };
             let message = format!("Field '{name}' is not supported");
@@ -169,7 +170,7 @@ impl<'t> Checker<'t> {
 
     /// A rule that asks nothing. What is refused by name already is not reported once more.
     fn no_comparator(&mut self, object: &Object<'t>) -> Option<Test> {
-        let expected = |name: &str| matches!(name, "Comment" | "Next" | "Variable");
+        let expected = |name: &str| matches!(name, "Assign" | "Comment" | "Next" | "Variable");
         if object.fields.iter().all(|field| expected(&field.name)) {
             self.findings
                 .object(Code::MissingField, &object.place, "The rule has no comparator")

@@ -5,7 +5,7 @@ use super::place::{Object, Place};
 use super::source::Shape;
 use super::{Checker, allowed, fields};
 use crate::diagnostic::Code;
-use crate::jsonpath::{Path, ReferencePath};
+use crate::jsonpath::{Path, ReferencePath, Root};
 use crate::model::{
     Choice, DataFlow, Fail, Map, OrPath, Parallel, Pass, StateId, StateKind, Succeed, Task, Text,
     Wait, WaitUntil,
@@ -88,6 +88,7 @@ impl<'t> Checker<'t> {
             result_selector: self.template(object, "ResultSelector"),
             result_path: self.result_path(object),
             output_path: self.selector(object, "OutputPath"),
+            assign: self.assign(object),
         }
     }
 
@@ -132,20 +133,18 @@ impl<'t> Checker<'t> {
 
     fn choice_state(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Choice> {
         self.require(object, &["Choices"]);
-        let input_path = self.selector(object, "InputPath");
-        let output_path = self.selector(object, "OutputPath");
-        let rules = self.choices(object, scope);
+        let flow = self.data_flow(object);
+        let choices = self.choices(object, scope);
         let default = object.get("Default").map(|place| self.next(&place, scope));
-        Some(Choice { input_path, output_path, rules: rules?, default: default.unwrap_or(None) })
+        Some(Choice { flow, choices: choices?, default: default.unwrap_or(None) })
     }
 
     fn wait(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Wait> {
-        let input_path = self.selector(object, "InputPath");
-        let output_path = self.selector(object, "OutputPath");
+        let flow = self.data_flow(object);
         let forms = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
         let until = self.one_of(object, &forms, true).and_then(|place| self.wait_until(&place));
         let transition = self.transition(object, scope);
-        Some(Wait { input_path, output_path, until: until?, transition: transition? })
+        Some(Wait { flow, until: until?, transition: transition? })
     }
 
     fn wait_until(&mut self, place: &Place<'t>) -> Option<WaitUntil> {
@@ -172,10 +171,7 @@ impl<'t> Checker<'t> {
 
     fn succeed(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Succeed {
         scope.may_end();
-        Succeed {
-            input_path: self.selector(object, "InputPath"),
-            output_path: self.selector(object, "OutputPath"),
-        }
+        Succeed { flow: self.data_flow(object) }
     }
 
     fn fail(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Fail {
@@ -261,7 +257,7 @@ impl<'t> Checker<'t> {
     fn items_path(&mut self, object: &Object<'t>) -> Path {
         let Some(place) = object.get("ItemsPath") else { return Path::root() };
         let Some(path) = self.path(&place) else { return Path::root() };
-        if !path.reads_context() && ReferencePath::new(path.clone()).is_none() {
+        if *path.start() != Root::Context && ReferencePath::new(path.clone()).is_none() {
             self.not_a_reference_path(&place);
         }
         path

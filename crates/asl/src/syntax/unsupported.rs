@@ -1,7 +1,7 @@
 //! What the language has and this version does not: refused by name, never misread.
 
 use super::Checker;
-use super::place::{Object, Place};
+use super::place::Object;
 use super::source::Field;
 use crate::diagnostic::Code;
 
@@ -37,7 +37,6 @@ impl<'t> Checker<'t> {
                      the 'JSONata' QueryLanguage"
                 ),
             ),
-            "Assign" => (Code::VariablesUnsupported, "Variables are not supported yet".to_owned()),
             "Credentials" => {
                 (Code::CredentialsUnsupported, "Credentials are not supported yet".to_owned())
             }
@@ -58,19 +57,10 @@ impl<'t> Checker<'t> {
             Code::JsonataUnsupported => {
                 "JSONPath states use Parameters, ResultSelector, ResultPath, ItemsPath and Variable"
             }
-            Code::VariablesUnsupported => "keep the value in the state's data with `ResultPath`",
             Code::CredentialsUnsupported => "let the handler of the task assume the role",
             _ => "use an inline Map: `\"ProcessorConfig\": {\"Mode\": \"INLINE\"}`",
         };
         self.findings.name(code, &object.place.field(field), message).help(help);
         true
-    }
-
-    /// Reports a `$name`.
-    pub(super) fn refuse_variable(&mut self, place: &Place<'t>, name: &str) {
-        let message = format!("`${name}` reads a variable; variables are not supported yet");
-        self.findings.value(Code::VariablesUnsupported, place, message).help(format!(
-            "a field of the state's input is `$.{name}`, one of the context object `$$.{name}`"
-        ));
     }
 }

@@ -1,7 +1,7 @@
 //! Paths as people write them, over a document like the one of Jayway's manual.
 
 use serde_json::{Value, json};
-use stepwell_asl::jsonpath::{Path, PathError, ReferencePath};
+use stepwell_asl::jsonpath::{Path, ReferencePath};
 
 fn store() -> Value {
     json!({
@@ -248,12 +248,8 @@ fn what_is_no_path_is_refused_with_its_place() {
         "$]",
     ] {
         let error = Path::parse(path).expect_err(path);
-        assert!(
-            matches!(error, PathError::Invalid { at, .. } if at <= path.len()),
-            "{path}: {error}"
-        );
+        assert!(error.at <= path.len(), "{path}: {error}");
     }
-    assert_eq!(Path::parse("$name.x").unwrap_err(), PathError::Variable("name".to_owned()));
 }
 
 #[test]

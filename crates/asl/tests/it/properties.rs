@@ -6,8 +6,9 @@ use stepwell_asl::eval::{Expression, Scope};
 use stepwell_asl::json;
 use stepwell_asl::jsonpath::{Path, ReferencePath};
 use stepwell_asl::template::Template;
+use stepwell_asl::variable::Assigned;
 
-use crate::interpreter::Counter;
+use crate::Counter;
 
 /// Any JSON, with names that are likely to be met by paths.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -224,7 +225,7 @@ proptest! {
     fn intrinsic_functions_take_any_value(text in call_like(), value in any_json()) {
         let context = json!({"a": value});
         if let Ok(expression) = Expression::parse("f.$", &text) {
-            let mut scope = Scope { context: &context, random: &mut Counter(1) };
+            let mut scope = Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) };
             let _ = expression.evaluate(&value, &mut scope);
         }
     }
@@ -234,7 +235,7 @@ proptest! {
         let context = json!({});
         let evaluate = |text: &str, input: &Value| {
             let expression = Expression::parse("f.$", text).expect("a call");
-            expression.evaluate(input, &mut Scope { context: &context, random: &mut Counter(1) })
+            expression.evaluate(input, &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) })
         };
         let items: Vec<Value> = items.iter().chain(&items).cloned().collect();
         let mut expected: Vec<Value> = Vec::new();
@@ -251,7 +252,7 @@ proptest! {
     fn templates_take_any_value(template in any_json(), value in any_json()) {
         let context = json!({});
         if let Ok(template) = Template::parse(&template) {
-            let _ = template.evaluate(&value, &mut Scope { context: &context, random: &mut Counter(1) });
+            let _ = template.evaluate(&value, &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) });
         }
     }
 
@@ -262,7 +263,7 @@ proptest! {
         }
         let template = Template::parse(&value).expect("nothing to refuse");
         let context = json!({});
-        let filled = template.evaluate(&json!({}), &mut Scope { context: &context, random: &mut Counter(1) });
+        let filled = template.evaluate(&json!({}), &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) });
         prop_assert_eq!(filled, Ok(value));
     }
 }

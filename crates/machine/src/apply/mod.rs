@@ -88,7 +88,9 @@ impl<'a> Fold<'a> {
             Event::StateEntered { state, name, input, .. } => {
                 self.state_entered(*state, name, input)
             }
-            Event::StateExited { name, output, next, .. } => self.state_exited(name, output, *next),
+            Event::StateExited { name, output, assigned, next, .. } => {
+                self.state_exited(name, output, assigned, *next)
+            }
             Event::WaitStarted { until } => self.begin(|frame| frame.step = Step::Waiting(*until)),
             Event::RetryScheduled { retrier, due } => self.retry_scheduled(*retrier, *due),
             Event::TaskScheduled { .. } => self.task_scheduled(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_asl::Data;
 use stepwell_asl::model::{StateId, StateKind};
+use stepwell_asl::variable::Assigned;
 
 use super::Fold;
 use crate::event::Payload;
@@ -45,6 +46,7 @@ impl Fold<'_> {
         &mut self,
         name: &str,
         output: &Data,
+        assigned: &Assigned,
         next: Option<StateId>,
     ) -> Option<()> {
         let is_known = self.state().is_some_and(|known| *known.name == *name);
@@ -55,6 +57,7 @@ impl Fold<'_> {
         let id = self.id;
         self.update(|frame| {
             frame.input = Arc::clone(output).into();
+            frame.variables.extend(assigned.clone());
             frame.cursor = id;
             frame.state = next.unwrap_or(frame.state);
             frame.step = if next.is_some() { Step::Enter } else { Step::Ended };

@@ -11,7 +11,9 @@ use serde_json::Value;
 use stepwell_asl::dataflow::select;
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::model::{Choice, State, StateId, Transition};
+use stepwell_asl::template::Template;
 
+use crate::data_flow::{self, Outcome};
 use crate::decide::Decider;
 use crate::failure::Failure;
 use crate::frame::FrameId;
@@ -24,23 +26,32 @@ pub(crate) fn work(
     frame: FrameId,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let (output, next) = d.evaluate(frame, |scope| {
-        let input = select(&choice.input_path, &raw, scope)?;
-        let next = target(choice, &input, scope)?;
-        Ok((select(&choice.output_path, &input, scope)?, next))
+    let (outcome, next) = d.evaluate(frame, |scope| {
+        let input = select(&choice.flow.input_path, &raw, scope)?;
+        let (assign, next) = target(choice, &input, scope)?;
+        let assigned = data_flow::assign(assign, &input, scope)?;
+        let output = select(&choice.flow.output_path, &input, scope)?;
+        Ok((Outcome { output, assigned }, next))
     })?;
-    exit(d, state, frame, output, Transition::Next(next))
+    exit(d, state, frame, outcome, Transition::Next(next))
 }
 
-fn target(choice: &Choice, input: &Value, scope: &mut Scope<'_>) -> Result<StateId, StatesError> {
-    for (rule, next) in &choice.rules {
-        if rule.matches(input, scope)? {
-            return Ok(*next);
+/// Where the state leads, and the `Assign` of the rule that says so; that of the state itself belongs to
+/// `Default`.
+fn target<'c>(
+    choice: &'c Choice,
+    input: &Value,
+    scope: &mut Scope<'_>,
+) -> Result<(Option<&'c Template>, StateId), StatesError> {
+    for one in &choice.choices {
+        if one.rule.matches(input, scope)? {
+            return Ok((one.assign.as_ref(), one.next));
         }
     }
-    choice.default.ok_or_else(|| {
+    let default = choice.default.ok_or_else(|| {
         StatesError::runtime(
             "Failed to transition out of the state. The state does not point to a next state.",
         )
-    })
+    })?;
+    Ok((choice.flow.assign.as_ref(), default))
 }

@@ -145,9 +145,9 @@ fn finish(
     result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let output = d.evaluate(frame, |scope| data_flow::output(&map.flow, &raw, result, scope))?;
+    let outcome = d.evaluate(frame, |scope| data_flow::outcome(&map.flow, &raw, result, scope))?;
     d.emit(frame, Event::MapStateSucceeded);
-    exit(d, state, frame, output, map.transition)
+    exit(d, state, frame, outcome, map.transition)
 }
 
 fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32, StatesError> {

@@ -13,10 +13,11 @@ pub mod wait;
 
 use std::sync::Arc;
 
+use stepwell_asl::StateMachine;
 use stepwell_asl::model::{State, StateKind, Transition};
-use stepwell_asl::{Data, StateMachine};
 
 use crate::abort;
+use crate::data_flow::Outcome;
 use crate::decide::Decider;
 use crate::event::{Event, Payload, StateType};
 use crate::failure::{Failure, fail};
@@ -65,22 +66,26 @@ fn work(d: &mut Decider<'_>, state: &State, frame: FrameId) -> Result<(), Failur
 /// Records that a frame leaves a state.
 ///
 /// # Errors
-/// If the output is nested too deep.
+/// If the output or the value of a variable is nested too deep.
 pub(crate) fn exit(
     d: &mut Decider<'_>,
     state: &State,
     frame: FrameId,
-    output: Data,
+    outcome: Outcome,
     transition: Transition,
 ) -> Result<(), Failure> {
+    let Outcome { output, assigned } = outcome;
     d.recordable(frame, &output)?;
+    for value in assigned.values() {
+        d.recordable(frame, value)?;
+    }
     let next = match transition {
         Transition::Next(next) => Some(next),
         Transition::End => None,
     };
     let name = Arc::clone(&state.name);
     let kind = StateType::from(&state.kind);
-    d.emit(frame, Event::StateExited { kind, name, output, next });
+    d.emit(frame, Event::StateExited { kind, name, output, assigned, next });
     Ok(())
 }
 

@@ -53,8 +53,8 @@ fn finish(
     result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let output =
-        d.evaluate(frame, |scope| data_flow::output(&parallel.flow, &raw, result, scope))?;
+    let outcome =
+        d.evaluate(frame, |scope| data_flow::outcome(&parallel.flow, &raw, result, scope))?;
     d.emit(frame, Event::ParallelStateSucceeded);
-    exit(d, state, frame, output, parallel.transition)
+    exit(d, state, frame, outcome, parallel.transition)
 }

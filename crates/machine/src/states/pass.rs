@@ -21,10 +21,10 @@ pub(crate) fn work(
     frame: FrameId,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let output = d.evaluate(frame, |scope| {
+    let outcome = d.evaluate(frame, |scope| {
         let input = data_flow::effective_input(&pass.flow, &raw, scope)?;
         let result = pass.result.as_ref().map_or(input, Arc::clone);
-        data_flow::output(&pass.flow, &raw, &result, scope)
+        data_flow::outcome(&pass.flow, &raw, &result, scope)
     })?;
-    exit(d, state, frame, output, pass.transition)
+    exit(d, state, frame, outcome, pass.transition)
 }

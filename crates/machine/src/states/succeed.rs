@@ -4,9 +4,9 @@
 //! | --- | --- | --- |
 //! | work | `InputPath` and `OutputPath` are applied; the frame ends | `SucceedStateExited` |
 
-use stepwell_asl::dataflow::select;
 use stepwell_asl::model::{State, Succeed, Transition};
 
+use crate::data_flow;
 use crate::decide::Decider;
 use crate::failure::Failure;
 use crate::frame::FrameId;
@@ -19,9 +19,6 @@ pub(crate) fn work(
     frame: FrameId,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let output = d.evaluate(frame, |scope| {
-        let input = select(&succeed.input_path, &raw, scope)?;
-        select(&succeed.output_path, &input, scope)
-    })?;
-    exit(d, state, frame, output, Transition::End)
+    let outcome = d.evaluate(frame, |scope| data_flow::pass_on(&succeed.flow, &raw, scope))?;
+    exit(d, state, frame, outcome, Transition::End)
 }

@@ -72,8 +72,8 @@ fn leave(
     result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let output = d.evaluate(frame, |scope| data_flow::output(&task.flow, &raw, result, scope))?;
-    exit(d, state, frame, output, task.transition)
+    let outcome = d.evaluate(frame, |scope| data_flow::outcome(&task.flow, &raw, result, scope))?;
+    exit(d, state, frame, outcome, task.transition)
 }
 
 /// A limit of the task: literal, or read by a path.

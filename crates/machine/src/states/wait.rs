@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde_json::Value;
-use stepwell_asl::dataflow::select;
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::jsonpath::Path;
 use stepwell_asl::model::{OrPath, State, Wait, WaitUntil};
 
+use crate::data_flow;
 use crate::decide::Decider;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -30,7 +30,7 @@ pub(crate) fn work(
     let raw = d.input(frame);
     let now = d.now;
     let until = d.evaluate(frame, |scope| {
-        let input = select(&wait.input_path, &raw, scope)?;
+        let input = data_flow::effective_input(&wait.flow, &raw, scope)?;
         until(&wait.until, &input, now, scope)
     })?;
     if until <= now {
@@ -48,11 +48,8 @@ pub(crate) fn leave(
     frame: FrameId,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let output = d.evaluate(frame, |scope| {
-        let input = select(&wait.input_path, &raw, scope)?;
-        select(&wait.output_path, &input, scope)
-    })?;
-    exit(d, state, frame, output, wait.transition)
+    let outcome = d.evaluate(frame, |scope| data_flow::pass_on(&wait.flow, &raw, scope))?;
+    exit(d, state, frame, outcome, wait.transition)
 }
 
 fn until(

@@ -135,6 +135,7 @@ fn show_entry(entry: &Entry) -> Option<String> {
         "input",
         "parameters",
         "output",
+        "assignedVariables",
         "error",
         "cause",
     ];

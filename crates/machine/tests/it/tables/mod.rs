@@ -8,6 +8,7 @@ mod parallel;
 mod pass;
 mod succeed;
 mod task;
+mod variables;
 mod wait;
 
 use serde_json::{Value, json};
