@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stepwell_asl::jsonata::{Bindings, Expression, Scope, Template, expression_in};
 
-use crate::interpreter::Counter;
+use crate::Counter;
 
 /// Variables as a table.
 pub(crate) struct Table(HashMap<String, Value>);
