@@ -3,6 +3,7 @@
 //! Entries are persisted. A variant or field name (`#[serde(rename)]`) that was ever written is reserved
 //! for ever: it may stop being written, it is never given another meaning. A field that is added later
 //! needs a default. Whoever breaks this rule must add an `EntryFormat` to the engine's store, in `store/format.rs`.
+//! An older program refuses what it does not know: what it dropped would be missing when it goes on.
 //!
 //! The serde form is compact because a long execution has tens of thousands of entries:
 //!
@@ -28,6 +29,7 @@ pub type EventId = u64;
 
 /// One line of an execution's journal: a history event as AWS shows it, or a fact that AWS keeps to itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// Id of the history event; a hidden fact has none.
     #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
@@ -52,6 +54,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub enum Event {
     /// `ExecutionStarted`
     #[serde(rename = "Es")]
@@ -260,6 +263,7 @@ impl Event {
 
 /// An error name and a cause, either of which may be missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Reason {
     /// The error name.
     #[serde(rename = "e", default, skip_serializing_if = "Option::is_none")]
@@ -271,6 +275,7 @@ pub struct Reason {
 
 /// Which iteration of which Map state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Iteration {
     /// The index of the item.
     #[serde(rename = "x")]

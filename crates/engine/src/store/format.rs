@@ -74,3 +74,75 @@ pub(crate) fn decode(format: EntryFormat, bytes: &[u8]) -> Result<Vec<Entry>, Un
         EntryFormat(unknown) => Err(Unreadable::Format(unknown)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Written by the first version, every kind of entry among them. These bytes are never edited: what was
+    /// once written must mean the same for ever. A new format gets a file of its own.
+    const FORMAT_1: &[u8] = include_bytes!("golden/entries-1.json");
+
+    /// The same entries.
+    const FORMAT_2: &[u8] = include_bytes!("golden/entries-2.zlib");
+
+    /// The history that they are.
+    const HISTORY: &str = include_str!("golden/history.json");
+
+    #[test]
+    fn entries_of_format_1_mean_what_they_always_meant() {
+        let entries = decode(EntryFormat::JSON, FORMAT_1).unwrap();
+        let history: Vec<Value> = entries.iter().filter_map(Entry::to_history_event).collect();
+        let expected: Vec<Value> = serde_json::from_str(HISTORY).unwrap();
+        for (event, expected) in history.iter().zip(&expected) {
+            assert_eq!(event, expected);
+        }
+        assert_eq!(history.len(), expected.len());
+        // What the history does not show is understood too: nothing is dropped in reading.
+        let written: Value = serde_json::from_slice(FORMAT_1).unwrap();
+        assert_eq!(serde_json::to_value(&entries).unwrap(), written);
+    }
+
+    #[test]
+    fn entries_of_format_2_mean_the_same() {
+        let entries = decode(EntryFormat::ZLIB_JSON, FORMAT_2).unwrap();
+        assert_eq!(entries, decode(EntryFormat::JSON, FORMAT_1).unwrap());
+    }
+
+    #[test]
+    fn a_format_of_the_future_is_refused_by_its_number() {
+        for format in [-1, 0, 3, i64::MAX] {
+            let error = decode(EntryFormat(format), FORMAT_1).unwrap_err();
+            assert_eq!(
+                error.to_string(),
+                format!("journal entries of the unknown format {format}")
+            );
+        }
+    }
+
+    /// An older program would drop what it does not know, and go on wrongly.
+    #[test]
+    fn an_event_or_a_field_of_the_future_is_refused_by_its_name() {
+        for (entries, name) in [
+            (r#"[{"i":1,"t":0,"e":"Qx"}]"#, "unknown variant `Qx`"),
+            (r#"[{"i":1,"t":0,"e":{"Sa":{"k":"P","q":1}}}]"#, "unknown field `q`"),
+            (r#"[{"i":1,"t":0,"q":1,"e":"Px"}]"#, "unknown field `q`"),
+            (r#"[{"i":1,"t":0,"e":{"Ef":{"q":1}}}]"#, "unknown field `q`"),
+            (r#"[{"i":1,"t":0,"e":{"Is":{"x":0,"n":"M","q":1}}}]"#, "unknown field `q`"),
+        ] {
+            let error = decode(EntryFormat::JSON, entries.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_is_refused() {
+        for bytes in [&FORMAT_2[..FORMAT_2.len() / 2], &[]] {
+            let error = decode(EntryFormat::ZLIB_JSON, bytes).unwrap_err();
+            assert!(matches!(error, Unreadable::Compressed(_) | Unreadable::Entries(_)), "{error}");
+        }
+        assert!(decode(EntryFormat::JSON, &FORMAT_1[..FORMAT_1.len() / 2]).is_err());
+    }
+}

@@ -4,6 +4,7 @@
 mod by_hand;
 mod damage;
 mod disk_full;
+mod golden;
 mod lists;
 mod recovery;
 mod requests;
