@@ -3,6 +3,8 @@
 use jsonata_core::evaluator::EvaluatorError;
 use jsonata_core::parser::ParserError;
 
+use super::texts;
+
 /// A text that is no JSONata expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -100,31 +102,14 @@ fn type_name(value: &serde_json::Value) -> &'static str {
 
 impl From<ParserError> for SyntaxError {
     fn from(error: ParserError) -> Self {
-        let (code, message) = split_code(&error.to_string());
+        let (code, message) = texts::code_and_text(&error.to_string());
         Self { code, message }
     }
 }
 
 impl From<EvaluatorError> for EvaluationError {
     fn from(error: EvaluatorError) -> Self {
-        let (code, message) = split_code(error.message());
+        let (code, message) = texts::code_and_text(error.message());
         Self { code, message }
     }
-}
-
-/// `T1006: Attempted ...` in its parts.
-fn split_code(text: &str) -> (Option<String>, String) {
-    match text.split_once(": ") {
-        Some((code @ "T1006", _)) => {
-            (Some(code.to_owned()), "Attempted to invoke a non-function".to_owned())
-        }
-        Some((code, message)) if is_code(code) => (Some(code.to_owned()), message.to_owned()),
-        _ => (None, text.to_owned()),
-    }
-}
-
-/// A letter and four digits.
-fn is_code(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.len() == 5 && bytes[0].is_ascii_uppercase() && bytes[1..].iter().all(u8::is_ascii_digit)
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jsonata_core::ast::AstNode;
+use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::names::Names;
@@ -29,7 +30,7 @@ pub struct Scope<'a> {
 /// A parsed expression; a clone shares it.
 #[derive(Clone)]
 pub struct Expression {
-    parsed: Arc<Parsed>,
+    pub(super) parsed: Arc<Parsed>,
 }
 
 pub(super) struct Parsed {
@@ -72,7 +73,7 @@ impl Expression {
     /// # Errors
     /// [`EvaluationError`] with JSONata's code and text.
     pub fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Option<Value>, EvaluationError> {
-        engine::evaluate(&self.parsed, scope)
+        engine::evaluate(&self.parsed, &JValue::Undefined, scope)
     }
 
     /// Evaluates to the value of the field at `location` in its state, for instance `Output/result`.

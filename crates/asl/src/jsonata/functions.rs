@@ -13,13 +13,9 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::value;
+use super::{texts, value};
 
 type Answer = Result<JValue, EvaluatorError>;
-
-/// AWS's text for what would take too much memory.
-const MEMORY: &str =
-    "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 
 /// The longest answer of `$range`, as measured on AWS.
 const RANGE_MAX: f64 = 360_145.0;
@@ -114,7 +110,7 @@ fn range(args: &[JValue]) -> Answer {
         return Err(mismatch("range", 2));
     }
     if count > RANGE_MAX {
-        return Err(refusal(MEMORY));
+        return Err(refusal(texts::MEMORY));
     }
     let numbers = (0..count.max(0.0) as u32).map(|i| JValue::Number(start + f64::from(i) * step));
     Ok(JValue::sequence(numbers.collect()))

@@ -13,10 +13,15 @@
 
 mod engine;
 mod error;
+mod explain;
 mod expression;
 mod functions;
 mod names;
+#[cfg(test)]
+mod official_suite;
 mod template;
+mod texts;
+mod tree;
 mod value;
 
 pub use error::{EvaluationError, QueryError, SyntaxError};

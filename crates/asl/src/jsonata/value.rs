@@ -50,7 +50,11 @@ impl Outlet {
         }
         self.take(8)?;
         Ok(Some(match value {
-            JValue::Undefined => return Ok(None),
+            // A function has no JSON.
+            JValue::Undefined
+            | JValue::Lambda(_)
+            | JValue::Builtin { .. }
+            | JValue::Regex { .. } => return Ok(None),
             JValue::Null => Value::Null,
             JValue::Bool(bool) => Value::Bool(*bool),
             JValue::Number(number) => json_number(*number),
@@ -75,10 +79,6 @@ impl Outlet {
                 }
                 Value::Object(map)
             }
-            // A function has no JSON: `$string` writes it as an empty text.
-            JValue::Lambda(_) | JValue::Builtin { .. } | JValue::Regex { .. } => {
-                Value::String(String::new())
-            }
         }))
     }
 
@@ -94,11 +94,22 @@ fn too_large(message: String) -> EvaluationError {
     EvaluationError { code: None, message }
 }
 
-/// Whole numbers are written without a point, as Java's and JavaScript's engines do.
+/// Whole numbers are written without a point.
 fn json_number(number: f64) -> Value {
     const INTEGER_MAX: f64 = 9_223_372_036_854_775_808.0;
     if number.fract() == 0.0 && number.abs() < INTEGER_MAX {
         return Value::from(number as i64);
     }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
+    Number::from_f64(number).map_or_else(|| Value::from(java_name(number)), Value::Number)
+}
+
+/// What is no number in JSON, as Java calls it: that is what AWS gives for `1/0`.
+fn java_name(number: f64) -> &'static str {
+    if number.is_nan() {
+        "NaN"
+    } else if number > 0.0 {
+        "Infinity"
+    } else {
+        "-Infinity"
+    }
 }

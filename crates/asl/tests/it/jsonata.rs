@@ -13,7 +13,7 @@ pub(crate) struct Table(HashMap<String, Value>);
 
 impl Table {
     /// `$states.input` and variables.
-    pub(crate) fn new(input: Value, variables: Value) -> Self {
+    pub(crate) fn new(input: &Value, variables: Value) -> Self {
         let mut table: HashMap<String, Value> = serde_json::from_value(variables).unwrap();
         table.insert("states".to_owned(), json!({"input": input}));
         Self(table)
@@ -37,7 +37,7 @@ pub(crate) fn with_scope<T>(bindings: &dyn Bindings, act: impl FnOnce(&mut Scope
 #[track_caller]
 fn evaluate(source: &str, input: &Value) -> Result<Option<Value>, String> {
     let expression = Expression::parse(source).expect(source);
-    with_scope(&Table::new(input.clone(), json!({})), |scope| {
+    with_scope(&Table::new(input, json!({})), |scope| {
         expression.evaluate(scope).map_err(|error| error.to_string())
     })
 }
@@ -64,7 +64,7 @@ fn an_expression_fills_the_whole_text() {
 
 #[test]
 fn field_errors_are_told_in_awss_words() {
-    let table = Table::new(json!({"FunctionInput": {"fst": 1}}), json!({}));
+    let table = Table::new(&json!({"FunctionInput": {"fst": 1}}), json!({}));
     let cause = |source: &str, field: &str| {
         let expression = Expression::parse(source).expect(source);
         with_scope(&table, |scope| expression.evaluate_field(field, scope)).expect_err(source).cause
@@ -93,7 +93,7 @@ fn templates_name_the_field_that_failed() {
     let template =
         Template::parse(&json!({"a": {"b": [1, {"c": "{% $nothing %}"}]}, "d": "{% 1 %}"}))
             .unwrap();
-    let error = with_scope(&Table::new(json!({}), json!({})), |scope| {
+    let error = with_scope(&Table::new(&json!({}), json!({})), |scope| {
         template.evaluate("Output", scope).expect_err("undefined")
     });
     assert_eq!(error.location, "Output/a/b[1]/c");
@@ -104,7 +104,7 @@ fn templates_take_whole_texts_and_leave_names_alone() {
     let template =
         json!({"{% 1 %}": " {% 1 %}", "a.$": "$.a", "n": null, "x": ["{% $x.y %}", 0.1]});
     let template = Template::parse(&template).unwrap();
-    let table = Table::new(json!({}), json!({"x": {"y": [true]}}));
+    let table = Table::new(&json!({}), json!({"x": {"y": [true]}}));
     assert_eq!(
         with_scope(&table, |scope| template.evaluate("Output", scope)).unwrap(),
         json!({"{% 1 %}": " {% 1 %}", "a.$": "$.a", "n": null, "x": [[true], 0.1]})
@@ -188,4 +188,125 @@ fn there_is_no_eval() {
     assert_eq!(error("$eval('1')"), "T1006: Attempted to invoke a non-function");
     assert_eq!(error("($e := $eval; $e('1'))"), "T1006: Attempted to invoke a non-function");
     assert_eq!(error("$map(['1'], $eval)"), "T1006: Attempted to invoke a non-function");
+}
+
+#[test]
+fn errors_have_the_references_codes_and_texts() {
+    for (source, expected) in [
+        ("$abs('a')", r#"T0410: Argument 1 of function "abs" does not match function signature"#),
+        ("$type()", r#"T0410: Argument 1 of function "type" does not match function signature"#),
+        ("$map([1])", r#"T0410: Argument 2 of function "map" does not match function signature"#),
+        (
+            "$string($sum(['a', $count([1])]))",
+            r#"T0412: Argument 1 of function "sum" must be an array of "numbers""#,
+        ),
+        ("$join([1])", r#"T0412: Argument 1 of function "join" must be an array of "strings""#),
+        ("1 + 'a'", r#"T2002: The right side of the "+" operator must evaluate to a number"#),
+        ("'a' * 1", r#"T2001: The left side of the "*" operator must evaluate to a number"#),
+        (
+            "1 < 'a'",
+            r#"T2009: The values 1 and "a" either side of operator "<" must be of the same data type"#,
+        ),
+        (
+            "[1, 2][true >= 1]",
+            r#"T2010: The expressions either side of operator ">=" must evaluate to numeric or string values"#,
+        ),
+        ("$number('abc')", r#"D3030: Unable to cast value to a number: "abc""#),
+        (
+            "$replace('a', '', 'b')",
+            "D3010: Second argument of replace function cannot be an empty string",
+        ),
+        ("{'a': 1, 'a': 2}", r#"D1009: Multiple key definitions evaluate to same key: "a""#),
+        ("{1: 2}", "T1003: Key in object structure must evaluate to a string; got: 1"),
+        ("['a'..2]", "T2003: The left side of the range operator (..) must evaluate to an integer"),
+        ("sum([1])", "T1005: Attempted to invoke a non-function. Did you mean $sum?"),
+        ("$foo(1)", "T1006: Attempted to invoke a non-function"),
+        (
+            "1 ~> 2",
+            "T2006: The right side of the function application operator ~> must be a function",
+        ),
+        ("$error('boom')", "D3137: boom"),
+        ("$assert(false, 'no')", "D3141: no"),
+        (
+            "$single([1, 2])",
+            "D3138: The $single() function expected exactly 1 matching result.  Instead it matched more.",
+        ),
+        (
+            "$formatNumber(1, 'x')",
+            "D3086: The sub-picture must not contain a passive character that is preceded by an active \
+             character and that is followed by another active character",
+        ),
+        (
+            "$partition([1], 0)",
+            r#"T0410: Argument 2 of function "partition" does not match function signature"#,
+        ),
+        (
+            "$range(1, 2)",
+            r#"T0410: Argument 3 of function "range" does not match function signature"#,
+        ),
+        (
+            "$range(1, 2, 0)",
+            r#"T0410: Argument 3 of function "range" does not match function signature"#,
+        ),
+        (
+            "$hash(1, 'MD5')",
+            r#"T0410: Argument 1 of function "hash" does not match function signature"#,
+        ),
+        (
+            "$hash('a', 'CRC')",
+            r#"T0410: Argument 2 of function "hash" does not match function signature"#,
+        ),
+        (
+            "$random('a')",
+            r#"T0410: Argument 1 of function "random" does not match function signature"#,
+        ),
+    ] {
+        assert_eq!(error(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn what_is_no_expression_is_told_with_the_references_code_and_text() {
+    for (source, code, message) in [
+        ("", "S0207", "Unexpected end of expression"),
+        ("1 +", "S0207", "Unexpected end of expression"),
+        ("\"unterminated", "S0101", "String literal must be terminated by a matching quote"),
+        ("a[1,2)", "S0202", r#"Expected "]", got ",""#),
+        ("[1", "S0203", r#"Expected "]" before end of expression"#),
+        ("{\"a\":}", "S0211", r#"The symbol "}" cannot be used as a unary operator"#),
+        ("!a", "S0204", r#"Unknown operator: "!""#),
+        ("a b", "S0201", r#"Syntax error: "b""#),
+        ("1 1", "S0201", "Syntax error: 1"),
+        ("/*", "S0106", "Comment has no closing tag"),
+        ("a.7", "S0213", "The literal value 7 cannot be used as a step within a path expression"),
+        ("10e1000", "S0102", "Number out of range: 10e1000"),
+    ] {
+        let error = Expression::parse(source).expect_err(source);
+        assert_eq!(
+            (error.code.as_deref(), error.message.as_str()),
+            (Some(code), message),
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn results_are_json() {
+    for (source, expected) in [
+        ("0.1 + 0.2", json!(0.300_000_000_000_000_04)),
+        ("5 / 2", json!(2.5)),
+        ("4 / 2", json!(2)),
+        ("-0", json!(0)),
+        ("$string(1/3)", json!("0.333333333333333")),
+        ("$string(1e20)", json!("100000000000000000000")),
+        ("1 / 0", json!("Infinity")),
+        ("[-1 / 0]", json!(["-Infinity"])),
+        ("{'z': 1, 'a': $nothing, 'b': null}", json!({"z": 1, "b": null})),
+        ("{'f': $sum, 'g': function() { 1 }}", json!({})),
+    ] {
+        assert_eq!(value(source).to_string(), expected.to_string(), "{source}");
+    }
+    for source in ["$sum", "function() { 1 }", "$states.input.missing", "$max([])"] {
+        assert_eq!(evaluate(source, &json!({})), Ok(None), "{source}");
+    }
 }
