@@ -29,8 +29,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, message, help, .. } = self;
-        write!(f, "the setting `{key}` of the pipeline `canvas`: {message}: {help}")
+        write!(f, "{}; {}", self.message, self.help)
     }
 }
 
@@ -77,7 +76,7 @@ impl Settings {
             }
             _ => "write for instance `https://api-gateway.instructure.com`".to_owned(),
         };
-        let problem = wrong("base_url", "this is no URL of a DAP service", help);
+        let problem = wrong("base_url", "`base_url` is no URL of a DAP service", help);
         Some(Problem { variable: (!written).then_some("DAP_API_URL"), ..problem })
     }
 
@@ -85,7 +84,7 @@ impl Settings {
         let target = or_variable(self.target.clone(), "DAP_CONNECTION_STRING", variable)?;
         let error = target::check_form(literal(Some(&target))?).err()?;
         let help = "write `postgres://user@host:5432/database`, `sqlite:FILE`, or `secret:NAME` for a secret that holds one of these";
-        let problem = wrong("target", &error.to_string(), help.to_owned());
+        let problem = wrong("target", &format!("`target`: {error}"), help.to_owned());
         let variable = self.target.is_none().then_some("DAP_CONNECTION_STRING");
         Some(Problem { variable, ..problem })
     }
@@ -95,16 +94,16 @@ impl Settings {
         let limits =
             [limits.create_job, limits.job, limits.tables, limits.schema, limits.object_url];
         let zero = [
-            ("max_concurrency", self.max_concurrency == Some(0)),
-            ("slice_seconds", self.slice_seconds == Some(0)),
-            ("silence_seconds", self.silence_seconds == Some(0)),
-            ("limits", limits.contains(&0)),
+            ("max_concurrency", self.max_concurrency == Some(0), "`max_concurrency` is 0"),
+            ("slice_seconds", self.slice_seconds == Some(0), "`slice_seconds` is 0"),
+            ("silence_seconds", self.silence_seconds == Some(0), "`silence_seconds` is 0"),
+            ("limits", limits.contains(&0), "one of the `limits` is 0"),
         ];
-        let zero = zero.into_iter().filter(|(_, is_zero)| *is_zero);
-        let zero = zero.map(|(key, _)| wrong(key, "0 is too little", "the least is 1".to_owned()));
+        let zero = zero.into_iter().filter(|(_, is_zero, _)| *is_zero);
+        let zero = zero.map(|(key, _, message)| wrong(key, message, "the least is 1".to_owned()));
         let nothing = self.namespaces.as_ref().is_some_and(Vec::is_empty).then(|| {
             let help = format!("name at least one, for instance `{NAMESPACE}`");
-            wrong("namespaces", "there is nothing to replicate", help)
+            wrong("namespaces", "`namespaces` is empty, so there is nothing to replicate", help)
         });
         zero.chain(nothing)
     }
