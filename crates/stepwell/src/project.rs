@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use stepwell_asl::Severity;
 use stepwell_engine::{Arns, Options};
 
-use crate::config::{Config, Mistakes};
+use crate::config::{Config, Problem, Source, Store};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::private;
 use crate::report;
@@ -66,7 +67,15 @@ impl Project {
 
     /// Reads the configuration and tells everything that is wrong with it.
     pub(crate) fn config(&self) -> Outcome<Config> {
-        Config::load(&self.root).map_err(|mistakes| refuse(&mistakes))
+        let config = Config::load(&self.root).map_err(|it| refuse(&it.source, &it.problems))?;
+        report::configuration(Severity::Warning, &config.source, &config.warnings);
+        Ok(config)
+    }
+
+    /// The file of the store, for who needs nothing else of the configuration.
+    pub(crate) fn store_file(&self) -> Outcome<PathBuf> {
+        let store = Store::load(&self.root).map_err(|it| refuse(&it.source, &it.problems))?;
+        Ok(self.store(&store))
     }
 
     /// The engine's options.
@@ -81,13 +90,13 @@ impl Project {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
             retention_days: config.store.retention_days,
-            ..Options::at(self.store(config))
+            ..Options::at(self.store(&config.store))
         })
     }
 
     /// The file of the store.
-    pub(crate) fn store(&self, config: &Config) -> PathBuf {
-        self.path(&config.store.path)
+    fn store(&self, store: &Store) -> PathBuf {
+        self.path(&store.path)
     }
 
     /// Writes and reads ARNs.
@@ -97,7 +106,7 @@ impl Project {
 }
 
 /// Tells the mistakes of a configuration.
-pub(crate) fn refuse(mistakes: &Mistakes) -> Failure {
-    report::mistakes(mistakes);
+pub(crate) fn refuse(source: &Source, problems: &[Problem]) -> Failure {
+    report::configuration(Severity::Error, source, problems);
     Failure::told(Exit::Usage)
 }

@@ -2,7 +2,7 @@
 //! elsewhere.
 
 use std::fmt::Write;
-use std::io::{self, IsTerminal};
+use std::io::IsTerminal;
 use std::ops::Range;
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use miette::{
 };
 use stepwell_asl::{Diagnostic, Severity};
 
-use crate::config::{Mistakes, Place, Problem};
+use crate::config::{Place, Problem, Source};
 use crate::output;
 
 /// One finding.
@@ -62,15 +62,15 @@ impl From<&Diagnostic> for Finding {
     }
 }
 
-impl From<&Problem> for Finding {
-    fn from(problem: &Problem) -> Self {
+impl Finding {
+    fn of_configuration(severity: Severity, problem: &Problem) -> Self {
         let (span, place) = match &problem.place {
             Place::Unknown => (None, None),
             Place::File(span) => (Some(span.clone()), None),
             Place::Variable(name) => (None, Some(format!("environment variable {name}"))),
         };
         Self {
-            severity: Severity::Error,
+            severity,
             code: None,
             message: problem.message.clone(),
             span,
@@ -80,11 +80,14 @@ impl From<&Problem> for Finding {
     }
 }
 
-/// Tells the mistakes of a configuration on stderr.
-pub(crate) fn mistakes(mistakes: &Mistakes) {
-    let style = Style::of(&io::stderr());
-    let findings: Vec<_> = mistakes.problems.iter().map(Finding::from).collect();
-    output::note(render(style, &mistakes.file, &mistakes.text, &findings).trim_end());
+/// Tells what is wrong with a configuration, on stderr. Its lines are not shown: they may hold secrets.
+pub(crate) fn configuration(severity: Severity, source: &Source, problems: &[Problem]) {
+    if problems.is_empty() {
+        return;
+    }
+    let findings: Vec<_> =
+        problems.iter().map(|problem| Finding::of_configuration(severity, problem)).collect();
+    output::note(render(Style::Plain, &source.file, &source.text, &findings).trim_end());
 }
 
 /// All findings about one file.

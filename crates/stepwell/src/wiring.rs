@@ -10,10 +10,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use crate::config::Trigger;
-use crate::config::{Config, variables};
+use crate::config::{Canvas, Config, PIPELINES, StateMachine, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions::{self, Functions};
-use crate::project::Project;
+use crate::project::{self, Project};
 use crate::report::{self, Finding};
 use crate::{output, secrets};
 use stepwell_asl::suggest::closest;
@@ -50,13 +50,7 @@ impl Parts {
         for machine in &mut machines {
             machine.trigger = config.canvas.as_ref().and_then(|canvas| canvas.trigger.clone());
         }
-        for (name, section) in &config.state_machines {
-            let file = project.path(&section.definition);
-            machines.push(Machine {
-                trigger: section.trigger.clone(),
-                ..Machine::from_file(name, &file)?
-            });
-        }
+        machines.extend(own_machines(project, config)?);
         Ok(Self { pipelines, machines })
     }
 
@@ -68,22 +62,33 @@ impl Parts {
 
     /// The state machine with a name.
     pub(crate) fn machine(&self, name: &str) -> Outcome<&Machine> {
-        self.machines.iter().find(|machine| machine.name == name).ok_or_else(|| self.unknown(name))
+        self.machines
+            .iter()
+            .find(|machine| machine.name == name)
+            .ok_or_else(|| unknown(name, &self.machines))
     }
+}
 
-    fn unknown(&self, name: &str) -> Failure {
-        let mut known: Vec<_> = self.machines.iter().map(|machine| machine.name.as_str()).collect();
-        known.extend(crate::config::PIPELINES);
-        let failure = Failure::message(
-            Exit::Refused,
-            format!("there is no pipeline or state machine `{name}`"),
-        );
-        match closest(name, known) {
-            Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
-            None => failure
-                .hint("`stepwell pipeline list` names them; a definition is named by its file"),
+/// Refuses a name that none of these machines and no built-in pipeline has.
+pub(crate) fn unknown(name: &str, machines: &[Machine]) -> Failure {
+    let known = machines.iter().map(|machine| machine.name.as_str()).chain(PIPELINES);
+    let message = format!("there is no pipeline or state machine `{name}`");
+    let failure = Failure::message(Exit::Refused, message);
+    match closest(name, known) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => {
+            failure.hint("`stepwell pipeline list` names them; a definition is named by its file")
         }
     }
+}
+
+/// The state machines that the configuration names.
+pub(crate) fn own_machines(project: &Project, config: &Config) -> Outcome<Vec<Machine>> {
+    let machine = |(name, section): (&String, &StateMachine)| {
+        let machine = Machine::from_file(name, &project.path(&section.definition))?;
+        Ok(Machine { trigger: section.trigger.clone(), ..machine })
+    };
+    config.state_machines.iter().map(machine).collect()
 }
 
 impl Machine {
@@ -147,13 +152,19 @@ impl Machine {
 /// The built-in pipelines that are configured, or wanted without being so: their defaults and the environment
 /// may be enough.
 fn pipelines(project: &Project, config: &Config, wanted: Option<&str>) -> Outcome<Vec<Pipeline>> {
-    let settings = match &config.canvas {
-        Some(canvas) => canvas.settings.clone(),
-        None if wanted == Some("canvas") => stepwell_canvas::Settings::default(),
+    let default = Canvas::default();
+    let canvas = match &config.canvas {
+        Some(canvas) => canvas,
+        None if wanted == Some("canvas") => &default,
         None => return Ok(Vec::new()),
     };
+    let problems = canvas.settings.problems(variables::get);
+    if !problems.is_empty() {
+        let problems: Vec<_> = problems.iter().map(|problem| canvas.placed(problem)).collect();
+        return Err(project::refuse(&config.source, &problems));
+    }
     let secrets = Arc::new(secrets::Resolver::new(project.vault()));
-    let pipeline = stepwell_canvas::Config::new(settings, variables::get)
+    let pipeline = stepwell_canvas::Config::new(canvas.settings.clone(), variables::get)
         .and_then(|config| stepwell_canvas::pipeline(config, secrets));
     Ok(vec![pipeline.map_err(|error| Failure::new(Exit::Usage, error))?])
 }

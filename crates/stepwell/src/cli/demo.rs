@@ -136,7 +136,7 @@ fn canvas_at(sandbox: &Sandbox) -> Canvas {
         limits: UNLIMITED,
         ..Default::default()
     };
-    Canvas { trigger: None, settings }
+    Canvas { settings, ..Canvas::default() }
 }
 
 /// The pipeline replicates one namespace; changes elsewhere would not be seen.

@@ -64,7 +64,7 @@ fn parse_status(text: &str) -> Result<Status, stepwell_engine::UnknownStatus> {
 impl Execution {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let project = global.project()?;
-        let file = project.store(&project.config()?);
+        let file = project.store_file()?;
         if matches!(self, Self::List { .. }) && !file.exists() {
             // Nothing has run here yet.
             return tell(Vec::new(), global);

@@ -5,18 +5,20 @@ mod init;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use stepwell_canvas::config::Problem;
 
 use super::Global;
+use crate::config::{Canvas, PIPELINES, variables};
 use crate::failure::Outcome;
 use crate::output;
-use crate::wiring::{Machine, Parts};
+use crate::wiring::{self, Machine};
 
 /// Look at pipelines and set them up
 #[derive(Debug, Subcommand)]
 pub(crate) enum Pipeline {
-    /// List the pipelines and state machines of the project
+    /// List the pipelines that are built in and the state machines of the project
     List,
-    /// Show one with its definition
+    /// Show one with its definition and the settings that it still needs
     Show {
         /// Its name
         name: String,
@@ -25,41 +27,71 @@ pub(crate) enum Pipeline {
     Init(init::Init),
 }
 
+/// A built-in pipeline or a state machine of the project.
+struct Listed {
+    machine: Machine,
+    /// The settings that are missing before it can run.
+    missing: Vec<Problem>,
+}
+
 impl Pipeline {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         match self {
-            Self::List => list(&parts(global, None)?, global),
-            Self::Show { name } => show(parts(global, Some(&name))?.machine(&name)?, global),
+            Self::List => list(&all(global)?, global),
+            Self::Show { name } => {
+                let all = all(global)?;
+                let Some(listed) = all.iter().find(|listed| listed.machine.name == name) else {
+                    let known: Vec<_> = all.into_iter().map(|listed| listed.machine).collect();
+                    return Err(wiring::unknown(&name, &known));
+                };
+                show(listed, global)
+            }
             Self::Init(init) => init.run(global),
         }
     }
 }
 
-fn parts(global: &Global, wanted: Option<&str>) -> Outcome<Parts> {
+/// All that the project can run, configured or not.
+fn all(global: &Global) -> Outcome<Vec<Listed>> {
     let project = global.project()?;
-    Parts::read(&project, &project.config()?, wanted)
+    let config = project.config()?;
+    let own = wiring::own_machines(&project, &config)?;
+    let own = own.into_iter().map(|machine| Listed { machine, missing: Vec::new() });
+    Ok(std::iter::once(canvas(config.canvas.unwrap_or_default())).chain(own).collect())
 }
 
-fn list(parts: &Parts, global: &Global) -> Outcome {
+fn canvas(canvas: Canvas) -> Listed {
+    let [name] = PIPELINES;
+    let machine = Machine::given(name.to_owned(), stepwell_canvas::DEFINITION.to_owned());
+    let mut missing = canvas.settings.problems(variables::get);
+    missing.retain(|problem| problem.is_missing);
+    Listed { machine: Machine { trigger: canvas.trigger, ..machine }, missing }
+}
+
+fn list(all: &[Listed], global: &Global) -> Outcome {
     if global.json {
-        return Ok(output::json(&parts.machines.iter().map(summary).collect::<Vec<_>>())?);
+        return Ok(output::json(&all.iter().map(summary).collect::<Vec<_>>())?);
     }
-    let rows = parts.machines.iter().map(|machine| {
+    let rows = all.iter().map(|listed| {
+        let machine = &listed.machine;
         let schedule = machine.trigger.as_ref().map(|trigger| trigger.schedule.to_string());
         let next = next(machine).map(|at| format!("{at:.0}"));
         [
             machine.name.clone(),
             source(machine),
+            configured(listed),
             schedule.unwrap_or_default(),
             next.unwrap_or_default(),
         ]
     });
-    Ok(output::line(output::table(["NAME", "DEFINITION", "SCHEDULE", "NEXT"], rows))?)
+    let columns = ["NAME", "DEFINITION", "CONFIGURED", "SCHEDULE", "NEXT"];
+    Ok(output::line(output::table(columns, rows))?)
 }
 
-fn show(machine: &Machine, global: &Global) -> Outcome {
+fn show(listed: &Listed, global: &Global) -> Outcome {
+    let machine = &listed.machine;
     if global.json {
-        let mut whole = summary(machine);
+        let mut whole = summary(listed);
         whole["definition"] =
             serde_json::from_str(&machine.definition).unwrap_or_else(|_| json!(machine.definition));
         whole["input"] = serde_json::from_str(&machine.default_input).unwrap_or_default();
@@ -67,21 +99,43 @@ fn show(machine: &Machine, global: &Global) -> Outcome {
     }
     output::line(format_args!("name        {}", machine.name))?;
     output::line(format_args!("definition  {}", source(machine)))?;
+    output::line(format_args!("configured  {}", configured(listed)))?;
+    for Problem { key, help, .. } in &listed.missing {
+        output::line(format_args!("  {key}: {help}"))?;
+    }
     output::line(format_args!("input       {}", machine.default_input))?;
     if let Some(trigger) = &machine.trigger {
         output::line(format_args!("schedule    {}", trigger.schedule))?;
     }
-    Ok(output::line(format_args!("\n{}", machine.definition.trim_end()))?)
+    output::line(format_args!("\n{}", machine.definition.trim_end()))?;
+    if !listed.missing.is_empty() {
+        let name = &machine.name;
+        output::note(format_args!("hint: `stepwell pipeline init {name}` writes its settings"));
+    }
+    Ok(())
 }
 
-/// `{"name":"canvas","source":"built in","schedule":"rate(4 hours)","next":null}`
-fn summary(machine: &Machine) -> Value {
+/// `{"name":"canvas","source":"built in","configured":false,"missing":["client_id"],"schedule":"rate(4 hours)","next":null}`
+fn summary(listed: &Listed) -> Value {
+    let machine = &listed.machine;
     json!({
         "name": machine.name,
         "source": source(machine),
+        "configured": listed.missing.is_empty(),
+        "missing": listed.missing.iter().map(|problem| problem.key).collect::<Vec<_>>(),
         "schedule": machine.trigger.as_ref().map(|trigger| trigger.schedule.to_string()),
         "next": next(machine),
     })
+}
+
+/// `yes`, or what is missing.
+fn configured(listed: &Listed) -> String {
+    let missing: Vec<_> = listed.missing.iter().map(|problem| problem.key).collect();
+    if missing.is_empty() {
+        "yes".to_owned()
+    } else {
+        format!("no: {} missing", missing.join(", "))
+    }
 }
 
 fn source(machine: &Machine) -> String {

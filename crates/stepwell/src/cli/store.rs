@@ -24,7 +24,7 @@ impl Store {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let Self::Backup { file } = self;
         let project = global.project()?;
-        let store = project.store(&project.config()?);
+        let store = project.store_file()?;
         Reader::open(&store, Project::arns())?.backup(&file)?;
         let bytes = std::fs::metadata(&file)?.len();
         if global.json {

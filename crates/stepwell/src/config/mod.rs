@@ -27,6 +27,10 @@ pub(crate) const PIPELINES: [&str; 1] = ["canvas"];
 /// What a project runs with.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
+    /// What it was read from.
+    pub(crate) source: Source,
+    /// What works but should not stay so.
+    pub(crate) warnings: Vec<Problem>,
     /// `[store]`
     pub(crate) store: Store,
     /// `[pipelines.canvas]`
@@ -58,6 +62,35 @@ pub(crate) struct Canvas {
     pub(crate) trigger: Option<Trigger>,
     /// The pipeline's own settings.
     pub(crate) settings: stepwell_canvas::Settings,
+    /// Where the section begins.
+    pub(crate) place: Place,
+    /// Where the value of each setting stands.
+    pub(crate) places: BTreeMap<String, Place>,
+}
+
+impl Canvas {
+    /// A problem of the settings, with its place.
+    pub(crate) fn placed(&self, problem: &stepwell_canvas::config::Problem) -> Problem {
+        let given_by = problem.variable.filter(|_| !problem.is_missing);
+        let place = match (self.places.get(problem.key), given_by) {
+            (Some(place), _) => place.clone(),
+            (None, Some(variable)) => Place::Variable(variable.to_owned()),
+            (None, None) => self.place.clone(),
+        };
+        Problem::new(place, problem.message.clone()).help(problem.help.clone())
+    }
+
+    /// The secrets that stand in the file as they are.
+    fn exposed(&self) -> impl Iterator<Item = Problem> {
+        let in_file = |key| self.places.get(key).filter(|place| matches!(place, Place::File(_)));
+        self.settings.literal_secrets().into_iter().filter_map(move |(key, secret)| {
+            let message = format!("`{key}` holds the secret itself: who can read this file can use it");
+            let help = format!(
+                "keep it with `stepwell secret set {secret}`, and write `{key} = \"secret:{secret}\"`"
+            );
+            Some(Problem::new(in_file(key)?.clone(), message).help(help))
+        })
+    }
 }
 
 /// `[state-machines.<name>]`
@@ -80,13 +113,20 @@ pub(crate) struct Trigger {
     pub(crate) allow_overlap: bool,
 }
 
+/// The file that a configuration was read from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    /// The path, as it was asked for.
+    pub(crate) file: PathBuf,
+    /// Its text; empty if it is not there.
+    pub(crate) text: String,
+}
+
 /// Everything that is wrong with a configuration.
 #[derive(Debug)]
 pub(crate) struct Mistakes {
-    /// The file, as it was asked for.
-    pub(crate) file: PathBuf,
-    /// Its text.
-    pub(crate) text: String,
+    /// Where it was read from.
+    pub(crate) source: Source,
     /// At least one.
     pub(crate) problems: Vec<Problem>,
 }
@@ -94,41 +134,54 @@ pub(crate) struct Mistakes {
 impl Config {
     /// Reads the configuration of the project in `root`. A file that is missing counts as empty.
     pub(crate) fn load(root: &Path) -> Result<Self, Mistakes> {
-        let file = root.join(FILE);
-        let variables: Vec<_> = variables::all().collect();
-        match std::fs::read_to_string(&file) {
-            Ok(text) => {
-                Self::parse(&text, &variables).map_err(|problems| Mistakes { file, text, problems })
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Self::parse("", &variables).map_err(|problems| Mistakes {
-                    file,
-                    text: String::new(),
-                    problems,
-                })
-            }
-            Err(error) => {
-                let problems =
-                    vec![Problem::new(Place::Unknown, format!("the file cannot be read: {error}"))];
-                Err(Mistakes { file, text: String::new(), problems })
-            }
-        }
+        let (config, source) = read(root, Reader::config)?;
+        Ok(Self { source, ..config })
     }
+}
 
-    fn parse(text: &str, variables: &[(String, String)]) -> Result<Self, Vec<Problem>> {
-        let (document, errors) = toml::de::DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            return Err(errors.iter().map(syntax_problem).collect());
-        }
-        let root = node::table(document.into_inner()).map_err(|problem| vec![problem])?;
-        let mut reader = Reader { problems: Vec::new() };
-        let config = reader.config(root, variables);
-        if reader.problems.is_empty() {
-            return Ok(config);
-        }
-        reader.problems.sort_by_key(|problem| problem.place.start());
-        Err(reader.problems)
+impl Store {
+    /// Reads this section alone: who only looks at the store need not mind what is wrong elsewhere.
+    pub(crate) fn load(root: &Path) -> Result<Self, Mistakes> {
+        read(root, Reader::store).map(|(store, _)| store)
     }
+}
+
+/// Reads the file of a project and takes from it what `take` is about.
+fn read<T>(
+    root: &Path,
+    take: impl FnOnce(&mut Reader, Table) -> T,
+) -> Result<(T, Source), Mistakes> {
+    let file = root.join(FILE);
+    let text = match std::fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => {
+            let message = format!("the file cannot be read: {error}");
+            let problems = vec![Problem::new(Place::Unknown, message)];
+            return Err(Mistakes { source: Source { file, text: String::new() }, problems });
+        }
+    };
+    let taken = parse(&text, take);
+    let source = Source { file, text };
+    match taken {
+        Ok(taken) => Ok((taken, source)),
+        Err(problems) => Err(Mistakes { source, problems }),
+    }
+}
+
+fn parse<T>(text: &str, take: impl FnOnce(&mut Reader, Table) -> T) -> Result<T, Vec<Problem>> {
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    if !errors.is_empty() {
+        return Err(errors.iter().map(syntax_problem).collect());
+    }
+    let root = node::table(document.into_inner()).map_err(|problem| vec![problem])?;
+    let mut reader = Reader { variables: variables::all().collect(), problems: Vec::new() };
+    let taken = take(&mut reader, root);
+    if reader.problems.is_empty() {
+        return Ok(taken);
+    }
+    reader.problems.sort_by_key(|problem| problem.place.start());
+    Err(reader.problems)
 }
 
 fn syntax_problem(error: &toml::de::Error) -> Problem {
@@ -138,20 +191,24 @@ fn syntax_problem(error: &toml::de::Error) -> Problem {
 
 /// Reads section by section and collects what is wrong.
 struct Reader {
+    variables: Vec<(String, String)>,
     problems: Vec<Problem>,
 }
 
 impl Reader {
-    fn config(&mut self, mut root: Table, variables: &[(String, String)]) -> Config {
-        let store = self.section(root.remove("store"));
+    fn config(&mut self, mut root: Table) -> Config {
+        let store = root.remove_entry("store").into_iter().collect();
         let pipelines = self.section(root.remove("pipelines"));
         let state_machines = self.section(root.remove("state-machines"));
         for (key, entry) in root {
             self.problems.push(unknown_section(&key).at(&entry.key));
         }
+        let canvas = self.canvas(pipelines);
         Config {
-            store: self.store(store, variables),
-            canvas: self.canvas(pipelines, variables),
+            source: Source::default(),
+            warnings: canvas.iter().flat_map(Canvas::exposed).collect(),
+            store: self.store(store),
+            canvas,
             state_machines: self.state_machines(state_machines),
         }
     }
@@ -168,25 +225,39 @@ impl Reader {
         }
     }
 
-    fn store(&mut self, mut table: Table, variables: &[(String, String)]) -> Store {
-        variables::override_store(&mut table, variables);
+    fn store(&mut self, mut root: Table) -> Store {
+        let mut table = self.section(root.remove("store"));
+        variables::override_store(&mut table, &self.variables);
         self.typed(table, &Place::Unknown).unwrap_or_default()
     }
 
-    fn canvas(&mut self, mut sections: Table, variables: &[(String, String)]) -> Option<Canvas> {
+    fn canvas(&mut self, mut sections: Table) -> Option<Canvas> {
         let [name] = PIPELINES;
         let section = sections.remove(name);
         for (name, entry) in sections {
             self.problems.push(unknown_pipeline(&name).at(&entry.key));
         }
-        let written = section.is_some();
+        let place = section.as_ref().map(|entry| entry.key.clone());
         let mut table = self.section(section);
-        variables::override_pipeline(&mut table, name, variables);
-        if !written && table.is_empty() {
+        variables::override_pipeline(&mut table, name, &self.variables);
+        if place.is_none() && table.is_empty() {
             return None;
         }
         let trigger = self.trigger(&mut table);
-        Some(Canvas { trigger, settings: self.typed(table, &Place::Unknown)? })
+        let value_place = |(key, entry): (&String, &Entry)| (key.clone(), entry.node.place.clone());
+        let places = table.iter().map(value_place).collect();
+        // Also after a mistake, to find the others.
+        let settings: stepwell_canvas::Settings = self.as_far_as_typed(table, &Place::Unknown)?;
+        let canvas = Canvas { trigger, settings, place: place.unwrap_or_default(), places };
+        let problems = canvas.settings.problems(|name| self.variable(name));
+        // What is missing counts only once the pipeline is to run.
+        let wrong = problems.iter().filter(|problem| !problem.is_missing);
+        self.problems.extend(wrong.map(|problem| canvas.placed(problem)));
+        Some(canvas)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
     fn state_machines(&mut self, sections: Table) -> BTreeMap<String, StateMachine> {
@@ -235,30 +306,34 @@ impl Reader {
             }
             return None;
         };
-        match Schedule::parse(&expression, section.timezone.as_deref().unwrap_or("UTC")) {
-            Ok(schedule) => Some(Trigger {
-                schedule,
-                input: section.input.map(|input| input.0.to_string()),
-                allow_overlap: section.allow_overlap,
-            }),
-            Err(error) => {
-                let key = if error.span.is_empty() && section.timezone.is_some() {
-                    "timezone"
-                } else {
-                    "schedule"
-                };
-                self.problems.push(schedule_problem(&error, &places[key].1));
-                None
-            }
+        let zone = section.timezone.as_deref().unwrap_or("UTC");
+        let schedule = Schedule::parse(&expression, zone);
+        for (key, error) in schedule_errors(&expression, zone, schedule.as_ref().err()) {
+            self.problems.push(schedule_problem(&error, &places[key].1));
         }
+        Some(Trigger {
+            schedule: schedule.ok()?,
+            input: section.input.map(|input| input.0.to_string()),
+            allow_overlap: section.allow_overlap,
+        })
+    }
+
+    /// Types a section that holds no mistake.
+    fn typed<T: DeserializeOwned>(&mut self, table: Table, section: &Place) -> Option<T> {
+        let before = self.problems.len();
+        let typed = self.as_far_as_typed(table, section)?;
+        (self.problems.len() == before).then_some(typed)
     }
 
     /// Types a section. After a mistake it goes on without the entry that holds it, to find the others.
-    fn typed<T: DeserializeOwned>(&mut self, mut table: Table, section: &Place) -> Option<T> {
-        let before = self.problems.len();
+    fn as_far_as_typed<T: DeserializeOwned>(
+        &mut self,
+        mut table: Table,
+        section: &Place,
+    ) -> Option<T> {
         loop {
             match T::deserialize(table_node(table.clone())) {
-                Ok(typed) => return (self.problems.len() == before).then_some(typed),
+                Ok(typed) => return Some(typed),
                 Err(problem) => {
                     let guilty = table.iter().find(|(_, entry)| entry.holds(&problem.place));
                     let guilty = guilty.map(|(key, _)| key.clone());
@@ -281,6 +356,22 @@ fn meant_trigger(problem: Problem, key: Option<&str>) -> Problem {
 
 fn table_node(table: Table) -> Node {
     Node { place: Place::Unknown, value: Value::Table(table) }
+}
+
+/// What is wrong with the time zone and with the expression, each under its key: one must not hide the other.
+fn schedule_errors(
+    expression: &str,
+    zone: &str,
+    found: Option<&stepwell_schedule::ParseError>,
+) -> Vec<(&'static str, stepwell_schedule::ParseError)> {
+    if found.is_none() {
+        return Vec::new();
+    }
+    let of_zone = Schedule::parse("rate(1 day)", zone).err();
+    let zone = if of_zone.is_some() { "UTC" } else { zone };
+    let of_expression = Schedule::parse(expression, zone).err();
+    let of_zone = of_zone.map(|error| ("timezone", error));
+    of_zone.into_iter().chain(of_expression.map(|error| ("schedule", error))).collect()
 }
 
 /// Points inside the string: its bytes follow the opening quote, as long as it has no escapes.

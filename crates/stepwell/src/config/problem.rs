@@ -21,9 +21,10 @@ pub(crate) struct Problem {
 }
 
 /// Where a setting came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Not known yet: whoever reads the surrounding value fills it in.
+    #[default]
     Unknown,
     /// Bytes of the file.
     File(Range<usize>),

@@ -1,6 +1,7 @@
 //! `stepwell.toml` and the environment.
 
 use insta::assert_snapshot;
+use serde_json::json;
 
 use crate::support::Project;
 
@@ -19,13 +20,19 @@ sns = "aws"
 scedule = "rate(3 hours)"
 client_id = 5
 skip_tables = "web_logs"
+base_url = "api-gateway.instructure.com"
+target = "postgre://me:hunter2@db/cd2"
+max_concurrency = 0
+silence_seconds = 0
+namespaces = []
+limits = { tables = 0 }
 
 [pipelines.canvass]
 
 [state-machines.nightly]
 definition = "nightly.asl.json"
 schedule = "cron(0 25 * * ? *)"
-timezone = "Europe/Berlin"
+timezone = "Europe/Berln"
 
 [state-machines.weekly]
 definition = "weekly.asl.json"
@@ -62,10 +69,81 @@ fn a_setting_from_the_environment_wins_and_its_mistakes_name_the_variable() {
 }
 
 #[test]
-fn a_first_run_needs_no_file_and_what_canvas_misses_is_named() {
+fn a_first_run_needs_no_file_and_all_that_canvas_misses_is_named() {
     let says = Project::new().fails(2, &["run", "canvas"]);
-    assert!(says.contains("`client_id`") && says.contains("DAP_CLIENT_ID"), "{says}");
-    assert!(Project::new().json(&["pipeline", "list"]).as_array().unwrap().is_empty());
+    for missing in ["`client_id`", "DAP_CLIENT_ID", "`client_secret`", "DAP_CLIENT_SECRET"] {
+        assert!(says.contains(missing), "{says}");
+    }
+    let project = Project::configured("[store]\n[pipelines.canvas]\nclient_id = \"me\"\n");
+    let says = project.fails(2, &["run", "canvas"]);
+    assert!(says.contains("`client_secret` is missing\n  --> stepwell.toml:2:12\n"), "{says}");
+    assert!(!says.contains("`client_id`"), "{says}");
+}
+
+#[test]
+fn pipelines_are_listed_and_shown_with_what_they_need() {
+    let mut project = Project::new();
+    let list = project.json(&["pipeline", "list"]);
+    assert_eq!(
+        (&list[0]["name"], &list[0]["configured"], &list[0]["missing"]),
+        (&json!("canvas"), &json!(false), &json!(["client_id", "client_secret"]))
+    );
+    let shown = project.ok(&["pipeline", "show", "canvas"]);
+    assert!(shown.contains("configured  no: client_id, client_secret missing"), "{shown}");
+    assert!(shown.contains("or set DAP_CLIENT_SECRET"), "{shown}");
+    assert!(shown.contains("\"StartAt\": \"ListTables\""), "{shown}");
+    let says = project.fails(3, &["pipeline", "show", "canvass"]);
+    assert!(says.contains("hint: did you mean `canvas`?"), "{says}");
+
+    project.variable("DAP_CLIENT_ID", "me");
+    project.variable("DAP_CLIENT_SECRET", "hush");
+    assert_eq!(project.json(&["pipeline", "show", "canvas"])["configured"], true);
+}
+
+#[test]
+fn what_is_wrong_with_a_pipeline_is_of_no_concern_to_others() {
+    let project = Project::configured("[pipelines.canvas]\nmax_concurrency = 0\n");
+    project.write("a.asl.json", r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#);
+    for command in [
+        &["validate", "a.asl.json"][..],
+        &["explain"],
+        &["completions", "bash"],
+        &["secret", "list"],
+        &["execution", "list"],
+    ] {
+        project.ok(command);
+    }
+    let says = project.fails(2, &["run", "a.asl.json"]);
+    assert!(says.contains("--> stepwell.toml:2:19"), "{says}");
+    project.write("stepwell.toml", "");
+    project.ok(&["run", "a.asl.json"]);
+    project.write("stepwell.toml", "[pipelines.canvas]\nmax_concurrency = 0\n");
+    project.ok(&["store", "backup", "copy.db"]);
+    assert_eq!(project.json(&["execution", "list"]).as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_secret_in_the_file_is_told_and_never_shown() {
+    let file = r#"[pipelines.canvas]
+client_id = "me"
+client_secret = "hunter2"
+target = "postgres://me:hunter2@db/cd2"
+"#;
+    let mut project = Project::configured(file);
+    let ended = project.run(&["pipeline", "list"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for (place, secret) in [("3:17", "canvas/client-secret"), ("4:10", "canvas/target")] {
+        assert!(ended.stderr.contains(&format!("--> stepwell.toml:{place}\n")), "{}", ended.stderr);
+        let help = format!("`stepwell secret set {secret}`");
+        assert!(ended.stderr.contains(&help), "{}", ended.stderr);
+    }
+    assert!(ended.stderr.starts_with("warning: `client_secret` holds the secret itself"));
+    assert!(!ended.stderr.contains("hunter2"), "{}", ended.stderr);
+
+    // By reference, from the environment, or without a password there is nothing to warn of.
+    project.write("stepwell.toml", "[pipelines.canvas]\ntarget = \"postgres://me@db/cd2\"\n");
+    project.variable("STEPWELL_PIPELINES_CANVAS_CLIENT_SECRET", "hunter2");
+    assert_eq!(project.run(&["pipeline", "list"]).stderr, "");
 }
 
 #[test]
@@ -78,6 +156,27 @@ fn init_writes_a_configuration_once() {
     assert_eq!(project.json(&["pipeline", "list"])[0]["schedule"], "rate(4 hours)");
     let says = project.fails(3, &["pipeline", "init", "canvas"]);
     assert!(says.contains("has `[pipelines.canvas]` already"), "{says}");
+
+    let other = Project::new();
+    let plan = other.json(&["pipeline", "init", "canvas", "--dry-run"]);
+    assert_eq!((&plan["settings"], &plan["statements"]), (&json!(shown), &json!([])));
+    let written = other.json(&["pipeline", "init", "canvas"]);
+    assert_eq!((&written["target"], &written["role"]), (&json!("sqlite:canvas.db"), &json!(null)));
+    assert_eq!(other.read("stepwell.toml"), Some(shown));
+}
+
+#[test]
+fn init_refuses_a_connection_string_that_cannot_be_read_before_anything_happens() {
+    for dsn in ["host=db user=me", "postgres://me:hunter2@db:port/cd2", "postgres:///cd2"] {
+        for more in [&["--dry-run"][..], &[]] {
+            let project = Project::new();
+            let init = ["pipeline", "init", "canvas", "--admin-dsn", dsn];
+            let says = project.fails(2, &[&init, more].concat());
+            assert!(says.contains("`--admin-dsn`") && says.contains("hint: "), "{says}");
+            assert!(!says.contains("hunter2"), "{says}");
+            assert_eq!(std::fs::read_dir(project.path()).unwrap().count(), 0);
+        }
+    }
 }
 
 #[test]

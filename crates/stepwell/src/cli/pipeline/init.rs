@@ -2,9 +2,12 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use stepwell_canvas::target::Layout;
 use stepwell_canvas::target::postgres::{Preparation, Role};
 
@@ -34,7 +37,7 @@ pub(crate) struct Init {
     #[arg(long, value_name = "DSN", env = "STEPWELL_ADMIN_DSN", hide_env_values = true)]
     admin_dsn: Option<String>,
     /// The role that will own the replica
-    #[arg(long, value_name = "NAME", default_value = "stepwell_canvas")]
+    #[arg(long, value_name = "NAME", default_value = "stepwell_canvas", value_parser = NonEmptyStringValueParser::new())]
     role: String,
     /// How the replica is laid out
     #[arg(long, value_enum, default_value = "stepwell")]
@@ -74,14 +77,26 @@ impl Init {
             namespaces: vec!["canvas".to_owned()],
             layout: self.layout.into(),
         };
+        let dsn = self.admin_dsn.as_deref().map(Dsn::read).transpose()?;
         if self.dry_run {
-            return self.show(&preparation);
+            return self.show(&preparation, dsn.as_ref(), global);
         }
-        let target = match &self.admin_dsn {
-            Some(dsn) => self.prepare(&project, &preparation, dsn)?,
-            None => "sqlite:canvas.db".to_owned(),
+        let created = match &dsn {
+            Some(dsn) => Some(self.prepare(&project, &preparation, dsn)?),
+            None => None,
         };
-        append(&project, &self.section(&target))?;
+        let target = target(dsn.as_ref());
+        let file = append(&project, &self.section(&target))?;
+        if global.json {
+            return Ok(output::json(&json!({
+                "file": file,
+                "target": target,
+                "role": created.is_some().then_some(&self.role),
+                "roleCreated": created,
+            }))?);
+        }
+        self.tell(dsn.as_ref().zip(created));
+        output::note(format_args!("wrote [pipelines.canvas] to {}", file.display()));
         next_steps();
         Ok(())
     }
@@ -94,36 +109,41 @@ impl Init {
         TEMPLATE.replace("@TARGET@", target).replace("@LAYOUT@", layout)
     }
 
-    /// Prints TOML with the SQL as comments, and SQL with nothing else where a database is named.
-    fn show(&self, preparation: &Preparation) -> Outcome {
-        let Some(dsn) = &self.admin_dsn else {
-            return Ok(output::line(self.section("sqlite:canvas.db").trim_end())?);
+    /// Prints TOML, or, where a database is named, SQL with nothing else.
+    fn show(&self, preparation: &Preparation, dsn: Option<&Dsn<'_>>, global: &Global) -> Outcome {
+        let settings = self.section(&target(dsn));
+        let role = Role::WithoutPassword;
+        let statements = dsn.map(|dsn| preparation.statements(dsn.database(), role));
+        if global.json {
+            let statements = statements.unwrap_or_default();
+            let plan = json!({ "settings": settings, "statements": statements });
+            return Ok(output::json(&plan)?);
+        }
+        let Some(statements) = statements else {
+            return Ok(output::line(settings.trim_end())?);
         };
-        let database =
-            dsn.split(['/', '?']).nth(3).filter(|name| !name.is_empty()).unwrap_or("postgres");
         output::note(format_args!(
             "to be executed as the administrator, and then kept in `{FILE}`:"
         ));
-        for statement in preparation.statements(database, Role::WithoutPassword) {
+        for statement in statements {
             output::line(format_args!("{statement};"))?;
         }
         output::line(format_args!("-- then give it a password: \\password {}", self.role))?;
-        output::note(format_args!(
-            "\n{}",
-            self.section(&format!("secret:{TARGET_SECRET}")).trim_end()
-        ));
+        output::note(format_args!("\n{}", settings.trim_end()));
         Ok(())
     }
 
-    /// Prepares the database and gives the setting `target`.
-    fn prepare(&self, project: &Project, preparation: &Preparation, dsn: &str) -> Outcome<String> {
-        let address = address(dsn).ok_or_else(|| {
-            Failure::message(Exit::Usage, "`--admin-dsn` is no URL")
-                .hint("write it as postgres://user:password@host:5432/database")
-        })?;
+    /// Prepares the database and gives whether the role was created; its connection string is a secret then.
+    fn prepare(
+        &self,
+        project: &Project,
+        preparation: &Preparation,
+        dsn: &Dsn<'_>,
+    ) -> Outcome<bool> {
         let password: SecretString = secrets::token().into();
-        let admin: SecretString = dsn.to_owned().into();
+        let admin: SecretString = dsn.whole.to_owned().into();
         let role = encoded(&self.role);
+        let address = dsn.address;
         let connection: SecretString =
             format!("postgres://{role}:{}@{address}", password.expose_secret()).into();
         project.vault().set(PENDING_SECRET, &connection)?;
@@ -132,23 +152,27 @@ impl Init {
             project.vault().set(TARGET_SECRET, &connection)?;
         }
         project.vault().remove(PENDING_SECRET)?;
-        let created = applied.map_err(|error| Failure::new(Exit::Unavailable, error))?;
-        if !created {
-            output::note(format_args!(
-                "the role `{}` exists: it keeps its password, and was granted its rights",
-                self.role
-            ));
-            output::note(format_args!(
-                "hint: `stepwell secret set {TARGET_SECRET}` to postgres://{role}:PASSWORD@{address}"
-            ));
-            return Ok(format!("secret:{TARGET_SECRET}"));
-        }
-        output::note(format_args!(
-            "created the role `{}`; `secret:{TARGET_SECRET}` connects as it",
-            self.role
-        ));
-        Ok(format!("secret:{TARGET_SECRET}"))
+        applied.map_err(|error| Failure::new(Exit::Unavailable, error))
     }
+
+    fn tell(&self, prepared: Option<(&Dsn<'_>, bool)>) {
+        let role = &self.role;
+        match prepared {
+            Some((_, true)) => output::note(format_args!(
+                "created the role `{role}`; `secret:{TARGET_SECRET}` connects as it"
+            )),
+            Some((Dsn { address, .. }, false)) => output::note(format_args!(
+                "the role `{role}` exists: it keeps its password, and was granted its rights\n\
+                 hint: `stepwell secret set {TARGET_SECRET}` to postgres://{role}:PASSWORD@{address}"
+            )),
+            None => (),
+        }
+    }
+}
+
+/// The setting `target`.
+fn target(dsn: Option<&Dsn<'_>>) -> String {
+    dsn.map_or_else(|| "sqlite:canvas.db".to_owned(), |_| format!("secret:{TARGET_SECRET}"))
 }
 
 impl From<LayoutName> for Layout {
@@ -160,7 +184,31 @@ impl From<LayoutName> for Layout {
     }
 }
 
-/// What follows the user in a URL: `host:5432/database?sslmode=require`.
+/// A connection string that can be read.
+struct Dsn<'a> {
+    whole: &'a str,
+    /// What follows the user: `host:5432/database?sslmode=require`.
+    address: &'a str,
+}
+
+impl<'a> Dsn<'a> {
+    fn read(whole: &'a str) -> Outcome<Self> {
+        let refused = |error: String| {
+            Failure::message(Exit::Usage, format!("`--admin-dsn`: {error}"))
+                .hint("write it as postgres://user:password@host:5432/database")
+        };
+        let address = address(whole).ok_or_else(|| refused("this is no URL".to_owned()))?;
+        stepwell_canvas::target::check_form(whole).map_err(|error| refused(error.to_string()))?;
+        Ok(Self { whole, address })
+    }
+
+    /// The database; PostgreSQL's own default without one is a matter of the user.
+    fn database(&self) -> &str {
+        let path = self.address.split('?').next().and_then(|address| address.split_once('/'));
+        path.map(|(_, name)| name).filter(|name| !name.is_empty()).unwrap_or("postgres")
+    }
+}
+
 fn address(dsn: &str) -> Option<&str> {
     let rest = dsn.strip_prefix("postgres://").or_else(|| dsn.strip_prefix("postgresql://"))?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -176,19 +224,24 @@ fn encoded(name: &str) -> String {
         .collect()
 }
 
-/// Adds a section to the file, or makes the file.
-fn append(project: &Project, section: &str) -> Outcome {
+/// Adds a section to the file, or makes the file, and gives its path.
+fn append(project: &Project, section: &str) -> Outcome<PathBuf> {
     let path = project.root().join(FILE);
     let is_new = !path.exists();
-    let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
-    if !is_new {
-        writeln!(file)?;
-    }
-    file.write_all(section.as_bytes())?;
-    file.sync_all()?;
-    let what = if is_new { "wrote" } else { "added [pipelines.canvas] to" };
-    output::note(format_args!("{what} {}", path.display()));
-    Ok(())
+    let written = || -> std::io::Result<()> {
+        let mut file = OpenOptions::new().append(true).create(true).open(&path)?;
+        if !is_new {
+            writeln!(file)?;
+        }
+        file.write_all(section.as_bytes())?;
+        file.sync_all()
+    };
+    written().map_err(|error| {
+        let message = format!("`{}` cannot be written: {error}", path.display());
+        Failure::message(Exit::Unavailable, message)
+            .hint("make the folder writable, or name another one with `--project`")
+    })?;
+    Ok(path)
 }
 
 fn next_steps() {
