@@ -130,19 +130,59 @@ fn listing_outlasts_a_minute_without_the_service_and_not_much_more() {
     assert_eq!(ended.took, SignedDuration::from_secs(75));
 }
 
-/// `States.ALL` does not catch this error, so that it passes the Catch of the iteration.
+/// `States.ALL` does not catch these errors.
 #[test]
-fn a_map_that_fails_is_summarised_and_told() {
+fn a_table_that_says_too_much_fails_alone() {
+    for error in ["States.DataLimitExceeded", "States.Runtime"] {
+        for says_it in ["stepwell-canvas-sync-table", "stepwell-canvas-init-table"] {
+            let ended = run(|function| match function {
+                "stepwell-canvas-list-tables" => listing(),
+                function if function == says_it => Raises(error),
+                "stepwell-canvas-sync-table" => Returns(
+                    json!({"status": "INIT_NEEDED", "wait_seconds": 0, "checkpoint": null, "result": null}),
+                ),
+                "stepwell-canvas-summarise" => failed_summary(),
+                _ => Returns(Value::Null),
+            });
+            let gathered = ended.payloads("summarise")[0];
+            assert_eq!(gathered["run"]["results"][0]["failure"]["Error"], error, "{gathered}");
+        }
+    }
+}
+
+#[test]
+fn a_listing_that_says_too_much_is_summarised_and_told() {
     let ended = run(|function| match function {
-        "stepwell-canvas-list-tables" => listing(),
-        "stepwell-canvas-sync-table" => Raises("States.DataLimitExceeded"),
+        "stepwell-canvas-list-tables" => Raises("States.DataLimitExceeded"),
         "stepwell-canvas-summarise" => failed_summary(),
         _ => Returns(Value::Null),
     });
     ended.assert_failed("TablesFailed", "users failed");
     let gathered = ended.payloads("summarise")[0];
     assert_eq!(gathered["run"]["failure"]["Error"], "States.DataLimitExceeded", "{gathered}");
+}
+
+#[test]
+fn a_map_that_fails_is_summarised_and_told() {
+    let ended = run(|function| match function {
+        "stepwell-canvas-list-tables" => Returns(json!({"tables": "none", "max_concurrency": 4})),
+        "stepwell-canvas-summarise" => failed_summary(),
+        _ => Returns(Value::Null),
+    });
+    ended.assert_failed("TablesFailed", "users failed");
+    let gathered = ended.payloads("summarise")[0];
+    assert!(gathered["run"]["failure"]["Error"].is_string(), "{gathered}");
     assert_eq!(ended.payloads("notify").len(), 1);
+}
+
+#[test]
+fn a_notification_that_says_too_much_changes_no_outcome() {
+    let ended = run(|function| match function {
+        "stepwell-canvas-list-tables" => Returns(json!({"tables": [], "max_concurrency": 4})),
+        "stepwell-canvas-summarise" => Returns(json!({"failed": 0})),
+        _ => Raises("States.DataLimitExceeded"),
+    });
+    assert!(matches!(ended.phase, Phase::Succeeded { .. }), "{:?}", ended.phase);
 }
 
 #[test]
