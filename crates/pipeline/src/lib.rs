@@ -19,6 +19,7 @@ pub mod testing;
 pub use context::{Context, NotNow};
 pub use error::HandlerError;
 pub use function::{AnyFunction, Function};
+pub use stepwell_asl::suggest;
 
 /// A pipeline: a state machine, its functions, and what it runs with.
 pub struct Pipeline {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use stepwell_pipeline::suggest::closest;
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::Service;
-use super::suggest::closest;
 use crate::config::Selection;
 use crate::target::TableName;
 
@@ -158,7 +158,7 @@ fn missing_item(selection: &Selection, table: &str) -> Item {
 
 fn no_such(name: &TableName, known: &[String]) -> String {
     let TableName { namespace, table } = name;
-    let help = match closest(table, known) {
+    let help = match closest(table, known.iter().map(String::as_str)) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {
             "check its name in the setting `tables` or in the input of the execution".to_owned()

@@ -30,7 +30,6 @@ mod job;
 mod list_tables;
 mod load;
 mod part;
-mod suggest;
 mod summarise;
 mod sync_table;
 mod table;

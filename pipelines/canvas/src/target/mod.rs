@@ -264,6 +264,13 @@ pub enum LoadKind {
     },
 }
 
+impl LoadKind {
+    /// Whether all rows are delivered, not only those that changed.
+    pub fn is_whole(self) -> bool {
+        matches!(self, Self::Snapshot { .. })
+    }
+}
+
 /// How far one part (object) of a job is staged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct PartProgress {

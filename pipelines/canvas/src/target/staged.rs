@@ -174,7 +174,7 @@ impl Receipt {
         before: Option<&TableState>,
         published: Published,
     ) -> Self {
-        let whole = matches!(request.kind, LoadKind::Snapshot { .. });
+        let whole = request.kind.is_whole();
         let before = before.filter(|_| !whole);
         Self {
             job_id: request.job_id.clone(),

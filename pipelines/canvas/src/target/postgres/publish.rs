@@ -9,7 +9,7 @@ use super::table::{Table, in_schema};
 use super::{enums, merge, shape, staging, state};
 use crate::target::quote::quote;
 use crate::target::staged::{Changes, Receipt, Staged};
-use crate::target::{LoadKind, Published, TargetError};
+use crate::target::{Published, TargetError};
 
 /// Publishes what is staged.
 pub(super) async fn publish(
@@ -24,7 +24,7 @@ pub(super) async fn publish(
     let before = state::read(session, &table.name, table.layout).await?;
     let rows_before = rows_before(session, job, before.as_ref()).await?;
     let (changes, shape) = settle_rows(session, job, &mut staged).await?;
-    let whole = matches!(job.request.kind, LoadKind::Snapshot { .. });
+    let whole = job.request.kind.is_whole();
     state::publish_alterations(session, table, whole).await?;
     if whole && !staged.direct {
         session.batch(doing, &format!("DROP TABLE {}", table.staging())).await?;

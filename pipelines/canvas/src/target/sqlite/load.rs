@@ -22,8 +22,8 @@ use crate::target::intake::{Intake, key_count};
 use crate::target::quote::quote;
 use crate::target::staged::{Alteration, Changes, Receipt, Staged};
 use crate::target::{
-    Load, LoadKind, LoadRequest, OpenedLoad, PartProgress, Published, TableName, TargetError,
-    check_fits, damaged_part, keys_may_repeat,
+    Load, LoadRequest, OpenedLoad, PartProgress, Published, TableName, TargetError, check_fits,
+    damaged_part, keys_may_repeat,
 };
 
 /// A load; dropping it leaves what was staged.
@@ -382,7 +382,7 @@ fn settle_alterations(
     staged: &Staged,
 ) -> rusqlite::Result<()> {
     let schema = &job.request.schema;
-    let whole = matches!(job.request.kind, LoadKind::Snapshot { .. });
+    let whole = job.request.kind.is_whole();
     let replaced = if whole || staged.direct {
         String::new()
     } else {
@@ -405,7 +405,7 @@ fn finish_staging(
     staged: &Staged,
 ) -> rusqlite::Result<()> {
     let schema = &job.request.schema;
-    let whole = matches!(job.request.kind, LoadKind::Snapshot { .. });
+    let whole = job.request.kind.is_whole();
     if whole && !staged.direct {
         transaction.execute_batch(&format!("DROP TABLE {}", quote(&job.staging)))?;
     }

@@ -4,6 +4,33 @@ use stepwell_canvas::target::{DifferenceKind, OpenedLoad, PartProgress, Target};
 
 use super::*;
 
+/// Every promise that needs nothing but a target, for `keeps` to make a test of each.
+macro_rules! every_promise {
+    ($keeps:ident $($what:tt)*) => {
+        $keeps! {
+            $($what)*
+            an_increment_needs_the_rows_before_it
+            a_first_load_is_published_and_proven
+            an_empty_snapshot_makes_an_empty_table
+            a_load_dropped_anywhere_goes_on
+            rows_of_another_job_are_discarded
+            a_damaged_part_is_discarded
+            increments_are_merged_and_counted
+            of_repeated_keys_the_latest_counts
+            a_proof_is_not_made_of_another_load
+            cursors_are_never_rounded_up
+            repeated_keys_in_a_snapshot_are_resolved
+            a_second_snapshot_replaces_the_rows
+            schemas_evolve_with_the_rows_that_need_it
+            unfilled_columns_are_known
+            every_type_keeps_its_values
+            what_does_not_fit_is_told
+            nulls_in_required_columns_are_kept
+        }
+    };
+}
+pub(super) use every_promise;
+
 pub(super) async fn an_increment_needs_the_rows_before_it(target: &dyn Target) {
     let error = refused(target.open_load(increment(&people(), "j", 1, 2)).await);
     assert!(error.contains("canvas.users") && error.contains("no snapshot yet"), "{error}");
@@ -218,6 +245,24 @@ pub(super) async fn schemas_evolve_with_the_rows_that_need_it(target: &dyn Targe
     let same = load(target, &snapshot(&retyped, "j4", 4), &whole).await;
     assert_eq!((counts(&same), same.schema_changes), ((0, 3, 0, 3), vec![]));
     assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+pub(super) async fn unfilled_columns_are_known(target: &dyn Target) {
+    let unfilled = async || target.state(&table()).await.unwrap().unwrap().unfilled;
+    load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+    let columns = [("name", text()), ("nickname", text()), ("level", ColumnType::Int32)];
+    let mut wider = schema(2, &columns);
+    wider.columns[3].default = Some(serde_json::json!(7));
+    load(target, &increment(&wider, "j2", 1, 2), &["U t 2 b bee 7"]).await;
+    assert_eq!(unfilled().await, ["nickname"]);
+    load(target, &increment(&wider, "j3", 2, 3), &["U t 1 a ay 7"]).await;
+    assert_eq!(unfilled().await, ["nickname"], "another increment does not know of other rows");
+    load(target, &snapshot(&wider, "j4", 4), &["U t 1 a ay 7", "U t 2 b bee 7"]).await;
+    assert_eq!(unfilled().await, [""; 0]);
+    load(target, &snapshot(&wider, "j5", 5), &[]).await;
+    let request = increment(&schema(3, &[("motto", text())]), "j6", 5, 6);
+    load(target, &request, &["U t 1 a"]).await;
+    assert_eq!(unfilled().await, [""; 0], "there was no row that could lack a value");
 }
 
 /// One column of every type, ordinary and extreme values.

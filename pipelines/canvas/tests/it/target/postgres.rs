@@ -97,49 +97,13 @@ macro_rules! keeps {
 mod stepwell_layout {
     use super::*;
 
-    keeps! {
-        Stepwell:
-        an_increment_needs_the_rows_before_it
-        a_first_load_is_published_and_proven
-        an_empty_snapshot_makes_an_empty_table
-        a_load_dropped_anywhere_goes_on
-        rows_of_another_job_are_discarded
-        a_damaged_part_is_discarded
-        increments_are_merged_and_counted
-        of_repeated_keys_the_latest_counts
-        a_proof_is_not_made_of_another_load
-        cursors_are_never_rounded_up
-        repeated_keys_in_a_snapshot_are_resolved
-        a_second_snapshot_replaces_the_rows
-        schemas_evolve_with_the_rows_that_need_it
-        every_type_keeps_its_values
-        what_does_not_fit_is_told
-        nulls_in_required_columns_are_kept
-    }
+    conformance::every_promise!(keeps Stepwell:);
 }
 
 mod instructure_layout {
     use super::*;
 
-    keeps! {
-        Instructure:
-        an_increment_needs_the_rows_before_it
-        a_first_load_is_published_and_proven
-        an_empty_snapshot_makes_an_empty_table
-        a_load_dropped_anywhere_goes_on
-        rows_of_another_job_are_discarded
-        a_damaged_part_is_discarded
-        increments_are_merged_and_counted
-        of_repeated_keys_the_latest_counts
-        a_proof_is_not_made_of_another_load
-        cursors_are_never_rounded_up
-        repeated_keys_in_a_snapshot_are_resolved
-        a_second_snapshot_replaces_the_rows
-        schemas_evolve_with_the_rows_that_need_it
-        every_type_keeps_its_values
-        what_does_not_fit_is_told
-        nulls_in_required_columns_are_kept
-    }
+    conformance::every_promise!(keeps Instructure:);
 }
 
 /// Runs a test on a database of its own.
