@@ -14,8 +14,11 @@ use crate::rows::Format;
 use crate::summary::{Mode, TableResult};
 use crate::target::{LoadKind, Proof, Published, TableName, TableState, Target, TargetError};
 
-/// DAP keeps the changes of `web_logs` for 30 days: a cursor older than this soon cannot be caught up with.
-const WEB_LOGS_LAG_MAX: SignedDuration = SignedDuration::from_hours(25 * 24);
+/// DAP keeps logs for so long.
+const LOGS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// A cursor of logs that is older than this soon cannot be caught up with.
+const LOGS_LAG_MAX: SignedDuration = SignedDuration::from_hours(25 * 24);
 
 /// A run that paused so often without a single row or job in between will not end by itself. A job that is
 /// still running is no standstill.
@@ -290,6 +293,7 @@ impl<'a> TableRun<'a> {
         }
         let kind = LoadKind::Snapshot { at: job.cursor };
         let mut result = self.load(Mode::Snapshot, kind, schema, id, &job).await?;
+        result.warnings.extend(self.gap(job.cursor));
         if let Some((_, merged)) = self.unfilled() {
             result.published.follow(&merged.published);
         }
@@ -360,9 +364,22 @@ impl<'a> TableRun<'a> {
         }
     }
 
+    /// What is missing of logs between where they stood and where a snapshot begins.
+    fn gap(&self, at: Timestamp) -> Option<String> {
+        let stood = self.checkpoint.resnapshot.as_ref()?.since;
+        let begins = at.checked_sub(LOGS_KEPT).ok()?;
+        (self.table.is_log() && stood < begins).then(|| {
+            format!(
+                "{} may lack rows from {stood} to {begins}: the snapshot was merged into what was there, and DAP \
+                 keeps 30 days only; run this pipeline more often",
+                self.table
+            )
+        })
+    }
+
     fn warnings(&self, state: &TableState) -> Vec<String> {
         let lag = Timestamp::now().duration_since(state.cursor);
-        if self.table.table != "web_logs" || lag <= WEB_LOGS_LAG_MAX {
+        if !self.table.is_log() || lag <= LOGS_LAG_MAX {
             return Vec::new();
         }
         vec![format!(

@@ -181,6 +181,13 @@ impl TableName {
     pub fn of(schema: &TableSchema) -> Self {
         Self { namespace: schema.namespace.clone(), table: schema.table.clone() }
     }
+
+    /// True where DAP has the rows of the last 30 days only: older ones are nowhere but in the replica.
+    ///
+    /// Source: the limits of DAP, for `canvas_logs`.
+    pub fn is_log(&self) -> bool {
+        self.namespace == "canvas_logs"
+    }
 }
 
 impl fmt::Display for TableName {
@@ -236,6 +243,14 @@ pub struct LoadRequest {
 }
 
 impl LoadRequest {
+    /// Whether the rows become all of the table, so that others go. `first` says that there is no table yet.
+    ///
+    /// Of logs a snapshot is only the recent part, which is merged into what the replica has.
+    fn replaces(&self, first: bool) -> bool {
+        let recent_only = TableName::of(&self.schema).is_log();
+        self.kind.is_whole() && (first || !recent_only)
+    }
+
     /// The table's cursor once the load is published. Cut to the microsecond, which is what databases keep:
     /// rounded up, the next increment could begin after a change.
     pub fn cursor(&self) -> Timestamp {
@@ -375,7 +390,7 @@ pub enum DifferenceKind {
 ///
 /// Source: DAP delivers `canvas_logs` at least once; in all other namespaces keys are unique in a set.
 fn keys_may_repeat(schema: &TableSchema) -> bool {
-    schema.namespace == "canvas_logs"
+    TableName::of(schema).is_log()
 }
 
 /// An increment must begin where the table ends. It may begin earlier: upserts and deletes repeat harmlessly.

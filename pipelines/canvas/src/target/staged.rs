@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{AlteredValue, LoadKind, LoadRequest, PartProgress, Published, TableState};
+use super::{AlteredValue, LoadRequest, PartProgress, Published, TableState};
 use crate::rows::digest::Digest;
 use crate::schema::Column;
 
@@ -93,20 +93,19 @@ impl Staged {
 
     /// What publishing gives, given the rows before and what the merge counted.
     ///
-    /// A whole delivery counts afresh, so that a difference never outlives it.
+    /// All of a table counts afresh, so that a difference never outlives it.
     pub(super) fn published(
         &self,
-        kind: LoadKind,
+        whole: bool,
         rows_before: u64,
         changes: Changes,
         shape: Vec<String>,
     ) -> Published {
-        let rows = match kind {
-            LoadKind::Snapshot { .. } => self.upserts.rows,
+        let rows = if whole {
+            self.upserts.rows
+        } else {
             // Rows that somebody else added may be among the deleted ones.
-            LoadKind::Increment { .. } => {
-                (rows_before + changes.inserted).saturating_sub(changes.deleted)
-            }
+            (rows_before + changes.inserted).saturating_sub(changes.deleted)
         };
         Published {
             rows,
@@ -154,7 +153,7 @@ pub(super) struct Receipt {
     pub(super) job_id: String,
     /// The columns that the table then had from the source: all others are the user's.
     pub(super) columns: Vec<Column>,
-    /// All of the table was delivered, not only its changes.
+    /// What was delivered is all of the table.
     pub(super) whole: bool,
     pub(super) upserts: Digest,
     pub(super) published: Published,
@@ -171,11 +170,11 @@ impl Receipt {
     pub(super) fn new(
         request: &LoadRequest,
         staged: &Staged,
+        whole: bool,
         before: Option<&TableState>,
         published: Published,
     ) -> Self {
-        let whole = request.kind.is_whole();
-        let before = before.filter(|_| !whole);
+        let before = before.filter(|_| !request.kind.is_whole());
         Self {
             job_id: request.job_id.clone(),
             columns: request.schema.columns.clone(),

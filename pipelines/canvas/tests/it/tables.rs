@@ -135,6 +135,25 @@ async fn new_columns_without_values_need_no_snapshot() {
     }
 }
 
+/// What the service does not have any more stays, and what may be missing is told.
+#[tokio::test]
+async fn a_new_snapshot_of_logs_is_merged() {
+    let bench = Bench::start(options()).await;
+    let input = json!({"namespace": "canvas_logs"});
+    let count = || rows(&bench, "SELECT count(*) FROM canvas_logs__web_logs");
+    assert_eq!(bench.run(input.clone()).await.summary["proven"], 1);
+    let before = count();
+    bench.sandbox.move_clock(Duration::from_hours(40 * 24));
+    bench.sandbox.reload("canvas_logs.web_logs").unwrap();
+    let report = bench.run(input).await;
+    let result = &report.summary["results"][0];
+    assert_eq!((&result["mode"], &result["proven"]), (&json!("snapshot"), &json!(true)));
+    assert_eq!(result["deleted"], 0, "{result:#}");
+    assert_eq!(count(), before, "the reload has lost rows, the replica none");
+    let warning = result["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("may lack rows from") && warning.contains("30 days"), "{warning}");
+}
+
 /// The service remembers a snapshot for a day, and there are two formats to ask for one in.
 #[tokio::test]
 async fn a_snapshot_from_before_the_new_column_does_not_fill_it() {

@@ -42,6 +42,13 @@ pub(super) struct Job {
     pub(super) first: bool,
 }
 
+impl Job {
+    /// The rows become all of the table.
+    pub(super) fn is_whole(&self) -> bool {
+        self.request.replaces(self.first)
+    }
+}
+
 impl PostgresLoad {
     pub(super) fn new(session: Session, job: Job, staged: Staged) -> Self {
         let intake = Intake::new(&job.request.schema);

@@ -5,11 +5,11 @@ use super::session::Session;
 use super::table::Table;
 use super::{enums, prove};
 use crate::schema::Column;
+use crate::target::TargetError;
 use crate::target::quote::quote;
 use crate::target::staged::{Changes, Staged};
-use crate::target::{LoadKind, TargetError};
 
-/// Applies upserts and deletes; a snapshot also deletes what it does not hold.
+/// Applies upserts and deletes; all of a table also deletes what it does not hold.
 ///
 /// Rows that are as they were cost no write. Counts are those of the delivered rows all the same.
 pub(super) async fn merge(
@@ -21,10 +21,7 @@ pub(super) async fn merge(
     session.batch("merging", &format!("ANALYZE {}", table.staging())).await?;
     drop_superseded(session, table, staged).await?;
     enums::fill_lookups(session, table).await?;
-    let delete = match job.request.kind {
-        LoadKind::Snapshot { .. } => delete_absent(table),
-        LoadKind::Increment { .. } => delete_delivered(table),
-    };
+    let delete = if job.is_whole() { delete_absent(table) } else { delete_delivered(table) };
     let deleted = session.execute("deleting rows", &delete, &[]).await?;
     if !table.values().is_empty() {
         session.execute("updating rows", &update(table), &[]).await?;

@@ -22,17 +22,17 @@ pub(super) async fn publish(
     enums::extend_types(session, table).await?;
     session.batch(doing, "BEGIN").await?;
     let before = state::read(session, &table.name, table.layout).await?;
+    let whole = job.is_whole();
     let rows_before = rows_before(session, job, before.as_ref()).await?;
     let (changes, shape) = settle_rows(session, job, &mut staged).await?;
-    let whole = job.request.kind.is_whole();
     state::publish_alterations(session, table, whole).await?;
     if whole && !staged.direct {
         session.batch(doing, &format!("DROP TABLE {}", table.staging())).await?;
     }
     state::forget_staged(session, &table.name).await?;
-    let published = staged.published(job.request.kind, rows_before, changes, shape);
+    let published = staged.published(whole, rows_before, changes, shape);
     let before = before.map(|it| it.state);
-    let receipt = Receipt::new(&job.request, &staged, before.as_ref(), published.clone());
+    let receipt = Receipt::new(&job.request, &staged, whole, before.as_ref(), published.clone());
     state::write(session, &job.request, &receipt, table.layout).await?;
     session.batch(doing, "COMMIT").await?;
     Ok(published)
@@ -44,7 +44,8 @@ async fn rows_before(
     before: Option<&StateRow>,
 ) -> Result<u64, TargetError> {
     let Some(before) = before else { return Ok(0) };
-    if let Some(rows) = before.state.rows {
+    // A snapshot always counts afresh, also where it is only merged.
+    if let Some(rows) = before.state.rows.filter(|_| !job.request.kind.is_whole()) {
         return Ok(rows);
     }
     let count = format!("SELECT count(*) FROM {}", job.table.target());

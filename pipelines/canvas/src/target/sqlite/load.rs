@@ -22,8 +22,8 @@ use crate::target::intake::{Intake, key_count};
 use crate::target::quote::quote;
 use crate::target::staged::{Alteration, Changes, Receipt, Staged};
 use crate::target::{
-    Load, LoadRequest, OpenedLoad, PartProgress, Published, TableName, TargetError, check_fits,
-    damaged_part, keys_may_repeat,
+    Load, LoadRequest, OpenedLoad, PartProgress, Published, TableName, TableState, TargetError,
+    check_fits, damaged_part, keys_may_repeat,
 };
 
 /// A load; dropping it leaves what was staged.
@@ -43,6 +43,13 @@ pub(super) struct Job {
     pub(super) first: bool,
     /// Drawn when the load is opened: whoever opens a load of the table later draws another.
     token: String,
+}
+
+impl Job {
+    /// The rows become all of the table.
+    pub(super) fn is_whole(&self) -> bool {
+        self.request.replaces(self.first)
+    }
 }
 
 pub(super) async fn open(
@@ -340,17 +347,33 @@ fn publish(
     mut staged: Staged,
 ) -> rusqlite::Result<Published> {
     let before = read_state(transaction, &job.table)?.and_then(|it| it.state().ok());
-    let rows_before = before.as_ref().and_then(|it| it.rows).unwrap_or_default();
+    let rows_before = rows_before(transaction, job, before.as_ref())?;
     let (changes, shape) = settle_rows(transaction, job, &mut staged)?;
     settle_alterations(transaction, job, &staged)?;
     finish_staging(transaction, job, &staged)?;
-    let published = staged.published(job.request.kind, rows_before, changes, shape);
+    let published = staged.published(job.is_whole(), rows_before, changes, shape);
     write_state(
         transaction,
         &job.request,
-        &Receipt::new(&job.request, &staged, before.as_ref(), published.clone()),
+        &Receipt::new(&job.request, &staged, job.is_whole(), before.as_ref(), published.clone()),
     )?;
     Ok(published)
+}
+
+fn rows_before(
+    connection: &Connection,
+    job: &Job,
+    before: Option<&TableState>,
+) -> rusqlite::Result<u64> {
+    match before.and_then(|it| it.rows) {
+        None => Ok(0),
+        // A snapshot always counts afresh, also where it is only merged.
+        Some(_) if job.request.kind.is_whole() => {
+            let count = format!("SELECT count(*) FROM {}", quote(&table_name(&job.table)));
+            connection.query_row(&count, [], |row| row.get(0))
+        }
+        Some(rows) => Ok(rows),
+    }
 }
 
 /// Brings the rows, and the shape that they need, into the table.
@@ -382,7 +405,7 @@ fn settle_alterations(
     staged: &Staged,
 ) -> rusqlite::Result<()> {
     let schema = &job.request.schema;
-    let whole = job.request.kind.is_whole();
+    let whole = job.is_whole();
     let replaced = if whole || staged.direct {
         String::new()
     } else {
@@ -405,7 +428,7 @@ fn finish_staging(
     staged: &Staged,
 ) -> rusqlite::Result<()> {
     let schema = &job.request.schema;
-    let whole = job.request.kind.is_whole();
+    let whole = job.is_whole();
     if whole && !staged.direct {
         transaction.execute_batch(&format!("DROP TABLE {}", quote(&job.staging)))?;
     }

@@ -6,7 +6,6 @@ use super::layout::table_name;
 use super::load::Job;
 use super::prove;
 use crate::schema::Column;
-use crate::target::LoadKind;
 use crate::target::intake::key_count;
 use crate::target::quote::{quote, quote_all};
 use crate::target::staged::{Changes, Staged};
@@ -18,7 +17,7 @@ const SUPERSEDED: &str = "SELECT stepwell_row FROM (
     PARTITION BY {keys} ORDER BY stepwell_ts DESC, stepwell_row DESC) AS place FROM {staging})
   WHERE place > 1";
 
-/// Applies upserts and deletes; a snapshot also deletes what it does not hold.
+/// Applies upserts and deletes; all of a table also deletes what it does not hold.
 pub(super) fn merge(
     transaction: &Transaction<'_>,
     job: &Job,
@@ -27,10 +26,8 @@ pub(super) fn merge(
     let sql = Sql::new(job);
     transaction.execute_batch(&sql.index())?;
     drop_superseded(transaction, job, staged, &sql)?;
-    let deleted = match job.request.kind {
-        LoadKind::Snapshot { .. } => transaction.execute(&sql.delete_absent(), params![])?,
-        LoadKind::Increment { .. } => transaction.execute(&sql.delete(), params![])?,
-    };
+    let delete = if job.is_whole() { sql.delete_absent() } else { sql.delete() };
+    let deleted = transaction.execute(&delete, params![])?;
     if sql.has_values() {
         transaction.execute(&sql.update(), params![])?;
     }

@@ -21,6 +21,7 @@ macro_rules! every_promise {
             cursors_are_never_rounded_up
             repeated_keys_in_a_snapshot_are_resolved
             a_second_snapshot_replaces_the_rows
+            a_second_snapshot_of_logs_keeps_older_rows
             schemas_evolve_with_the_rows_that_need_it
             unfilled_columns_are_known
             every_type_keeps_its_values
@@ -212,6 +213,27 @@ pub(super) async fn a_second_snapshot_replaces_the_rows(target: &dyn Target) {
     assert!(proof.holds(), "{proof:?}");
 }
 
+/// A table `canvas_logs.users`.
+fn logs() -> TableSchema {
+    TableSchema { namespace: "canvas_logs".into(), ..people() }
+}
+
+/// What is older than the source's 30 days exists nowhere else.
+pub(super) async fn a_second_snapshot_of_logs_keeps_older_rows(target: &dyn Target) {
+    let name = TableName::of(&logs());
+    load(target, &snapshot(&logs(), "j1", 1), &["U t 1 old 1", "U t 2 b 2"]).await;
+    assert_eq!(target.prove(&name).await.unwrap().compared, 2);
+    let published =
+        load(target, &snapshot(&logs(), "j2", 2), &["U t 2 new 2", "U t 4 d 4", "U t 4 d 4"]).await;
+    assert_eq!((counts(&published), published.superseded), ((1, 1, 0, 3), 1));
+    let proof = target.prove(&name).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!((proof.rows, proof.compared), (3, 2));
+    let published = load(target, &increment(&logs(), "j3", 2, 3), &["U t 1 older 1"]).await;
+    assert_eq!(counts(&published), (0, 1, 0, 3));
+    assert!(target.prove(&name).await.unwrap().holds());
+}
+
 pub(super) async fn schemas_evolve_with_the_rows_that_need_it(target: &dyn Target) {
     load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1", "U t 2 12 2"]).await;
     let long = ColumnType::Text { max_length: Some(40) };
@@ -355,6 +377,20 @@ pub(super) async fn a_difference_is_told_by_name(target: &dyn Target, tamper: im
     ];
     assert_eq!(told, due);
     assert_eq!(proof.table, "canvas.users");
+}
+
+/// `others` runs SQL in which `users` stands for the replica of `canvas_logs.users`.
+pub(super) async fn a_snapshot_of_logs_counts_afresh(
+    target: &dyn Target,
+    others: impl AsyncFn(&str),
+) {
+    let name = TableName::of(&logs());
+    load(target, &snapshot(&logs(), "j1", 1), &["U t 1 a 1", "U t 2 b 2", "U t 3 c 3"]).await;
+    others("DELETE FROM users WHERE id < 3").await;
+    assert!(!target.prove(&name).await.unwrap().holds());
+    let published = load(target, &snapshot(&logs(), "j2", 2), &["U t 2 b 2"]).await;
+    assert_eq!(counts(&published), (1, 0, 0, 2));
+    assert!(target.prove(&name).await.unwrap().holds());
 }
 
 /// `others` runs SQL in which `users` stands for the replica, behind the target's back.

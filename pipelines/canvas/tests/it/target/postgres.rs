@@ -134,6 +134,16 @@ async fn a_snapshot_heals_what_others_changed() {
 }
 
 #[tokio::test]
+async fn a_snapshot_of_logs_counts_afresh() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let others =
+            async |sql: &str| fixture.run(&sql.replace("users", "canvas_logs.users")).await;
+        conformance::a_snapshot_of_logs_counts_afresh(&fixture.target, others).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
     let target =
         PostgresTarget::new("postgres://me:hidden@127.0.0.1:1/cd2", Layout::Stepwell).unwrap();

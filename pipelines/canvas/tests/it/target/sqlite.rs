@@ -70,6 +70,15 @@ async fn a_snapshot_heals_what_others_changed() {
 }
 
 #[tokio::test]
+async fn a_snapshot_of_logs_counts_afresh() {
+    let fixture = Fixture::new();
+    let others = async |sql: &str| {
+        fixture.connect().execute_batch(&sql.replace("users", "canvas_logs__users")).unwrap();
+    };
+    conformance::a_snapshot_of_logs_counts_afresh(&fixture.target, others).await;
+}
+
+#[tokio::test]
 async fn a_folder_that_is_missing_is_named() {
     let error = SqliteTarget::new("/nowhere/at/all.db").check().await.unwrap_err().to_string();
     assert!(error.contains("/nowhere/at/all.db") && error.contains("create the folder"), "{error}");
