@@ -9,7 +9,7 @@ use super::texts;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct SyntaxError {
-    /// JSONata's code, for instance `S0201`.
+    /// JSONata's code, for instance `S0201`; what we cannot do has none.
     pub code: Option<String>,
     /// JSONata's text, for instance `Unexpected end of expression`.
     pub message: String,
@@ -97,6 +97,13 @@ fn type_name(value: &serde_json::Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
+    }
+}
+
+impl SyntaxError {
+    pub(super) fn open_regex() -> Self {
+        let message = "No terminating / in regular expression".to_owned();
+        Self { code: Some("S0302".to_owned()), message }
     }
 }
 

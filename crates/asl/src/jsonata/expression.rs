@@ -8,7 +8,7 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::names::Names;
-use super::{EvaluationError, QueryError, SyntaxError, engine};
+use super::{EvaluationError, QueryError, SyntaxError, dialect, engine};
 use crate::eval::Random;
 
 /// What the variables of an expression hold.
@@ -52,7 +52,11 @@ impl Expression {
     /// [`SyntaxError`] with JSONata's code and text.
     pub fn parse(source: &str) -> Result<Self, SyntaxError> {
         let source = source.trim();
-        let tree = jsonata_core::parser::parse(source)?;
+        let mut tree = jsonata_core::parser::parse(source).map_err(|error| {
+            let open_regex = dialect::is_open_regex(&error, source);
+            if open_regex { SyntaxError::open_regex() } else { error.into() }
+        })?;
+        dialect::check(&mut tree)?;
         let names = Names::of(&tree);
         Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), tree, names }) })
     }
@@ -66,6 +70,13 @@ impl Expression {
     /// What it binds itself (`:=`, parameters, `@$`, `#$`) is not among them.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parsed.names.variables.iter().map(String::as_str)
+    }
+
+    /// What it reads of the context (`$`), each once: `phone` in `phone.number`, `$`, `$$`, `*`. There is no
+    /// context in a state machine, so AWS refuses each of these when the definition is created
+    /// (`UNSUPPORTED_JSONATA_EXPRESSION`, `Reference to 'phone' at the top level is not supported.`).
+    pub fn top_level_references(&self) -> impl Iterator<Item = &str> {
+        self.parsed.names.context.iter().map(String::as_str)
     }
 
     /// Evaluates to a JSON value; nothing is JSONata's undefined.

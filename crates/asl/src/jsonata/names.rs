@@ -7,6 +7,8 @@ use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 pub(super) struct Names {
     /// Variables that it reads and does not bind itself, each once.
     pub(super) variables: Vec<String>,
+    /// What it reads of the context that the expression as a whole is evaluated in, each once.
+    pub(super) context: Vec<String>,
     /// Whether a function is named that draws random bits.
     pub(super) draws: bool,
 }
@@ -16,7 +18,7 @@ const DRAWING: &[&str] = &["random", "shuffle", "uuid"];
 
 impl Names {
     pub(super) fn of(tree: &AstNode) -> Self {
-        let mut walk = Walk { names: Self::default(), bound: Vec::new() };
+        let mut walk = Walk { names: Self::default(), bound: Vec::new(), inner: false };
         walk.node(tree);
         walk.names
     }
@@ -26,16 +28,28 @@ struct Walk {
     names: Names,
     /// What is bound around the current node, the innermost last.
     bound: Vec<String>,
+    /// Whether the context is another than that of the whole expression, or may be.
+    inner: bool,
 }
 
 impl Walk {
+    fn read_context(&mut self, name: &str) {
+        if !self.inner && !self.names.context.iter().any(|known| known == name) {
+            self.names.context.push(name.to_owned());
+        }
+    }
+
+    /// Where each item is the context in turn.
+    fn in_items(&mut self, walk: impl FnOnce(&mut Self)) {
+        let outside = std::mem::replace(&mut self.inner, true);
+        walk(self);
+        self.inner = outside;
+    }
+
     fn read(&mut self, name: &str) {
         self.names.draws |= DRAWING.contains(&name);
         let is_known = |known: &String| known == name;
-        // `$` is the context, no variable.
-        let seen = name.is_empty()
-            || self.bound.iter().any(is_known)
-            || self.names.variables.iter().any(is_known);
+        let seen = self.bound.iter().any(is_known) || self.names.variables.iter().any(is_known);
         if !seen {
             self.names.variables.push(name.to_owned());
         }
@@ -58,26 +72,33 @@ impl Walk {
 
     fn node(&mut self, node: &AstNode) {
         match node {
+            AstNode::Variable(name) if name.is_empty() => self.read_context("$"),
             AstNode::Variable(name) => self.read(name),
+            AstNode::Name(name) => self.read_context(name),
+            AstNode::Wildcard => self.read_context("*"),
+            AstNode::Descendant => self.read_context("**"),
+            AstNode::ParentVariable(_) => {
+                let outside = std::mem::replace(&mut self.inner, false);
+                self.read_context("$$");
+                self.inner = outside;
+            }
             AstNode::Function { name, args, .. } => {
                 self.names.draws |= DRAWING.contains(&name.as_str());
                 self.nodes(args);
             }
             AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => self.bind(lhs, rhs),
             AstNode::Binary { lhs, rhs, .. } => self.nodes([&**lhs, &**rhs]),
-            AstNode::Path { steps } => {
-                self.scoped(|walk| steps.iter().for_each(|step| walk.step(step)));
-            }
+            AstNode::Path { steps } => self.scoped(|walk| walk.steps(steps)),
             AstNode::Lambda { params, body, .. } => self.scoped(|walk| {
                 walk.bound.extend_from_slice(params);
-                walk.node(body);
+                walk.in_items(|walk| walk.node(body));
             }),
             AstNode::Block(nodes) => self.scoped(|walk| walk.nodes(nodes)),
             AstNode::Array(nodes) | AstNode::ArrayGroup(nodes) => self.nodes(nodes),
             AstNode::Object(pairs) => self.pairs(pairs),
             AstNode::ObjectTransform { input, pattern } => self.scoped(|walk| {
                 walk.input(input);
-                walk.pairs(pattern);
+                walk.in_items(|walk| walk.pairs(pattern));
             }),
             AstNode::Unary { operand: inner, .. } | AstNode::FunctionApplication(inner) => {
                 self.node(inner);
@@ -92,23 +113,19 @@ impl Walk {
             }
             AstNode::Sort { input, terms } => self.scoped(|walk| {
                 walk.input(input);
-                walk.nodes(terms.iter().map(|(term, _)| term));
+                walk.in_items(|walk| walk.nodes(terms.iter().map(|(term, _)| term)));
             }),
-            AstNode::Transform { location, update, delete } => {
-                self.nodes([&**location, &**update]);
-                self.nodes(delete.as_deref());
-            }
+            AstNode::Transform { location, update, delete } => self.in_items(|walk| {
+                walk.nodes([&**location, &**update]);
+                walk.nodes(delete.as_deref());
+            }),
             AstNode::String(_)
-            | AstNode::Name(_)
             | AstNode::Number(_)
             | AstNode::Boolean(_)
             | AstNode::Null
             | AstNode::Undefined
             | AstNode::Placeholder
             | AstNode::Regex { .. }
-            | AstNode::ParentVariable(_)
-            | AstNode::Wildcard
-            | AstNode::Descendant
             | AstNode::Parent(_) => {}
         }
     }
@@ -128,9 +145,16 @@ impl Walk {
     /// What a path in front of a sort or a grouping binds is known in these.
     fn input(&mut self, input: &AstNode) {
         match input {
-            AstNode::Path { steps } => steps.iter().for_each(|step| self.step(step)),
+            AstNode::Path { steps } => self.steps(steps),
             other => self.node(other),
         }
+    }
+
+    /// The first step is evaluated in the context of the path, the others in what came before.
+    fn steps(&mut self, steps: &[PathStep]) {
+        let Some((first, others)) = steps.split_first() else { return };
+        self.step(first);
+        self.in_items(|walk| others.iter().for_each(|step| walk.step(step)));
     }
 
     /// What a step binds (`@$`, `#$`) is known in its filters and in the steps behind it.
@@ -139,7 +163,7 @@ impl Walk {
         self.bound.extend(step.focus.iter().chain(&step.index_var).cloned());
         for stage in &step.stages {
             match stage {
-                Stage::Filter(filter) => self.node(filter),
+                Stage::Filter(filter) => self.in_items(|walk| walk.node(filter)),
                 Stage::Index(name) => self.bound.push(name.clone()),
                 Stage::KeepArray => {}
             }

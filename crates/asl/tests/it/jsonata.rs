@@ -280,6 +280,11 @@ fn what_is_no_expression_is_told_with_the_references_code_and_text() {
         ("/*", "S0106", "Comment has no closing tag"),
         ("a.7", "S0213", "The literal value 7 cannot be used as a step within a path expression"),
         ("10e1000", "S0102", "Number out of range: 10e1000"),
+        ("$match('a', /abc", "S0302", "No terminating / in regular expression"),
+        ("$match('a', //)", "S0301", "Empty regular expressions are not allowed"),
+        ("1 := 2", "S0212", "The left side of := must be a variable name (start with $)"),
+        ("$a ?? 1", "S0211", r#"The symbol "?" cannot be used as a unary operator"#),
+        ("$a ?: 1", "S0211", r#"The symbol ":" cannot be used as a unary operator"#),
     ] {
         let error = Expression::parse(source).expect_err(source);
         assert_eq!(
@@ -308,5 +313,42 @@ fn results_are_json() {
     }
     for source in ["$sum", "function() { 1 }", "$states.input.missing", "$max([])"] {
         assert_eq!(evaluate(source, &json!({})), Ok(None), "{source}");
+    }
+}
+
+#[test]
+fn regular_expressions_that_cannot_be_used_are_refused_when_parsed() {
+    let error = Expression::parse("$match($x, /(?=a)/)").unwrap_err();
+    assert_eq!(
+        error.message,
+        "the regular expression /(?=a)/ cannot be used: look-around, including look-ahead and \
+         look-behind, is not supported"
+    );
+}
+
+#[test]
+fn references_to_a_context_are_known() {
+    for (source, references) in [
+        ("phone.number", vec!["phone"]),
+        ("`phone`", vec!["phone"]),
+        ("'a' & b & c.b & b", vec!["b", "c"]),
+        ("$sum(items.price)", vec!["items"]),
+        ("$", vec!["$"]),
+        ("$.a", vec!["$"]),
+        ("$$", vec!["$$"]),
+        ("$x[a = $$.b]", vec!["$$"]),
+        ("*", vec!["*"]),
+        ("**.a", vec!["**"]),
+        ("{'k': v}", vec!["v"]),
+        ("[a, (b; c)]", vec!["a", "b", "c"]),
+        ("a ? b : c", vec!["a", "b", "c"]),
+        ("(a).b[c]^(d){e: f}", vec!["a"]),
+        ("$states.input.a[$ = b].*.(c & $)", vec![]),
+        ("$x^(a){b: c}", vec![]),
+        ("$x ~> |a|{'b': c}|", vec![]),
+        ("$map($x, function($v) { $v.a })", vec![]),
+    ] {
+        let expression = Expression::parse(source).expect(source);
+        assert_eq!(expression.top_level_references().collect::<Vec<_>>(), references, "{source}");
     }
 }
