@@ -7,7 +7,8 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::expression::Parsed;
-use super::{EvaluationError, Scope, explain, functions, value};
+use super::value::Exact;
+use super::{EvaluationError, Scope, explain, functions, guards, value};
 
 /// How deep an evaluation may nest: some three thousand calls of a function that calls itself.
 const DEPTH_MAX: usize = 10_000;
@@ -25,25 +26,49 @@ pub(super) fn evaluate(
     input: &JValue,
     scope: &mut Scope<'_>,
 ) -> Result<Option<Value>, EvaluationError> {
-    let seed = if parsed.names.draws { scope.random.next_u64() } else { 0 };
-    let result = match evaluator(parsed, scope, seed).evaluate(&parsed.tree, input) {
-        Ok(result) => result,
-        Err(error) => {
-            return Err(explained(error.into(), parsed, input, scope, seed));
-        }
-    };
-    value::to_json(&result)
+    evaluate_within(limits(TIME_MAX), parsed, input, scope)
 }
 
-fn evaluator(parsed: &Parsed, scope: &Scope<'_>, seed: u64) -> Evaluator {
-    let options = EvaluatorOptions {
-        timeout_ms: Some(TIME_MAX),
+fn limits(milliseconds: u64) -> EvaluatorOptions {
+    EvaluatorOptions {
+        timeout_ms: Some(milliseconds),
         cancel: None,
         max_stack_depth: Some(DEPTH_MAX),
         max_sequence_length: Some(SEQUENCE_MAX),
-    };
-    let mut evaluator = Evaluator::with_options(bind(parsed, scope), options);
+    }
+}
+
+fn evaluate_within(
+    options: EvaluatorOptions,
+    parsed: &Parsed,
+    input: &JValue,
+    scope: &mut Scope<'_>,
+) -> Result<Option<Value>, EvaluationError> {
+    let seed = if parsed.names.draws { scope.random.next_u64() } else { 0 };
+    let mut exact = Exact::default();
+    let mut evaluator = evaluator(options, parsed, scope, seed, &mut exact);
+    match evaluator.evaluate(&parsed.tree, input) {
+        Ok(result) => value::to_json(&result, &exact),
+        Err(error) => Err(explained(error.into(), parsed, input, scope, seed)),
+    }
+}
+
+fn evaluator(
+    options: EvaluatorOptions,
+    parsed: &Parsed,
+    scope: &Scope<'_>,
+    seed: u64,
+    exact: &mut Exact,
+) -> Evaluator {
+    let mut context = Context::new();
+    for (name, reads) in &parsed.names.variables {
+        if let Some(value) = reads.copy(name, scope.bindings, exact) {
+            context.bind(name.clone(), value);
+        }
+    }
+    let mut evaluator = Evaluator::with_options(context, options);
     functions::register(&mut evaluator, seed, scope.now);
+    guards::register(&mut evaluator);
     evaluator
 }
 
@@ -59,7 +84,7 @@ fn explained(
         return error;
     }
     let witness = Rc::new(explain::Witness::default());
-    let mut evaluator = evaluator(parsed, scope, seed);
+    let mut evaluator = evaluator(limits(TIME_MAX), parsed, scope, seed, &mut Exact::default());
     witness.register(&mut evaluator);
     match evaluator.evaluate(&explain::with_witnesses(&parsed.tree), input) {
         Ok(_) => error,
@@ -67,13 +92,40 @@ fn explained(
     }
 }
 
-/// Only what the expression reads is copied in.
-fn bind(parsed: &Parsed, scope: &Scope<'_>) -> Context {
-    let mut context = Context::new();
-    for name in &parsed.names.variables {
-        if let Some(value) = scope.bindings.get(name) {
-            context.bind(name.clone(), value::from_json(value));
+#[cfg(test)]
+mod tests {
+    use super::super::Bindings;
+    use super::super::expression::Expression;
+    use super::*;
+    use crate::eval::Random;
+
+    struct Nothing;
+
+    impl Bindings for Nothing {
+        fn get(&self, _: &str) -> Option<&Value> {
+            None
         }
     }
-    context
+
+    impl Random for Nothing {
+        fn next_u64(&mut self) -> u64 {
+            unreachable!("nothing is drawn")
+        }
+    }
+
+    #[test]
+    fn what_takes_neither_depth_nor_memory_is_ended_by_time() {
+        let now = "2026-11-21T05:06:07.089Z".parse().expect("a timestamp");
+        for source in [
+            "($f := function() { $f() }; $f())",
+            "$map([1..99999], function($i) { $sum([1..99999]) })",
+        ] {
+            let expression = Expression::parse(source).expect(source);
+            let mut scope = Scope { bindings: &Nothing, random: &mut Nothing, now };
+            let undefined = JValue::Undefined;
+            let outcome = evaluate_within(limits(20), &expression.parsed, &undefined, &mut scope);
+            let message = "Expression evaluation timeout: Check for infinite loop".to_owned();
+            assert_eq!(outcome, Err(EvaluationError { code: None, message }), "{source}");
+        }
+    }
 }

@@ -8,13 +8,25 @@ use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::names::Names;
-use super::{EvaluationError, QueryError, SyntaxError, dialect, engine};
+use super::reads::{Found, Selection};
+use super::{EvaluationError, QueryError, SyntaxError, dialect, engine, guards};
 use crate::eval::Random;
 
 /// What the variables of an expression hold.
 pub trait Bindings {
     /// The value of `$name` (the name comes without the dollar sign), if there is such a variable. `states` is one.
     fn get(&self, name: &str) -> Option<&Value>;
+
+    /// Whether the variable holds an object. With [`Self::field`] it spares an implementation the building of a
+    /// whole of which one field is read.
+    fn is_object(&self, name: &str) -> bool {
+        self.get(name).is_some_and(Value::is_object)
+    }
+
+    /// A field of a variable that holds an object.
+    fn field(&self, name: &str, field: &str) -> Option<&Value> {
+        self.get(name)?.get(field)
+    }
 }
 
 /// What an evaluation sees.
@@ -37,6 +49,7 @@ pub(super) struct Parsed {
     source: String,
     pub(super) tree: AstNode,
     pub(super) names: Names,
+    selection: Option<Selection>,
 }
 
 impl std::fmt::Debug for Expression {
@@ -58,7 +71,9 @@ impl Expression {
         })?;
         dialect::check(&mut tree)?;
         let names = Names::of(&tree);
-        Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), tree, names }) })
+        let selection = Selection::of(&tree);
+        guards::add(&mut tree);
+        Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), tree, names, selection }) })
     }
 
     /// The text, without the delimiters and the blanks around it.
@@ -69,7 +84,7 @@ impl Expression {
     /// The variables that it reads, in the order in which they occur: `states`, and those of the state machine.
     /// What it binds itself (`:=`, parameters, `@$`, `#$`) is not among them.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
-        self.parsed.names.variables.iter().map(String::as_str)
+        self.parsed.names.variables.iter().map(|(name, _)| name.as_str())
     }
 
     /// What it reads of the context (`$`), each once: `phone` in `phone.number`, `$`, `$$`, `*`. There is no
@@ -84,6 +99,12 @@ impl Expression {
     /// # Errors
     /// [`EvaluationError`] with JSONata's code and text.
     pub fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Option<Value>, EvaluationError> {
+        if let Some(selection) = &self.parsed.selection
+            && let Found::Value(found) = selection.find(scope.bindings)
+        {
+            // What is bound to nothing may still be the name of a function, which is no value either.
+            return Ok(found.cloned());
+        }
         engine::evaluate(&self.parsed, &JValue::Undefined, scope)
     }
 

@@ -13,7 +13,8 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
-use super::{texts, value};
+use super::texts;
+use super::value::Exact;
 
 type Answer = Result<JValue, EvaluatorError>;
 
@@ -48,7 +49,7 @@ fn refusal(message: impl Into<String>) -> EvaluatorError {
 }
 
 /// The argument at `index` (from 0) is of another type than the function takes.
-fn mismatch(function: &str, index: usize) -> EvaluatorError {
+pub(super) fn mismatch(function: &str, index: usize) -> EvaluatorError {
     let number = index + 1;
     refusal(format!(
         "T0410: Argument {number} of function \"{function}\" does not match function signature"
@@ -141,7 +142,7 @@ fn parse(args: &[JValue]) -> Answer {
         return Ok(JValue::Undefined);
     }
     let json = crate::json::parse(args.text(0)?).map_err(|error| refusal(error.to_string()))?;
-    Ok(value::from_json(&json))
+    Ok(Exact::default().copy_in(&json))
 }
 
 /// The random bits of one evaluation.

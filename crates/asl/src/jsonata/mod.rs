@@ -17,9 +17,11 @@ mod error;
 mod explain;
 mod expression;
 mod functions;
+mod guards;
 mod names;
 #[cfg(test)]
 mod official_suite;
+mod reads;
 mod template;
 mod texts;
 mod tree;

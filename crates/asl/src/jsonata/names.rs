@@ -2,11 +2,13 @@
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
+use super::reads::{Reads, is_plain, leading_names};
+
 /// The names in an expression.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    /// Variables that it reads and does not bind itself, each once.
-    pub(super) variables: Vec<String>,
+    /// Variables that it reads and does not bind itself, each once, and what it reads of them.
+    pub(super) variables: Vec<(String, Reads)>,
     /// What it reads of the context that the expression as a whole is evaluated in, each once.
     pub(super) context: Vec<String>,
     /// Whether a function is named that draws random bits.
@@ -18,8 +20,12 @@ const DRAWING: &[&str] = &["random", "shuffle", "uuid"];
 
 impl Names {
     pub(super) fn of(tree: &AstNode) -> Self {
-        let mut walk = Walk { names: Self::default(), bound: Vec::new(), inner: false };
+        let mut walk =
+            Walk { names: Self::default(), bound: Vec::new(), inner: false, climbs: false };
         walk.node(tree);
+        if walk.climbs {
+            walk.names.variables.iter_mut().for_each(|(_, reads)| *reads = Reads::Whole);
+        }
         walk.names
     }
 }
@@ -30,6 +36,8 @@ struct Walk {
     bound: Vec<String>,
     /// Whether the context is another than that of the whole expression, or may be.
     inner: bool,
+    /// Whether a parent operator (`%`) occurs, which sees more than the path before it names.
+    climbs: bool,
 }
 
 impl Walk {
@@ -46,13 +54,18 @@ impl Walk {
         self.inner = outside;
     }
 
-    fn read(&mut self, name: &str) {
+    /// Reads what stands behind `path` in a variable.
+    fn read(&mut self, name: &str, path: &[&str]) {
         self.names.draws |= DRAWING.contains(&name);
-        let is_known = |known: &String| known == name;
-        let seen = self.bound.iter().any(is_known) || self.names.variables.iter().any(is_known);
-        if !seen {
-            self.names.variables.push(name.to_owned());
+        if self.bound.iter().any(|bound| bound == name) {
+            return;
         }
+        let variables = &mut self.names.variables;
+        let known = variables.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            variables.push((name.to_owned(), Reads::none()));
+            variables.len() - 1
+        });
+        variables[known].1.add(path);
     }
 
     /// What is bound within a block or a function is unknown behind it.
@@ -73,7 +86,7 @@ impl Walk {
     fn node(&mut self, node: &AstNode) {
         match node {
             AstNode::Variable(name) if name.is_empty() => self.read_context("$"),
-            AstNode::Variable(name) => self.read(name),
+            AstNode::Variable(name) => self.read(name, &[]),
             AstNode::Name(name) => self.read_context(name),
             AstNode::Wildcard => self.read_context("*"),
             AstNode::Descendant => self.read_context("**"),
@@ -119,14 +132,14 @@ impl Walk {
                 walk.nodes([&**location, &**update]);
                 walk.nodes(delete.as_deref());
             }),
+            AstNode::Parent(_) => self.climbs = true,
             AstNode::String(_)
             | AstNode::Number(_)
             | AstNode::Boolean(_)
             | AstNode::Null
             | AstNode::Undefined
             | AstNode::Placeholder
-            | AstNode::Regex { .. }
-            | AstNode::Parent(_) => {}
+            | AstNode::Regex { .. } => {}
         }
     }
 
@@ -153,7 +166,12 @@ impl Walk {
     /// The first step is evaluated in the context of the path, the others in what came before.
     fn steps(&mut self, steps: &[PathStep]) {
         let Some((first, others)) = steps.split_first() else { return };
-        self.step(first);
+        match &first.node {
+            AstNode::Variable(name) if !name.is_empty() && is_plain(first) => {
+                self.read(name, &leading_names(steps));
+            }
+            _ => self.step(first),
+        }
         self.in_items(|walk| others.iter().for_each(|step| walk.step(step)));
     }
 

@@ -7,7 +7,8 @@ use regex::Regex;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Bindings, Expression, Scope, engine, value};
+use super::value::Exact;
+use super::{Bindings, Expression, Scope, engine};
 use crate::number::equal_values;
 
 #[derive(Deserialize)]
@@ -70,7 +71,7 @@ fn run(case: &Case, input: Option<&Value>) -> Result<Option<Value>, String> {
     let code = |code: Option<String>, text: String| code.unwrap_or(text);
     let expression = Expression::parse(&case.expr)
         .map_err(|error| code(error.code.clone(), error.to_string()))?;
-    let input = input.map_or(JValue::Undefined, value::from_json);
+    let input = input.map_or(JValue::Undefined, |input| Exact::default().copy_in(input));
     let now = "2026-11-21T05:06:07.089Z".parse().expect("a timestamp");
     let mut scope = Scope { bindings: case, random: &mut Bits(1), now };
     engine::evaluate(&expression.parsed, &input, &mut scope)

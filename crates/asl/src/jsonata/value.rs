@@ -1,28 +1,60 @@
 //! JSON values into the library's values and back.
 
+use std::collections::HashMap;
+
 use jsonata_core::value::{JArray, JValue};
 use serde_json::{Map, Number, Value};
 
 use super::EvaluationError;
 
-/// Copies a value in.
-pub(super) fn from_json(value: &Value) -> JValue {
-    match value {
-        Value::Null => JValue::Null,
-        Value::Bool(bool) => JValue::Bool(*bool),
-        Value::Number(number) => {
-            JValue::Number(number.as_f64().expect("every JSON number is a float"))
+/// Whole numbers that the library's floats cannot hold, by the bits of the float that stands for each.
+///
+/// An identifier beyond 2^53 that an expression merely passes on comes out as it went in. Two that share a float
+/// cannot be told apart; then it is the float that comes out.
+#[derive(Default)]
+pub(super) struct Exact(HashMap<u64, Option<Number>>);
+
+impl Exact {
+    fn remember(&mut self, float: f64, number: &Number) {
+        if float.abs() < FLOAT_EXACT || number.is_f64() {
+            return;
         }
-        Value::String(text) => JValue::string(text.as_str()),
-        Value::Array(items) => {
-            let flat = !items.iter().any(Value::is_array);
-            JValue::Array(JArray::new_flat(items.iter().map(from_json).collect(), flat))
+        self.0
+            .entry(float.to_bits())
+            .and_modify(|known| *known = known.take().filter(|known| known == number))
+            .or_insert_with(|| Some(number.clone()));
+    }
+
+    fn recall(&self, float: f64) -> Option<Value> {
+        self.0.get(&float.to_bits())?.clone().map(Value::Number)
+    }
+
+    /// Copies a value in.
+    pub(super) fn copy_in(&mut self, value: &Value) -> JValue {
+        match value {
+            Value::Null => JValue::Null,
+            Value::Bool(bool) => JValue::Bool(*bool),
+            Value::Number(number) => {
+                let float = number.as_f64().expect("every JSON number is a float");
+                self.remember(float, number);
+                JValue::Number(float)
+            }
+            Value::String(text) => JValue::string(text.as_str()),
+            Value::Array(items) => {
+                let flat = !items.iter().any(Value::is_array);
+                let items = items.iter().map(|item| self.copy_in(item)).collect();
+                JValue::Array(JArray::new_flat(items, flat))
+            }
+            Value::Object(fields) => {
+                let copy = |(name, value): (&String, &Value)| (name.clone(), self.copy_in(value));
+                JValue::object(fields.iter().map(copy).collect())
+            }
         }
-        Value::Object(fields) => JValue::object(
-            fields.iter().map(|(name, value)| (name.clone(), from_json(value))).collect(),
-        ),
     }
 }
+
+/// Below this every whole number is a float.
+const FLOAT_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// How deep a result may be nested: as deep as JSON text is read.
 const DEPTH_MAX: usize = 128;
@@ -32,16 +64,17 @@ const DEPTH_MAX: usize = 128;
 const SIZE_MAX: usize = 256 * 1024 * 1024;
 
 /// Copies a result out; nothing is undefined.
-pub(super) fn to_json(value: &JValue) -> Result<Option<Value>, EvaluationError> {
-    Outlet { room: SIZE_MAX }.value(value, 0)
+pub(super) fn to_json(value: &JValue, exact: &Exact) -> Result<Option<Value>, EvaluationError> {
+    Outlet { exact, room: SIZE_MAX }.value(value, 0)
 }
 
-struct Outlet {
+struct Outlet<'a> {
+    exact: &'a Exact,
     /// How many bytes may still come.
     room: usize,
 }
 
-impl Outlet {
+impl Outlet<'_> {
     fn value(&mut self, value: &JValue, depth: usize) -> Result<Option<Value>, EvaluationError> {
         if depth > DEPTH_MAX {
             return Err(too_large(format!(
@@ -57,7 +90,9 @@ impl Outlet {
             | JValue::Regex { .. } => return Ok(None),
             JValue::Null => Value::Null,
             JValue::Bool(bool) => Value::Bool(*bool),
-            JValue::Number(number) => json_number(*number),
+            JValue::Number(number) => {
+                self.exact.recall(*number).unwrap_or_else(|| json_number(*number))
+            }
             JValue::String(text) => {
                 self.take(text.len())?;
                 Value::String(text.as_ref().to_owned())

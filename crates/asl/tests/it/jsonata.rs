@@ -352,3 +352,65 @@ fn references_to_a_context_are_known() {
         assert_eq!(expression.top_level_references().collect::<Vec<_>>(), references, "{source}");
     }
 }
+
+#[test]
+fn large_identifiers_pass_through() {
+    let input = json!({"id": 9_007_199_254_740_993_i64, "x": 1.0, "ids": [u64::MAX, 3]});
+    for (source, expected) in [
+        ("$states.input.id", json!(9_007_199_254_740_993_i64)),
+        ("$states.input", input.clone()),
+        ("{'id': $states.input.id}", json!({"id": 9_007_199_254_740_993_i64})),
+        ("$states.input.ids[0]", json!(u64::MAX)),
+        ("$states.input.x", json!(1.0)),
+    ] {
+        assert_eq!(evaluate(source, &input), Ok(Some(expected)), "{source}");
+    }
+    // These share a float: none of them is given for another.
+    let input = json!({"a": 9_007_199_254_740_993_i64, "b": 9_007_199_254_740_992_i64});
+    assert_eq!(evaluate("[$states.input.a]", &input), Ok(Some(json!([9_007_199_254_740_993_i64]))));
+    assert_eq!(
+        evaluate("[$states.input.a, $states.input.b]", &input),
+        Ok(Some(json!([9_007_199_254_740_992_i64, 9_007_199_254_740_992_i64])))
+    );
+}
+
+#[test]
+fn what_never_ends_or_takes_all_memory_ends() {
+    let memory = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+    let stack = "Stack overflow error: Check for non-terminating recursive function. Consider \
+                 rewriting as tail-recursive.";
+    for (source, expected) in [
+        ("($f := function($n) { 1 + $f($n + 1) }; $f(1))", stack),
+        ("$range(1, 100000000, 1)", memory),
+        ("$count([1..2000000])", memory),
+        ("$pad('x', 2000000000)", memory),
+        ("$pad('x', -1 / 0)", memory),
+        ("$reduce([1..64], function($s, $i) { $s & $s }, 'x')", memory),
+        (
+            "($double := function($s, $n) { $n = 0 ? $s : $double($s & $s, $n - 1) }; $double('x', 64))",
+            memory,
+        ),
+        ("($f := $reduce; $f([1..64], function($s, $i) { $s & $s }, 'x'))", memory),
+        ("function($f, $s) { $f($f, $s & $s) }(function($f, $s) { $f($f, $s & $s) }, 'x')", memory),
+    ] {
+        assert_eq!(error(source), expected, "{source}");
+    }
+    // The reference's bound on ranges comes first.
+    assert!(error("[1..100000000]").starts_with("D2014: "));
+    // What is nested deeper than JSON is read is no result.
+    assert_eq!(
+        error("$reduce([1..200], function($value, $i) { [[$value], 1] }, 1)"),
+        "the result is nested more than 128 levels deep"
+    );
+    assert!(Expression::parse(&"(".repeat(100_000)).is_err());
+    assert!(Expression::parse(&format!("1{}", "+1".repeat(100_000))).is_err());
+}
+
+#[test]
+fn many_operators_are_no_runaway() {
+    assert_eq!(value(&format!("1{}", "+1".repeat(200))), json!(201));
+    assert_eq!(
+        value("($s := function($n) { $n = 0 ? 0 : 1 + $s($n - 1) }; $s(1000))"),
+        json!(1000)
+    );
+}

@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use stepwell_asl::eval::{Expression, Scope};
-use stepwell_asl::json;
 use stepwell_asl::jsonpath::{Path, ReferencePath};
 use stepwell_asl::template::Template;
 use stepwell_asl::variable::Assigned;
+use stepwell_asl::{json, jsonata};
 
 use crate::Counter;
+use crate::jsonata::{Table, with_scope};
 
 /// Any JSON, with names that are likely to be met by paths.
 fn any_json() -> impl Strategy<Value = Value> {
@@ -148,6 +149,89 @@ fn definition_like() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Texts that look like JSONata expressions, most of them good ones.
+fn jsonata_like() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        "\\$states\\.input(\\.[a-c]){0,3}",
+        "\\$[a-c]",
+        "-?[0-9]{1,2}(\\.5)?",
+        "'[a-c ]{0,3}'",
+        prop::sample::select(vec!["true", "null", "$", "/a+/", "$sum", "[]", "{}", "$x", "1e308"])
+            .prop_map(str::to_owned),
+    ];
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let operator = prop::sample::select(vec![
+            "+", "-", "*", "/", "%", "&", "=", "!=", "<", ">=", "and", "or", "in", "..", "~>", ".",
+            ":=",
+        ]);
+        let function = prop::sample::select(vec![
+            "string",
+            "length",
+            "substring",
+            "split",
+            "join",
+            "replace",
+            "match",
+            "number",
+            "round",
+            "power",
+            "sum",
+            "max",
+            "average",
+            "count",
+            "append",
+            "sort",
+            "reverse",
+            "distinct",
+            "zip",
+            "keys",
+            "lookup",
+            "spread",
+            "merge",
+            "each",
+            "sift",
+            "map",
+            "filter",
+            "reduce",
+            "single",
+            "type",
+            "partition",
+            "range",
+            "hash",
+            "parse",
+            "uuid",
+            "random",
+            "shuffle",
+            "now",
+            "pad",
+            "formatNumber",
+            "formatBase",
+            "formatInteger",
+            "fromMillis",
+            "toMillis",
+            "error",
+            "assert",
+        ]);
+        let pair = (inner.clone(), inner.clone());
+        prop_oneof![
+            (inner.clone(), operator, inner.clone())
+                .prop_map(|(a, op, b)| format!("({a} {op} {b})")),
+            (function, prop::collection::vec(inner.clone(), 0..3))
+                .prop_map(|(name, arguments)| format!("${name}({})", arguments.join(", "))),
+            pair.clone().prop_map(|(a, b)| format!("{a}[{b}]")),
+            pair.clone().prop_map(|(a, b)| format!("{a}.({b})")),
+            pair.clone().prop_map(|(a, b)| format!("{a}^({b})")),
+            pair.clone().prop_map(|(a, b)| format!("{{{a}: {b}}}")),
+            pair.clone().prop_map(|(a, b)| format!("{a}{{'k': {b}}}")),
+            pair.clone().prop_map(|(a, b)| format!("[{a}, {b}]")),
+            pair.clone().prop_map(|(a, b)| format!("({a}; {b})")),
+            pair.clone().prop_map(|(a, b)| format!("({a} ? {b} : 1)")),
+            pair.prop_map(|(a, b)| format!("$map({a}, function($x, $i) {{ {b} }})")),
+            inner.prop_map(|a| format!("({a}).*")),
+        ]
+    })
+}
+
 fn check_findings(text: &str) -> Result<(), TestCaseError> {
     let (_, findings) = stepwell_asl::parse(text);
     let document: Option<Value> = serde_json::from_str(text).ok();
@@ -265,5 +349,45 @@ proptest! {
         let context = json!({});
         let filled = template.evaluate(&json!({}), &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) });
         prop_assert_eq!(filled, Ok(value));
+    }
+
+    #[test]
+    fn jsonata_takes_any_text(text in "\\PC{0,60}") {
+        let _ = jsonata::Expression::parse(&text);
+    }
+
+    #[test]
+    fn jsonata_takes_any_value_and_gives_the_same_each_time(text in jsonata_like(), value in any_json()) {
+        if let Ok(expression) = jsonata::Expression::parse(&text) {
+            let table = Table::new(&value, json!({"a": value}));
+            let evaluate = || with_scope(&table, |scope| expression.evaluate(scope));
+            prop_assert_eq!(evaluate(), evaluate());
+        }
+    }
+
+    #[test]
+    fn a_selection_is_what_evaluation_gives(path in "(\\.[a-c]){0,4}", value in any_json()) {
+        let table = Table::new(&value, json!({}));
+        let evaluate = |source: String| {
+            let expression = jsonata::Expression::parse(&source).expect("a path");
+            with_scope(&table, |scope| expression.evaluate(scope)).expect("a path never fails")
+        };
+        let selected = evaluate(format!("$states.input{path}"));
+        let evaluated = evaluate(format!("($states.input{path}; $states.input{path})"));
+        // Evaluation knows numbers as floats, and none that ends in `.0`.
+        let floats = |value: Option<Value>| value.map(|value| as_floats(&value));
+        prop_assert_eq!(floats(selected), floats(evaluated));
+    }
+}
+
+/// Numbers as floats.
+fn as_floats(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.iter().map(as_floats).collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), as_floats(value))).collect()
+        }
+        other => other.clone(),
     }
 }

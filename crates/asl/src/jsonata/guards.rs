@@ -1,0 +1,104 @@
+//! Bounds on the texts that an expression builds. The library bounds depth, sequences and time; a text that is
+//! doubled thirty times fits into all of these.
+
+use jsonata_core::ast::{AstNode, BinaryOp};
+use jsonata_core::evaluator::{Evaluator, EvaluatorError};
+use jsonata_core::functions;
+use jsonata_core::value::JValue;
+
+use super::{texts, tree};
+
+/// The longest text, in bytes: some ten times of what AWS allows an evaluation to hold.
+const TEXT_MAX: usize = 64 * 1024 * 1024;
+
+/// A name that no expression can write.
+const CONCATENATE: &str = "<&>";
+
+/// Puts bounded concatenations in place of those that could double a text again and again. Where no result is
+/// used twice, a text is no longer than the data and the expression, and the library's own are faster.
+pub(super) fn add(tree: &mut AstNode) {
+    let mut repeats = Repeats::default();
+    tree::rewrite(tree, &mut |node| repeats.look_at(node));
+    if !repeats.found() {
+        return;
+    }
+    tree::rewrite(tree, &mut |node| {
+        if let AstNode::Binary { op: BinaryOp::Concatenate, lhs, rhs } = node {
+            let take = |side: &mut AstNode| std::mem::replace(side, AstNode::Null);
+            let args = vec![take(lhs), take(rhs)];
+            *node = AstNode::Function { name: CONCATENATE.to_owned(), args, is_builtin: true };
+        }
+    });
+}
+
+/// Whether a result can become the input of the same operation: through a variable, `$reduce`, or a function
+/// that is handed to a function.
+#[derive(Default)]
+struct Repeats {
+    binds: bool,
+    parameters: Vec<String>,
+    called: Vec<String>,
+}
+
+impl Repeats {
+    fn look_at(&mut self, node: &AstNode) {
+        match node {
+            AstNode::Binary { op: BinaryOp::ColonEqual, .. } => self.binds = true,
+            AstNode::Variable(name) if name == "reduce" => self.binds = true,
+            AstNode::Lambda { params, .. } => self.parameters.extend_from_slice(params),
+            AstNode::Function { name, .. } => self.called.push(name.clone()),
+            _ => {}
+        }
+    }
+
+    fn found(&self) -> bool {
+        let repeats = |name: &String| name == "reduce" || self.parameters.contains(name);
+        self.binds || self.called.iter().any(repeats)
+    }
+}
+
+/// Makes the bounded functions known.
+pub(super) fn register(evaluator: &mut Evaluator) {
+    evaluator.register_fn(CONCATENATE, concatenate).expect("no such function");
+    evaluator.register_fn_override("pad", pad).expect("not part of a fast path");
+}
+
+fn concatenate(args: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let mut text = String::new();
+    for arg in args {
+        let part = match arg {
+            JValue::Undefined => continue,
+            JValue::String(_) => arg.clone(),
+            other => functions::string::string(other, None)?,
+        };
+        let part = part.as_str().unwrap_or_default();
+        bound(text.len() + part.len())?;
+        text.push_str(part);
+    }
+    Ok(JValue::string(text))
+}
+
+/// `$pad(text, width [, char])`: on the right, or with a negative width on the left.
+fn pad(args: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let given = |index: usize| args.get(index).filter(|value| !value.is_undefined());
+    let mismatch = |index| super::functions::mismatch("pad", index);
+    let Some(text) = given(0) else { return Ok(JValue::Undefined) };
+    let text = text.as_str().ok_or_else(|| mismatch(0))?;
+    let width = given(1).and_then(JValue::as_f64).ok_or_else(|| mismatch(1))?;
+    let filling = match given(2) {
+        None => " ",
+        Some(filling) => filling.as_str().ok_or_else(|| mismatch(2))?,
+    };
+    let filling = if filling.is_empty() { " " } else { filling };
+    let missing = (width.abs() as usize).saturating_sub(text.chars().count());
+    bound(missing.saturating_mul(4).saturating_add(text.len()))?;
+    let filling: String = filling.chars().cycle().take(missing).collect();
+    Ok(JValue::string(if width < 0.0 { filling + text } else { text.to_owned() + &filling }))
+}
+
+fn bound(length: usize) -> Result<(), EvaluatorError> {
+    if length > TEXT_MAX {
+        return Err(EvaluatorError::EvaluationError(texts::MEMORY.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Which parts of a variable an expression reads, so that only these are copied.
+
+use jsonata_core::ast::{AstNode, PathStep};
+use jsonata_core::value::JValue;
+use serde_json::Value;
+
+use super::Bindings;
+use super::value::Exact;
+
+/// The parts of a value that are read.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// All of it.
+    Whole,
+    /// These fields only: of the object, or of each object in the array.
+    Fields(Vec<(String, Reads)>),
+}
+
+impl Reads {
+    /// Nothing yet.
+    pub(super) fn none() -> Self {
+        Self::Fields(Vec::new())
+    }
+
+    /// Adds what stands behind a path of names.
+    pub(super) fn add(&mut self, path: &[&str]) {
+        let Self::Fields(fields) = self else { return };
+        let Some((name, rest)) = path.split_first() else {
+            *self = Self::Whole;
+            return;
+        };
+        let known = fields.iter().position(|(field, _)| field == name).unwrap_or_else(|| {
+            fields.push(((*name).to_owned(), Self::none()));
+            fields.len() - 1
+        });
+        fields[known].1.add(rest);
+    }
+
+    /// Copies what is read of the variable `name`; nothing if there is no such variable.
+    pub(super) fn copy(
+        &self,
+        name: &str,
+        bindings: &dyn Bindings,
+        exact: &mut Exact,
+    ) -> Option<JValue> {
+        match self {
+            Self::Fields(fields) if bindings.is_object(name) => {
+                Some(copy_fields(fields, |field| bindings.field(name, field), exact))
+            }
+            _ => bindings.get(name).map(|value| self.copy_of(value, exact)),
+        }
+    }
+
+    fn copy_of(&self, value: &Value, exact: &mut Exact) -> JValue {
+        match (self, value) {
+            (Self::Fields(fields), Value::Object(object)) => {
+                copy_fields(fields, |field| object.get(field), exact)
+            }
+            // A path looks into every item of an array.
+            (Self::Fields(_), Value::Array(items)) => {
+                JValue::array(items.iter().map(|item| self.copy_of(item, exact)).collect())
+            }
+            _ => exact.copy_in(value),
+        }
+    }
+}
+
+fn copy_fields<'v>(
+    fields: &[(String, Reads)],
+    get: impl Fn(&str) -> Option<&'v Value>,
+    exact: &mut Exact,
+) -> JValue {
+    let copies = fields
+        .iter()
+        .filter_map(|(field, reads)| Some((field.clone(), reads.copy_of(get(field)?, exact))));
+    JValue::object(copies.collect())
+}
+
+/// The names that a path begins with behind its first step, as far as they merely select.
+pub(super) fn leading_names(steps: &[PathStep]) -> Vec<&str> {
+    let Some((first, others)) = steps.split_first() else { return Vec::new() };
+    let mut names = Vec::new();
+    if !is_plain(first) {
+        return names;
+    }
+    for step in others {
+        let AstNode::Name(name) = &step.node else { break };
+        names.push(name.as_str());
+        if !is_plain(step) {
+            break;
+        }
+    }
+    names
+}
+
+/// Whether a step has no filters and binds nothing.
+pub(super) fn is_plain(step: &PathStep) -> bool {
+    step.stages.is_empty()
+        && step.focus.is_none()
+        && step.index_var.is_none()
+        && step.ancestor_label.is_none()
+        && !step.is_tuple
+        && !step.inner_tuple
+}
+
+/// An expression that only selects, `$name` or `$name.field.field`: its result needs no evaluation, and is the
+/// very value, down to the digits of its numbers.
+#[derive(Debug)]
+pub(super) struct Selection {
+    variable: String,
+    path: Vec<String>,
+}
+
+/// What a selection finds without evaluation.
+pub(super) enum Found<'v> {
+    /// This, or nothing.
+    Value(Option<&'v Value>),
+    /// The path leads through an array.
+    Unknown,
+}
+
+impl Selection {
+    pub(super) fn of(tree: &AstNode) -> Option<Self> {
+        let (first, path) = match tree {
+            AstNode::Path { steps } => {
+                let names = leading_names(steps);
+                let selects = names.len() + 1 == steps.len() && steps.iter().all(is_plain);
+                (&steps.first().filter(|_| selects)?.node, names)
+            }
+            node => (node, Vec::new()),
+        };
+        match first {
+            AstNode::Variable(name) if !name.is_empty() => Some(Self {
+                variable: name.clone(),
+                path: path.into_iter().map(str::to_owned).collect(),
+            }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn find<'v>(&self, bindings: &'v dyn Bindings) -> Found<'v> {
+        let mut names = self.path.iter();
+        let root = match self.path.first() {
+            Some(field) if bindings.is_object(&self.variable) => {
+                names.next();
+                bindings.field(&self.variable, field)
+            }
+            _ => bindings.get(&self.variable),
+        };
+        let mut found = root;
+        for name in names {
+            found = match found {
+                Some(Value::Object(fields)) => fields.get(name),
+                Some(Value::Array(_)) => return Found::Unknown,
+                _ => None,
+            };
+        }
+        Found::Value(found)
+    }
+}
