@@ -67,7 +67,7 @@ pub struct Settings {
     pub max_concurrency: Option<u32>,
     /// How long one invocation may work.
     pub slice_seconds: Option<u64>,
-    /// After how long a silent connection to DAP counts as lost.
+    /// After how long a silent connection to DAP, or a download that drips, counts as lost.
     pub silence_seconds: Option<u64>,
     /// The calls a minute that DAP allows.
     pub limits: Rates,

@@ -39,6 +39,7 @@ pub fn pipeline(config: Config, secrets: Arc<dyn Secrets>) -> Result<Pipeline, H
     let http = http::client(config.silence)?;
     let dap = Dap::new(
         http.clone(),
+        config.silence,
         &config.base_url,
         config.credentials.clone(),
         Arc::clone(&secrets),

@@ -117,6 +117,8 @@ pub enum Fault {
     BumpSchema,
     /// `download`: 403 with S3's body for an expired link.
     ExpiredLink,
+    /// `download`: another file lies there by now, with another `ETag` and the same bytes.
+    AnotherFile,
     /// `download`: the connection breaks in the middle of the body.
     BreakBody,
     /// `download`: the body ends in the middle and `Content-Length` agrees.

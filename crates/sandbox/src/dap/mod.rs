@@ -37,6 +37,7 @@ mod token;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,6 +233,11 @@ impl Sandbox {
     /// How many requests each endpoint has had.
     pub fn requests(&self) -> BTreeMap<Endpoint, u64> {
         self.service.requests()
+    }
+
+    /// Which bytes of result files were sent, in the order of the requests.
+    pub fn downloads(&self) -> Vec<Range<u64>> {
+        self.service.downloads()
     }
 
     /// All tables, as `namespace.table`.

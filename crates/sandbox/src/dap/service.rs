@@ -1,6 +1,7 @@
 //! What all endpoints share: the source, the jobs, the clock, and the keys that tokens and links are signed with.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub(crate) struct Service {
     cut: Cut,
     source: Mutex<Source>,
     requests: Mutex<BTreeMap<Endpoint, u64>>,
+    downloads: Mutex<Vec<Range<u64>>>,
     rendered: Mutex<HashMap<ResultKey, Arc<Vec<Arc<Part>>>>>,
     files: TempDir,
 }
@@ -86,6 +88,7 @@ impl Service {
             },
             source: Mutex::new(Source::new(&shape, loaded_at)),
             requests: Mutex::default(),
+            downloads: Mutex::default(),
             rendered: Mutex::default(),
             files: temp_dir(options.files)?,
             clock,
@@ -134,6 +137,14 @@ impl Service {
 
     pub(crate) fn requests(&self) -> BTreeMap<Endpoint, u64> {
         self.requests.lock().expect("counting does not panic").clone()
+    }
+
+    pub(crate) fn note_download(&self, range: Range<u64>) {
+        self.downloads.lock().expect("noting does not panic").push(range);
+    }
+
+    pub(crate) fn downloads(&self) -> Vec<Range<u64>> {
+        self.downloads.lock().expect("noting does not panic").clone()
     }
 
     /// A pre-signed link to an object.

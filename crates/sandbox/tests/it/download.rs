@@ -2,7 +2,7 @@
 
 use reqwest::{StatusCode, header};
 use serde_json::json;
-use stepwell_sandbox::dap::Options;
+use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, Options};
 
 use super::support::{Answer, Fixture, answer, gunzip, options};
 
@@ -68,6 +68,34 @@ async fn a_link_is_its_own_and_only_authentication() {
         StatusCode::FORBIDDEN,
         "SignatureDoesNotMatch",
     );
+}
+
+#[tokio::test]
+async fn a_file_is_served_in_ranges_as_long_as_it_is_the_same() {
+    let fixture = Fixture::small().await;
+    let link = users_link(&fixture).await;
+    let whole = fixture.http.get(&link).send().await.unwrap();
+    let etag = whole.headers()[header::ETAG].clone();
+    assert_eq!(whole.headers()[header::ACCEPT_RANGES], "bytes");
+    let whole = whole.bytes().await.unwrap();
+
+    let rest = fixture.http.get(&link).header(header::RANGE, "bytes=100-");
+    let rest = rest.header(header::IF_MATCH, &etag).send().await.unwrap();
+    assert_eq!(rest.status(), StatusCode::PARTIAL_CONTENT);
+    let place = format!("bytes 100-{}/{}", whole.len() - 1, whole.len());
+    assert_eq!(rest.headers()[header::CONTENT_RANGE], place);
+    assert_eq!(rest.bytes().await.unwrap(), whole.slice(100..));
+    let bytes = whole.len() as u64;
+    assert_eq!(fixture.sandbox.downloads(), [0..bytes, 100..bytes]);
+
+    let beyond = format!("bytes={}-", whole.len());
+    let beyond = answer(fixture.http.get(&link).header(header::RANGE, beyond)).await;
+    assert_refused(&beyond, StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange");
+    assert_eq!(beyond.headers[header::CONTENT_RANGE], format!("bytes */{}", whole.len()));
+    let another = FaultRule::new(Endpoint::Download, Fault::AnotherFile);
+    fixture.sandbox.add_fault(another);
+    let changed = answer(fixture.http.get(&link).header(header::IF_MATCH, etag)).await;
+    assert_refused(&changed, StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
 }
 
 #[tokio::test]

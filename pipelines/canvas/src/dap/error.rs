@@ -125,6 +125,12 @@ pub enum Error {
     /// The schema cannot be read.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// Another file lies where an object's file was.
+    #[error("object {object} is another file now than when it was first read")]
+    Replaced {
+        /// Its id.
+        object: String,
+    },
     /// An object was not delivered whole.
     #[error("object {object} was not delivered whole: {cause}")]
     Interrupted {
@@ -185,9 +191,10 @@ impl From<Error> for HandlerError {
             | Error::NotFound { .. } => Self::Config(message),
             Error::NotNow(NotNow { wait }) => Self::Retryable { message, retry_after: Some(wait) },
             Error::Busy { retry_after, .. } => Self::Retryable { message, retry_after },
-            Error::Unreachable { .. } | Error::Server { .. } | Error::Interrupted { .. } => {
-                Self::retryable(message)
-            }
+            Error::Unreachable { .. }
+            | Error::Server { .. }
+            | Error::Replaced { .. }
+            | Error::Interrupted { .. } => Self::retryable(message),
             Error::Refused { .. }
             | Error::SnapshotRequired { .. }
             | Error::Malformed { .. }

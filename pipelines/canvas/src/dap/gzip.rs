@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use flate2::write::MultiGzDecoder;
+use flate2::write::GzDecoder;
 
 /// Compressed bytes are unpacked in pieces of this size, so that even the densest of them (1 : 1000) stay
 /// within bounds once unpacked.
@@ -10,15 +10,26 @@ const PIECE_BYTES: usize = 16 << 10;
 
 /// Unpacks one file of one or more gzip members.
 ///
-/// Bytes come out before the checksum behind them was seen: only after [`finish`](Self::finish) has said
-/// `Ok` they are to be trusted.
+/// Bytes come out before the checksum behind them was seen: only once the [end of their member](Unpacked::MemberEnd)
+/// was told, or [`finish`](Self::finish) has said `Ok`, they are to be trusted.
 pub struct Gunzip {
-    decoder: MultiGzDecoder<Vec<u8>>,
+    member: GzDecoder<Vec<u8>>,
+    /// Compressed bytes that were taken.
+    taken: u64,
+}
+
+/// What comes of compressed bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unpacked<'a> {
+    /// The next bytes of the text.
+    Text(&'a [u8]),
+    /// A member has ended, its checksum is right, and another one follows after so many compressed bytes.
+    MemberEnd(u64),
 }
 
 impl Default for Gunzip {
     fn default() -> Self {
-        Self { decoder: MultiGzDecoder::new(Vec::new()) }
+        Self { member: GzDecoder::new(Vec::new()), taken: 0 }
     }
 }
 
@@ -30,11 +41,19 @@ impl Gunzip {
     pub fn push<E: From<Damaged>>(
         &mut self,
         compressed: &[u8],
-        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+        mut take: impl FnMut(Unpacked<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        for piece in compressed.chunks(PIECE_BYTES) {
-            self.decoder.write_all(piece).map_err(Damaged::from)?;
-            self.hand_out(&mut take)?;
+        for mut piece in compressed.chunks(PIECE_BYTES) {
+            while !piece.is_empty() {
+                let taken = self.member.write(piece).map_err(Damaged::from)?;
+                if taken == 0 {
+                    self.end_member(&mut take)?;
+                    take(Unpacked::MemberEnd(self.taken))?;
+                }
+                piece = &piece[taken..];
+                self.taken += taken as u64;
+                self.hand_out(&mut take)?;
+            }
         }
         Ok(())
     }
@@ -45,17 +64,31 @@ impl Gunzip {
     /// [`Damaged`] if the file is cut off or its checksum does not fit, or what `take` says.
     pub fn finish<E: From<Damaged>>(
         mut self,
-        mut take: impl FnMut(&[u8]) -> Result<(), E>,
+        mut take: impl FnMut(Unpacked<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        self.decoder.try_finish().map_err(Damaged::from)?;
-        self.hand_out(&mut take)
+        self.end_member(&mut take)
     }
 
-    fn hand_out<E>(&mut self, take: &mut impl FnMut(&[u8]) -> Result<(), E>) -> Result<(), E> {
-        let unpacked = self.decoder.get_mut();
-        if !unpacked.is_empty() {
-            take(unpacked)?;
-            unpacked.clear();
+    /// Verifies the trailer, and is ready for another member.
+    fn end_member<E: From<Damaged>>(
+        &mut self,
+        take: &mut impl FnMut(Unpacked<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.member.try_finish().map_err(Damaged::from)?;
+        self.hand_out(take)?;
+        let text = std::mem::take(self.member.get_mut());
+        self.member = GzDecoder::new(text);
+        Ok(())
+    }
+
+    fn hand_out<E>(
+        &mut self,
+        take: &mut impl FnMut(Unpacked<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let text = self.member.get_mut();
+        if !text.is_empty() {
+            take(Unpacked::Text(text))?;
+            text.clear();
         }
         Ok(())
     }
@@ -87,19 +120,28 @@ mod tests {
 
     /// Unpacks a file that comes in pieces of `size` bytes.
     fn gunzip(file: &[u8], size: usize) -> Result<Vec<u8>, Damaged> {
-        let mut text = Vec::new();
+        gunzip_members(file, size).map(|(text, _)| text)
+    }
+
+    /// Where a member begins in text and file.
+    type Beginnings = Vec<(usize, u64)>;
+
+    /// The text, and where every member but the first begins.
+    fn gunzip_members(file: &[u8], size: usize) -> Result<(Vec<u8>, Beginnings), Damaged> {
+        let (mut text, mut ends) = (Vec::new(), Vec::new());
         let mut gunzip = Gunzip::default();
+        let mut take = |unpacked: Unpacked<'_>| {
+            match unpacked {
+                Unpacked::Text(more) => text.extend_from_slice(more),
+                Unpacked::MemberEnd(offset) => ends.push((text.len(), offset)),
+            }
+            Ok::<_, Damaged>(())
+        };
         for piece in file.chunks(size) {
-            gunzip.push::<Damaged>(piece, |unpacked| {
-                text.extend_from_slice(unpacked);
-                Ok(())
-            })?;
+            gunzip.push(piece, &mut take)?;
         }
-        gunzip.finish::<Damaged>(|unpacked| {
-            text.extend_from_slice(unpacked);
-            Ok(())
-        })?;
-        Ok(text)
+        gunzip.finish(&mut take)?;
+        Ok((text, ends))
     }
 
     fn text() -> Vec<u8> {
@@ -124,6 +166,35 @@ mod tests {
         for size in [1, 5, file.len()] {
             assert_eq!(gunzip(&file, size).unwrap(), b"one\ntwo\n");
         }
+    }
+
+    #[test]
+    fn reading_can_begin_at_every_member() {
+        let members = [gzip(b"one\n"), gzip(b""), gzip(&text()), gzip(b"four\n")];
+        let file = members.concat();
+        for size in [1, 5, 4_096, file.len()] {
+            let (whole, ends) = gunzip_members(&file, size).unwrap();
+            assert_eq!(ends.len(), 3);
+            for (place, offset) in ends {
+                let rest = gunzip(&file[offset as usize..], size).unwrap();
+                assert_eq!(rest, whole[place..]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_member_with_a_wrong_checksum_never_ends() {
+        let mut file = [gzip(b"one\n"), gzip(b"two\n")].concat();
+        let checksum = gzip(b"one\n").len() - 8;
+        file[checksum] ^= 1;
+        let mut gunzip = Gunzip::default();
+        let mut told = Vec::new();
+        let ended = gunzip.push::<Damaged>(&file, |it| {
+            told.push(matches!(it, Unpacked::MemberEnd(_)));
+            Ok(())
+        });
+        ended.unwrap_err();
+        assert!(!told.contains(&true));
     }
 
     #[test]

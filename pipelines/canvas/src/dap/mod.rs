@@ -11,6 +11,7 @@
 //! Source: DAP Query API (OpenAPI), DAP documentation of authentication, limits and formats.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
@@ -32,7 +33,7 @@ mod memory;
 mod token;
 mod wire;
 
-pub use download::Body;
+pub use download::{Body, TakeUp};
 pub use error::{ApiError, Error};
 pub use job::{Completed, Created, Job, Query, Status};
 pub use limits::Rates;
@@ -46,6 +47,7 @@ use token::TokenCache;
 /// A connection to DAP with one pair of credentials. Shared by all tables of a run.
 pub struct Dap {
     http: reqwest::Client,
+    silence: Duration,
     base_url: Url,
     credentials: Credentials,
     secrets: Arc<dyn Secrets>,
@@ -67,12 +69,14 @@ pub(crate) fn base_url(text: &str) -> Result<Url, Error> {
 }
 
 impl Dap {
-    /// A client of the service at `base_url`. Contacts it with the first call.
+    /// A client of the service at `base_url`. Contacts it with the first call. A download that drips is given up
+    /// after `silence`, as `http` should give up a silent one.
     ///
     /// # Errors
     /// [`Error::BaseUrl`] if `base_url` is not an `http` or `https` URL.
     pub fn new(
         http: reqwest::Client,
+        silence: Duration,
         base_url: &str,
         credentials: Credentials,
         secrets: Arc<dyn Secrets>,
@@ -81,7 +85,7 @@ impl Dap {
         let base_url = self::base_url(base_url)?;
         let (limits, token) = (OnceLock::new(), TokenCache::default());
         let schemas = SchemaMemory::default();
-        Ok(Self { http, base_url, credentials, secrets, rates, limits, token, schemas })
+        Ok(Self { http, silence, base_url, credentials, secrets, rates, limits, token, schemas })
     }
 
     /// The tables of a namespace.

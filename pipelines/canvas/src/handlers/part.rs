@@ -9,7 +9,8 @@
 //!
 //! | What happens to the file | What follows |
 //! | --- | --- |
-//! | the connection breaks or falls silent | downloaded again; rows already staged are passed over |
+//! | the connection breaks, falls silent or drips | downloaded again from the last gzip member that began before what is staged; rows already staged are passed over |
+//! | another file lies there | as if it were damaged |
 //! | gzip is cut off or its checksum is wrong | what was staged of the part is discarded, downloaded again; where the target cannot take out one part, a fresh job |
 //! | it is whole, but a line cannot be read | an error with job, part and line |
 //! | it is gone: the job has expired | a fresh job |
@@ -23,12 +24,12 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::table::{Interruption, TableRun};
-use crate::dap::gzip::{Damaged, Gunzip};
-use crate::dap::{self, Body};
+use crate::dap::gzip::{Damaged, Gunzip, Unpacked};
+use crate::dap::{self, Body, TakeUp};
 use crate::rows::tsv::Delivery;
-use crate::rows::{Batch, Decoder, TsvError};
+use crate::rows::{Batch, Decoder, Place, TsvError};
 use crate::schema::TableSchema;
-use crate::target::{Load, TargetError};
+use crate::target::{Load, Mark, TargetError};
 
 /// Downloaded pieces (some 16 KiB each) that wait to be unpacked: enough to bridge a hiccup.
 const PIECES_WAITING_MAX: usize = 16;
@@ -156,22 +157,30 @@ impl TableRun<'_> {
         staging: &mut Staging<'_>,
         part: &str,
     ) -> Result<PartEnd, Trouble> {
-        let body = self.dap.open_object(part, self.ctx).await.map_err(interrupted)?;
-        let staged = staging.load.progress(part).rows;
+        let progress = staging.load.progress(part);
+        let known = progress.mark.as_ref();
+        let take_up = known.map(|it| TakeUp { etag: &it.etag, offset: it.offset });
+        let body = self.dap.open_object(part, take_up, self.ctx).await.map_err(interrupted)?;
+        // A service that knows no ranges sends all of it.
+        let place = known.filter(|_| body.offset() > 0).and_then(|it| it.place.as_ref());
         let format = self.checkpoint.job_format;
-        let decoder = Decoder::new(format, staging.schema, staging.delivery, staged);
+        let mut decoder = Decoder::new(format, staging.schema, staging.delivery, progress.rows);
+        if let Some(place) = place {
+            decoder = decoder.begin_at(place).map_err(Trouble::Unreadable)?;
+        }
+        let marks = Marks::new(&body);
         let (pieces_in, pieces_out) = mpsc::channel(PIECES_WAITING_MAX);
         let (batches_in, mut batches_out) = mpsc::channel(BATCHES_WAITING_MAX);
         // Dropped, it ends; the thread ends with its queues.
         let _download = AbortOnDropHandle::new(tokio::spawn(download(body, pieces_in)));
         let decoding =
-            tokio::task::spawn_blocking(move || decode(pieces_out, &batches_in, decoder));
+            tokio::task::spawn_blocking(move || decode(pieces_out, &batches_in, decoder, marks));
         let mut staged = false;
         loop {
             tokio::select! {
                 biased;
                 batch = batches_out.recv() => match batch {
-                    Some(batch) => self.stage_batch(staging, part, batch).await?,
+                    Some(rows) => self.stage_batch(staging, part, rows).await?,
                     None => break,
                 },
                 () = slice_over(self.ctx, staged) => {
@@ -197,9 +206,12 @@ impl TableRun<'_> {
         &self,
         staging: &mut Staging<'_>,
         part: &str,
-        batch: Batch,
+        Decoded { batch, mark }: Decoded,
     ) -> Result<(), TargetError> {
         staging.rows += batch.len() as u64;
+        if let Some(mark) = mark {
+            staging.load.mark(part, mark);
+        }
         staging.load.stage(part, batch).await?;
         self.tell("loading", staging.rows, false);
         Ok(())
@@ -215,7 +227,10 @@ impl TableRun<'_> {
 }
 
 fn interrupted(error: dap::Error) -> Trouble {
-    Trouble::Interrupted(Box::new(error))
+    match error {
+        dap::Error::Replaced { .. } => Trouble::Damaged(error.to_string()),
+        error => Trouble::Interrupted(Box::new(error)),
+    }
 }
 
 /// A slice that has staged nothing yet goes on until it has, so that every invocation gets further; a stop
@@ -240,59 +255,107 @@ async fn download(mut body: Body, pieces: mpsc::Sender<Result<Bytes, dap::Error>
 /// Unpacks and decodes until the pieces end. Runs on a thread of its own.
 fn decode(
     mut pieces: mpsc::Receiver<Result<Bytes, dap::Error>>,
-    batches: &mpsc::Sender<Batch>,
+    batches: &mpsc::Sender<Decoded>,
     decoder: Decoder,
+    marks: Marks,
 ) -> Result<(), Trouble> {
     let mut gunzip = Gunzip::default();
-    let mut rows = Rows { decoder, batches, unreadable: None };
+    let mut rows = Rows { decoder, marks, batches, unreadable: None };
     while let Some(piece) = pieces.blocking_recv() {
         let piece = piece.map_err(interrupted)?;
-        gunzip.push(&piece, |text| rows.push(text))?;
+        gunzip.push(&piece, |unpacked| rows.take(&unpacked))?;
     }
-    gunzip.finish(|text| rows.push(text))?;
+    gunzip.finish(|unpacked| rows.take(&unpacked))?;
     rows.finish()
+}
+
+/// Rows that follow those that are staged, and where reading can be taken up once they are, too.
+struct Decoded {
+    batch: Batch,
+    mark: Option<Mark>,
 }
 
 /// Rows on their way to the stager.
 struct Rows<'b> {
     decoder: Decoder,
-    batches: &'b mpsc::Sender<Batch>,
+    marks: Marks,
+    batches: &'b mpsc::Sender<Decoded>,
     /// A line that cannot be read. Whether the file is to blame or the way here, its checksum tells.
     unreadable: Option<TsvError>,
 }
 
 impl Rows<'_> {
-    fn push(&mut self, text: &[u8]) -> Result<(), Trouble> {
-        if self.unreadable.is_none() {
-            match self.decoder.push(text) {
-                Ok(Some(batch)) => return self.send(batch),
+    fn take(&mut self, unpacked: &Unpacked<'_>) -> Result<(), Trouble> {
+        if self.unreadable.is_some() {
+            return Ok(());
+        }
+        match unpacked {
+            Unpacked::MemberEnd(offset) => self.marks.add(*offset, self.decoder.place()),
+            Unpacked::Text(text) => match self.decoder.push(text) {
+                Ok(Some(batch)) => {
+                    let mark = self.marks.before(self.decoder.rows());
+                    return send(self.batches, Decoded { batch, mark });
+                }
                 Ok(None) => {}
                 Err(error) => self.unreadable = Some(error),
-            }
+            },
         }
         Ok(())
     }
 
     fn finish(self) -> Result<(), Trouble> {
-        let Self { decoder, batches, unreadable } = self;
+        let Self { decoder, mut marks, batches, unreadable } = self;
         let last = unreadable.map_or_else(|| decoder.finish(), Err);
         match last {
-            Ok(Some(batch)) => send(batches, batch),
+            Ok(Some(batch)) => send(batches, Decoded { batch, mark: marks.before(u64::MAX) }),
             Ok(None) => Ok(()),
             // Shorter than what was staged of it: the part is another one now.
             Err(error @ TsvError::Shorter { .. }) => Err(Trouble::Damaged(error.to_string())),
             Err(error) => Err(Trouble::Unreadable(error)),
         }
     }
-
-    fn send(&self, batch: Batch) -> Result<(), Trouble> {
-        send(self.batches, batch)
-    }
 }
 
 /// Fails if nobody stages any more.
-fn send(batches: &mpsc::Sender<Batch>, batch: Batch) -> Result<(), Trouble> {
+fn send(batches: &mpsc::Sender<Decoded>, decoded: Decoded) -> Result<(), Trouble> {
     batches
-        .blocking_send(batch)
+        .blocking_send(decoded)
         .map_err(|_| Trouble::Elsewhere(Interruption::Pause(Duration::ZERO)))
+}
+
+/// The gzip members that begin behind what is staged, or just before it.
+///
+/// None are known of a file whose content nothing names: it could be another one next time.
+struct Marks {
+    etag: Option<String>,
+    /// Of the body in the file.
+    offset: u64,
+    waiting: Vec<Mark>,
+}
+
+impl Marks {
+    fn new(body: &Body) -> Self {
+        let etag = body.etag().map(str::to_owned);
+        let beginning = etag.clone().filter(|_| body.offset() == 0);
+        let waiting = beginning.map(|etag| Mark { etag, offset: 0, place: None });
+        Self { etag, offset: body.offset(), waiting: waiting.into_iter().collect() }
+    }
+
+    fn add(&mut self, offset: u64, place: Option<Place>) {
+        let (Some(etag), Some(place)) = (self.etag.clone(), place) else { return };
+        let overtaken = self.passed(place.rows - u64::from(place.inside_row)).saturating_sub(1);
+        self.waiting.drain(..overtaken);
+        self.waiting.push(Mark { etag, offset: self.offset + offset, place: Some(place) });
+    }
+
+    /// The last one where reading can be taken up once so many rows are staged.
+    fn before(&mut self, rows: u64) -> Option<Mark> {
+        let passed = self.passed(rows);
+        self.waiting.drain(..passed).next_back()
+    }
+
+    fn passed(&self, rows: u64) -> usize {
+        let begins = |mark: &Mark| mark.place.as_ref().map_or(0, |place| place.rows);
+        self.waiting.iter().take_while(|mark| begins(mark) <= rows).count()
+    }
 }

@@ -18,6 +18,19 @@ pub enum Format {
     Jsonl,
 }
 
+/// A place in a part's text where a decoder can begin.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// Rows that begin before it.
+    pub rows: u64,
+    /// The last of them ends behind it: its rest is passed over.
+    #[serde(default)]
+    pub inside_row: bool,
+    /// The header of the part, which is not read again. Empty where there is none.
+    #[serde(default)]
+    pub header: String,
+}
+
 /// Turns chunks of one part's decompressed bytes into batches.
 #[derive(Debug)]
 pub enum Decoder {
@@ -35,6 +48,33 @@ impl Decoder {
             Format::Jsonl => {
                 Self::JsonLines(JsonLinesDecoder::new(schema, delivery).resume_after(staged))
             }
+        }
+    }
+
+    /// Begins at a place in the part instead of its beginning.
+    ///
+    /// # Errors
+    /// [`TsvError`] if the header of the place does not fit the schema.
+    pub fn begin_at(self, place: &Place) -> Result<Self, TsvError> {
+        match self {
+            Self::Tsv(decoder) => decoder.begin_at(place).map(Self::Tsv),
+            Self::JsonLines(decoder) => decoder.begin_at(place).map(Self::JsonLines),
+        }
+    }
+
+    /// How many rows there were so far.
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Tsv(decoder) => decoder.rows(),
+            Self::JsonLines(decoder) => decoder.rows(),
+        }
+    }
+
+    /// The place that was reached. None where nothing but the end, or the header, can come.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Tsv(decoder) => decoder.place(),
+            Self::JsonLines(decoder) => decoder.place(),
         }
     }
 

@@ -20,6 +20,7 @@ use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::batch::Batch;
+use super::decoder::Place;
 use super::escape::escape;
 use super::tsv::{Delivery, ROW_BYTES_MAX, TsvDecoder, TsvError};
 use crate::schema::TableSchema;
@@ -38,6 +39,8 @@ pub struct JsonLinesDecoder {
     open_line: Vec<u8>,
     line: u64,
     skip: u64,
+    /// What comes first is the rest of a row that was decoded before.
+    cut: bool,
     tsv: TsvDecoder,
 }
 
@@ -47,13 +50,35 @@ impl JsonLinesDecoder {
         let tsv = TsvDecoder::for_own_rows(schema, delivery);
         let columns = tsv.columns().iter().cloned().zip(0..).collect();
         let nested = schema.columns.iter().map(|it| schema.is_nested_object(&it.name)).collect();
-        Self { columns, nested, open_line: Vec::new(), line: 0, skip: 0, tsv }
+        Self { columns, nested, open_line: Vec::new(), line: 0, skip: 0, cut: false, tsv }
     }
 
     /// Passes over the first `rows` rows: they were staged before a restart.
     #[must_use]
     pub fn resume_after(self, rows: u64) -> Self {
         Self { skip: rows, tsv: self.tsv.resume_after(rows), ..self }
+    }
+
+    /// Begins at a place in the part instead of its beginning.
+    ///
+    /// # Errors
+    /// None: there is no header that could not fit.
+    pub fn begin_at(self, place: &Place) -> Result<Self, TsvError> {
+        let line = place.rows - u64::from(place.inside_row);
+        let before = Place { rows: line, ..Place::default() };
+        Ok(Self { line, cut: place.inside_row, tsv: self.tsv.begin_at(&before)?, ..self })
+    }
+
+    /// How many rows there were so far.
+    pub fn rows(&self) -> u64 {
+        self.tsv.rows()
+    }
+
+    /// The place that was reached. None where nothing but the end can come.
+    pub fn place(&self) -> Option<Place> {
+        let inside_row = !self.open_line.is_empty() || self.cut;
+        let before = self.tsv.place()?;
+        Some(Place { rows: before.rows + u64::from(inside_row), inside_row, ..before })
     }
 
     /// Takes the next bytes; gives a batch when one is full.
@@ -101,7 +126,9 @@ impl JsonLinesDecoder {
 
     fn rewrite(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), TsvError> {
         self.line += 1;
-        if line.trim_ascii().is_empty() {
+        if std::mem::take(&mut self.cut) {
+            out.extend_from_slice(PASSED_OVER);
+        } else if line.trim_ascii().is_empty() {
             out.push(b'\n');
         } else if self.line <= self.skip {
             out.extend_from_slice(PASSED_OVER);
@@ -324,5 +351,21 @@ mod tests {
         assert_eq!(rows, ["Upsert - 3|-|-|-"]);
         let shorter = TsvError::Shorter { found: 3, staged: 4 };
         assert_eq!(read(text, Delivery::Snapshot, 5, 4).unwrap_err(), shorter);
+    }
+
+    #[test]
+    fn a_part_can_be_taken_up_at_any_place() {
+        let text = b"{\"key\":{\"id\":1}}\r\n{\"key\":{\"id\":2}}\n{\"key\":{\"id\":3}}\n";
+        let decoder = || JsonLinesDecoder::new(&schema(), Delivery::Snapshot);
+        for cut in 0..text.len() {
+            let mut first = decoder();
+            first.push(&text[..cut]).unwrap();
+            let place = first.place().unwrap();
+            let staged = first.rows().max(place.rows);
+            let mut second = decoder().begin_at(&place).unwrap().resume_after(staged);
+            assert!(second.push(&text[cut..]).unwrap().is_none());
+            let left = second.finish().unwrap().map_or(0, |batch| batch.len());
+            assert_eq!(left as u64 + staged, 3, "cut at {cut}");
+        }
     }
 }

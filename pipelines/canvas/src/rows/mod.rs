@@ -19,5 +19,5 @@ pub mod tsv;
 pub(crate) mod value;
 
 pub use batch::{Action, Batch, Row};
-pub use decoder::{Decoder, Format};
+pub use decoder::{Decoder, Format, Place};
 pub use tsv::{TsvDecoder, TsvError};

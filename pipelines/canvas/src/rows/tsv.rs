@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use super::batch::{Action, Batch, Field};
+use super::decoder::Place;
 use crate::schema::{Column, TableSchema};
 
 /// A batch is handed out when it holds this much text. Large enough that a batch costs no measurable
@@ -93,6 +94,8 @@ pub struct TsvDecoder {
     line: u64,
     rows: u64,
     skip: u64,
+    /// What comes first is the rest of a row that was decoded before.
+    cut: bool,
     end: End,
 }
 
@@ -108,6 +111,8 @@ enum End {
 #[derive(Debug)]
 struct Header {
     slots: Vec<Slot>,
+    /// The line; empty where there is none.
+    text: String,
 }
 
 impl Header {
@@ -149,7 +154,8 @@ impl TsvDecoder {
     pub(crate) fn for_copy_out(columns: &[Column]) -> Self {
         let keys = columns.iter().filter(|column| column.key).count();
         let columns: Vec<String> = columns.iter().map(header_name).collect();
-        let header = Header { slots: (0..columns.len()).map(Slot::Column).collect() };
+        let slots = (0..columns.len()).map(Slot::Column).collect();
+        let header = Header { slots, text: String::new() };
         Self::with_header(columns, keys, Delivery::Snapshot, Some(header))
     }
 
@@ -158,7 +164,7 @@ impl TsvDecoder {
         let mut decoder = Self::new(schema, delivery);
         let columns = (0..decoder.columns.len()).map(Slot::Column);
         let slots = [Slot::Ts, Slot::Action].into_iter().chain(columns).collect();
-        decoder.header = Some(Header { slots });
+        decoder.header = Some(Header { slots, text: String::new() });
         decoder
     }
 
@@ -179,6 +185,7 @@ impl TsvDecoder {
             line: 0,
             rows: 0,
             skip: 0,
+            cut: false,
             end: End::Open,
         }
     }
@@ -193,6 +200,34 @@ impl TsvDecoder {
     pub fn resume_after(mut self, rows: u64) -> Self {
         self.skip = rows;
         self
+    }
+
+    /// Begins at a place in the part instead of its beginning.
+    ///
+    /// # Errors
+    /// [`TsvError`] if the header of the place does not fit the schema.
+    pub fn begin_at(mut self, place: &Place) -> Result<Self, TsvError> {
+        if self.header.is_none() {
+            self.header = Some(self.read_header(&place.header)?);
+            self.line = 1;
+        }
+        self.rows = place.rows - u64::from(place.inside_row);
+        self.line += self.rows;
+        self.cut = place.inside_row;
+        Ok(self)
+    }
+
+    /// How many rows there were so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The place that was reached. None where nothing but the end, or the header, can come.
+    pub fn place(&self) -> Option<Place> {
+        let header = self.header.as_ref().filter(|_| self.end == End::Open)?;
+        let inside_row = self.cut || self.decoded < self.batch.bytes().len();
+        let rows = self.rows + u64::from(inside_row);
+        Some(Place { rows, inside_row, header: header.text.clone() })
     }
 
     /// Takes the next bytes; gives a batch when one is full.
@@ -256,7 +291,13 @@ impl TsvDecoder {
 
     fn decode_line(&mut self, start: usize, end: usize) -> Result<(), TsvError> {
         if self.header.is_none() {
-            self.header = Some(self.read_header(start, end)?);
+            let text = std::str::from_utf8(&self.batch.bytes()[start..end])
+                .map_err(|_| TsvError::HeaderEncoding)?;
+            self.header = Some(self.read_header(text)?);
+            return Ok(());
+        }
+        if std::mem::take(&mut self.cut) {
+            self.rows += 1;
             return Ok(());
         }
         match (&self.batch.bytes()[start..end], self.end) {
@@ -301,9 +342,7 @@ impl TsvDecoder {
         Ok(())
     }
 
-    fn read_header(&self, start: usize, end: usize) -> Result<Header, TsvError> {
-        let text = std::str::from_utf8(&self.batch.bytes()[start..end])
-            .map_err(|_| TsvError::HeaderEncoding)?;
+    fn read_header(&self, text: &str) -> Result<Header, TsvError> {
         let mut slots = Vec::new();
         for name in text.split('\t') {
             let slot = self.slot(name)?;
@@ -313,7 +352,7 @@ impl TsvDecoder {
             slots.push(slot);
         }
         self.check_complete(&slots)?;
-        Ok(Header { slots })
+        Ok(Header { slots, text: text.to_owned() })
     }
 
     fn slot(&self, name: &str) -> Result<Slot, TsvError> {
@@ -452,6 +491,30 @@ mod tests {
         assert_eq!(read(&text, Delivery::Snapshot, 4, 2).unwrap(), "Upsert t 3|c|3\n");
         let shorter = Err(TsvError::Shorter { found: 3, staged: 4 });
         assert_eq!(read(&text, Delivery::Snapshot, 4, 4), shorter);
+    }
+
+    /// Cuts a part anywhere and begins there with a decoder of its own.
+    #[test]
+    fn a_part_can_be_taken_up_at_any_place() {
+        let text = format!("{HEADER}t\ta\t1\t1\r\nt\tb\t2\t2\nt\tc\t3\t3\n");
+        let whole = read(&text, Delivery::Snapshot, 1000, 0).unwrap();
+        let schema = schema(&[("id", "int64"), ("name", "text"), ("score", "float64")]);
+        let decoder = || TsvDecoder::new(&schema, Delivery::Snapshot);
+        let rows = |batches: &[Batch]| batches.iter().map(Batch::len).sum::<usize>();
+        for cut in 0..text.len() {
+            let mut first = decoder();
+            first.push(&text.as_bytes()[..cut]).unwrap();
+            let Some(place) = first.place() else {
+                assert!(cut < HEADER.len());
+                continue;
+            };
+            let staged = first.rows().max(place.rows);
+            let mut second = decoder().begin_at(&place).unwrap().resume_after(staged);
+            let mut batches = Vec::new();
+            batches.extend(second.push(&text.as_bytes()[cut..]).unwrap());
+            batches.extend(second.finish().unwrap());
+            assert_eq!(rows(&batches) as u64 + staged, 3, "cut at {cut} of {whole}");
+        }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::rows::Batch;
+use crate::rows::{Batch, Place};
 use crate::schema::{Column, TableSchema};
 
 mod error;
@@ -132,6 +132,10 @@ pub trait Load: Send {
     /// # Errors
     /// [`TargetError`]; the load must then be dropped and opened again.
     async fn stage(&mut self, part: &str, batch: Batch) -> Result<(), TargetError>;
+
+    /// Says where reading the part can be taken up once the rows that are staged next are durable. Durable with
+    /// them.
+    fn mark(&mut self, part: &str, mark: Mark);
 
     /// Discards what was staged of a part, checkpointed or not: its file proved to be damaged (gzip checksum)
     /// after some of its rows were staged. Its progress is zero again. Durable with the next checkpoint.
@@ -287,12 +291,27 @@ impl LoadKind {
 }
 
 /// How far one part (object) of a job is staged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct PartProgress {
     /// Rows staged.
     pub rows: u64,
     /// All of the part is staged.
     pub complete: bool,
+    /// Where reading it can be taken up, at or before the last of these rows. None: at its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mark: Option<Mark>,
+}
+
+/// Where reading a part can be taken up: the beginning of a gzip member.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Mark {
+    /// Names the content of the file: what was staged is of no other.
+    pub etag: String,
+    /// Compressed bytes before it.
+    pub offset: u64,
+    /// The same place in the text. None at the beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
 }
 
 /// What publishing changed.

@@ -69,7 +69,7 @@ impl Staged {
     }
 
     pub(super) fn progress(&self, part: &str) -> PartProgress {
-        self.parts.get(part).copied().unwrap_or_default()
+        self.parts.get(part).cloned().unwrap_or_default()
     }
 
     pub(super) fn part_mut(&mut self, part: &str) -> &mut PartProgress {
@@ -77,6 +77,11 @@ impl Staged {
             self.parts.insert(part.to_owned(), PartProgress::default());
         }
         self.parts.get_mut(part).expect("inserted above")
+    }
+
+    pub(super) fn finish_part(&mut self, part: &str) {
+        let rows = self.part_mut(part).rows;
+        *self.part_mut(part) = PartProgress { rows, complete: true, mark: None };
     }
 
     /// No other part has staged anything.

@@ -111,6 +111,11 @@ async fn a_slow_body_arrives() {
 }
 
 #[tokio::test]
+async fn a_body_that_drips_is_dropped_and_fetched_anew() {
+    survives(&[Endpoint::Download], &[Fault::Dribble { bytes_per_second: 100 }]).await;
+}
+
+#[tokio::test]
 async fn a_failed_job_is_replaced() {
     let failures = [Fault::FailJob { message: String::new() }, Fault::StickJob { polls: Some(2) }];
     survives(&[Endpoint::CreateJob], &failures).await;

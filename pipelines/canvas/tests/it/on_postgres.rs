@@ -85,7 +85,13 @@ async fn slices_faults_and_restarts() {
     let faults = faults
         .map(|(skip, fault)| FaultRule::new(Endpoint::Download, fault).once().after(skip as u64));
     let rows = [("canvas.users".to_owned(), 20_000)].into();
-    let options = Options { rows, faults: faults.collect(), rows_per_part: 12_000, ..options() };
+    let options = Options {
+        rows,
+        faults: faults.collect(),
+        rows_per_part: 12_000,
+        rows_per_gzip_member: Some(300),
+        ..options()
+    };
     let mut bench = bench(&fixture, options).await;
     let slice = Duration::from_millis(1);
     let input = json!({"tables": ["users"]});

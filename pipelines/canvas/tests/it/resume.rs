@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell_pipeline::Context;
-use stepwell_sandbox::dap::{Advance, Endpoint, Evolution, JobTiming, Options};
+use stepwell_sandbox::dap::{Advance, Endpoint, Evolution, Fault, FaultRule, JobTiming, Options};
 
 use crate::support::Bench;
 
@@ -53,6 +53,63 @@ async fn a_restart_goes_on_inside_the_part_with_the_same_job() {
     }
     bench.assert_in_step(&["users"]);
     assert_eq!(bench.sandbox.requests()[&Endpoint::CreateJob], 1);
+}
+
+/// Loads `users` in slices of one batch each; gives where in the file each download began.
+async fn starts(options: Options) -> (Bench, Vec<u64>) {
+    let bench = Bench::start(Options { rows_per_part: 20_000, ..options }).await;
+    let input = json!({"tables": ["users"]});
+    let report = bench.run_in_slices(input, Duration::from_millis(1)).await;
+    assert_eq!(report.summary["failed"], 0, "{:#}", report.summary);
+    bench.assert_in_step(&["users"]);
+    let starts = bench.sandbox.downloads().into_iter().map(|range| range.start).collect();
+    (bench, starts)
+}
+
+#[tokio::test]
+async fn a_slice_begins_at_the_gzip_member_where_the_one_before_ended() {
+    let (_, starts) = starts(Options { rows_per_gzip_member: Some(100), ..options() }).await;
+    assert!(starts.len() > 3, "{starts:?}");
+    assert!(starts.is_sorted_by(|one, next| one < next), "{starts:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_one_member_is_read_from_its_beginning_in_every_slice() {
+    let (_, starts) = starts(options()).await;
+    assert!(starts.len() > 3 && starts.iter().all(|start| *start == 0), "{starts:?}");
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on_at_a_gzip_member() {
+    let rule = FaultRule::new(Endpoint::Download, Fault::BreakBody).once();
+    let rows_per_gzip_member = Some(100);
+    let bench = Bench::start(Options {
+        faults: vec![rule],
+        rows_per_part: 20_000,
+        rows_per_gzip_member,
+        ..options()
+    });
+    let bench = bench.await;
+    bench.sync(&["users"]).await;
+    bench.assert_in_step(&["users"]);
+    let starts: Vec<_> = bench.sandbox.downloads().into_iter().map(|range| range.start).collect();
+    assert!(starts.len() == 2 && starts[1] > 0, "{starts:?}");
+}
+
+#[tokio::test]
+async fn another_file_in_the_place_of_a_part_is_staged_afresh() {
+    for rows_per_gzip_member in [None, Some(100)] {
+        let rule = |fault| FaultRule::new(Endpoint::Download, fault);
+        let faults = vec![rule(Fault::BreakBody).once(), rule(Fault::AnotherFile).times(2)];
+        let rows_per_part = 20_000;
+        let options = Options { faults, rows_per_part, rows_per_gzip_member, ..options() };
+        let bench = Bench::start(options).await;
+        bench.sync(&["users"]).await;
+        bench.assert_in_step(&["users"]);
+        let starts: Vec<_> =
+            bench.sandbox.downloads().into_iter().map(|range| range.start).collect();
+        assert_eq!(starts, [0, 0], "broken off, refused, whole");
+    }
 }
 
 #[tokio::test]

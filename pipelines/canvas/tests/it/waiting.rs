@@ -39,7 +39,7 @@ fn dap(listener: &TcpListener) -> Dap {
         client_secret: SecretRef::Literal("secret".into()),
     };
     let http = http::client(HOUR).unwrap();
-    Dap::new(http, &base_url, credentials, Arc::new(NoSecrets), Rates::default()).unwrap()
+    Dap::new(http, HOUR, &base_url, credentials, Arc::new(NoSecrets), Rates::default()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,7 +79,7 @@ async fn an_answer_that_is_not_understood_is_never_quoted() {
     let token = r#"{"access_token":"t","expires_in":3600}"#;
     let links = r#"{"urls":{"part":"https://objects.test/part?X-Amz-Signature=0a1b"}}"#;
     tokio::spawn(answer(listener, [token, links]));
-    let Err(error) = dap.open_object("part", &ctx(HOUR)).await else {
+    let Err(error) = dap.open_object("part", None, &ctx(HOUR)).await else {
         panic!("a link in disguise")
     };
     assert!(matches!(error, Error::Malformed { .. }), "{error:?}");

@@ -1,6 +1,7 @@
 //! `GET` of a pre-signed link: the file, as S3 serves it. No token is needed, and none is wanted.
 
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use ring::digest;
 use serde::Deserialize;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncSeekExt, Take};
 use tokio_util::io::ReaderStream;
 
+use super::range::{Wanted, is_another, wanted};
 use super::{Endpoint, Refused, meet};
 use crate::dap::faults::Fault;
 use crate::dap::presign::Refusal;
@@ -51,7 +56,14 @@ pub(super) async fn download(
     let Some((_, object)) = found else {
         return Err(no_such_key());
     };
-    serve(&object.part, fault).await.map_err(|error| {
+    let etag = etag(&object.part, fault.as_ref());
+    if is_another(&headers, &etag) {
+        return Err(precondition_failed());
+    }
+    let Some(range) = range(&headers, object.part.bytes) else {
+        return Err(invalid_range(object.part.bytes));
+    };
+    serve(&service, &object.part, etag, range, fault).await.map_err(|error| {
         tracing::warn!(%error, "a result file cannot be read");
         refuse(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -85,29 +97,87 @@ pub(super) fn no_such_key() -> Refused {
     refuse(StatusCode::NOT_FOUND, "NoSuchKey", "The specified key does not exist.")
 }
 
-/// An error as S3 words it.
+fn precondition_failed() -> Refused {
+    refuse(
+        StatusCode::PRECONDITION_FAILED,
+        "PreconditionFailed",
+        "At least one of the pre-conditions you specified did not hold",
+    )
+}
+
+fn invalid_range(bytes: u64) -> Refused {
+    let message = "The requested range is not satisfiable";
+    let place = [(header::CONTENT_RANGE, format!("bytes */{bytes}"))];
+    (place, refusal(StatusCode::RANGE_NOT_SATISFIABLE, "InvalidRange", message))
+        .into_response()
+        .into()
+}
+
 fn refuse(status: StatusCode, code: &str, message: &str) -> Refused {
+    refusal(status, code, message).into()
+}
+
+/// An error as S3 words it.
+fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
     let body = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message></Error>"
     );
-    (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response().into()
+    (status, [(header::CONTENT_TYPE, "application/xml")], body).into_response()
 }
 
-async fn serve(part: &Part, fault: Option<Fault>) -> io::Result<Response> {
+/// Names the content: another file has another tag.
+fn etag(part: &Part, fault: Option<&Fault>) -> String {
+    let another = if fault == Some(&Fault::AnotherFile) { "another" } else { "" };
+    let name = format!("{}{another}", part.path.display());
+    let digest = digest::digest(&digest::SHA256, name.as_bytes());
+    format!("\"{}\"", hex::encode(&digest.as_ref()[..16]))
+}
+
+/// The bytes to serve, and whether they are a part of the file. None if there are none such.
+fn range(headers: &HeaderMap, bytes: u64) -> Option<(Range<u64>, bool)> {
+    match wanted(headers, bytes) {
+        Wanted::Whole => Some((0..bytes, false)),
+        Wanted::Part(start, end) => Some((start..end, true)),
+        Wanted::Unsatisfiable => None,
+    }
+}
+
+async fn serve(
+    service: &Service,
+    part: &Part,
+    etag: String,
+    (range, partial): (Range<u64>, bool),
+    fault: Option<Fault>,
+) -> io::Result<Response> {
+    let length = range.end - range.start;
     let (body, bytes) = match fault {
-        None => (whole(part).await?, part.bytes),
-        Some(fault) => spoilt(tokio::fs::read(&part.path).await?, &fault),
+        None => (Body::from_stream(pieces(part, &range).await?), length),
+        Some(fault) => spoilt(content(part, &range).await?, &fault),
     };
+    service.note_download(range.clone());
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_LENGTH, bytes.to_string()),
+        (header::ACCEPT_RANGES, "bytes".to_owned()),
+        (header::ETAG, etag),
     ];
-    Ok((headers, body).into_response())
+    if !partial {
+        return Ok((headers, body).into_response());
+    }
+    let place = format!("bytes {}-{}/{}", range.start, range.end - 1, part.bytes);
+    let place = [(header::CONTENT_RANGE, place)];
+    Ok((StatusCode::PARTIAL_CONTENT, headers, place, body).into_response())
 }
 
-async fn whole(part: &Part) -> io::Result<Body> {
-    let file = tokio::fs::File::open(&part.path).await?;
-    Ok(Body::from_stream(ReaderStream::with_capacity(file, 1 << 18)))
+async fn pieces(part: &Part, range: &Range<u64>) -> io::Result<ReaderStream<Take<File>>> {
+    let mut file = File::open(&part.path).await?;
+    file.seek(io::SeekFrom::Start(range.start)).await?;
+    Ok(ReaderStream::with_capacity(file.take(range.end - range.start), 1 << 18))
+}
+
+async fn content(part: &Part, range: &Range<u64>) -> io::Result<Vec<u8>> {
+    let content = tokio::fs::read(&part.path).await?;
+    Ok(content[range.start as usize..range.end as usize].to_vec())
 }
 
 /// A body with something wrong with it, and the length it claims.

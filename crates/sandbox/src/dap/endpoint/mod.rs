@@ -7,6 +7,7 @@ mod get_job;
 mod list_tables;
 mod login;
 mod object_url;
+mod range;
 mod schema;
 
 use std::sync::Arc;
@@ -152,6 +153,7 @@ fn answer_of(fault: &Fault, endpoint: Endpoint) -> Option<Response> {
         Fault::FailJob { .. }
         | Fault::StickJob { .. }
         | Fault::BumpSchema
+        | Fault::AnotherFile
         | Fault::BreakBody
         | Fault::TruncateBody
         | Fault::CorruptChecksum

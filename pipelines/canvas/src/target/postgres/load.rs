@@ -16,7 +16,7 @@ use crate::rows::batch::{Action, Batch, Row};
 use crate::rows::temporal::{self, Spelling};
 use crate::target::intake::{Incoming, Intake};
 use crate::target::staged::{Alteration, Staged};
-use crate::target::{Load, LoadRequest, PartProgress, Published, TargetError, damaged_part};
+use crate::target::{Load, LoadRequest, Mark, PartProgress, Published, TargetError, damaged_part};
 
 /// Alterations are kept in memory until the next pause of the COPY, but no more than these.
 const ALTERATIONS_HELD: usize = 1000;
@@ -172,6 +172,12 @@ impl Load for PostgresLoad {
         Ok(())
     }
 
+    fn mark(&mut self, part: &str, mark: Mark) {
+        if let Some(staged) = &mut self.staged {
+            staged.part_mut(part).mark = Some(mark);
+        }
+    }
+
     async fn discard_part(&mut self, part: &str) -> Result<(), TargetError> {
         let mut staged = self.take_staged()?;
         let alone = staged.is_alone(part);
@@ -183,7 +189,7 @@ impl Load for PostgresLoad {
 
     fn finish_part(&mut self, part: &str) {
         if let Some(staged) = &mut self.staged {
-            staged.part_mut(part).complete = true;
+            staged.finish_part(part);
         }
     }
 

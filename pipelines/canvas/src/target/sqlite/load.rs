@@ -22,8 +22,8 @@ use crate::target::intake::{Intake, key_count};
 use crate::target::quote::quote;
 use crate::target::staged::{Alteration, Changes, Receipt, Staged};
 use crate::target::{
-    Load, LoadRequest, OpenedLoad, PartProgress, Published, TableName, TableState, TargetError,
-    check_fits, damaged_part, keys_may_repeat,
+    Load, LoadRequest, Mark, OpenedLoad, PartProgress, Published, TableName, TableState,
+    TargetError, check_fits, damaged_part, keys_may_repeat,
 };
 
 /// A load; dropping it leaves what was staged.
@@ -179,6 +179,12 @@ impl Load for SqliteLoad {
         Ok(())
     }
 
+    fn mark(&mut self, part: &str, mark: Mark) {
+        if let Some(staged) = &mut self.staged {
+            staged.part_mut(part).mark = Some(mark);
+        }
+    }
+
     async fn discard_part(&mut self, part: &str) -> Result<(), TargetError> {
         let staged = self.take_staged()?;
         let alone = staged.is_alone(part);
@@ -193,7 +199,7 @@ impl Load for SqliteLoad {
 
     fn finish_part(&mut self, part: &str) {
         if let Some(staged) = &mut self.staged {
-            staged.part_mut(part).complete = true;
+            staged.finish_part(part);
         }
     }
 

@@ -82,7 +82,7 @@ pub(super) async fn a_load_dropped_anywhere_goes_on(target: &dyn Target) {
     load.checkpoint().await.unwrap();
     drop(load);
     let mut load = open(target, &request).await;
-    assert_eq!(load.progress("p1"), PartProgress { rows: 3, complete: true });
+    assert_eq!(load.progress("p1"), PartProgress { rows: 3, complete: true, mark: None });
     assert_eq!(load.progress("p2"), PartProgress::default());
     load.stage("p2", batch(&request, &["U t 4 d 4"])).await.unwrap();
     load.finish_part("p2");
