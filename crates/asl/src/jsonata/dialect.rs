@@ -6,8 +6,39 @@ use jsonata_core::parser::{Lexer, ParserError, Token};
 
 use super::{SyntaxError, tree};
 
+/// Parses an expression of AWS's dialect.
+pub(super) fn parse(source: &str) -> Result<AstNode, SyntaxError> {
+    parse_whole(source).map_err(|error| SyntaxError { at: place(&error, source), ..error })
+}
+
+fn parse_whole(source: &str) -> Result<AstNode, SyntaxError> {
+    let mut tree = jsonata_core::parser::parse(source).map_err(|error| {
+        if is_open_regex(&error, source) {
+            return SyntaxError::new(Some("S0302"), "No terminating / in regular expression");
+        }
+        error.into()
+    })?;
+    check(&mut tree)?;
+    Ok(tree)
+}
+
+/// Codes of what is missing at the end.
+const INCOMPLETE: &[&str] = &["S0101", "S0105", "S0106", "S0203", "S0207", "S0302"];
+
+/// Where a mistake is, which the library does not tell: at the last character of the shortest beginning of the
+/// text that has it already.
+fn place(error: &SyntaxError, source: &str) -> usize {
+    if error.code.as_deref().is_some_and(|code| INCOMPLETE.contains(&code)) {
+        return source.len();
+    }
+    let starts: Vec<usize> = source.char_indices().map(|(start, _)| start).collect();
+    let lacks_it = |end: &usize| parse_whole(&source[..*end]).as_ref().err() != Some(error);
+    let shortest = starts.partition_point(lacks_it);
+    starts.get(shortest.saturating_sub(1)).copied().unwrap_or_default()
+}
+
 /// Refuses what is newer than JSONata 2.0.6, or a regular expression that cannot be used.
-pub(super) fn check(tree: &mut AstNode) -> Result<(), SyntaxError> {
+fn check(tree: &mut AstNode) -> Result<(), SyntaxError> {
     let mut problem = None;
     tree::rewrite(tree, &mut |node| {
         if problem.is_none() {
@@ -18,9 +49,7 @@ pub(super) fn check(tree: &mut AstNode) -> Result<(), SyntaxError> {
 }
 
 fn refusal(node: &AstNode) -> Option<SyntaxError> {
-    let coded = |code: &str, message: &str| {
-        Some(SyntaxError { code: Some(code.to_owned()), message: message.to_owned() })
-    };
+    let coded = |code: &str, message: &str| Some(SyntaxError::new(Some(code), message));
     match node {
         AstNode::Binary { op: BinaryOp::Coalesce, .. } => {
             coded("S0211", "The symbol \"?\" cannot be used as a unary operator")
@@ -42,14 +71,14 @@ fn refusal(node: &AstNode) -> Option<SyntaxError> {
             let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
             let message =
                 format!("the regular expression /{pattern}/{flags} cannot be used: {reason}");
-            Some(SyntaxError { code: None, message })
+            Some(SyntaxError::new(None, message))
         }
         _ => None,
     }
 }
 
 /// The library takes an open regular expression for an open text.
-pub(super) fn is_open_regex(error: &ParserError, source: &str) -> bool {
+fn is_open_regex(error: &ParserError, source: &str) -> bool {
     let is_open = |source: String| {
         let mut lexer = Lexer::new(source);
         loop {

@@ -13,6 +13,8 @@ pub struct SyntaxError {
     pub code: Option<String>,
     /// JSONata's text, for instance `Unexpected end of expression`.
     pub message: String,
+    /// Where in the text between the delimiters the mistake is, in bytes.
+    pub at: usize,
 }
 
 /// An evaluation that failed.
@@ -101,16 +103,15 @@ fn type_name(value: &serde_json::Value) -> &'static str {
 }
 
 impl SyntaxError {
-    pub(super) fn open_regex() -> Self {
-        let message = "No terminating / in regular expression".to_owned();
-        Self { code: Some("S0302".to_owned()), message }
+    pub(super) fn new(code: Option<&str>, message: impl Into<String>) -> Self {
+        Self { code: code.map(str::to_owned), message: message.into(), at: 0 }
     }
 }
 
 impl From<ParserError> for SyntaxError {
     fn from(error: ParserError) -> Self {
         let (code, message) = texts::code_and_text(&error.to_string());
-        Self { code, message }
+        Self { code, message, at: 0 }
     }
 }
 

@@ -65,11 +65,7 @@ impl Expression {
     /// [`SyntaxError`] with JSONata's code and text.
     pub fn parse(source: &str) -> Result<Self, SyntaxError> {
         let source = source.trim();
-        let mut tree = jsonata_core::parser::parse(source).map_err(|error| {
-            let open_regex = dialect::is_open_regex(&error, source);
-            if open_regex { SyntaxError::open_regex() } else { error.into() }
-        })?;
-        dialect::check(&mut tree)?;
+        let mut tree = dialect::parse(source)?;
         let names = Names::of(&tree);
         let selection = Selection::of(&tree);
         guards::add(&mut tree);

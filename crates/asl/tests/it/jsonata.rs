@@ -414,3 +414,18 @@ fn many_operators_are_no_runaway() {
         json!(1000)
     );
 }
+
+#[test]
+fn mistakes_have_a_place() {
+    for (source, before) in [
+        ("1 +", "1 +"),
+        ("$f(1))", "$f(1)"),
+        ("$a + ) + 1", "$a + "),
+        ("$a[1,2) + 3", "$a[1"),
+        ("('é' & ] & 1)", "('é' & "),
+        ("$a $b + 1", "$a $"),
+    ] {
+        let error = Expression::parse(source).expect_err(source);
+        assert_eq!(&source[..error.at], before, "{source}: {error}");
+    }
+}
