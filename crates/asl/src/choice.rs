@@ -11,7 +11,30 @@ use serde_json::{Number, Value};
 
 use crate::eval::{Scope, StatesError};
 use crate::jsonpath::Path;
+use crate::query::Query;
 use crate::{number, timestamp};
+
+/// When a Choice state goes where one of its rules leads.
+#[derive(Debug, Clone)]
+pub enum Condition {
+    /// A rule in JSONPath.
+    Rule(Rule),
+    /// `Condition`, in JSONata.
+    Query(Query),
+}
+
+impl Condition {
+    /// Whether it holds.
+    ///
+    /// # Errors
+    /// As [`Rule::matches`]; `States.QueryEvaluationError` when an expression fails or gives no boolean.
+    pub fn holds(&self, input: &Value, scope: &mut Scope<'_>) -> Result<bool, StatesError> {
+        match self {
+            Self::Rule(rule) => rule.matches(input, scope),
+            Self::Query(query) => query.evaluate_as("boolean", scope, Value::as_bool),
+        }
+    }
+}
 
 /// One Choice rule without its target.
 #[derive(Debug, Clone)]

@@ -83,13 +83,10 @@ pub fn place(
             let mut output = Value::clone(raw_input);
             match path.set(&mut output, Arc::unwrap_or_clone(result)) {
                 Ok(()) => Ok(Arc::new(output)),
-                Err(_) => Err(StatesError {
-                    error: "States.ResultPathMatchFailure",
-                    cause: format!(
-                        "Unable to apply ReferencePath {} to input {raw_input}",
-                        path.as_str()
-                    ),
-                }),
+                Err(_) => Err(StatesError::new(
+                    "States.ResultPathMatchFailure",
+                    format!("Unable to apply ReferencePath {} to input {raw_input}", path.as_str()),
+                )),
             }
         }
     }

@@ -110,8 +110,12 @@ codes! {
     InvalidVariableName = "SW0122", "SCHEMA_VALIDATION_FAILED";
     /// A branch or an item processor assigns a variable of the scope around it.
     VariableOfOuterScope = "SW0123", "SCHEMA_VALIDATION_FAILED";
-    /// The JSONata query language, which is not supported yet.
-    JsonataUnsupported = "SW0130", "SCHEMA_VALIDATION_FAILED";
+    /// A text between `{%` and `%}` that is no JSONata expression.
+    InvalidJsonata = "SW0124", "SCHEMA_VALIDATION_FAILED";
+    /// A field that only the other query language has.
+    OtherLanguage = "SW0125", "SCHEMA_VALIDATION_FAILED";
+    /// A state in JSONPath within a machine in JSONata.
+    MixedLanguages = "SW0126", "SCHEMA_VALIDATION_FAILED";
     /// A Distributed Map, which is not supported yet.
     DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
     /// `Credentials`, which are not supported yet.

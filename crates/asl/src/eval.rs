@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::cell::LazyCell;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::Data;
 use crate::intrinsic::{Call, Failure, SyntaxError};
 use crate::jsonpath::{Path, PathError, Root};
 use crate::variable::Variables;
@@ -16,8 +18,23 @@ pub struct Scope<'a> {
     pub context: &'a dyn Context,
     /// The variables (`$name`).
     pub variables: &'a dyn Variables,
-    /// Where `States.UUID` and `States.MathRandom` draw from.
+    /// What `$states` holds in a JSONata state, besides the context object.
+    pub states: States,
+    /// Where `States.UUID`, `States.MathRandom` and their like in JSONata draw from.
     pub random: &'a mut dyn Random,
+    /// What `$now` says.
+    pub now: Timestamp,
+}
+
+/// What `$states` holds, besides the context object.
+#[derive(Debug, Clone, Default)]
+pub struct States {
+    /// `$states.input`: the raw input of the state.
+    pub input: Data,
+    /// `$states.result`, once there is one.
+    pub result: Option<Data>,
+    /// `$states.errorOutput`, in a Catcher.
+    pub error_output: Option<Data>,
 }
 
 /// Gives the context object. A [`LazyCell`] builds it for those states only that read it.
@@ -52,12 +69,19 @@ pub struct StatesError {
     pub error: &'static str,
     /// AWS's text, without the `An error occurred while executing the state ...` before it.
     pub cause: String,
+    /// The field of a JSONata state that could not be evaluated, for instance `Output/result`.
+    pub location: Option<String>,
 }
 
 impl StatesError {
     /// `States.Runtime`.
     pub fn runtime(cause: impl Into<String>) -> Self {
-        Self { error: "States.Runtime", cause: cause.into() }
+        Self::new("States.Runtime", cause)
+    }
+
+    /// An error that belongs to no field.
+    pub fn new(error: &'static str, cause: impl Into<String>) -> Self {
+        Self { error, cause: cause.into(), location: None }
     }
 }
 
@@ -158,9 +182,9 @@ impl Expression {
                     self.field
                 ))),
             },
-            Kind::Call(call) => call.evaluate(input, scope).map_err(|failure| StatesError {
-                error: failure.error(),
-                cause: format!("The function '{call}' had the following error: {failure}"),
+            Kind::Call(call) => call.evaluate(input, scope).map_err(|failure| {
+                let cause = format!("The function '{call}' had the following error: {failure}");
+                StatesError::new(failure.error(), cause)
             }),
         }
     }

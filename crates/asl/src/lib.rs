@@ -16,6 +16,7 @@ pub mod jsonata;
 pub mod jsonpath;
 pub mod model;
 mod number;
+pub mod query;
 pub mod retry;
 pub mod suggest;
 pub mod syntax;

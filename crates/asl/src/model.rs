@@ -6,9 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Span;
-use crate::choice::Rule;
+use serde_json::Value;
+
+use crate::choice::Condition;
 use crate::error_name::ErrorMatcher;
+use crate::eval::{Scope, StatesError};
 use crate::jsonpath::{Path, ReferencePath};
+use crate::query::Query;
 use crate::template::Template;
 
 /// A checked state machine. All states, nested ones included, stand in one arena in definition order.
@@ -121,24 +125,71 @@ pub struct DataFlow {
     pub result_path: ResultPath,
     /// `OutputPath`.
     pub output_path: Selector,
-    /// `Assign`.
-    pub assign: Option<Template>,
 }
 
-/// A number of the definition that may also be taken from the input by a `...Path` field.
+/// The data-flow fields of a state in the JSONata query language.
 #[derive(Debug, Clone)]
-pub enum OrPath<T> {
-    /// The literal.
+pub struct QueryFlow {
+    /// `Arguments`.
+    pub arguments: Option<Query>,
+    /// `Output`.
+    pub output: Option<Query>,
+}
+
+/// How data flows through a state, in its query language.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    /// The fields that only one query language has.
+    pub fields: FlowFields,
+    /// `Assign`.
+    pub assign: Option<Payload>,
+}
+
+/// The data-flow fields of the two query languages.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are the language's own")]
+pub enum FlowFields {
+    JsonPath(Box<DataFlow>),
+    Jsonata(QueryFlow),
+}
+
+/// JSON that is built at run time: a payload template, or JSON with expressions.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are the language's own")]
+pub enum Payload {
+    JsonPath(Template),
+    Jsonata(Query),
+}
+
+impl Payload {
+    /// Builds the JSON; `data` is what `$` stands for in a payload template.
+    ///
+    /// # Errors
+    /// As [`Template::evaluate`] or [`Query::evaluate`].
+    pub fn build(&self, data: &Value, scope: &mut Scope<'_>) -> Result<Value, StatesError> {
+        match self {
+            Self::JsonPath(template) => template.evaluate(data, scope),
+            Self::Jsonata(query) => query.evaluate(scope),
+        }
+    }
+}
+
+/// A value of the definition that may also be found at run time.
+#[derive(Debug, Clone)]
+pub enum Dynamic<T> {
+    /// As written.
     Literal(T),
-    /// Read at run time.
+    /// Read by a `...Path` field.
     Path(Path),
+    /// A JSONata expression.
+    Query(Query),
 }
 
 /// A Pass state.
 #[derive(Debug, Clone)]
 pub struct Pass {
     /// Data flow.
-    pub flow: DataFlow,
+    pub flow: Flow,
     /// `Result`: replaces the effective input as the state's result.
     pub result: Option<crate::Data>,
     /// Where it leads.
@@ -149,15 +200,15 @@ pub struct Pass {
 #[derive(Debug, Clone)]
 pub struct Task {
     /// Data flow.
-    pub flow: DataFlow,
+    pub flow: Flow,
     /// What does the work.
     pub resource: Resource,
     /// Where that is written, for whoever cannot serve it.
     pub resource_at: Written,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.
-    pub timeout: Option<OrPath<u64>>,
+    pub timeout: Option<Dynamic<u64>>,
     /// `HeartbeatSeconds` or `HeartbeatSecondsPath`.
-    pub heartbeat: Option<OrPath<u64>>,
+    pub heartbeat: Option<Dynamic<u64>>,
     /// Retriers, tried in order.
     pub retry: Vec<Retrier>,
     /// Catchers, tried in order once the Retriers gave up.
@@ -170,7 +221,7 @@ pub struct Task {
 #[derive(Debug, Clone)]
 pub struct Choice {
     /// Data flow; its `Assign` is for `Default`.
-    pub flow: DataFlow,
+    pub flow: Flow,
     /// `Choices`, tried in order.
     pub choices: Vec<ChoiceRule>,
     /// `Default`.
@@ -181,9 +232,11 @@ pub struct Choice {
 #[derive(Debug, Clone)]
 pub struct ChoiceRule {
     /// When it is taken.
-    pub rule: Rule,
+    pub condition: Condition,
     /// `Assign`.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
+    /// `Output`.
+    pub output: Option<Query>,
     /// Where it leads.
     pub next: StateId,
 }
@@ -192,7 +245,7 @@ pub struct ChoiceRule {
 #[derive(Debug, Clone)]
 pub struct Wait {
     /// Data flow.
-    pub flow: DataFlow,
+    pub flow: Flow,
     /// How long.
     pub until: WaitUntil,
     /// Where it leads.
@@ -203,16 +256,16 @@ pub struct Wait {
 #[derive(Debug, Clone)]
 pub enum WaitUntil {
     /// `Seconds` or `SecondsPath`.
-    Seconds(OrPath<u64>),
+    Seconds(Dynamic<u64>),
     /// `Timestamp` (kept as written; RFC 3339) or `TimestampPath`.
-    Timestamp(OrPath<String>),
+    Timestamp(Dynamic<String>),
 }
 
 /// A Succeed state.
 #[derive(Debug, Clone)]
 pub struct Succeed {
     /// Data flow.
-    pub flow: DataFlow,
+    pub flow: Flow,
 }
 
 /// A Fail state.
@@ -224,20 +277,22 @@ pub struct Fail {
     pub cause: Option<Text>,
 }
 
-/// A text that may be literal, read by a path, or built by an intrinsic function.
+/// A text that may be literal, read by a path, or built by an expression.
 #[derive(Debug, Clone)]
 pub enum Text {
     /// As written.
     Literal(String),
-    /// Evaluated at run time to a string.
+    /// A path or an intrinsic function.
     Dynamic(crate::eval::Expression),
+    /// A JSONata expression.
+    Query(Query),
 }
 
 /// A Parallel state.
 #[derive(Debug, Clone)]
 pub struct Parallel {
     /// Data flow.
-    pub flow: DataFlow,
+    pub flow: Flow,
     /// Where each branch starts.
     pub branches: Vec<StateId>,
     /// Retriers.
@@ -252,13 +307,16 @@ pub struct Parallel {
 #[derive(Debug, Clone)]
 pub struct Map {
     /// Data flow; `parameters` is empty here.
-    pub flow: DataFlow,
-    /// `ItemsPath`; the default is `$`.
-    pub items_path: Path,
+    pub flow: Flow,
+    /// Where the items come from.
+    pub items: Items,
     /// `ItemSelector`, or the legacy `Parameters`.
-    pub item_selector: Option<Template>,
+    pub item_selector: Option<Payload>,
+    /// `ToleratedFailureCount` and `ToleratedFailurePercentage` as expressions. They mean nothing to an inline
+    /// Map, but are evaluated.
+    pub tolerated_failures: Vec<Query>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is without bound.
-    pub max_concurrency: OrPath<u32>,
+    pub max_concurrency: Dynamic<u32>,
     /// Where each iteration starts.
     pub start_at: StateId,
     /// Retriers.
@@ -267,6 +325,15 @@ pub struct Map {
     pub catch: Vec<Catcher>,
     /// Where it leads.
     pub transition: Transition,
+}
+
+/// The items of a Map state.
+#[derive(Debug, Clone)]
+pub enum Items {
+    /// `ItemsPath`; the default is `$`.
+    Path(Path),
+    /// `Items`; nothing stands for the input.
+    Query(Option<Query>),
 }
 
 /// One Retrier.
@@ -299,10 +366,10 @@ pub enum Jitter {
 pub struct Catcher {
     /// Which errors it is for.
     pub errors: ErrorMatcher,
-    /// Where the error object goes.
-    pub result_path: ResultPath,
+    /// What becomes of the error output.
+    pub output: CatcherOutput,
     /// `Assign`.
-    pub assign: Option<Template>,
+    pub assign: Option<Payload>,
     /// Where it leads.
     pub next: StateId,
 }
@@ -314,6 +381,15 @@ pub struct Written {
     pub pointer: String,
     /// The bytes of the text.
     pub span: Span,
+}
+
+/// What a Catcher makes of the error output.
+#[derive(Debug, Clone)]
+pub enum CatcherOutput {
+    /// It is put into the input: `ResultPath`.
+    ResultPath(ResultPath),
+    /// `Output`; nothing stands for the error output.
+    Query(Option<Query>),
 }
 
 /// The `Resource` of a Task state.

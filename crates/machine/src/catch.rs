@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use stepwell_asl::model::{Catcher, StateKind, Transition};
+use stepwell_asl::model::{Catcher, CatcherOutput, StateKind, Transition};
 use stepwell_asl::{StateMachine, dataflow};
 
 use crate::data_flow::{self, Outcome};
@@ -29,8 +29,12 @@ pub(crate) fn take(
     let input = d.input(frame);
     let error = Arc::new(error_output(&failure));
     let outcome = d.evaluate(frame, |scope| {
+        scope.states.error_output = Some(Arc::clone(&error));
         let assigned = data_flow::assign(catcher.assign.as_ref(), &error, scope)?;
-        let output = dataflow::place(&catcher.result_path, &input, error)?;
+        let output = match &catcher.output {
+            CatcherOutput::ResultPath(path) => dataflow::place(path, &input, error)?,
+            CatcherOutput::Query(query) => data_flow::query(query.as_ref(), &error, scope)?,
+        };
         Ok(Outcome { output, assigned })
     })?;
     states::exit(d, state, frame, outcome, Transition::Next(catcher.next))

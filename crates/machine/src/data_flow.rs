@@ -6,18 +6,35 @@ use serde_json::Value;
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{DEPTH_MAX, build, is_too_deep, place, select};
 use stepwell_asl::eval::{Scope, StatesError};
-use stepwell_asl::model::DataFlow;
-use stepwell_asl::template::Template;
+use stepwell_asl::model::{Flow, FlowFields, Payload};
+use stepwell_asl::query::Query;
 use stepwell_asl::variable::Assigned;
 
-/// `InputPath`, then `Parameters`.
+/// `InputPath`, then `Parameters`; in JSONata `Arguments`.
 pub(crate) fn effective_input(
-    flow: &DataFlow,
+    flow: &Flow,
     raw: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<Data, StatesError> {
-    let selected = select(&flow.input_path, raw, scope)?;
-    build(flow.parameters.as_ref(), &selected, scope)
+    match &flow.fields {
+        FlowFields::JsonPath(fields) => {
+            let selected = select(&fields.input_path, raw, scope)?;
+            build(fields.parameters.as_ref(), &selected, scope)
+        }
+        FlowFields::Jsonata(fields) => query(fields.arguments.as_ref(), raw, scope),
+    }
+}
+
+/// `InputPath` alone.
+pub(crate) fn selected_input(
+    flow: &Flow,
+    raw: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Data, StatesError> {
+    match &flow.fields {
+        FlowFields::JsonPath(fields) => select(&fields.input_path, raw, scope),
+        FlowFields::Jsonata(_) => Ok(Arc::clone(raw)),
+    }
 }
 
 /// What a state leaves behind.
@@ -26,39 +43,93 @@ pub(crate) struct Outcome {
     pub(crate) assigned: Assigned,
 }
 
-/// `ResultSelector`, then `Assign`, and `ResultPath` and `OutputPath` for the output.
+/// What a state with a result leaves behind: `ResultSelector`, then `Assign`, and `ResultPath` and `OutputPath`
+/// for the output; in JSONata `Assign` and `Output`.
 pub(crate) fn outcome(
-    flow: &DataFlow,
+    flow: &Flow,
     raw: &Data,
     result: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<Outcome, StatesError> {
-    let result = build(flow.result_selector.as_ref(), result, scope)?;
-    let assigned = assign(flow.assign.as_ref(), &result, scope)?;
-    let placed = place(&flow.result_path, raw, result)?;
-    let output = select(&flow.output_path, &placed, scope)?;
-    Ok(Outcome { output, assigned })
+    match &flow.fields {
+        FlowFields::JsonPath(fields) => {
+            let result = build(fields.result_selector.as_ref(), result, scope)?;
+            let assigned = assign(flow.assign.as_ref(), &result, scope)?;
+            let placed = place(&fields.result_path, raw, result)?;
+            let output = select(&fields.output_path, &placed, scope)?;
+            Ok(Outcome { output, assigned })
+        }
+        FlowFields::Jsonata(fields) => {
+            scope.states.result = Some(Arc::clone(result));
+            queried_outcome(fields.output.as_ref(), flow.assign.as_ref(), result, scope)
+        }
+    }
 }
 
-/// What a state leaves behind whose result is its effective input.
+/// What a state without a result leaves behind: in JSONPath its effective input goes the way of a result.
 pub(crate) fn pass_on(
-    flow: &DataFlow,
+    flow: &Flow,
     raw: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<Outcome, StatesError> {
-    let input = effective_input(flow, raw, scope)?;
-    outcome(flow, raw, &input, scope)
+    match &flow.fields {
+        FlowFields::JsonPath(_) => {
+            let input = effective_input(flow, raw, scope)?;
+            outcome(flow, raw, &input, scope)
+        }
+        FlowFields::Jsonata(fields) => {
+            queried_outcome(fields.output.as_ref(), flow.assign.as_ref(), raw, scope)
+        }
+    }
+}
+
+/// `Assign` and `Output` in JSONata.
+pub(crate) fn queried_outcome(
+    output: Option<&Query>,
+    assigned: Option<&Payload>,
+    default: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Outcome, StatesError> {
+    let assigned = assign(assigned, default, scope)?;
+    let output = query(output, default, scope)?;
+    Ok(Outcome { output, assigned })
+}
+
+/// What an optional field of a JSONata state evaluates to.
+pub(crate) fn query(
+    query: Option<&Query>,
+    default: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Data, StatesError> {
+    match query {
+        None => Ok(Arc::clone(default)),
+        Some(query) => query.evaluate(scope).map(Arc::new),
+    }
+}
+
+/// A whole number of at least `min` in a field of a JSONata state.
+pub(crate) fn whole_number(
+    query: &Query,
+    min: u64,
+    scope: &mut Scope<'_>,
+) -> Result<u64, StatesError> {
+    let number = query.evaluate_as("number", scope, |value| value.as_number().cloned())?;
+    number.as_u64().filter(|number| *number >= min).ok_or_else(|| {
+        let kind = if min == 0 { "a non-negative" } else { "a positive" };
+        let field = query.location();
+        query.unusable(format!("The {field} field must be {kind} integer but was: {number}"))
+    })
 }
 
 /// The values of the variables that an `Assign` names. All of them see the variables as they were when the
 /// state was entered.
 pub(crate) fn assign(
-    template: Option<&Template>,
+    assign: Option<&Payload>,
     data: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<Assigned, StatesError> {
-    let Some(template) = template else { return Ok(Assigned::new()) };
-    match template.evaluate(data, scope)? {
+    let Some(assign) = assign else { return Ok(Assigned::new()) };
+    match assign.build(data, scope)? {
         Value::Object(fields) => {
             Ok(fields.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
         }

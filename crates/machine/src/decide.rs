@@ -18,7 +18,7 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use jiff::{Timestamp, Unit};
-use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::eval::{Scope, States, StatesError};
 use stepwell_asl::{Data, StateMachine};
 
 use crate::apply::apply;
@@ -27,7 +27,7 @@ use crate::data_flow::check_depth;
 use crate::decision::{Command, DecideContext, Decision, Input, TaskResult};
 use crate::event::{Entry, Event, EventId, Reason};
 use crate::failure::{Failure, fail};
-use crate::frame::{FrameId, ROOT, Step};
+use crate::frame::{Frame, FrameId, ROOT, Step};
 use crate::random::SplitMix64;
 use crate::run::{Phase, Run};
 use crate::states;
@@ -235,10 +235,40 @@ impl<'a> Decider<'a> {
     ) -> Result<T, Failure> {
         let run = &*self.run;
         let context = LazyCell::new(|| context_object::of_frame(run, frame));
-        let variables = Visible { run, frame };
-        let mut scope =
-            Scope { context: &context, variables: &variables, random: &mut self.random };
-        evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
+        let result = evaluation(&mut Scope {
+            context: &context,
+            variables: &Visible { run, frame },
+            states: States { input: self.input(frame), ..States::default() },
+            random: &mut self.random,
+            now: self.now,
+        });
+        let previous = self.run.folded.frame(frame).map_or(0, Frame::before_evaluation);
+        result.map_err(|error| self.evaluation_failed(frame, frame, previous, error))
+    }
+
+    /// The failure of the state that `frame` is in. If an expression failed, it is recorded as something that
+    /// happened to the frame `of`.
+    fn evaluation_failed(
+        &mut self,
+        frame: FrameId,
+        of: FrameId,
+        previous: EventId,
+        error: StatesError,
+    ) -> Failure {
+        let location = error.location.clone();
+        let failure = Failure::of_evaluation(self.run, frame, error);
+        let state = self.run.folded.frame(frame).map(|frame| frame.state);
+        if let Some(state) = state.filter(|_| failure.is_of_query()) {
+            let name = Arc::clone(&self.machine.state(state).name);
+            let reason = Reason { error: failure.error.clone(), cause: failure.cause.clone() };
+            self.emit_after(of, previous, Event::EvaluationFailed { name, reason, location });
+        }
+        failure
+    }
+
+    /// The failure of the state that a frame is in, for what it found and cannot use.
+    pub(crate) fn value_refused(&mut self, frame: FrameId, error: StatesError) -> Failure {
+        self.evaluation_failed(frame, frame, self.cursor(frame), error)
     }
 
     /// Lets data pass that may be recorded of a frame; its raw input always may.
@@ -252,22 +282,29 @@ impl<'a> Decider<'a> {
         check_depth(data).map_err(|error| Failure::of_evaluation(self.run, frame, error))
     }
 
-    /// Evaluates something of the Map state that a frame is in, for one of its items.
+    /// Evaluates something of the Map state that a frame is in, for one of its items, as something that happens
+    /// to the frame of that item.
     ///
     /// # Errors
     /// What the evaluation fails with, in the words of the Map state.
     pub(crate) fn evaluate_item<T>(
         &mut self,
         frame: FrameId,
+        iteration: FrameId,
         index: usize,
         evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
     ) -> Result<T, Failure> {
         let run = &*self.run;
         let context = LazyCell::new(|| context_object::of_item(run, frame, index));
-        let variables = Visible { run, frame };
-        let mut scope =
-            Scope { context: &context, variables: &variables, random: &mut self.random };
-        evaluation(&mut scope).map_err(|error| Failure::of_evaluation(run, frame, error))
+        let result = evaluation(&mut Scope {
+            context: &context,
+            variables: &Visible { run, frame },
+            states: States { input: self.input(frame), ..States::default() },
+            random: &mut self.random,
+            now: self.now,
+        });
+        let previous = self.cursor(iteration);
+        result.map_err(|error| self.evaluation_failed(frame, iteration, previous, error))
     }
 }
 

@@ -126,6 +126,20 @@ pub enum Event {
         kind: StateType,
     },
 
+    /// `EvaluationFailed`: an expression of a JSONata state.
+    #[serde(rename = "Ev")]
+    EvaluationFailed {
+        /// The state.
+        #[serde(rename = "n")]
+        name: Arc<str>,
+        /// The error and its cause.
+        #[serde(rename = "w")]
+        reason: Reason,
+        /// The field of the state, for instance `Output/result`.
+        #[serde(rename = "l", default, skip_serializing_if = "Option::is_none")]
+        location: Option<String>,
+    },
+
     /// `TaskScheduled`, `LambdaFunctionScheduled` or `ActivityScheduled`
     #[serde(rename = "Tq")]
     TaskScheduled {

@@ -10,6 +10,7 @@
 use stepwell_asl::StateMachine;
 use stepwell_asl::error_name::ErrorMatcher;
 use stepwell_asl::eval::StatesError;
+use stepwell_asl::jsonata::QueryError;
 use stepwell_asl::model::StateKind;
 
 use crate::decide::Decider;
@@ -40,7 +41,7 @@ pub(crate) enum Origin {
 impl Failure {
     /// An evaluation failed: the text names the state and the event that entered it.
     pub(crate) fn of_evaluation(run: &Run, frame: FrameId, error: StatesError) -> Self {
-        let StatesError { error, cause } = error;
+        let StatesError { error, cause, .. } = error;
         let cause = match run.folded.frame(frame) {
             Some(frame) => format!(
                 "An error occurred while executing the state '{}' (entered at the event id #{}). {cause}",
@@ -77,6 +78,11 @@ impl Failure {
         self.origin == Origin::Evaluation && self.error.as_deref() == Some("States.Runtime")
     }
 
+    /// Whether an expression of a JSONata state failed.
+    pub(crate) fn is_of_query(&self) -> bool {
+        self.origin == Origin::Evaluation && self.error.as_deref() == Some(QueryError::NAME)
+    }
+
     fn into_reason(self) -> Reason {
         Reason { error: self.error, cause: self.cause }
     }
@@ -87,6 +93,9 @@ pub(crate) fn fail(d: &mut Decider<'_>, machine: &StateMachine, frame: FrameId, 
     let after = d.cursor(frame);
     if retry::schedule(d, machine, frame, &failure, after) {
         return;
+    }
+    if let Some(event) = failed_event(d.run, machine, frame).filter(|_| failure.is_of_query()) {
+        d.emit_after(frame, after, event);
     }
     match catch::take(d, machine, frame, failure) {
         Ok(()) => {}
@@ -138,17 +147,25 @@ fn fail_around(
     if retry::schedule(d, machine, parent, &failure, after) {
         return;
     }
-    d.emit_after(parent, after, failed_event(d.run, machine, parent));
+    if let Some(event) = failed_event(d.run, machine, parent) {
+        d.emit_after(parent, after, event);
+    }
     match catch::take(d, machine, parent, failure) {
         Ok(()) => {}
         Err(failure) => give_up(d, machine, parent, failure),
     }
 }
 
-fn failed_event(run: &Run, machine: &StateMachine, frame: FrameId) -> Event {
-    let kind = run.folded.frame(frame).map(|frame| &machine.state(frame.state).kind);
-    match kind {
-        Some(StateKind::Parallel(_)) => Event::ParallelStateFailed,
-        _ => Event::MapStateFailed,
+/// The event that only a failed Parallel or Map state has.
+fn failed_event(run: &Run, machine: &StateMachine, frame: FrameId) -> Option<Event> {
+    match &machine.state(run.folded.frame(frame)?.state).kind {
+        StateKind::Parallel(_) => Some(Event::ParallelStateFailed),
+        StateKind::Map(_) => Some(Event::MapStateFailed),
+        StateKind::Pass(_)
+        | StateKind::Task(_)
+        | StateKind::Choice(_)
+        | StateKind::Wait(_)
+        | StateKind::Succeed(_)
+        | StateKind::Fail(_) => None,
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct Frame {
     pub(crate) input: Payload,
     /// What the next event follows from.
     pub(crate) cursor: EventId,
+    /// What the event that entered the state follows from.
+    pub(crate) before: EventId,
     /// The event that entered the state.
     pub(crate) entered: EventId,
     /// When the state was entered.
@@ -200,11 +202,22 @@ impl Frame {
             state,
             input,
             cursor,
+            before: 0,
             entered: 0,
             entered_at: at,
             variables: Assigned::new(),
             retries: Vec::new(),
             step,
+        }
+    }
+
+    /// What a failed evaluation follows from. AWS evaluates the fields of a state while it enters it: the
+    /// failure then follows from what came before.
+    pub(crate) fn before_evaluation(&self) -> EventId {
+        if self.cursor == self.entered && self.step == Step::Work {
+            self.before
+        } else {
+            self.cursor
         }
     }
 

@@ -87,6 +87,14 @@ fn show(event: &Event) -> Option<Shown> {
             show_assigned(&mut details, assigned);
             Shown::with(exited(*kind), "stateExitedEventDetails", details)
         }
+        Event::EvaluationFailed { name, reason, location } => {
+            let mut details = with_reason(reason);
+            details["state"] = json!(name);
+            if let Some(location) = location {
+                details["location"] = json!(location);
+            }
+            Shown::with("EvaluationFailed", "evaluationFailedEventDetails", details)
+        }
         Event::StateAborted { kind } => Shown::bare(aborted(*kind)),
         Event::ParallelStateStarted { .. } => Shown::bare("ParallelStateStarted"),
         Event::ParallelStateSucceeded => Shown::bare("ParallelStateSucceeded"),

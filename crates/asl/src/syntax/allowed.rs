@@ -1,13 +1,50 @@
 //! Which fields stand where, and what to say of those that do not.
 
+use super::language::Language;
 use crate::suggest;
 
-pub(super) const MACHINE: &[&str] =
-    &["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"];
-pub(super) const BRANCH: &[&str] = &["Comment", "StartAt", "States"];
-pub(super) const PROCESSOR: &[&str] = &["Comment", "ProcessorConfig", "StartAt", "States"];
-pub(super) const PROCESSOR_CONFIG: &[&str] = &["ExecutionType", "Mode"];
-pub(super) const RETRIER: &[&str] = &[
+/// The fields of an object: those that it has in any case, and those of one query language.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fields {
+    any: &'static [&'static str],
+    jsonpath: &'static [&'static str],
+    jsonata: &'static [&'static str],
+}
+
+impl Fields {
+    const fn plain(any: &'static [&'static str]) -> Self {
+        Self { any, jsonpath: &[], jsonata: &[] }
+    }
+
+    /// Those that stand there in a query language.
+    pub(super) fn known(self, language: Language) -> impl Iterator<Item = &'static str> {
+        self.any.iter().chain(self.only(language)).copied()
+    }
+
+    /// Whether only `language` has the field `name`.
+    pub(super) fn is_only(self, language: Language, name: &str) -> bool {
+        self.only(language).contains(&name)
+    }
+
+    fn only(self, language: Language) -> &'static [&'static str] {
+        match language {
+            Language::JsonPath => self.jsonpath,
+            Language::Jsonata => self.jsonata,
+        }
+    }
+
+    fn all(self) -> impl Iterator<Item = &'static str> {
+        self.any.iter().chain(self.jsonpath).chain(self.jsonata).copied()
+    }
+}
+
+pub(super) const MACHINE: Fields =
+    Fields::plain(&["Comment", "QueryLanguage", "StartAt", "States", "TimeoutSeconds", "Version"]);
+pub(super) const BRANCH: Fields = Fields::plain(&["Comment", "StartAt", "States"]);
+pub(super) const PROCESSOR: Fields =
+    Fields::plain(&["Comment", "ProcessorConfig", "StartAt", "States"]);
+pub(super) const PROCESSOR_CONFIG: Fields = Fields::plain(&["ExecutionType", "Mode"]);
+pub(super) const RETRIER: Fields = Fields::plain(&[
     "BackoffRate",
     "Comment",
     "ErrorEquals",
@@ -15,90 +52,148 @@ pub(super) const RETRIER: &[&str] = &[
     "JitterStrategy",
     "MaxAttempts",
     "MaxDelaySeconds",
-];
-pub(super) const CATCHER: &[&str] = &["Assign", "Comment", "ErrorEquals", "Next", "ResultPath"];
+]);
+pub(super) const CATCHER: Fields = Fields {
+    any: &["Assign", "Comment", "ErrorEquals", "Next"],
+    jsonpath: &["ResultPath"],
+    jsonata: &["Output"],
+};
+/// A rule of a Choice state in JSONata; those in JSONPath are read by `rules`.
+pub(super) const CONDITION: Fields = Fields {
+    any: &["Assign", "Comment", "Next"],
+    jsonpath: &["And", "Not", "Or", "Variable"],
+    jsonata: &["Condition", "Output"],
+};
 
-const ANY_STATE: &[&str] = &["Comment", "QueryLanguage", "Type"];
-
-/// The state types and their fields, those of every state left out.
-const STATES: &[(&str, &[&str])] = &[
+/// The state types and their fields; `Comment`, `QueryLanguage` and `Type` are in every one.
+const STATES: &[(&str, Fields)] = &[
     (
         "Task",
-        &[
-            "Assign",
-            "Catch",
-            "End",
-            "HeartbeatSeconds",
-            "HeartbeatSecondsPath",
-            "InputPath",
-            "Next",
-            "OutputPath",
-            "Parameters",
-            "Resource",
-            "ResultPath",
-            "ResultSelector",
-            "Retry",
-            "TimeoutSeconds",
-            "TimeoutSecondsPath",
-        ],
+        Fields {
+            any: &[
+                "Assign",
+                "Catch",
+                "Comment",
+                "End",
+                "HeartbeatSeconds",
+                "Next",
+                "QueryLanguage",
+                "Resource",
+                "Retry",
+                "TimeoutSeconds",
+                "Type",
+            ],
+            jsonpath: &[
+                "HeartbeatSecondsPath",
+                "InputPath",
+                "OutputPath",
+                "Parameters",
+                "ResultPath",
+                "ResultSelector",
+                "TimeoutSecondsPath",
+            ],
+            jsonata: &["Arguments", "Output"],
+        },
     ),
     (
         "Wait",
-        &[
-            "Assign",
-            "End",
-            "InputPath",
-            "Next",
-            "OutputPath",
-            "Seconds",
-            "SecondsPath",
-            "Timestamp",
-            "TimestampPath",
-        ],
+        Fields {
+            any: &[
+                "Assign",
+                "Comment",
+                "End",
+                "Next",
+                "QueryLanguage",
+                "Seconds",
+                "Timestamp",
+                "Type",
+            ],
+            jsonpath: &["InputPath", "OutputPath", "SecondsPath", "TimestampPath"],
+            jsonata: &["Output"],
+        },
     ),
     (
         "Pass",
-        &["Assign", "End", "InputPath", "Next", "OutputPath", "Parameters", "Result", "ResultPath"],
+        Fields {
+            any: &["Assign", "Comment", "End", "Next", "QueryLanguage", "Type"],
+            jsonpath: &["InputPath", "OutputPath", "Parameters", "Result", "ResultPath"],
+            jsonata: &["Output"],
+        },
     ),
-    ("Succeed", &["InputPath", "OutputPath"]),
-    ("Fail", &["Cause", "CausePath", "Error", "ErrorPath"]),
-    ("Choice", &["Assign", "Choices", "Default", "InputPath", "OutputPath"]),
+    (
+        "Succeed",
+        Fields {
+            any: &["Comment", "QueryLanguage", "Type"],
+            jsonpath: &["InputPath", "OutputPath"],
+            jsonata: &["Output"],
+        },
+    ),
+    (
+        "Fail",
+        Fields {
+            any: &["Cause", "Comment", "Error", "QueryLanguage", "Type"],
+            jsonpath: &["CausePath", "ErrorPath"],
+            jsonata: &[],
+        },
+    ),
+    (
+        "Choice",
+        Fields {
+            any: &["Assign", "Choices", "Comment", "Default", "QueryLanguage", "Type"],
+            jsonpath: &["InputPath", "OutputPath"],
+            jsonata: &["Output"],
+        },
+    ),
     (
         "Parallel",
-        &[
-            "Assign",
-            "Branches",
-            "Catch",
-            "End",
-            "InputPath",
-            "Next",
-            "OutputPath",
-            "Parameters",
-            "ResultPath",
-            "ResultSelector",
-            "Retry",
-        ],
+        Fields {
+            any: &[
+                "Assign",
+                "Branches",
+                "Catch",
+                "Comment",
+                "End",
+                "Next",
+                "QueryLanguage",
+                "Retry",
+                "Type",
+            ],
+            jsonpath: &["InputPath", "OutputPath", "Parameters", "ResultPath", "ResultSelector"],
+            jsonata: &["Arguments", "Output"],
+        },
     ),
     (
         "Map",
-        &[
-            "Assign",
-            "Catch",
-            "End",
-            "InputPath",
-            "ItemProcessor",
-            "ItemSelector",
-            "ItemsPath",
-            "Iterator",
-            "MaxConcurrency",
-            "MaxConcurrencyPath",
-            "Next",
-            "OutputPath",
-            "Parameters",
-            "ResultPath",
-            "ResultSelector",
-            "Retry",
-        ],
+        Fields {
+            any: &[
+                "Assign",
+                "Catch",
+                "Comment",
+                "End",
+                "ItemProcessor",
+                "ItemSelector",
+                "Iterator",
+                "MaxConcurrency",
+                "Next",
+                "QueryLanguage",
+                "Retry",
+                "ToleratedFailureCount",
+                "ToleratedFailurePercentage",
+                "Type",
+            ],
+            jsonpath: &[
+                "InputPath",
+                "ItemsPath",
+                "MaxConcurrencyPath",
+                "OutputPath",
+                "Parameters",
+                "ResultPath",
+                "ResultSelector",
+                "ToleratedFailureCountPath",
+                "ToleratedFailurePercentagePath",
+            ],
+            jsonata: &["Items", "Output"],
+        },
     ),
 ];
 
@@ -108,9 +203,8 @@ pub(super) fn state_types() -> impl Iterator<Item = &'static str> {
 }
 
 /// The fields of a state type.
-pub(super) fn fields_of(state_type: &str) -> Option<Vec<&'static str>> {
-    let (_, fields) = STATES.iter().find(|(name, _)| *name == state_type)?;
-    Some([ANY_STATE, fields].concat())
+pub(super) fn fields_of(state_type: &str) -> Option<Fields> {
+    STATES.iter().find(|(name, _)| *name == state_type).map(|(_, fields)| *fields)
 }
 
 /// What to do about the field `name`, which is not one of `known`.
@@ -120,7 +214,7 @@ pub(super) fn advice(name: &str, known: &[&'static str]) -> String {
     }
     let types: Vec<&str> = STATES
         .iter()
-        .filter(|(_, fields)| fields.contains(&name))
+        .filter(|(_, fields)| fields.all().any(|field| field == name))
         .map(|(state_type, _)| *state_type)
         .collect();
     if types.is_empty() {

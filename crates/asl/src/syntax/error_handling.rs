@@ -5,7 +5,7 @@ use super::place::{Object, Place};
 use super::{Checker, allowed, fields};
 use crate::diagnostic::Code;
 use crate::error_name::{self, ErrorMatcher};
-use crate::model::{Catcher, Jitter, Retrier};
+use crate::model::{Catcher, CatcherOutput, Jitter, Retrier};
 use crate::suggest;
 
 /// `MaxDelaySeconds` must be less than 366 days.
@@ -86,11 +86,15 @@ impl<'t> Checker<'t> {
         self.check_fields(&object, allowed::CATCHER);
         self.require(&object, &["ErrorEquals", "Next"]);
         self.comment(&object);
-        let result_path = self.result_path(&object);
+        let output = if self.is_jsonata() {
+            CatcherOutput::Query(self.query(&object, "Output"))
+        } else {
+            CatcherOutput::ResultPath(self.result_path(&object))
+        };
         let assign = self.assign(&object);
         let next = object.get("Next").and_then(|place| self.next(&place, scope));
         let errors = self.errors(&object, is_last);
-        Some(Catcher { errors: errors?, result_path, assign, next: next? })
+        Some(Catcher { errors: errors?, output, assign, next: next? })
     }
 
     /// `ErrorEquals`.

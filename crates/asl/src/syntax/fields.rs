@@ -3,15 +3,16 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use super::Checker;
+use super::allowed::{self, Fields};
 use super::place::{Object, Place};
 use super::source::Shape;
-use super::{Checker, allowed};
 use crate::Diagnostic;
 use crate::diagnostic::Code;
 use crate::eval::{Expression, ExpressionError};
 use crate::intrinsic::SyntaxError;
 use crate::jsonpath::{Path, PathError, ReferencePath};
-use crate::model::{OrPath, ResultPath, Selector};
+use crate::model::{Dynamic, ResultPath, Selector};
 use crate::template::{Template, TemplateError, TemplateProblem};
 
 /// The longest time that can be written, in seconds (about three years).
@@ -109,6 +110,15 @@ impl<'t> Checker<'t> {
         }
     }
 
+    /// A number within `0..=max`.
+    pub(super) fn number(&mut self, place: &Place<'t>, max: u64) -> Option<f64> {
+        let float = self.float(place, 0.0)?;
+        if float > max as f64 {
+            return self.out_of_range(place, format!("Maximum value is {max}"));
+        }
+        Some(float)
+    }
+
     fn out_of_range<T>(&mut self, place: &Place<'t>, message: String) -> Option<T> {
         self.findings.value(Code::OutOfRange, place, message);
         None
@@ -123,12 +133,18 @@ impl<'t> Checker<'t> {
     }
 
     /// Reports fields that this object does not have.
-    pub(super) fn check_fields(&mut self, object: &Object<'t>, known: &[&'static str]) {
+    pub(super) fn check_fields(&mut self, object: &Object<'t>, fields: Fields) {
+        let language = self.current.language;
+        let known: Vec<&str> = fields.known(language).collect();
         for field in object.fields.iter().filter(|field| !known.contains(&field.name.as_str())) {
+            if fields.is_only(language.other(), &field.name) {
+                self.of_other_language(object, field);
+                continue;
+            }
             if self.refuse_unsupported(object, field) {
                 continue;
             }
-            let help = allowed::advice(&field.name, known);
+            let help = allowed::advice(&field.name, &known);
             let message = format!("Field '{}' is not supported", field.name);
             // AWS names the object as the place; the span is the field's.
             let finding =
@@ -216,12 +232,24 @@ impl<'t> Checker<'t> {
         literal: &str,
         path: &str,
         read: impl FnOnce(&mut Self, &Place<'t>) -> Option<T>,
-    ) -> Option<OrPath<T>> {
+    ) -> Option<Dynamic<T>> {
         let place = self.one_of(object, &[literal, path], false)?;
         if place.field_name() == literal {
-            return read(self, &place).map(OrPath::Literal);
+            return self.literal_or_query(&place, read);
         }
-        self.reference_path(&place).map(|path| OrPath::Path(path.into_path()))
+        self.reference_path(&place).map(|path| Dynamic::Path(path.into_path()))
+    }
+
+    /// A literal, or the expression that stands in its place.
+    pub(super) fn literal_or_query<T>(
+        &mut self,
+        place: &Place<'t>,
+        read: impl FnOnce(&mut Self, &Place<'t>) -> Option<T>,
+    ) -> Option<Dynamic<T>> {
+        match self.expression_at(place) {
+            Some(query) => query.map(Dynamic::Query),
+            None => read(self, place).map(Dynamic::Literal),
+        }
     }
 
     /// `InputPath` or `OutputPath`.

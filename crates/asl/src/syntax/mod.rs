@@ -11,6 +11,7 @@ mod allowed;
 mod error_handling;
 mod fields;
 mod graph;
+mod language;
 mod place;
 mod resource;
 mod rules;
@@ -106,6 +107,8 @@ struct Checker<'t> {
     /// The first state of each name.
     names: HashMap<&'t str, usize>,
     scopes: variables::Scopes<'t>,
+    machine_language: language::Language,
+    current: language::Current,
     /// How many names were compared in search of one that was perhaps meant.
     comparisons: usize,
 }
@@ -137,9 +140,7 @@ impl<'t> Checker<'t> {
 
     fn machine(&mut self, place: &Place<'t>) -> Option<StateMachine> {
         let object = self.object(place)?;
-        if self.refuse_jsonata(&object) {
-            return None;
-        }
+        self.machine_language(&object);
         self.check_fields(&object, allowed::MACHINE);
         self.check_version(&object);
         let comment = self.comment(&object);

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use super::Checker;
 use super::graph::Scope;
+use super::language::Language;
 use super::place::{Object, Place};
 use super::source::Shape;
-use crate::choice::{Kind, Operand, OperandType, Pattern, Relation, Rule, Test};
+use super::{Checker, allowed};
+use crate::choice::{Condition, Kind, Operand, OperandType, Pattern, Relation, Rule, Test};
 use crate::diagnostic::Code;
 use crate::model::ChoiceRule;
+use crate::query::Query;
 use crate::{suggest, timestamp};
 
 /// Comparators: their name, and what they ask.
@@ -87,14 +89,30 @@ impl<'t> Checker<'t> {
     /// One rule with its target.
     fn choice(&mut self, place: &Place<'t>, scope: &mut Scope<'t>) -> Option<ChoiceRule> {
         let object = self.object(place)?;
-        self.require(&object, &["Next"]);
+        let required: &[&str] = if self.is_jsonata() { &["Condition", "Next"] } else { &["Next"] };
+        self.require(&object, required);
         if !object.has("Next") {
             scope.leads_somewhere();
         }
         let next = object.get("Next").and_then(|place| self.next(&place, scope));
         let assign = self.assign(&object);
-        let rule = self.rule(&object, true);
-        Some(ChoiceRule { rule: rule?, assign, next: next? })
+        let (condition, output) = if self.is_jsonata() {
+            (self.condition(&object).map(Condition::Query), self.query(&object, "Output"))
+        } else {
+            (self.rule(&object, true).map(Condition::Rule), None)
+        };
+        Some(ChoiceRule { condition: condition?, assign, output, next: next? })
+    }
+
+    /// `Condition`: an expression, or a boolean.
+    fn condition(&mut self, object: &Object<'t>) -> Option<Query> {
+        self.comment(object);
+        self.check_fields(object, allowed::CONDITION);
+        let place = object.get("Condition")?;
+        match self.expression_at(&place) {
+            Some(query) => query,
+            None => self.boolean(&place).and_then(|_| self.query_at(&place)),
+        }
     }
 
     fn rule(&mut self, object: &Object<'t>, is_outermost: bool) -> Option<Rule> {
@@ -114,7 +132,11 @@ impl<'t> Checker<'t> {
                 || (matches!(name, "Assign" | "Next") && is_outermost)
                 || is_combination(name)
                 || comparator(name).is_some();
-            if known || self.refuse_unsupported(object, field) {
+            if known {
+                continue;
+            }
+            if is_outermost && allowed::CONDITION.is_only(Language::Jsonata, name) {
+                self.of_other_language(object, field);
                 continue;
             }
             let help = if matches!(name, "Assign" | "Next") {

@@ -1,17 +1,18 @@
 //! The eight state types.
 
+use super::allowed::{self, Fields};
 use super::graph::Scope;
 use super::place::{Object, Place};
 use super::source::Shape;
-use super::{Checker, allowed, fields};
+use super::{Checker, fields};
 use crate::diagnostic::Code;
 use crate::jsonpath::{Path, ReferencePath, Root};
 use crate::model::{
-    Choice, DataFlow, Fail, Map, OrPath, Parallel, Pass, StateId, StateKind, Succeed, Task, Text,
-    Wait, WaitUntil,
+    Choice, DataFlow, Dynamic, Fail, Flow, FlowFields, Items, Map, Parallel, Pass, Payload,
+    QueryFlow, StateId, StateKind, Succeed, Task, Text, Wait, WaitUntil,
 };
+use crate::query::Query;
 use crate::suggest;
-use crate::template::Template;
 
 impl<'t> Checker<'t> {
     pub(super) fn state_kind(
@@ -19,17 +20,14 @@ impl<'t> Checker<'t> {
         place: &Place<'t>,
         scope: &mut Scope<'t>,
     ) -> Option<StateKind> {
-        let Some((object, state_type)) = self.state_type(place) else {
+        let Some((object, state_type, fields)) = self.state_type(place) else {
             scope.leads_somewhere();
             return None;
         };
-        if self.refuse_jsonata(&object) {
-            self.exits_alone(&object, state_type, scope);
-            return None;
-        }
+        let around = self.enter_state(&object);
         self.comment(&object);
-        self.check_fields(&object, &allowed::fields_of(state_type).unwrap_or_default());
-        match state_type {
+        self.check_fields(&object, fields);
+        let kind = match state_type {
             "Pass" => self.pass(&object, scope).map(StateKind::Pass),
             "Task" => self.task(&object, scope).map(StateKind::Task),
             "Choice" => self.choice_state(&object, scope).map(StateKind::Choice),
@@ -38,16 +36,18 @@ impl<'t> Checker<'t> {
             "Fail" => Some(StateKind::Fail(self.fail(&object, scope))),
             "Parallel" => self.parallel(&object, scope).map(StateKind::Parallel),
             _ => self.map(&object, scope).map(StateKind::Map),
-        }
+        };
+        self.current = around;
+        kind
     }
 
-    fn state_type(&mut self, place: &Place<'t>) -> Option<(Object<'t>, &'t str)> {
+    fn state_type(&mut self, place: &Place<'t>) -> Option<(Object<'t>, &'t str, Fields)> {
         let object = self.object(place)?;
         self.require(&object, &["Type"]);
         let type_place = object.get("Type")?;
         let state_type = self.string(&type_place)?;
-        if allowed::fields_of(state_type).is_some() {
-            return Some((object, state_type));
+        if let Some(fields) = allowed::fields_of(state_type) {
+            return Some((object, state_type, fields));
         }
         let types: Vec<&str> = allowed::state_types().collect();
         let message =
@@ -59,26 +59,16 @@ impl<'t> Checker<'t> {
         None
     }
 
-    /// Where a state leads that is not read any further.
-    fn exits_alone(&mut self, object: &Object<'t>, state_type: &str, scope: &mut Scope<'t>) {
-        if matches!(state_type, "Succeed" | "Fail") || object.has("End") {
-            scope.may_end();
-        }
-        let from = |name| object.get(name);
-        let rules = ["Choices", "Catch"].into_iter().filter_map(from).flat_map(|list| {
-            let Shape::Array(items) = &list.node.shape else { return Vec::new() };
-            items.iter().enumerate().map(|(i, node)| list.item(i, node)).collect()
-        });
-        let targets: Vec<Place<'t>> = rules
-            .filter_map(|rule| match &rule.node.shape {
-                Shape::Object(fields) => Object { place: rule.clone(), fields }.get("Next"),
-                _ => None,
+    fn flow(&mut self, object: &Object<'t>) -> Flow {
+        let fields = if self.is_jsonata() {
+            FlowFields::Jsonata(QueryFlow {
+                arguments: self.query(object, "Arguments"),
+                output: self.query(object, "Output"),
             })
-            .chain(["Next", "Default"].into_iter().filter_map(from))
-            .collect();
-        for target in targets {
-            self.next(&target, scope);
-        }
+        } else {
+            FlowFields::JsonPath(Box::new(self.data_flow(object)))
+        };
+        Flow { fields, assign: self.assign(object) }
     }
 
     fn data_flow(&mut self, object: &Object<'t>) -> DataFlow {
@@ -88,12 +78,11 @@ impl<'t> Checker<'t> {
             result_selector: self.template(object, "ResultSelector"),
             result_path: self.result_path(object),
             output_path: self.selector(object, "OutputPath"),
-            assign: self.assign(object),
         }
     }
 
     fn pass(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Pass> {
-        let flow = self.data_flow(object);
+        let flow = self.flow(object);
         let result = object.get("Result").map(|place| place.node.to_value().into());
         let transition = self.transition(object, scope)?;
         Some(Pass { flow, result, transition })
@@ -101,7 +90,7 @@ impl<'t> Checker<'t> {
 
     fn task(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Task> {
         self.require(object, &["Resource"]);
-        let flow = self.data_flow(object);
+        let flow = self.flow(object);
         let resource = object.get("Resource").and_then(|place| self.resource(&place));
         let timeout = self.or_path(object, "TimeoutSeconds", "TimeoutSecondsPath", Self::seconds);
         let heartbeat =
@@ -118,10 +107,10 @@ impl<'t> Checker<'t> {
     fn check_heartbeat(
         &mut self,
         object: &Object<'t>,
-        timeout: Option<&OrPath<u64>>,
-        heartbeat: Option<&OrPath<u64>>,
+        timeout: Option<&Dynamic<u64>>,
+        heartbeat: Option<&Dynamic<u64>>,
     ) {
-        if let (Some(OrPath::Literal(timeout)), Some(OrPath::Literal(heartbeat))) =
+        if let (Some(Dynamic::Literal(timeout)), Some(Dynamic::Literal(heartbeat))) =
             (timeout, heartbeat)
             && heartbeat >= timeout
             && let Some(place) = object.get("HeartbeatSeconds")
@@ -133,45 +122,49 @@ impl<'t> Checker<'t> {
 
     fn choice_state(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Choice> {
         self.require(object, &["Choices"]);
-        let flow = self.data_flow(object);
+        let flow = self.flow(object);
         let choices = self.choices(object, scope);
         let default = object.get("Default").map(|place| self.next(&place, scope));
         Some(Choice { flow, choices: choices?, default: default.unwrap_or(None) })
     }
 
     fn wait(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Wait> {
-        let flow = self.data_flow(object);
-        let forms = ["Seconds", "SecondsPath", "Timestamp", "TimestampPath"];
-        let until = self.one_of(object, &forms, true).and_then(|place| self.wait_until(&place));
+        let flow = self.flow(object);
+        let forms: &[&str] = if self.is_jsonata() {
+            &["Seconds", "Timestamp"]
+        } else {
+            &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"]
+        };
+        let until = self.one_of(object, forms, true).and_then(|place| self.wait_until(&place));
         let transition = self.transition(object, scope);
         Some(Wait { flow, until: until?, transition: transition? })
     }
 
     fn wait_until(&mut self, place: &Place<'t>) -> Option<WaitUntil> {
         match place.field_name() {
-            "Seconds" => {
-                let seconds = self.integer(place, 0, fields::SECONDS_MAX)?;
-                Some(WaitUntil::Seconds(OrPath::Literal(seconds)))
-            }
-            "Timestamp" => {
-                self.timestamp(place)?;
-                let text = self.string(place)?.to_owned();
-                Some(WaitUntil::Timestamp(OrPath::Literal(text)))
-            }
+            "Seconds" => self
+                .literal_or_query(place, |this, place| this.integer(place, 0, fields::SECONDS_MAX))
+                .map(WaitUntil::Seconds),
+            "Timestamp" => self
+                .literal_or_query(place, |this, place| {
+                    this.timestamp(place)?;
+                    this.string(place).map(str::to_owned)
+                })
+                .map(WaitUntil::Timestamp),
             "SecondsPath" => {
                 let path = self.reference_path(place)?;
-                Some(WaitUntil::Seconds(OrPath::Path(path.into_path())))
+                Some(WaitUntil::Seconds(Dynamic::Path(path.into_path())))
             }
             _ => {
                 let path = self.reference_path(place)?;
-                Some(WaitUntil::Timestamp(OrPath::Path(path.into_path())))
+                Some(WaitUntil::Timestamp(Dynamic::Path(path.into_path())))
             }
         }
     }
 
     fn succeed(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Succeed {
         scope.may_end();
-        Succeed { flow: self.data_flow(object) }
+        Succeed { flow: self.flow(object) }
     }
 
     fn fail(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Fail {
@@ -184,15 +177,18 @@ impl<'t> Checker<'t> {
     /// A text, or its `...Path` twin.
     fn text(&mut self, object: &Object<'t>, literal: &str, path: &str) -> Option<Text> {
         let place = self.one_of(object, &[literal, path], false)?;
-        if place.field_name() == literal {
-            return self.string(&place).map(|text| Text::Literal(text.to_owned()));
+        if place.field_name() != literal {
+            return self.text_expression(&place).map(Text::Dynamic);
         }
-        self.text_expression(&place).map(Text::Dynamic)
+        match self.expression_at(&place) {
+            Some(query) => query.map(Text::Query),
+            None => self.string(&place).map(|text| Text::Literal(text.to_owned())),
+        }
     }
 
     fn parallel(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Parallel> {
         self.require(object, &["Branches"]);
-        let flow = self.data_flow(object);
+        let flow = self.flow(object);
         let branches = object.get("Branches").and_then(|place| self.branches(&place));
         let retry = self.retry(object);
         let catch = self.catch(object, scope);
@@ -215,9 +211,10 @@ impl<'t> Checker<'t> {
     }
 
     fn map(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Map> {
-        let mut flow = self.data_flow(object);
-        let item_selector = self.item_selector(object, flow.parameters.take());
-        let items_path = self.items_path(object);
+        let mut flow = self.flow(object);
+        let item_selector = self.item_selector(object, &mut flow.fields);
+        let items = self.items(object);
+        let tolerated_failures = self.tolerated_failures(object);
         let max_concurrency =
             self.or_path(object, "MaxConcurrency", "MaxConcurrencyPath", Self::concurrency);
         let start_at = self
@@ -228,9 +225,10 @@ impl<'t> Checker<'t> {
         let transition = self.transition(object, scope);
         Some(Map {
             flow,
-            items_path,
+            items,
             item_selector,
-            max_concurrency: max_concurrency.unwrap_or(OrPath::Literal(0)),
+            tolerated_failures,
+            max_concurrency: max_concurrency.unwrap_or(Dynamic::Literal(0)),
             start_at: start_at?,
             retry,
             catch,
@@ -244,13 +242,43 @@ impl<'t> Checker<'t> {
     }
 
     /// `ItemSelector`, or `Parameters`, its older name.
-    fn item_selector(
-        &mut self,
-        object: &Object<'t>,
-        parameters: Option<Template>,
-    ) -> Option<Template> {
+    fn item_selector(&mut self, object: &Object<'t>, flow: &mut FlowFields) -> Option<Payload> {
+        let FlowFields::JsonPath(flow) = flow else {
+            return self.query(object, "ItemSelector").map(Payload::Jsonata);
+        };
         self.one_of(object, &["ItemSelector", "Parameters"], false);
-        self.template(object, "ItemSelector").or(parameters)
+        let parameters = flow.parameters.take();
+        self.template(object, "ItemSelector").or(parameters).map(Payload::JsonPath)
+    }
+
+    /// `Items` or `ItemsPath`.
+    fn items(&mut self, object: &Object<'t>) -> Items {
+        if !self.is_jsonata() {
+            return Items::Path(self.items_path(object));
+        }
+        let Some(place) = object.get("Items") else { return Items::Query(None) };
+        let is_array = matches!(place.node.shape, Shape::Array(_));
+        let query = if is_array { Some(self.query_at(&place)) } else { self.expression_at(&place) };
+        match query {
+            Some(query) => Items::Query(query),
+            None => Items::Query(self.wrong_type(&place, "an array")),
+        }
+    }
+
+    /// `ToleratedFailureCount` and `ToleratedFailurePercentage`.
+    fn tolerated_failures(&mut self, object: &Object<'t>) -> Vec<Query> {
+        const PERCENTAGE_MAX: u64 = 100;
+        let mut expressions = Vec::new();
+        for (name, path, max) in [
+            ("ToleratedFailureCount", "ToleratedFailureCountPath", u64::from(u32::MAX)),
+            ("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", PERCENTAGE_MAX),
+        ] {
+            let read = |this: &mut Self, place: &Place<'t>| this.number(place, max);
+            if let Some(Dynamic::Query(query)) = self.or_path(object, name, path, read) {
+                expressions.push(query);
+            }
+        }
+        expressions
     }
 
     /// `ItemsPath`: a reference path, here on the context object too.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::Checker;
 use super::place::{Object, Place};
 use crate::diagnostic::Code;
-use crate::template::Template;
+use crate::model::Payload;
 use crate::variable;
 
 /// What is known of the scopes of variables.
@@ -57,17 +57,20 @@ impl<'t> Scopes<'t> {
 
 impl<'t> Checker<'t> {
     /// `Assign`.
-    pub(super) fn assign(&mut self, object: &Object<'t>) -> Option<Template> {
+    pub(super) fn assign(&mut self, object: &Object<'t>) -> Option<Payload> {
         let place = object.get("Assign")?;
         for field in self.object(&place)?.fields {
             self.assignment(&place.field(field));
         }
-        self.template(object, "Assign")
+        if self.is_jsonata() {
+            return self.query_at(&place).map(Payload::Jsonata);
+        }
+        self.template(object, "Assign").map(Payload::JsonPath)
     }
 
     fn assignment(&mut self, place: &Place<'t>) {
         let name = place.field_name();
-        let name = name.strip_suffix(".$").unwrap_or(name);
+        let name = if self.is_jsonata() { name } else { name.strip_suffix(".$").unwrap_or(name) };
         if !variable::is_name(name) || name == variable::RESERVED {
             self.invalid_variable(place, name);
         }

@@ -23,7 +23,7 @@ fn cases(group: &str) -> Vec<(String, Value)> {
                 .to_string()
                 .replace("[[partition]]", "aws")
                 .replace("[[region]]", "us-east-1");
-            let unsupported = ["JSONata", "DISTRIBUTED", "Credentials"];
+            let unsupported = ["DISTRIBUTED", "Credentials"];
             let supported = !unsupported.iter().any(|feature| definition.contains(feature));
             supported.then_some((definition, case))
         })
@@ -39,6 +39,7 @@ fn recorded_definitions_are_accepted() {
         "dataflow",
         "error-handling",
         "intrinsics",
+        "jsonata",
         "lambda",
         "map",
         "parallel",

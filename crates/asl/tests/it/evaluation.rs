@@ -8,18 +8,17 @@ use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::jsonpath::{Path, ReferencePath};
 use stepwell_asl::model::{ResultPath, Selector, StateKind};
 use stepwell_asl::template::Template;
-use stepwell_asl::variable::Assigned;
 use stepwell_asl::{StateMachine, dataflow};
 
-use crate::Counter;
+use crate::evaluate;
 
 fn with_scope<T>(act: impl FnOnce(&mut Scope<'_>) -> T) -> T {
     let context = json!({"Execution": {"Name": "run-1"}, "Map": {"Item": {"Value": {"id": 3}}}});
-    act(&mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) })
+    evaluate(&context, 1, act)
 }
 
 fn runtime(cause: &str) -> StatesError {
-    StatesError { error: "States.Runtime", cause: cause.to_owned() }
+    StatesError::runtime(cause)
 }
 
 #[track_caller]
@@ -99,10 +98,10 @@ fn results_are_placed() {
     assert_eq!(*beside, json!({"a": 1, "r": {"s": [2]}}));
     assert_eq!(
         dataflow::place(&at("$.a.b"), &raw, result),
-        Err(StatesError {
-            error: "States.ResultPathMatchFailure",
-            cause: "Unable to apply ReferencePath $.a.b to input {\"a\":1}".to_owned(),
-        })
+        Err(StatesError::new(
+            "States.ResultPathMatchFailure",
+            "Unable to apply ReferencePath $.a.b to input {\"a\":1}",
+        ))
     );
 }
 
@@ -126,17 +125,17 @@ fn the_context_object_is_built_only_for_those_who_read_it() {
         built.set(built.get() + 1);
         json!({"Execution": {"Name": "lazy"}})
     });
-    let mut scope =
-        Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) };
     let read = |scope: &mut Scope<'_>, path: &str| {
         let template = Template::parse(&json!({"v.$": path})).unwrap();
         template.evaluate(&json!({"x": 1}), scope).unwrap()
     };
-    assert_eq!(read(&mut scope, "$.x"), json!({"v": 1}));
-    assert_eq!(built.get(), 0);
-    assert_eq!(read(&mut scope, "$$.Execution.Name"), json!({"v": "lazy"}));
-    assert_eq!(read(&mut scope, "$$.Execution.Name"), json!({"v": "lazy"}));
-    assert_eq!(built.get(), 1);
+    evaluate(&context, 1, |scope| {
+        assert_eq!(read(scope, "$.x"), json!({"v": 1}));
+        assert_eq!(built.get(), 0);
+        assert_eq!(read(scope, "$$.Execution.Name"), json!({"v": "lazy"}));
+        assert_eq!(read(scope, "$$.Execution.Name"), json!({"v": "lazy"}));
+        assert_eq!(built.get(), 1);
+    });
 }
 
 fn chosen(rule: &Value, input: &Value) -> Result<bool, StatesError> {
@@ -153,7 +152,7 @@ fn chosen(rule: &Value, input: &Value) -> Result<bool, StatesError> {
     let StateKind::Choice(choice) = &machine.state(machine.start_at).kind else {
         panic!("a Choice state")
     };
-    with_scope(|scope| choice.choices[0].rule.matches(input, scope))
+    with_scope(|scope| choice.choices[0].condition.holds(input, scope))
 }
 
 #[test]

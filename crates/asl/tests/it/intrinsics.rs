@@ -1,10 +1,9 @@
 //! Intrinsic functions through the expressions that call them.
 
 use serde_json::{Value, json};
-use stepwell_asl::eval::{Expression, Scope, StatesError};
-use stepwell_asl::variable::Assigned;
+use stepwell_asl::eval::{Expression, StatesError};
 
-use crate::Counter;
+use crate::evaluate;
 
 fn input() -> Value {
     json!({
@@ -16,11 +15,7 @@ fn input() -> Value {
 fn evaluate_with(text: &str, seed: u64) -> Result<Value, StatesError> {
     let expression = Expression::parse("field.$", text).unwrap_or_else(|e| panic!("{text}: {e}"));
     let context = json!({"Execution": {"Name": "run-1"}});
-    let mut random = Counter(seed);
-    expression.evaluate(
-        &input(),
-        &mut Scope { context: &context, variables: &Assigned::new(), random: &mut random },
-    )
+    evaluate(&context, seed, |scope| expression.evaluate(&input(), scope))
 }
 
 #[track_caller]

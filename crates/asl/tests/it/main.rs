@@ -10,7 +10,9 @@ mod jsonata;
 mod jsonpath;
 mod properties;
 
-use stepwell_asl::eval::Random;
+use jiff::Timestamp;
+use stepwell_asl::eval::{Context, Random, Scope, States};
+use stepwell_asl::variable::Assigned;
 
 /// Counts up: any bits will do.
 struct Counter(u64);
@@ -20,4 +22,15 @@ impl Random for Counter {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         self.0
     }
+}
+
+/// Evaluates something that sees a context object and random bits.
+fn evaluate<T>(context: &dyn Context, seed: u64, act: impl FnOnce(&mut Scope<'_>) -> T) -> T {
+    act(&mut Scope {
+        context,
+        variables: &Assigned::new(),
+        states: States::default(),
+        random: &mut Counter(seed),
+        now: Timestamp::UNIX_EPOCH,
+    })
 }

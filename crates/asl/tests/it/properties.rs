@@ -2,13 +2,11 @@
 
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use stepwell_asl::eval::{Expression, Scope};
+use stepwell_asl::eval::Expression;
 use stepwell_asl::jsonpath::{Path, ReferencePath};
 use stepwell_asl::template::Template;
-use stepwell_asl::variable::Assigned;
 use stepwell_asl::{json, jsonata};
 
-use crate::Counter;
 use crate::jsonata::{Table, with_scope};
 
 /// Any JSON, with names that are likely to be met by paths.
@@ -309,8 +307,7 @@ proptest! {
     fn intrinsic_functions_take_any_value(text in call_like(), value in any_json()) {
         let context = json!({"a": value});
         if let Ok(expression) = Expression::parse("f.$", &text) {
-            let mut scope = Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) };
-            let _ = expression.evaluate(&value, &mut scope);
+            let _ = crate::evaluate(&context, 1, |scope| expression.evaluate(&value, scope));
         }
     }
 
@@ -319,7 +316,7 @@ proptest! {
         let context = json!({});
         let evaluate = |text: &str, input: &Value| {
             let expression = Expression::parse("f.$", text).expect("a call");
-            expression.evaluate(input, &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) })
+            crate::evaluate(&context, 1, |scope| expression.evaluate(input, scope))
         };
         let items: Vec<Value> = items.iter().chain(&items).cloned().collect();
         let mut expected: Vec<Value> = Vec::new();
@@ -336,7 +333,7 @@ proptest! {
     fn templates_take_any_value(template in any_json(), value in any_json()) {
         let context = json!({});
         if let Ok(template) = Template::parse(&template) {
-            let _ = template.evaluate(&value, &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) });
+            let _ = crate::evaluate(&context, 1, |scope| template.evaluate(&value, scope));
         }
     }
 
@@ -347,7 +344,7 @@ proptest! {
         }
         let template = Template::parse(&value).expect("nothing to refuse");
         let context = json!({});
-        let filled = template.evaluate(&json!({}), &mut Scope { context: &context, variables: &Assigned::new(), random: &mut Counter(1) });
+        let filled = crate::evaluate(&context, 1, |scope| template.evaluate(&json!({}), scope));
         prop_assert_eq!(filled, Ok(value));
     }
 

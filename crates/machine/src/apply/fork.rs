@@ -114,7 +114,8 @@ impl Fold<'_> {
     }
 
     pub(super) fn fork_failed(&mut self) -> Option<()> {
-        matches!(self.frame()?.step, Step::Fork(_)).then_some(())?;
+        let is_fork = matches!(self.state()?.kind, StateKind::Parallel(_) | StateKind::Map(_));
+        (is_fork && self.frame()?.step.is_inside()).then_some(())?;
         self.close_fork()?;
         let id = self.id;
         self.update(|frame| frame.cursor = id)

@@ -91,6 +91,7 @@ impl<'a> Fold<'a> {
             Event::StateExited { name, output, assigned, next, .. } => {
                 self.state_exited(name, output, assigned, *next)
             }
+            Event::EvaluationFailed { .. } => self.evaluation_failed(),
             Event::WaitStarted { until } => self.begin(|frame| frame.step = Step::Waiting(*until)),
             Event::RetryScheduled { retrier, due } => self.retry_scheduled(*retrier, *due),
             Event::TaskScheduled { .. } => self.task_scheduled(),

@@ -31,10 +31,11 @@ impl Fold<'_> {
         let is_at_the_door = matches!(frame.step, Step::Enter | Step::EnterItem);
         let is_known = self.state().is_some_and(|known| known.id == state && *known.name == *name);
         (is_at_the_door && is_known).then_some(())?;
-        let (id, at) = (self.id, self.entry.at);
+        let (id, before, at) = (self.id, self.entry.previous, self.entry.at);
         self.update(|frame| {
             frame.input = input.clone();
             frame.cursor = id;
+            frame.before = before;
             frame.entered = id;
             frame.entered_at = at;
             frame.retries.clear();
@@ -63,6 +64,14 @@ impl Fold<'_> {
             frame.step = if next.is_some() { Step::Enter } else { Step::Ended };
         })?;
         if next.is_none() && self.is_branch()? { self.join(id) } else { Some(()) }
+    }
+
+    /// What fails does so within a state, or at the door of a Map iteration.
+    pub(super) fn evaluation_failed(&mut self) -> Option<()> {
+        let step = &self.frame()?.step;
+        (step.is_inside() || *step == Step::EnterItem).then_some(())?;
+        let id = self.id;
+        self.update(|frame| frame.cursor = id)
     }
 
     /// Whether the frame is the branch of a Parallel state, whose end has no event of its own.

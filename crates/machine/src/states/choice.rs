@@ -8,10 +8,10 @@
 //! The specification calls the last one `States.NoChoiceMatched`; AWS reports `States.Runtime`.
 
 use serde_json::Value;
+use stepwell_asl::Data;
 use stepwell_asl::dataflow::select;
 use stepwell_asl::eval::{Scope, StatesError};
-use stepwell_asl::model::{Choice, State, StateId, Transition};
-use stepwell_asl::template::Template;
+use stepwell_asl::model::{Choice, ChoiceRule, FlowFields, State, Transition};
 
 use crate::data_flow::{self, Outcome};
 use crate::decide::Decider;
@@ -27,31 +27,54 @@ pub(crate) fn work(
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
     let (outcome, next) = d.evaluate(frame, |scope| {
-        let input = select(&choice.flow.input_path, &raw, scope)?;
-        let (assign, next) = target(choice, &input, scope)?;
-        let assigned = data_flow::assign(assign, &input, scope)?;
-        let output = select(&choice.flow.output_path, &input, scope)?;
-        Ok((Outcome { output, assigned }, next))
+        let input = data_flow::selected_input(&choice.flow, &raw, scope)?;
+        match taken(choice, &input, scope)? {
+            Some(rule) => Ok((outcome_of_rule(choice, rule, &input, scope)?, rule.next)),
+            None => {
+                let next = choice.default.ok_or_else(no_choice_matched)?;
+                Ok((data_flow::pass_on(&choice.flow, &raw, scope)?, next))
+            }
+        }
     })?;
     exit(d, state, frame, outcome, Transition::Next(next))
 }
 
-/// Where the state leads, and the `Assign` of the rule that says so; that of the state itself belongs to
-/// `Default`.
-fn target<'c>(
+/// The first rule that holds.
+fn taken<'c>(
     choice: &'c Choice,
     input: &Value,
     scope: &mut Scope<'_>,
-) -> Result<(Option<&'c Template>, StateId), StatesError> {
-    for one in &choice.choices {
-        if one.rule.matches(input, scope)? {
-            return Ok((one.assign.as_ref(), one.next));
+) -> Result<Option<&'c ChoiceRule>, StatesError> {
+    for rule in &choice.choices {
+        if rule.condition.holds(input, scope)? {
+            return Ok(Some(rule));
         }
     }
-    let default = choice.default.ok_or_else(|| {
-        StatesError::runtime(
-            "Failed to transition out of the state. The state does not point to a next state.",
-        )
-    })?;
-    Ok((choice.flow.assign.as_ref(), default))
+    Ok(None)
+}
+
+/// A rule has an `Assign` and an `Output` of its own; those of the state belong to `Default`.
+fn outcome_of_rule(
+    choice: &Choice,
+    rule: &ChoiceRule,
+    input: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Outcome, StatesError> {
+    match &choice.flow.fields {
+        FlowFields::JsonPath(fields) => {
+            let assigned = data_flow::assign(rule.assign.as_ref(), input, scope)?;
+            let output = select(&fields.output_path, input, scope)?;
+            Ok(Outcome { output, assigned })
+        }
+        FlowFields::Jsonata(_) => {
+            let (output, assign) = (rule.output.as_ref(), rule.assign.as_ref());
+            data_flow::queried_outcome(output, assign, input, scope)
+        }
+    }
+}
+
+fn no_choice_matched() -> StatesError {
+    StatesError::runtime(
+        "Failed to transition out of the state. The state does not point to a next state.",
+    )
 }

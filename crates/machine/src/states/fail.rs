@@ -30,6 +30,9 @@ fn text(
     match text {
         None => Ok(None),
         Some(Text::Literal(literal)) => Ok(Some(literal.clone())),
+        Some(Text::Query(query)) => {
+            query.evaluate_as("string", scope, |value| value.as_str().map(str::to_owned)).map(Some)
+        }
         Some(Text::Dynamic(expression)) => match expression.evaluate(input, scope)? {
             Value::String(text) => Ok(Some(text)),
             other => Ok(Some(other.to_string())),

@@ -15,9 +15,10 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use stepwell_asl::dataflow::{build, resolve};
+use stepwell_asl::dataflow::resolve;
 use stepwell_asl::eval::{Scope, StatesError};
-use stepwell_asl::model::{Map, OrPath, State, StateKind};
+use stepwell_asl::jsonata::QueryError;
+use stepwell_asl::model::{Dynamic, Items, Map, State, StateKind};
 use stepwell_asl::{Data, StateMachine, dataflow};
 
 use crate::data_flow;
@@ -75,6 +76,9 @@ fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesE
     let input = data_flow::effective_input(&map.flow, raw, scope)?;
     let max_concurrency = max_concurrency(map, &input, scope)?;
     let items = items(map, &input, scope)?;
+    for query in &map.tolerated_failures {
+        query.evaluate_as("number", scope, Value::as_f64)?;
+    }
     let length = items.as_array().map_or(0, Vec::len);
     Ok(Opening { input, items, length, max_concurrency })
 }
@@ -128,11 +132,12 @@ fn select_item(
     else {
         return Ok(Data::default());
     };
-    let Some(template) = &map.item_selector else {
+    let Some(selector) = &map.item_selector else {
         return Ok(Arc::new(fork.item(index).cloned().unwrap_or_default()));
     };
     let input = Arc::clone(&fork.input);
-    let item = d.evaluate_item(parent, index, |scope| build(Some(template), &input, scope))?;
+    let item = d.evaluate_item(parent, frame, index, |scope| selector.build(&input, scope))?;
+    let item = Arc::new(item);
     d.recordable(parent, &item)?;
     Ok(item)
 }
@@ -152,8 +157,12 @@ fn finish(
 
 fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32, StatesError> {
     let path = match &map.max_concurrency {
-        OrPath::Literal(bound) => return Ok(*bound),
-        OrPath::Path(path) => path,
+        Dynamic::Literal(bound) => return Ok(*bound),
+        Dynamic::Query(query) => {
+            let bound = data_flow::whole_number(query, 0, scope)?;
+            return Ok(u32::try_from(bound).unwrap_or(u32::MAX));
+        }
+        Dynamic::Path(path) => path,
     };
     let value = resolve(path, input, scope)?.into_owned();
     value.as_u64().and_then(|bound| u32::try_from(bound).ok()).ok_or_else(|| {
@@ -169,11 +178,19 @@ fn plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// What `ItemsPath` finds: the very input if that is the array.
+/// The items: the very input if that is the array.
 fn items(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<Data, StatesError> {
-    if map.items_path.is_root() && input.is_array() {
-        return Ok(Arc::clone(input));
+    match &map.items {
+        Items::Path(path) if path.is_root() && input.is_array() => Ok(Arc::clone(input)),
+        Items::Path(path) => Ok(Arc::new(Value::Array(dataflow::items(path, input, scope)?))),
+        Items::Query(Some(query)) => {
+            let items = query.evaluate_as("array", scope, |value| value.as_array().cloned())?;
+            Ok(Arc::new(Value::Array(items)))
+        }
+        Items::Query(None) if input.is_array() => Ok(Arc::clone(input)),
+        Items::Query(None) => Err(StatesError::new(
+            QueryError::NAME,
+            format!("Map state input must be an array but was: {input}"),
+        )),
     }
-    let items = dataflow::items(&map.items_path, input, scope)?;
-    Ok(Arc::new(Value::Array(items)))
 }

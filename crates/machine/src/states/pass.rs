@@ -4,8 +4,6 @@
 //! | --- | --- | --- |
 //! | work | the output is computed | `PassStateExited` |
 
-use std::sync::Arc;
-
 use stepwell_asl::model::{Pass, State};
 
 use crate::data_flow;
@@ -21,10 +19,9 @@ pub(crate) fn work(
     frame: FrameId,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let outcome = d.evaluate(frame, |scope| {
-        let input = data_flow::effective_input(&pass.flow, &raw, scope)?;
-        let result = pass.result.as_ref().map_or(input, Arc::clone);
-        data_flow::outcome(&pass.flow, &raw, &result, scope)
+    let outcome = d.evaluate(frame, |scope| match &pass.result {
+        Some(result) => data_flow::outcome(&pass.flow, &raw, result, scope),
+        None => data_flow::pass_on(&pass.flow, &raw, scope),
     })?;
     exit(d, state, frame, outcome, pass.transition)
 }

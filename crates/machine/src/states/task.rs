@@ -17,9 +17,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stepwell_asl::Data;
-use stepwell_asl::dataflow::{build, is_too_deep, resolve, select};
+use stepwell_asl::dataflow::{is_too_deep, resolve};
 use stepwell_asl::eval::{Scope, StatesError};
-use stepwell_asl::model::{OrPath, Resource, State, Task};
+use stepwell_asl::model::{Dynamic, Resource, State, Task};
 
 use crate::data_flow;
 use crate::decide::Decider;
@@ -47,10 +47,10 @@ pub(crate) fn work(
 fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Failure> {
     let raw = d.input(frame);
     let (parameters, timeout_seconds, heartbeat_seconds) = d.evaluate(frame, |scope| {
-        let input = select(&task.flow.input_path, &raw, scope)?;
+        let input = data_flow::selected_input(&task.flow, &raw, scope)?;
         let timeout = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &input, scope)?;
         let heartbeat = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &input, scope)?;
-        Ok((build(task.flow.parameters.as_ref(), &input, scope)?, timeout, heartbeat))
+        Ok((data_flow::effective_input(&task.flow, &raw, scope)?, timeout, heartbeat))
     })?;
     d.recordable(frame, &parameters)?;
     let is_service = matches!(task.resource, Resource::Service { .. });
@@ -79,14 +79,15 @@ fn leave(
 /// A limit of the task: literal, or read by a path.
 fn seconds(
     field: &str,
-    limit: Option<&OrPath<u64>>,
+    limit: Option<&Dynamic<u64>>,
     input: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<Option<u64>, StatesError> {
     let path = match limit {
         None => return Ok(None),
-        Some(OrPath::Literal(seconds)) => return Ok(Some(*seconds)),
-        Some(OrPath::Path(path)) => path,
+        Some(Dynamic::Literal(seconds)) => return Ok(Some(*seconds)),
+        Some(Dynamic::Query(query)) => return data_flow::whole_number(query, 1, scope).map(Some),
+        Some(Dynamic::Path(path)) => path,
     };
     let value = resolve(path, input, scope)?.into_owned();
     match value.as_u64() {

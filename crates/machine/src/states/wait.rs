@@ -12,7 +12,7 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde_json::Value;
 use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::jsonpath::Path;
-use stepwell_asl::model::{OrPath, State, Wait, WaitUntil};
+use stepwell_asl::model::{Dynamic, State, Wait, WaitUntil};
 
 use crate::data_flow;
 use crate::decide::Decider;
@@ -31,8 +31,9 @@ pub(crate) fn work(
     let now = d.now;
     let until = d.evaluate(frame, |scope| {
         let input = data_flow::effective_input(&wait.flow, &raw, scope)?;
-        until(&wait.until, &input, now, scope)
+        find_until(&wait.until, &input, now, scope)
     })?;
+    let until = until.map_err(|error| d.value_refused(frame, error))?;
     if until <= now {
         return leave(d, state, wait, frame);
     }
@@ -52,24 +53,39 @@ pub(crate) fn leave(
     exit(d, state, frame, outcome, wait.transition)
 }
 
-fn until(
+/// Until when to wait, or why what was found is of no use.
+fn find_until(
     until: &WaitUntil,
     input: &Value,
     now: Timestamp,
     scope: &mut Scope<'_>,
-) -> Result<Timestamp, StatesError> {
-    match until {
-        WaitUntil::Seconds(OrPath::Literal(seconds)) => Ok(after(now, *seconds)),
-        WaitUntil::Seconds(OrPath::Path(path)) => {
-            Ok(after(now, seconds(path, &find("SecondsPath", path, input, scope)?)?))
+) -> Result<Result<Timestamp, StatesError>, StatesError> {
+    Ok(match until {
+        WaitUntil::Seconds(Dynamic::Literal(seconds)) => Ok(after(now, *seconds)),
+        WaitUntil::Seconds(Dynamic::Path(path)) => {
+            let value = find("SecondsPath", path, input, scope)?;
+            seconds(path, &value).map(|seconds| after(now, seconds))
         }
-        WaitUntil::Timestamp(OrPath::Literal(text)) => parse("Timestamp", None, text),
-        WaitUntil::Timestamp(OrPath::Path(path)) => {
+        WaitUntil::Seconds(Dynamic::Query(query)) => {
+            Ok(after(now, data_flow::whole_number(query, 0, scope)?))
+        }
+        WaitUntil::Timestamp(Dynamic::Literal(text)) => parse("Timestamp", None, text),
+        WaitUntil::Timestamp(Dynamic::Path(path)) => {
             let value = find("TimestampPath", path, input, scope)?;
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             parse("TimestampPath", Some(path), &text)
         }
-    }
+        WaitUntil::Timestamp(Dynamic::Query(query)) => {
+            let text =
+                query.evaluate_as("string", scope, |value| value.as_str().map(str::to_owned))?;
+            instant(&text).ok_or_else(|| {
+                query.unusable(format!(
+                    "The Timestamp field cannot be parsed as an ISO-8601 extended offset date-time \
+                     format string: {text}"
+                ))
+            })
+        }
+    })
 }
 
 /// A wait beyond the end of time lasts until then.
@@ -106,10 +122,14 @@ fn seconds(path: &Path, value: &Value) -> Result<u64, StatesError> {
 }
 
 /// Rounds up to the millisecond, so that nobody goes on too early.
-fn parse(field: &str, path: Option<&Path>, text: &str) -> Result<Timestamp, StatesError> {
+fn instant(text: &str) -> Option<Timestamp> {
     let round = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);
-    let parsed = stepwell_asl::timestamp::parse(text);
-    parsed.map(|at| at.round(round).map_or(END_OF_TIME, |at| at.min(END_OF_TIME))).ok_or_else(|| {
+    let at = stepwell_asl::timestamp::parse(text)?;
+    Some(at.round(round).map_or(END_OF_TIME, |at| at.min(END_OF_TIME)))
+}
+
+fn parse(field: &str, path: Option<&Path>, text: &str) -> Result<Timestamp, StatesError> {
+    instant(text).ok_or_else(|| {
         let value = path.map_or_else(|| text.to_owned(), |path| format!("{path} == {text}"));
         StatesError::runtime(format!(
             "The {field} parameter does not reference a valid ISO-8601 extended offset date-time \

@@ -138,6 +138,7 @@ fn show_entry(entry: &Entry) -> Option<String> {
         "assignedVariables",
         "error",
         "cause",
+        "location",
     ];
     let shown = fields.iter().filter_map(|field| details.get(field));
     let shown = shown.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));

@@ -3,6 +3,7 @@
 mod choice;
 mod execution;
 mod fail;
+mod jsonata;
 mod map;
 mod parallel;
 mod pass;

@@ -1,0 +1,170 @@
+//! The two query languages: which one a state is written in, and the fields that hold expressions.
+
+use super::Checker;
+use super::place::{Object, Place};
+use super::source::{Field, Shape};
+use crate::diagnostic::Code;
+use crate::jsonata::{self, expression_in};
+use crate::query::Query;
+
+/// `QueryLanguage`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Language {
+    #[default]
+    JsonPath,
+    Jsonata,
+}
+
+impl Language {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::JsonPath => "JSONPath",
+            Self::Jsonata => "JSONata",
+        }
+    }
+
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::JsonPath => Self::Jsonata,
+            Self::Jsonata => Self::JsonPath,
+        }
+    }
+}
+
+/// The state that is being read, as far as its fields need to know.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Current {
+    pub(super) language: Language,
+    /// Where it stands, as AWS writes it.
+    location: String,
+}
+
+impl<'t> Checker<'t> {
+    /// `QueryLanguage` of the machine, which its states have if they do not say another one.
+    pub(super) fn machine_language(&mut self, object: &Object<'t>) {
+        self.machine_language = self.written_language(object).unwrap_or_default();
+    }
+
+    /// Enters a state; gives the one around it, to go back to.
+    pub(super) fn enter_state(&mut self, object: &Object<'t>) -> Current {
+        let language = self.state_language(object);
+        std::mem::replace(
+            &mut self.current,
+            Current { language, location: object.place.aws_location() },
+        )
+    }
+
+    fn state_language(&mut self, object: &Object<'t>) -> Language {
+        let machine = self.machine_language;
+        let state = self.written_language(object).unwrap_or(machine);
+        if machine == Language::Jsonata && state == Language::JsonPath {
+            let message =
+                "'QueryLanguage' can not be 'JSONPath' if set to 'JSONata' for whole state machine";
+            self.findings.object(Code::MixedLanguages, &object.place, message).help(
+                "let the machine be written in JSONPath, the default, and single states in JSONata",
+            );
+            return machine;
+        }
+        state
+    }
+
+    fn written_language(&mut self, object: &Object<'t>) -> Option<Language> {
+        let place = object.get("QueryLanguage")?;
+        match self.string(&place)? {
+            "JSONPath" => Some(Language::JsonPath),
+            "JSONata" => Some(Language::Jsonata),
+            _ => {
+                let message = "The field 'QueryLanguage' should have one of these values: [JSONPath, JSONata]";
+                self.findings.value(Code::InvalidValue, &place, message);
+                None
+            }
+        }
+    }
+
+    /// Whether the state that is being read is written in JSONata.
+    pub(super) fn is_jsonata(&self) -> bool {
+        self.current.language == Language::Jsonata
+    }
+
+    /// Reports a field that only the other query language has.
+    pub(super) fn of_other_language(&mut self, object: &Object<'t>, field: &'t Field) {
+        let (language, name) = (self.current.language, field.name.as_str());
+        let message = format!(
+            "The QueryLanguage is set to '{}', but field '{name}' is only supported for the '{}' \
+             QueryLanguage",
+            language.as_str(),
+            language.other().as_str(),
+        );
+        let help = match language {
+            Language::JsonPath => {
+                "JSONPath states use Parameters, ResultSelector, ResultPath, ItemsPath and Variable"
+            }
+            Language::Jsonata => {
+                "JSONata states use Arguments, Output, Items and Condition, and expressions \
+                 `{% ... %}` in place of paths"
+            }
+        };
+        self.findings.name(Code::OtherLanguage, &object.place.field(field), message).help(help);
+    }
+
+    /// A field of a JSONata state that holds any JSON, with expressions in it.
+    pub(super) fn query(&mut self, object: &Object<'t>, name: &str) -> Option<Query> {
+        let place = object.get(name)?;
+        self.query_at(&place)
+    }
+
+    /// JSON with expressions in it.
+    pub(super) fn query_at(&mut self, place: &Place<'t>) -> Option<Query> {
+        self.check_duplicates_within(place);
+        match jsonata::Template::parse(&place.node.to_value()) {
+            Ok(template) => Some(Query::new(&self.location_in_state(place), template)),
+            Err(errors) => {
+                for error in errors {
+                    let place = place.descend(&error.place);
+                    let code = error.problem.code.map(|code| format!("{code}: "));
+                    let message = format!(
+                        "Value is not a valid JSONata expression: {}{}",
+                        code.unwrap_or_default(),
+                        error.problem.message
+                    );
+                    self.findings.value(Code::InvalidJsonata, &place, message);
+                }
+                None
+            }
+        }
+    }
+
+    /// The expression that stands in place of a literal, if the state is written in JSONata and it does.
+    pub(super) fn expression_at(&mut self, place: &Place<'t>) -> Option<Option<Query>> {
+        match &place.node.shape {
+            Shape::String(text) if self.is_jsonata() && expression_in(text).is_some() => {
+                Some(self.query_at(place))
+            }
+            _ => None,
+        }
+    }
+
+    fn check_duplicates_within(&mut self, place: &Place<'t>) {
+        match &place.node.shape {
+            Shape::Object(fields) => {
+                self.object(place);
+                for field in fields {
+                    self.check_duplicates_within(&place.field(field));
+                }
+            }
+            Shape::Array(items) => {
+                for (index, node) in items.iter().enumerate() {
+                    self.check_duplicates_within(&place.item(index, node));
+                }
+            }
+            Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::String(_) => {}
+        }
+    }
+
+    /// `Choices[0]/Output`
+    fn location_in_state(&self, place: &Place<'t>) -> String {
+        let location = place.aws_location();
+        let within = location.strip_prefix(&self.current.location).unwrap_or(&location);
+        within.trim_start_matches('/').to_owned()
+    }
+}
