@@ -21,13 +21,6 @@ impl ApiError {
         Self { name, message: message.into(), internal: None }
     }
 
-    /// `ValidationException` for a member that breaks a constraint of the service model.
-    pub(crate) fn constraint(value: &str, member: &str, constraint: &str) -> Self {
-        Self::validation(format!(
-            "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: Member must {constraint}"
-        ))
-    }
-
     pub(crate) fn validation(message: impl Into<String>) -> Self {
         Self::new("ValidationException", message)
     }

@@ -1,5 +1,7 @@
 //! Shapes that several operations share.
 
+use std::ops::RangeInclusive;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
 use stepwell_engine::Page;
@@ -88,36 +90,25 @@ pub(crate) fn check_observability(
     Ok(())
 }
 
-/// A member that must be there.
-pub(crate) fn required<T>(value: Option<T>, member: &str) -> Result<T, ApiError> {
-    value.ok_or_else(|| ApiError::constraint("null", member, "not be null"))
+/// Asks for a page. The token is opaque: the engine wrote it and reads it again.
+pub(crate) fn page(max_results: Option<i64>, token: Option<String>) -> Page {
+    let limit = max_results.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0);
+    Page { limit, token }
 }
 
-/// `maxResults` and `nextToken`. The token is opaque: the engine wrote it and reads it again.
-pub(crate) fn page(max_results: Option<i64>, token: Option<String>) -> Result<Page, ApiError> {
-    let limit = max_results.unwrap_or(0);
-    let value = format!("'{limit}'");
-    if limit < 0 {
-        return Err(ApiError::constraint(
-            &value,
-            "maxResults",
-            "have value greater than or equal to 0",
-        ));
+/// Items of a page at most.
+pub(crate) const PAGE: RangeInclusive<i64> = 0..=1_000;
+
+/// `versionDescription` goes with `publish` only, which is not supported.
+pub(crate) fn check_publish(
+    publish: Option<bool>,
+    version_description: Option<&str>,
+) -> Result<(), ApiError> {
+    match (publish, version_description) {
+        (Some(true), _) => Err(ApiError::unsupported_member("publish")),
+        (_, Some(_)) => {
+            Err(ApiError::validation("Version description can only be set when publish is true"))
+        }
+        (_, None) => Ok(()),
     }
-    if limit > 1_000 {
-        return Err(ApiError::constraint(
-            &value,
-            "maxResults",
-            "have value less than or equal to 1000",
-        ));
-    }
-    if let Some(token) = token.as_deref().filter(|token| token.chars().count() > 3_096) {
-        let value = format!("'{token}'");
-        return Err(ApiError::constraint(
-            &value,
-            "nextToken",
-            "have length less than or equal to 3096",
-        ));
-    }
-    Ok(Page { limit: limit as usize, token })
 }

@@ -16,6 +16,7 @@ enum Mode {
 }
 
 /// Matches the parts of one case, in order; remembers what placeholders stand for.
+#[derive(Clone)]
 pub(crate) struct Matcher {
     /// Longest name first.
     modes: Vec<(String, Mode)>,
@@ -51,20 +52,6 @@ impl Matcher {
             self.bindings = before;
         }
         is_match
-    }
-
-    /// Whether the values match one to one in some order.
-    pub(crate) fn matches_multiset(&mut self, recorded: &[Value], actual: &[Value]) -> bool {
-        let [first, rest @ ..] = recorded else { return actual.is_empty() };
-        let before = self.bindings.clone();
-        for (i, candidate) in actual.iter().enumerate() {
-            let others = [&actual[..i], &actual[i + 1..]].concat();
-            if self.matches(first, candidate) && self.matches_multiset(rest, &others) {
-                return true;
-            }
-            self.bindings.clone_from(&before);
-        }
-        false
     }
 
     fn value(&mut self, recorded: &Value, actual: &Value) -> bool {

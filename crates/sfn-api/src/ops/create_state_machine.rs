@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepwell_engine::{CreateStateMachine, Handle};
 
+use crate::constraints::{ARN, Constraints, DEFINITION, NAME};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, LoggingRequest, TracingRequest, check_observability, required};
+use crate::wire::{
+    EpochSeconds, LoggingRequest, TracingRequest, check_observability, check_publish,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -16,11 +19,9 @@ pub(crate) struct Request {
     r#type: Option<String>,
     logging_configuration: Option<LoggingRequest>,
     tracing_configuration: Option<TracingRequest>,
-    #[serde(default)]
-    publish: bool,
+    publish: Option<bool>,
     version_description: Option<String>,
-    #[serde(default)]
-    tags: Vec<Value>,
+    tags: Option<Vec<Value>>,
 }
 
 #[derive(Serialize)]
@@ -31,31 +32,27 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    check_supported(&request)?;
-    let created = engine
-        .create_state_machine(CreateStateMachine {
-            name: required(request.name, "name")?,
-            definition: required(request.definition, "definition")?,
-            role_arn: Some(required(request.role_arn, "roleArn")?),
-        })
-        .await?;
+    let mut constraints = Constraints::default();
+    constraints.one_of("type", request.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
+    constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
+    let supported = check_supported(&request);
+    let name = constraints.required("name", request.name, NAME);
+    let definition = constraints.required("definition", request.definition, DEFINITION);
+    let role_arn = Some(constraints.required("roleArn", request.role_arn, ARN));
+    constraints.check()?;
+    supported?;
+    let created =
+        engine.create_state_machine(CreateStateMachine { name, definition, role_arn }).await?;
     Ok(Response { state_machine_arn: created.arn, creation_date: created.created_at.into() })
 }
 
 fn check_supported(request: &Request) -> Result<(), ApiError> {
-    if request.version_description.is_some() && !request.publish {
-        return Err(ApiError::validation(
-            "Version description can only be set when publish is true",
-        ));
-    }
-    if request.publish {
-        return Err(ApiError::unsupported_member("publish"));
-    }
+    check_publish(request.publish, request.version_description.as_deref())?;
     if request.r#type.as_deref().is_some_and(|kind| kind != "STANDARD") {
         let message = "stepwell runs state machines of type STANDARD only, as yet";
         return Err(ApiError::new("StateMachineTypeNotSupported", message));
     }
-    if !request.tags.is_empty() {
+    if request.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Err(ApiError::unsupported_member("tags"));
     }
     check_observability(

@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use stepwell_engine::Handle;
 
+use crate::constraints::arn;
 use crate::error::ApiError;
-use crate::wire::{Empty, required};
+use crate::wire::Empty;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,6 +14,6 @@ pub(crate) struct Request {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Empty, ApiError> {
-    engine.delete_state_machine(&required(request.state_machine_arn, "stateMachineArn")?).await?;
+    engine.delete_state_machine(&arn("stateMachineArn", request.state_machine_arn)?).await?;
     Ok(Empty {})
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{ExecutionRecord, Handle, Status};
 
+use crate::constraints::arn;
 use crate::error::ApiError;
-use crate::wire::{DataDetails, EpochSeconds, required};
+use crate::wire::{DataDetails, EpochSeconds};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +43,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     if request.included_data.is_some_and(|data| data != "ALL_DATA") {
         return Err(ApiError::unsupported_member("includedData"));
     }
-    let arn = required(request.execution_arn, "executionArn")?;
+    let arn = arn("executionArn", request.execution_arn)?;
     Ok(engine.describe_execution(&arn).await?.into())
 }
 

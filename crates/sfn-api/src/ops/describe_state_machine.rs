@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use stepwell_engine::{Handle, StateMachineRecord};
 use uuid::Uuid;
 
+use crate::constraints::arn;
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration, required};
+use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -32,7 +33,7 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let arn = required(request.state_machine_arn, "stateMachineArn")?;
+    let arn = arn("stateMachineArn", request.state_machine_arn)?;
     let found = engine.describe_state_machine(&arn).await?;
     Ok(Response {
         revision_id: shown_revision(&found),

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use stepwell_engine::Handle;
 
 use super::describe_state_machine::shown_revision;
+use crate::constraints::arn;
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration, required};
+use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,7 +31,7 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let arn = required(request.execution_arn, "executionArn")?;
+    let arn = arn("executionArn", request.execution_arn)?;
     let found = engine.describe_state_machine_for_execution(&arn).await?;
     Ok(Response {
         revision_id: shown_revision(&found),

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepwell_engine::Handle;
 
+use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
-use crate::wire::{page, required};
+use crate::wire::{PAGE, page};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -13,8 +14,7 @@ pub(crate) struct Request {
     execution_arn: Option<String>,
     max_results: Option<i64>,
     next_token: Option<String>,
-    #[serde(default)]
-    reverse_order: bool,
+    reverse_order: Option<bool>,
     include_execution_data: Option<bool>,
 }
 
@@ -27,11 +27,28 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("executionArn", request.execution_arn, ARN);
+    constraints.range("maxResults", request.max_results, PAGE);
+    constraints.length("nextToken", request.next_token.as_deref(), 1..=1_024);
+    constraints.check()?;
+    let page = page(request.max_results, request.next_token);
+    let mut found = engine.history(&arn, request.reverse_order.unwrap_or(false), page).await?;
     if request.include_execution_data == Some(false) {
-        return Err(ApiError::unsupported_member("includeExecutionData"));
+        found.items.iter_mut().for_each(leave_out_data);
     }
-    let arn = required(request.execution_arn, "executionArn")?;
-    let page = page(request.max_results, request.next_token)?;
-    let found = engine.history(&arn, request.reverse_order, page).await?;
     Ok(Response { events: found.items, next_token: found.next })
 }
+
+/// Takes inputs and outputs from the details of an event. Names, errors and causes stay, as recorded of
+/// execution logs without execution data.
+fn leave_out_data(event: &mut Value) {
+    let members = event.as_object_mut().into_iter().flatten();
+    let details = members.filter(|(name, _)| name.ends_with("EventDetails"));
+    for fields in details.filter_map(|(_, details)| details.as_object_mut()) {
+        fields.retain(|name, _| !DATA.contains(&name.as_str()));
+    }
+}
+
+/// The members of event details that are execution data.
+const DATA: [&str; 5] = ["input", "inputDetails", "output", "outputDetails", "parameters"];

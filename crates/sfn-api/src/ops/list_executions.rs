@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle, Status};
 
+use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, page, required};
+use crate::wire::{EpochSeconds, PAGE, page};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -59,24 +60,24 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     if request.redrive_filter.is_some() {
         return Err(ApiError::unsupported_member("redriveFilter"));
     }
-    let filter = ExecutionFilter {
-        state_machine_arn: Some(required(request.state_machine_arn, "stateMachineArn")?),
-        status: request.status_filter.map(|text| status(&text)).transpose()?,
-    };
-    let found =
-        engine.list_executions(filter, page(request.max_results, request.next_token)?).await?;
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
+    constraints.one_of("statusFilter", request.status_filter.as_deref(), &STATUSES);
+    constraints.range("maxResults", request.max_results, PAGE);
+    constraints.length("nextToken", request.next_token.as_deref(), 1..=3_096);
+    constraints.check()?;
+    let page = page(request.max_results, request.next_token);
+    let status = request.status_filter.map(|text| text.parse()).transpose().map_err(|_| {
+        ApiError::validation("the status PENDING_REDRIVE is one of the executions of a Map run")
+    })?;
+    let filter = ExecutionFilter { state_machine_arn: Some(arn), status };
+    let found = engine.list_executions(filter, page).await?;
     Ok(Response {
         executions: found.items.into_iter().map(Item::from).collect(),
         next_token: found.next,
     })
 }
 
-fn status(text: &str) -> Result<Status, ApiError> {
-    text.parse().map_err(|_| {
-        ApiError::constraint(
-            &format!("'{text}'"),
-            "statusFilter",
-            "satisfy enum value set: [SUCCEEDED, TIMED_OUT, PENDING_REDRIVE, ABORTED, FAILED, RUNNING]",
-        )
-    })
-}
+/// The statuses of the service model.
+const STATUSES: [&str; 6] =
+    ["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{Handle, StateMachineSummary};
 
+use crate::constraints::Constraints;
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, page};
+use crate::wire::{EpochSeconds, PAGE, page};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -42,7 +43,11 @@ impl From<StateMachineSummary> for Item {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let found = engine.list_state_machines(page(request.max_results, request.next_token)?).await?;
+    let mut constraints = Constraints::default();
+    constraints.range("maxResults", request.max_results, PAGE);
+    constraints.length("nextToken", request.next_token.as_deref(), 1..=1_024);
+    constraints.check()?;
+    let found = engine.list_state_machines(page(request.max_results, request.next_token)).await?;
     Ok(Response {
         state_machines: found.items.into_iter().map(Item::from).collect(),
         next_token: found.next,

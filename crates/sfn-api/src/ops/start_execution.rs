@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{Handle, StartExecution};
 
+use crate::constraints::{ARN, Constraints, NAME};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, required};
+use crate::wire::EpochSeconds;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,9 +23,13 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
+    let mut constraints = Constraints::default();
+    let state_machine_arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
+    constraints.length("name", request.name.as_deref(), NAME);
+    constraints.check()?;
     let started = engine
         .start_execution(StartExecution {
-            state_machine_arn: required(request.state_machine_arn, "stateMachineArn")?,
+            state_machine_arn,
             name: request.name,
             input: request.input.unwrap_or_else(|| "{}".to_owned()),
         })

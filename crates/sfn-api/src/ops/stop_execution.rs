@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::Handle;
 
+use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, required};
+use crate::wire::EpochSeconds;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,7 +22,11 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let arn = required(request.execution_arn, "executionArn")?;
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("executionArn", request.execution_arn, ARN);
+    constraints.length("error", request.error.as_deref(), 0..=256);
+    constraints.length("cause", request.cause.as_deref(), 0..=32_768);
+    constraints.check()?;
     let stopped_at = engine.stop_execution(&arn, request.error, request.cause).await?;
     Ok(Response { stop_date: stopped_at.into() })
 }

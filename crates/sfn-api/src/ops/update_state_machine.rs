@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 use stepwell_engine::{Handle, UpdateStateMachine};
 
 use super::describe_state_machine::revision_id;
+use crate::constraints::{ARN, Constraints, DEFINITION};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, LoggingRequest, TracingRequest, check_observability, required};
+use crate::wire::{
+    EpochSeconds, LoggingRequest, TracingRequest, check_observability, check_publish,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -15,8 +18,8 @@ pub(crate) struct Request {
     role_arn: Option<String>,
     logging_configuration: Option<LoggingRequest>,
     tracing_configuration: Option<TracingRequest>,
-    #[serde(default)]
-    publish: bool,
+    publish: Option<bool>,
+    version_description: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -27,14 +30,17 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let arn = required(request.state_machine_arn, "stateMachineArn")?;
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
+    constraints.length("definition", request.definition.as_deref(), DEFINITION);
+    constraints.length("roleArn", request.role_arn.as_deref(), ARN);
+    constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
+    constraints.check()?;
     check_observability(
         request.logging_configuration.as_ref(),
         request.tracing_configuration.as_ref(),
     )?;
-    if request.publish {
-        return Err(ApiError::unsupported_member("publish"));
-    }
+    check_publish(request.publish, request.version_description.as_deref())?;
     let observes =
         request.logging_configuration.is_some() || request.tracing_configuration.is_some();
     if request.definition.is_none() && request.role_arn.is_none() && !observes {

@@ -5,15 +5,16 @@ use stepwell_asl::diagnostic::Code;
 use stepwell_asl::{Diagnostic, Severity};
 use stepwell_engine::Handle;
 
+use crate::constraints::{Constraints, DEFINITION};
 use crate::error::ApiError;
-use crate::wire::required;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     definition: Option<String>,
+    r#type: Option<String>,
     severity: Option<String>,
-    max_results: Option<usize>,
+    max_results: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -55,19 +56,21 @@ fn message(found: &Diagnostic) -> String {
     }
 }
 
-/// `maxResults` when the caller names none.
-const FINDINGS_DEFAULT: usize = 100;
+/// `maxResults` at most, and when the caller names none.
+const FINDINGS_MAX: i64 = 100;
 
 pub(crate) async fn handle(_engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let definition = required(request.definition, "definition")?;
+    let mut constraints = Constraints::default();
+    let definition = constraints.required("definition", request.definition, DEFINITION);
+    constraints.one_of("type", request.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
+    constraints.one_of("severity", request.severity.as_deref(), &["ERROR", "WARNING"]);
+    constraints.range("maxResults", request.max_results, 0..=FINDINGS_MAX);
+    constraints.check()?;
     let (machine, mut diagnostics) = stepwell_asl::parse(&definition);
     if request.severity.as_deref() != Some("WARNING") {
         diagnostics.retain(|found| found.severity == Severity::Error);
     }
-    let limit = match request.max_results {
-        None | Some(0) => FINDINGS_DEFAULT,
-        Some(limit) => limit,
-    };
+    let limit = request.max_results.filter(|limit| *limit > 0).unwrap_or(FINDINGS_MAX) as usize;
     Ok(Response {
         result: if machine.is_some() { "OK" } else { "FAIL" },
         truncated: diagnostics.len() > limit,

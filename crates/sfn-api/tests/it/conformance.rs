@@ -1,0 +1,243 @@
+//! What AWS answered to sequences of requests, against what this service answers.
+//!
+//! `STEPWELL_CONFORMANCE_DIR` names the recorded cases; without it the test says that it was skipped. Only cases
+//! run here that ask for nothing but the operations that are served, each against an engine of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::matcher::Matcher;
+use crate::server::{ACCOUNT, Server, text};
+
+/// The operations that are served.
+const SERVED: [&str; 12] = [
+    "CreateStateMachine",
+    "DeleteStateMachine",
+    "DescribeExecution",
+    "DescribeStateMachine",
+    "DescribeStateMachineForExecution",
+    "GetExecutionHistory",
+    "ListExecutions",
+    "ListStateMachines",
+    "StartExecution",
+    "StopExecution",
+    "UpdateStateMachine",
+    "ValidateStateMachineDefinition",
+];
+
+/// How the ids of cases begin that are known to differ, and why.
+const DIFFERENT: [(&str, &str); 8] = [
+    ("test_sfn_api_express/", "no Express workflows yet"),
+    ("test_sfn_api_logs/test_incomplete_logging", "no destinations of logs yet"),
+    ("test_sfn_api_variable_references/", "`variableReferences` is not shown yet"),
+    ("test_sfn_api_versioning/test_create_publish_", "no versions yet"),
+    ("test_sfn_api_versioning/test_create_with_publish", "no versions yet"),
+    ("test_sfn_api_versioning/test_describe_state_machine_for_execution_of", "no versions yet"),
+    ("test_sfn_api_versioning/test_start_version", "no versions yet"),
+    (
+        "test_sfn_api_validation/test_validate_state_machine_definition_type_express[",
+        "what only Express workflows may not do is not found yet, nor is JSONata supported",
+    ),
+];
+
+#[tokio::test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so, and the tally is for people")]
+#[expect(clippy::disallowed_methods, reason = "a variable names the recorded cases")]
+async fn requests_are_answered_as_aws_recorded_them() {
+    let Ok(folder) = std::env::var("STEPWELL_CONFORMANCE_DIR") else {
+        eprintln!("skipped: STEPWELL_CONFORMANCE_DIR is not set");
+        return;
+    };
+    let (mut passed, mut wrong) = (0, Vec::new());
+    let mut known = BTreeMap::<_, u32>::new();
+    for case in cases(Path::new(&folder)) {
+        let id = text(&case["id"]);
+        let reason = DIFFERENT.iter().find(|(start, _)| id.starts_with(start));
+        match (play(&case).await, reason) {
+            (Ok(()), _) => passed += 1,
+            (Err(_), Some((start, reason))) => *known.entry((start, reason)).or_default() += 1,
+            (Err(why), None) => wrong.push(format!("{id}: {why}")),
+        }
+    }
+    eprintln!("{passed} passed");
+    for ((start, reason), count) in known {
+        eprintln!("{count} known to differ: {start}... ({reason})");
+    }
+    assert!(wrong.is_empty(), "{} cases:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The cases that ask for served operations only.
+fn cases(folder: &Path) -> Vec<Value> {
+    let read = |group: &str| std::fs::read_to_string(folder.join(group)).expect("readable");
+    let texts = ["api.jsonl", "validation.jsonl"].map(read);
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let cases = lines.map(|line| serde_json::from_str(line).expect("a case is JSON"));
+    let broken = std::fs::read_to_string(folder.join("broken.txt")).unwrap_or_default();
+    let is_broken = |case: &Value| broken.lines().any(|id| case["id"] == id);
+    cases.filter(|case| is_served(case) && !is_broken(case)).collect()
+}
+
+fn is_served(case: &Value) -> bool {
+    let is_known = |call: &Value| match call["operation"].as_str() {
+        Some(operation) => SERVED.contains(&operation),
+        None => call.get("await").is_some(),
+    };
+    case["calls"].as_array().is_some_and(|calls| calls.iter().all(is_known))
+}
+
+/// Performs the calls of a case, up to the first that is answered otherwise.
+async fn play(case: &Value) -> Result<(), String> {
+    let server = Server::start().await;
+    let mut matcher = Matcher::new(&case["wildcards"]);
+    let mut responses = Vec::new();
+    for (number, call) in case["calls"].as_array().into_iter().flatten().enumerate() {
+        let response = match call["await"].as_str() {
+            Some(condition) => {
+                wait(&server, condition, call, &responses).await.map(|()| Value::Null)
+            }
+            None => perform(&server, case, call, &responses, &mut matcher).await,
+        };
+        responses.push(response.map_err(|why| format!("call {number}: {why}"))?);
+    }
+    Ok(())
+}
+
+async fn perform(
+    server: &Server,
+    case: &Value,
+    call: &Value,
+    responses: &[Value],
+    matcher: &mut Matcher,
+) -> Result<Value, String> {
+    let request = filled(&call["request"], responses);
+    let answer = server.call(&text(&call["operation"]), &request).await;
+    let lenient = case["lenient_paths"].as_array().cloned().unwrap_or_default();
+    let member = |path: &Value| text(path).strip_prefix("$..").map(str::to_owned);
+    let lenient: Vec<String> = lenient.iter().filter_map(member).collect();
+    if let Some(error) = call.get("error") {
+        let (name, message) = answer.error();
+        let is_lenient = lenient.iter().any(|it| ["exception_value", "message"].contains(&&**it));
+        let is_match = name == error["code"]
+            && (is_lenient || matcher.matches(&error["message"], &Value::String(message.clone())));
+        return if is_match {
+            Ok(Value::Null)
+        } else {
+            Err(format!("{name} {message}\n  recorded {error}"))
+        };
+    }
+    if answer.status != 200 {
+        return Err(format!("refused: {}", answer.body));
+    }
+    let response = answer.json();
+    if let Some(recorded) = call.get("response") {
+        let (mut recorded, mut actual) = (recorded.clone(), response.clone());
+        for member in &lenient {
+            remove(&mut recorded, member);
+            remove(&mut actual, member);
+        }
+        if !matcher.matches(&recorded, &actual) {
+            return Err(format!("{actual}\n  recorded {recorded}"));
+        }
+    }
+    Ok(response)
+}
+
+/// Polls until a condition of the recordings holds.
+async fn wait(
+    server: &Server,
+    condition: &str,
+    call: &Value,
+    responses: &[Value],
+) -> Result<(), String> {
+    let arns = filled(&call["arns"], responses);
+    let arn = text(arns.as_array().and_then(|arns| arns.last()).unwrap_or(&Value::Null));
+    let describe = |arn: &str| serde_json::json!({"executionArn": arn});
+    match condition {
+        "execution-started" | "state-machine-listed" => {}
+        "execution-success"
+        | "execution-terminated"
+        | "execution-aborted"
+        | "execution-lists-terminated" => {
+            server.ended(&arn).await;
+        }
+        "on-execution-events" => {
+            let has_begun = |read: &Value| read["events"].as_array().is_some_and(|it| it.len() > 1);
+            server.until("GetExecutionHistory", describe(&arn), has_begun).await;
+        }
+        other => return Err(format!("`{other}` is not waited for")),
+    }
+    Ok(())
+}
+
+/// Deletes a member at every depth.
+fn remove(value: &mut Value, member: &str) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove(member);
+            fields.values_mut().for_each(|value| remove(value, member));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|value| remove(value, member)),
+        _ => {}
+    }
+}
+
+/// Replaces the tokens in the texts of a request.
+fn filled(value: &Value, responses: &[Value]) -> Value {
+    match value {
+        Value::String(text) => Value::String(filled_text(text, responses)),
+        Value::Array(items) => items.iter().map(|item| filled(item, responses)).collect(),
+        Value::Object(fields) => {
+            let fill = |(name, value): (&String, &Value)| (name.clone(), filled(value, responses));
+            fields.iter().map(fill).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+/// Innermost first: a token has no square bracket inside.
+fn filled_text(text: &str, responses: &[Value]) -> String {
+    let mut text = text.to_owned();
+    while let Some((start, end)) = innermost(&text) {
+        let value = token(&text[start + 2..end], responses);
+        text.replace_range(start..end + 2, &value);
+    }
+    text
+}
+
+fn innermost(text: &str) -> Option<(usize, usize)> {
+    const HEADS: [&str; 5] = ["uid:", "region", "partition", "role", "call:"];
+    let starts = text.match_indices("[[").map(|(start, _)| start);
+    let mut tokens = starts.filter_map(|start| {
+        let length = text[start + 2..].find(['[', ']'])?;
+        let end = start + 2 + length;
+        let is_known = HEADS.iter().any(|head| text[start + 2..].starts_with(head));
+        (is_known && text[end..].starts_with("]]")).then_some((start, end))
+    });
+    tokens.next()
+}
+
+fn token(token: &str, responses: &[Value]) -> String {
+    match token.split_once(':') {
+        Some(("uid", number)) => format!("unique{number}"),
+        Some(("call", path)) => {
+            let (number, path) = path.split_once(':').expect("a call has a path");
+            let number: usize = number.parse().expect("a call has a number");
+            from_response(&responses[number], path)
+        }
+        _ => match token {
+            "region" => "us-east-1".to_owned(),
+            "partition" => "aws".to_owned(),
+            role => format!("{role}-{ACCOUNT}"),
+        },
+    }
+}
+
+/// A member of an earlier response, perhaps cut: `executionArn.slice(,-4)`.
+fn from_response(response: &Value, path: &str) -> String {
+    let (member, cut) = path.split_once(".slice(").unwrap_or((path, ",0)"));
+    let value = text(&response[member]);
+    let end: usize = cut.trim_start_matches(",-").trim_end_matches(')').parse().unwrap_or(0);
+    value[..value.len() - end].to_owned()
+}

@@ -1,0 +1,185 @@
+//! The API of an engine in a temporary directory, on a loopback port.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stepwell_engine::Options;
+use stepwell_task::{TaskHandler, TaskRouter, Unsupported};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const ACCOUNT: &str = "111111111111";
+pub(crate) const ROLE: &str = "arn:aws:iam::111111111111:role/any";
+
+pub(crate) struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    _directory: TempDir,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// In lower case.
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+/// There are no functions here.
+struct Nothing;
+
+impl TaskRouter for Nothing {
+    fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
+        let reason = "there are no functions here".to_owned();
+        Err(Unsupported { resource: resource.to_owned(), reason })
+    }
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options {
+            account: ACCOUNT.to_owned(),
+            ..Options::at(directory.path().join("stepwell.db"))
+        };
+        let service = options.build(Arc::new(Nothing)).unwrap();
+        let (router, stop) = (stepwell_sfn_api::router(service.handle()), CancellationToken::new());
+        tokio::spawn(service.run(stop.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stopped = stop.clone().cancelled_owned();
+        let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
+        tokio::spawn(async { serving.await });
+        Self { address, stop, _directory: directory }
+    }
+
+    /// A `POST /` on a connection of its own.
+    pub(crate) async fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut head = format!("POST / HTTP/1.1\r\nHost: {}\r\n", self.address);
+        for (name, value) in headers {
+            write!(head, "{name}: {value}\r\n").unwrap();
+        }
+        write!(head, "Content-Length: {}\r\nConnection: close\r\n\r\n", body.len()).unwrap();
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // A server that has read enough to refuse does not wait for the rest.
+        let _ = stream.write_all(body).await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+
+    /// A request with the headers of boto3.
+    pub(crate) async fn send(&self, operation: &str, body: &[u8]) -> Answer {
+        let target = format!("AWSStepFunctions.{operation}");
+        let headers = [
+            ("Accept-Encoding", "identity"),
+            ("X-Amz-Target", target.as_str()),
+            ("Content-Type", "application/x-amz-json-1.0"),
+            ("User-Agent", "Boto3/1.40.0 md/Botocore#1.40.0 ua/2.1 os/linux lang/python#3.11"),
+            ("X-Amz-Date", "20260101T000000Z"),
+            (
+                "Authorization",
+                "AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/states/aws4_request, \
+                 SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature=00",
+            ),
+            ("amz-sdk-invocation-id", "8c8d0b9a-0000-4000-8000-000000000000"),
+            ("amz-sdk-request", "attempt=1"),
+        ];
+        self.post(&headers, body).await
+    }
+
+    pub(crate) async fn call(&self, operation: &str, request: &Value) -> Answer {
+        self.send(operation, request.to_string().as_bytes()).await
+    }
+
+    /// The response to a request that is fine.
+    pub(crate) async fn ok(&self, operation: &str, request: Value) -> Value {
+        let answer = self.call(operation, &request).await;
+        assert_eq!(answer.status, 200, "{operation} {request}: {answer:?}");
+        answer.json()
+    }
+
+    /// The name and the message of the error that a request gets.
+    pub(crate) async fn refused(&self, operation: &str, request: Value) -> (String, String) {
+        let answer = self.call(operation, &request).await;
+        assert_eq!(answer.status, 400, "{operation} {request}: {answer:?}");
+        answer.error()
+    }
+
+    /// Creates a state machine and gives its ARN.
+    pub(crate) async fn create(&self, name: &str, definition: &str) -> String {
+        let request = json!({"name": name, "definition": definition, "roleArn": ROLE});
+        text(&self.ok("CreateStateMachine", request).await["stateMachineArn"])
+    }
+
+    /// Starts an execution and gives its ARN.
+    pub(crate) async fn start_execution(&self, machine: &str, name: &str, input: &str) -> String {
+        let request = json!({"stateMachineArn": machine, "name": name, "input": input});
+        text(&self.ok("StartExecution", request).await["executionArn"])
+    }
+
+    /// What is shown of an execution once it has ended.
+    pub(crate) async fn ended(&self, arn: &str) -> Value {
+        self.until("DescribeExecution", json!({"executionArn": arn}), |shown| {
+            shown["status"] != "RUNNING"
+        })
+        .await
+    }
+
+    /// Asks again until the response is as it should be.
+    pub(crate) async fn until(
+        &self,
+        operation: &str,
+        request: Value,
+        is_so: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let asking = async {
+            loop {
+                let response = self.ok(operation, request.clone()).await;
+                if is_so(&response) {
+                    return response;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), asking).await.expect("it comes to be so")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+impl Answer {
+    fn parse(text: &str) -> Self {
+        let (head, body) = text.split_once("\r\n\r\n").expect("there is an answer");
+        Self {
+            status: head[9..12].parse().unwrap(),
+            head: head.to_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// Name and message.
+    pub(crate) fn error(&self) -> (String, String) {
+        let body = self.json();
+        (text(&body["__type"]), text(&body["message"]))
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
