@@ -36,6 +36,13 @@ pub struct Span {
     pub end: usize,
 }
 
+/// Line and column of a byte of a text, from 1; columns count characters.
+pub fn position(text: &str, byte: usize) -> (usize, usize) {
+    let before = text.get(..byte).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $aws:literal;)*) => {
         /// What kind of finding it is. Codes are stable: one that is no longer used is not used again.
@@ -125,5 +132,17 @@ codes! {
 impl std::fmt::Display for Code {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_count_from_one_in_characters() {
+        assert_eq!(position("", 0), (1, 1));
+        assert_eq!(position("ä = 1\nb = 2", 3), (1, 3));
+        assert_eq!(position("ä = 1\nb = 2", 7), (2, 1));
     }
 }

@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::Span;
+use crate::diagnostic::position;
 
 /// Why a text is not JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,14 +39,8 @@ pub fn parse(text: &str) -> Result<Value, NotJson> {
     serde_json::from_str(text).map_err(|error| {
         let mistake = Scanner { text, at: 0, open: Vec::new() }.first_mistake();
         let (reason, span) = mistake.unwrap_or_else(|| (error.to_string(), span_of(text, &error)));
-        let before = &text[..span.end];
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        NotJson {
-            reason,
-            span,
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
+        let (line, column) = position(text, span.end);
+        NotJson { reason, span, line, column }
     })
 }
 

@@ -149,7 +149,7 @@ impl Reader {
 
 impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
-        Self::Store { reason: error.to_string() }
+        Self::Store { reason: stepwell_task::in_one_line(&error) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The errors of functions, sorted by what should happen next.
 
-use std::time::Duration;
+pub use stepwell_task::in_one_line;
 
 /// Why a function failed. The variant says what happens next; it becomes the error name that `Retry` and
 /// `Catch` match.
@@ -9,14 +9,9 @@ pub enum HandlerError {
     /// The configuration, the credentials or the input are wrong: somebody must change them. Error name `Config`.
     #[error("{0}")]
     Config(String),
-    /// The same call may work later. Error name `Retryable`. `retry_after` is the server's own wish.
-    #[error("{message}")]
-    Retryable {
-        /// What happened.
-        message: String,
-        /// The server's `Retry-After`.
-        retry_after: Option<Duration>,
-    },
+    /// The same call may work later. Error name `Retryable`.
+    #[error("{0}")]
+    Retryable(String),
     /// The data cannot be processed as they are. Error name `Data`.
     #[error("{0}")]
     Data(String),
@@ -31,16 +26,16 @@ impl HandlerError {
     /// The error name of [`HandlerError::Retryable`].
     pub const RETRYABLE: &str = "Retryable";
 
-    /// [`HandlerError::Retryable`] without a wish of the server.
+    /// [`HandlerError::Retryable`] of any text.
     pub fn retryable(message: impl Into<String>) -> Self {
-        Self::Retryable { message: message.into(), retry_after: None }
+        Self::Retryable(message.into())
     }
 
     /// The error name that `ErrorEquals` matches.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Config(_) => Self::CONFIG,
-            Self::Retryable { .. } => Self::RETRYABLE,
+            Self::Retryable(_) => Self::RETRYABLE,
             Self::Data(_) => "Data",
             Self::Fatal(_) => "Fatal",
         }
@@ -52,9 +47,7 @@ impl HandlerError {
         let told = |message: String| format!("{place}: {message}");
         match self {
             Self::Config(message) => Self::Config(told(message)),
-            Self::Retryable { message, retry_after } => {
-                Self::Retryable { message: told(message), retry_after }
-            }
+            Self::Retryable(message) => Self::Retryable(told(message)),
             Self::Data(message) => Self::Data(told(message)),
             Self::Fatal(message) => Self::Fatal(told(message)),
         }

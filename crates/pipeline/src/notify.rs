@@ -97,7 +97,7 @@ impl Notify {
         loop {
             let failure = match self.post_once(url.expose_secret(), summary, ctx).await {
                 Ok(()) => return Ok(()),
-                Err(failure @ HandlerError::Retryable { .. }) => failure,
+                Err(failure @ HandlerError::Retryable(_)) => failure,
                 Err(failure) => return Err(failure),
             };
             let Some(wait) = waits.next() else { return Err(failure) };

@@ -9,6 +9,7 @@ use std::path::Path;
 use miette::{
     GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report,
 };
+use stepwell_asl::diagnostic::position;
 use stepwell_asl::{Diagnostic, Severity};
 
 use crate::config::{Place, Problem, Source};
@@ -158,24 +159,5 @@ pub(crate) fn severity(severity: Severity) -> &'static str {
     match severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
-    }
-}
-
-/// Line and column, from 1; columns count characters.
-pub(crate) fn position(text: &str, byte: usize) -> (usize, usize) {
-    let before = text.get(..byte).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_count_from_one_in_characters() {
-        assert_eq!(position("", 0), (1, 1));
-        assert_eq!(position("ä = 1\nb = 2", 3), (1, 3));
-        assert_eq!(position("ä = 1\nb = 2", 7), (2, 1));
     }
 }

@@ -13,6 +13,22 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+/// An error with its causes in one line, each once: many errors repeat their source in their own text.
+///
+/// For causes of failed tasks and for logs, where the words of the network or the disk are the ones that help.
+pub fn in_one_line(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            text = format!("{text}: {told}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
 /// One task that a Task state scheduled.
 #[derive(Debug, Clone)]
 pub struct TaskRequest {
@@ -134,6 +150,21 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Nested {
+        text: &'static str,
+        source: Option<Box<Self>>,
+    }
+
+    #[test]
+    fn a_cause_that_is_told_already_is_not_told_again() {
+        let because = |text, source| Nested { text, source: Some(Box::new(source)) };
+        let full = Nested { text: "disk full", source: None };
+        let error = because("no backup", because("failed to write: disk full", full));
+        assert_eq!(in_one_line(&error), "no backup: failed to write: disk full");
+    }
 
     #[test]
     fn a_key_names_the_attempt() {

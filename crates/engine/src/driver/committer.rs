@@ -53,7 +53,7 @@ impl Committer {
     /// Runs until nobody sends jobs any more, or a commit fails.
     pub(crate) fn run(mut self) {
         if let Err(error) = self.work() {
-            let reason = describe(&error);
+            let reason = stepwell_task::in_one_line(&error);
             tracing::error!(reason, "the store cannot be written, the engine stops");
             // If the kernel has gone too, there is nobody left to tell.
             let _ = self.events.send(Event::CommitFailed { reason });
@@ -126,7 +126,7 @@ impl Committer {
     /// Says why before the requests of this group go unanswered.
     fn halt(&self, error: &StoreError) {
         // Nobody halts the engine before the first commit that fails.
-        let _ = self.halted.set(Halted { reason: describe(error) });
+        let _ = self.halted.set(Halted { reason: stepwell_task::in_one_line(error) });
     }
 
     fn gather(&mut self, first: Write) -> Vec<Write> {
@@ -159,15 +159,4 @@ impl Committer {
             Action::Answer(answer) => answer.send(),
         }
     }
-}
-
-/// An error with its causes in one line.
-fn describe(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
+use stepwell_asl::diagnostic::position;
 
 use super::Global;
 use crate::failure::{Exit, Failure, Outcome};
@@ -76,8 +77,7 @@ struct Entry<'a> {
 
 fn json(checked: &Checked) -> impl Iterator<Item = Entry<'_>> {
     checked.findings.iter().map(|finding| {
-        let position =
-            finding.span.as_ref().map(|span| report::position(&checked.text, span.start));
+        let position = finding.span.as_ref().map(|span| position(&checked.text, span.start));
         Entry {
             file: checked.file.display().to_string(),
             line: position.map(|(line, _)| line),

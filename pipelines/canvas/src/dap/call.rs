@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::error::Category;
 use stepwell_pipeline::Context;
+use stepwell_pipeline::error::in_one_line;
 use stepwell_pipeline::progress::Update;
 
 use super::limits::Endpoint;
@@ -308,13 +309,12 @@ impl Failure {
 
     pub(super) fn into_error(self, what: &str, base_url: &Url) -> Error {
         let (what, base_url) = (what.to_owned(), base_url.to_string());
-        let retry_after = self.retry_after();
         match self {
             Self::NoConnection(cause) | Self::Transport(cause) => {
                 Error::Unreachable { what, base_url, cause }
             }
             Self::Malformed(problem) => Error::Malformed { what, problem },
-            _ if self.is_too_many() => Error::Busy { what, retry_after },
+            _ if self.is_too_many() => Error::Busy { what },
             Self::NotJson { status, content_type, .. } => {
                 Error::NotJson { what, base_url, status: status.as_u16(), content_type }
             }
@@ -346,18 +346,7 @@ impl ErrorAnswer {
 
 /// What went wrong on the way, without the URL: a link to an object is a secret.
 pub(super) fn told(error: reqwest::Error) -> String {
-    chain(&error.without_url())
-}
-
-/// An error with its causes, which is where the network's own words are.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+    in_one_line(&error.without_url())
 }
 
 fn content_type(headers: &HeaderMap) -> String {

@@ -1,7 +1,5 @@
 //! What can go wrong between us and DAP, and what to do about it.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use stepwell_pipeline::{HandlerError, NotNow};
 
@@ -71,8 +69,6 @@ pub enum Error {
     Busy {
         /// What was asked.
         what: String,
-        /// The last wish of the service.
-        retry_after: Option<Duration>,
     },
     /// The service failed, several times.
     #[error("cannot {what}: DAP answered {status} several times: {api}")]
@@ -189,12 +185,12 @@ impl From<Error> for HandlerError {
             | Error::Account(_)
             | Error::NotJson { .. }
             | Error::NotFound { .. } => Self::Config(message),
-            Error::NotNow(NotNow { wait }) => Self::Retryable { message, retry_after: Some(wait) },
-            Error::Busy { retry_after, .. } => Self::Retryable { message, retry_after },
-            Error::Unreachable { .. }
+            Error::NotNow(_)
+            | Error::Busy { .. }
+            | Error::Unreachable { .. }
             | Error::Server { .. }
             | Error::Replaced { .. }
-            | Error::Interrupted { .. } => Self::retryable(message),
+            | Error::Interrupted { .. } => Self::Retryable(message),
             Error::Refused { .. }
             | Error::SnapshotRequired { .. }
             | Error::Malformed { .. }

@@ -189,16 +189,13 @@ impl TableRun<'_> {
         if wait <= SOON_GONE {
             return Ok(self.ctx.sleep(wait).await?);
         }
-        Err(Interruption::NoSnapshotYet(HandlerError::Retryable {
-            message: format!(
-                "{} needs a new snapshot, but DAP still answers with job {} from before; it will forget that job in \
+        Err(Interruption::NoSnapshotYet(HandlerError::Retryable(format!(
+            "{} needs a new snapshot, but DAP still answers with job {} from before; it will forget that job in \
                  {} minutes, and the next run after that gets the new one",
-                self.table,
-                old.job.id,
-                wait.as_secs() / 60
-            ),
-            retry_after: Some(wait),
-        }))
+            self.table,
+            old.job.id,
+            wait.as_secs() / 60
+        ))))
     }
 
     /// A job that never ends would otherwise be waited for for ever.

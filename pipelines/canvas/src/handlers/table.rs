@@ -337,10 +337,8 @@ impl<'a> TableRun<'a> {
     fn pause(self, wait: Duration) -> Result<Step, HandlerError> {
         let stalls = self.checkpoint.stalls + 1;
         if stalls > STALLS_MAX {
-            return Err(HandlerError::Retryable {
-                message: format!("{}: no progress in {STALLS_MAX} invocations", self.table),
-                retry_after: Some(wait),
-            });
+            let message = format!("{}: no progress in {STALLS_MAX} invocations", self.table);
+            return Err(HandlerError::Retryable(message));
         }
         Ok(Step::in_progress(Checkpoint { stalls, ..self.checkpoint }, wait))
     }

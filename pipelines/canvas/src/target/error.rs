@@ -84,7 +84,7 @@ impl From<TargetError> for HandlerError {
             TargetError::Unreachable { .. }
             | TargetError::Locked(_)
             | TargetError::Full(_)
-            | TargetError::Transient(_) => Self::Retryable { message, retry_after: None },
+            | TargetError::Transient(_) => Self::Retryable(message),
             TargetError::Gap { .. } => Self::Data(message),
             TargetError::Damaged { .. } | TargetError::Refused { .. } => Self::Fatal(message),
         }
