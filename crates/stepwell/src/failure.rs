@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 use stepwell_engine::Status;
 use stepwell_pipeline::HandlerError;
+use stepwell_task::in_one_line;
 
 use crate::view::Execution;
 
@@ -69,7 +70,7 @@ impl Failure {
 
     /// The message and its causes, for a log line.
     pub(crate) fn text(&self) -> String {
-        self.error.as_ref().map(chain).unwrap_or_default()
+        self.error.as_ref().map(|error| in_one_line(error.as_ref())).unwrap_or_default()
     }
 
     /// The same for the command that handed over the work.
@@ -83,7 +84,7 @@ impl Failure {
             if is_broken_pipe(error) {
                 return ExitCode::SUCCESS;
             }
-            crate::output::note(format_args!("error: {}", chain(error)));
+            crate::output::note(format_args!("error: {}", in_one_line(error.as_ref())));
         }
         if let Some(hint) = &self.hint {
             crate::output::note(format_args!("hint: {hint}"));
@@ -98,20 +99,6 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// The message and its causes, each once: many errors repeat their source in their own text.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain() {
-        let cause = cause.to_string();
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
 /// What can fail on the way out is the output itself.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
@@ -121,9 +108,15 @@ impl From<std::io::Error> for Failure {
 
 impl From<crate::secrets::VaultError> for Failure {
     fn from(error: crate::secrets::VaultError) -> Self {
-        Self::new(Exit::Unavailable, error)
+        let is_file = matches!(error, crate::secrets::VaultError::File { .. });
+        let failure = Self::new(Exit::Unavailable, error);
+        if is_file { failure.hint(WRITABLE) } else { failure }
     }
 }
+
+/// The next step where a file of a project cannot be written.
+pub(crate) const WRITABLE: &str =
+    "make the project's folder writable, or name another one with `--project`";
 
 impl From<stepwell_engine::StoreError> for Failure {
     fn from(error: stepwell_engine::StoreError) -> Self {
@@ -137,7 +130,14 @@ impl From<stepwell_engine::StoreError> for Failure {
             Store::Exists { .. } => {
                 Self::new(Exit::Refused, error).hint("name a file that does not exist")
             }
-            _ => Self::new(Exit::Unavailable, error),
+            Store::Damaged { .. } => Self::new(Exit::Unavailable, error)
+                .hint("if it never was a store, name another file with `path` in [store]"),
+            Store::Copy { .. } => Self::new(Exit::Unavailable, error)
+                .hint("name a file in a folder that exists and can be written"),
+            Store::Lock { .. } | Store::Sqlite { .. } => Self::new(Exit::Unavailable, error).hint(
+                "the folder must exist and be writable; `path` in [store] of stepwell.toml names the file",
+            ),
+            Store::Foreign { .. } | Store::TooNew { .. } => Self::new(Exit::Unavailable, error),
         }
     }
 }
@@ -152,17 +152,5 @@ impl From<stepwell_engine::Error> for Failure {
             _ => Exit::Refused,
         };
         Self::new(exit, error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_that_is_told_already_is_not_told_again() {
-        let inner =
-            anyhow::anyhow!("disk full").context("failed to write: disk full").context("no backup");
-        assert_eq!(chain(&inner), "no backup: failed to write: disk full");
     }
 }

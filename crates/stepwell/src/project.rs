@@ -6,7 +6,7 @@ use stepwell_asl::Severity;
 use stepwell_engine::{Arns, Options};
 
 use crate::config::{Config, Problem, Source, Store};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, WRITABLE};
 use crate::private;
 use crate::report;
 use crate::secrets::Vault;
@@ -75,7 +75,7 @@ impl Project {
     /// The file of the store, for who needs nothing else of the configuration.
     pub(crate) fn store_file(&self) -> Outcome<PathBuf> {
         let store = Store::load(&self.root).map_err(|it| refuse(&it.source, &it.problems))?;
-        Ok(self.store(&store))
+        self.store(&store)
     }
 
     /// The engine's options.
@@ -85,18 +85,25 @@ impl Project {
                 Exit::Unavailable,
                 format!("`{}` cannot be created: {error}", self.state().display()),
             )
+            .hint(WRITABLE)
         })?;
         Ok(Options {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
             retention_days: config.store.retention_days,
-            ..Options::at(self.store(&config.store))
+            ..Options::at(self.store(&config.store)?)
         })
     }
 
     /// The file of the store.
-    fn store(&self, store: &Store) -> PathBuf {
-        self.path(&store.path)
+    fn store(&self, store: &Store) -> Outcome<PathBuf> {
+        let file = self.path(&store.path);
+        if file.is_dir() {
+            let message = format!("the store `{}` is a folder", file.display());
+            return Err(Failure::message(Exit::Unavailable, message)
+                .hint("name a file with `path` in [store] of stepwell.toml"));
+        }
+        Ok(file)
     }
 
     /// Writes and reads ARNs.

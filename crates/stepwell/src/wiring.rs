@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use crate::config::Trigger;
-use crate::config::{Canvas, Config, PIPELINES, StateMachine, variables};
+use crate::config::{Canvas, Config, PIPELINES, Problem, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions::{self, Functions};
 use crate::project::{self, Project};
@@ -84,11 +84,14 @@ pub(crate) fn unknown(name: &str, machines: &[Machine]) -> Failure {
 
 /// The state machines that the configuration names.
 pub(crate) fn own_machines(project: &Project, config: &Config) -> Outcome<Vec<Machine>> {
-    let machine = |(name, section): (&String, &StateMachine)| {
-        let machine = Machine::from_file(name, &project.path(&section.definition))?;
-        Ok(Machine { trigger: section.trigger.clone(), ..machine })
-    };
-    config.state_machines.iter().map(machine).collect()
+    let (mut machines, mut problems) = (Vec::new(), Vec::new());
+    for (name, section) in &config.state_machines {
+        match Machine::from_file(name, &project.path(&section.definition)) {
+            Ok(machine) => machines.push(Machine { trigger: section.trigger.clone(), ..machine }),
+            Err(failure) => problems.push(Problem::new(section.place.clone(), failure.text())),
+        }
+    }
+    if problems.is_empty() { Ok(machines) } else { Err(project::refuse(&config.source, &problems)) }
 }
 
 impl Machine {
@@ -107,6 +110,7 @@ impl Machine {
                 Exit::Refused,
                 format!("the definition `{}` cannot be read: {error}", file.display()),
             )
+            .hint("name a file with a definition; `stepwell pipeline list` names what needs none")
         })?;
         Ok(Self { file: Some(file.to_owned()), ..Self::given(name.to_owned(), definition) })
     }

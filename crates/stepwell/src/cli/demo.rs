@@ -81,8 +81,14 @@ impl Demo {
             Some(folder) => folder.clone(),
             None => std::env::temp_dir().join(format!("stepwell-demo-{}", std::process::id())),
         };
-        crate::private::create_folder(&folder)?;
-        if std::fs::read_dir(&folder)?.next().is_some() {
+        let entries = crate::private::create_folder(&folder)
+            .and_then(|()| std::fs::read_dir(&folder))
+            .map_err(|error| {
+                let message = format!("`{}` cannot be used: {error}", folder.display());
+                Failure::message(Exit::Unavailable, message)
+                    .hint("name a folder that can be written with `--keep`")
+            })?;
+        if entries.count() > 0 {
             return Err(Failure::message(
                 Exit::Refused,
                 format!("`{}` is not empty", folder.display()),

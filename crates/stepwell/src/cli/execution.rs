@@ -65,9 +65,12 @@ impl Execution {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let project = global.project()?;
         let file = project.store_file()?;
-        if matches!(self, Self::List { .. }) && !file.exists() {
-            // Nothing has run here yet.
-            return tell(Vec::new(), global);
+        // The engine creates an empty file before it writes the first word into it.
+        if std::fs::metadata(&file).map_or(true, |file| file.len() == 0) {
+            return match self {
+                Self::List { .. } => tell(Vec::new(), global),
+                _ => Err(nothing_in(&file)),
+            };
         }
         let store = Store::open(&file)?;
         match self {
@@ -95,6 +98,11 @@ impl Execution {
             }
         }
     }
+}
+
+fn nothing_in(store: &Path) -> Failure {
+    let message = format!("there is no execution in the store `{}`", store.display());
+    Failure::message(Exit::Refused, message).hint("nothing has run in this project yet")
 }
 
 fn tell(list: Vec<Summary>, global: &Global) -> Outcome {

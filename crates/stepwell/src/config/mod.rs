@@ -98,6 +98,8 @@ impl Canvas {
 pub(crate) struct StateMachine {
     /// The file with the definition, relative to the project's folder.
     pub(crate) definition: PathBuf,
+    /// Where that is written.
+    pub(crate) place: Place,
     /// When it starts by itself.
     pub(crate) trigger: Option<Trigger>,
 }
@@ -284,8 +286,10 @@ impl Reader {
         let place = entry.key.clone();
         let mut table = self.section(Some(entry));
         let trigger = self.trigger(&mut table);
+        let written = table.get("definition").map(|entry| entry.node.place.clone());
         let typed: DefinitionSection = self.typed(table, &place)?;
-        Some(StateMachine { definition: typed.definition, trigger })
+        let place = written.unwrap_or(place);
+        Some(StateMachine { definition: typed.definition, place, trigger })
     }
 
     /// Takes the keys about schedules out of a section.

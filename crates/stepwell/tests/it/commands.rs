@@ -122,10 +122,68 @@ fn nothing_to_look_at_is_said_so() {
     assert_eq!(project.json(&["execution", "list"]), json!([]));
     let says = project.fails(3, &["execution", "show", "x"]);
     assert!(
-        says.contains("does not exist")
+        says.contains("there is no execution in the store")
             && says.contains("hint: nothing has run in this project yet"),
         "{says}"
     );
+}
+
+/// Each names the path, the cause and the next step.
+#[test]
+fn a_store_that_cannot_be_used_is_named() {
+    let mut project = Project::new();
+    project.write("a.asl.json", ECHO);
+    project.write("text.db", "this is no database, however long it is: not a page of it is one");
+    std::fs::create_dir(project.path().join("folder")).unwrap();
+    let foreign = rusqlite::Connection::open(project.path().join("foreign.db")).unwrap();
+    foreign.execute_batch("CREATE TABLE t (a)").unwrap();
+    drop(foreign);
+    for (path, cause, step) in [
+        ("folder", "is a folder", "name a file with `path`"),
+        ("no/where.db", "No such file", "the folder must exist and be writable"),
+        ("a.asl.json/x.db", "Not a directory", "the folder must exist and be writable"),
+        ("text.db", "is not a database", "name another file with `path`"),
+        ("foreign.db", "not of stepwell", "name another path"),
+    ] {
+        project.variable("STEPWELL_STORE_PATH", path);
+        let says = project.fails(5, &["run", "a.asl.json"]);
+        assert!(says.contains(path) && says.contains(cause) && says.contains(step), "{says}");
+    }
+    project.write("empty.db", "");
+    project.variable("STEPWELL_STORE_PATH", "empty.db");
+    assert_eq!(project.json(&["execution", "list"]), json!([]));
+    assert!(project.fails(3, &["execution", "show", "x"]).contains("empty.db"));
+    project.ok(&["run", "a.asl.json"]);
+}
+
+/// Nobody can make a folder in `/proc`, whatever their rights.
+#[test]
+fn a_project_that_cannot_be_written_is_named() {
+    let project = Project::new();
+    project.write("a.asl.json", ECHO);
+    for command in [&["run", "a.asl.json"][..], &["pipeline", "init", "canvas"]] {
+        let says = project.fails(5, &[&["-C", "/proc"], command].concat());
+        assert!(says.contains("/proc/") && says.contains("hint: make the project's"), "{says}");
+    }
+    let set = project.run_with("x", &["-C", "/proc", "secret", "set", "a"]);
+    assert_eq!(set.code, Some(5));
+    assert!(set.stderr.contains("hint: make the project's folder writable"), "{}", set.stderr);
+    let says = project.fails(5, &["demo", "--keep", "/proc/demo"]);
+    assert!(says.contains("`/proc/demo`") && says.contains("hint: "), "{says}");
+    let says = project.fails(2, &["-C", "nowhere", "execution", "list"]);
+    assert!(says.contains("nowhere` is no folder") && says.contains("`--project`"), "{says}");
+}
+
+#[test]
+fn a_definition_that_is_not_there_is_named_where_it_is_configured() {
+    let project = Project::configured(
+        "[state-machines.a]\ndefinition = \"a.json\"\n[state-machines.b]\ndefinition = \"b.json\"\n",
+    );
+    let says = project.fails(2, &["pipeline", "list"]);
+    for (file, place) in [("a.json", "2:14"), ("b.json", "4:14")] {
+        assert!(says.contains(file) && says.contains(&format!("stepwell.toml:{place}")), "{says}");
+    }
+    assert!(Project::new().fails(3, &["run", "c.json"]).contains("hint: name a file"));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! `stepwell secret`
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
-use crate::support::Project;
+use crate::support::{Project, ended, provided};
 
 const VALUE: &str = "correct-horse-battery-staple";
 
@@ -50,4 +52,28 @@ fn what_cannot_be_a_secret_is_refused() {
     assert!(says.contains("hint: did you mean `canvas/client-id`?"), "{says}");
     // A value on the command line could be seen by everybody: there is no such argument.
     project.fails(2, &["secret", "set", "a", "value"]);
+}
+
+#[test]
+fn a_value_is_asked_for_on_a_terminal_and_not_shown_there() {
+    let Some(python) = provided("STEPWELL_PYTHON") else { return };
+    let project = Project::new();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/prompt.py");
+    let set = [env!("CARGO_BIN_EXE_stepwell"), "secret", "set", "canvas/client-secret"];
+    let output = Command::new(python)
+        .arg(script)
+        .arg(VALUE)
+        .args(set)
+        .current_dir(project.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let ended = ended(output);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(
+        ended.stdout,
+        "value of `secret:canvas/client-secret` (not shown): \r\nset `secret:canvas/client-secret`\r\n"
+    );
+    assert_eq!(project.ok(&["secret", "list"]), "canvas/client-secret\n");
+    assert_eq!(project.files_with(VALUE), [] as [&str; 0]);
 }

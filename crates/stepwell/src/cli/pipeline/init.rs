@@ -13,7 +13,7 @@ use stepwell_canvas::target::postgres::{Preparation, Role};
 
 use crate::cli::Global;
 use crate::config::FILE;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, Outcome, WRITABLE};
 use crate::project::Project;
 use crate::{output, secrets, wiring};
 
@@ -238,8 +238,7 @@ fn append(project: &Project, section: &str) -> Outcome<PathBuf> {
     };
     written().map_err(|error| {
         let message = format!("`{}` cannot be written: {error}", path.display());
-        Failure::message(Exit::Unavailable, message)
-            .hint("make the folder writable, or name another one with `--project`")
+        Failure::message(Exit::Unavailable, message).hint(WRITABLE)
     })?;
     Ok(path)
 }
