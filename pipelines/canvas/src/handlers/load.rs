@@ -5,12 +5,12 @@ use std::time::Duration;
 use stepwell_pipeline::progress::Update;
 
 use super::part::{PartEnd, Staging};
-use super::table::{Interruption, TableRun, check};
+use super::table::{Interruption, Resnapshot, TableRun, check};
 use crate::dap::Completed;
 use crate::rows::tsv::Delivery;
 use crate::schema::TableSchema;
 use crate::summary::{Mode, TableResult};
-use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Published};
+use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Published, TargetError};
 
 impl TableRun<'_> {
     /// Loads what the job delivers. Goes on where an earlier invocation left off.
@@ -56,7 +56,12 @@ impl TableRun<'_> {
             }
         }
         self.tell("publishing", staging.rows(), false);
-        Ok(staging.into_load().publish().await?)
+        match (staging.into_load().publish().await, kind) {
+            (Err(error @ TargetError::Unconvertible { .. }), LoadKind::Increment { since, .. }) => {
+                Err(Interruption::SnapshotRequired(Resnapshot::new(since, &error)))
+            }
+            (published, _) => Ok(published?),
+        }
     }
 
     pub(super) fn tell(&self, phase: &'static str, done: u64, finished: bool) {

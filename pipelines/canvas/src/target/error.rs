@@ -47,6 +47,17 @@ pub enum TargetError {
         /// What is wrong.
         cause: String,
     },
+    /// Stored values cannot be converted to the new type of their column, and an increment does not bring others.
+    #[error(
+        "the rows of {table} cannot follow its schema: {cause}; a new snapshot replaces them, for logs convert or \
+         drop the column first"
+    )]
+    Unconvertible {
+        /// The table.
+        table: TableName,
+        /// What the database said.
+        cause: String,
+    },
     /// Another load of the same table is open.
     #[error("another load of {0} is under way; it goes on when that one has finished")]
     Locked(TableName),
@@ -85,7 +96,7 @@ impl From<TargetError> for HandlerError {
             | TargetError::Locked(_)
             | TargetError::Full(_)
             | TargetError::Transient(_) => Self::Retryable(message),
-            TargetError::Gap { .. } => Self::Data(message),
+            TargetError::Gap { .. } | TargetError::Unconvertible { .. } => Self::Data(message),
             TargetError::Damaged { .. } | TargetError::Refused { .. } => Self::Fatal(message),
         }
     }

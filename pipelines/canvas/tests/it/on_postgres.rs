@@ -77,6 +77,23 @@ async fn a_second_snapshot_within_a_day_is_proven() {
 }
 
 #[tokio::test]
+async fn a_type_that_no_value_can_be_converted_to() {
+    let Some(fixture) = Fixture::new(Layout::Stepwell).await else { return };
+    let bench = bench(&fixture, options()).await;
+    bench.sync(&["users"]).await;
+    let retyped = Evolution::ChangeType { column: "locale".into(), r#type: "int64".into() };
+    bench.sandbox.evolve("canvas.users", &retyped).unwrap();
+    bench.sandbox.advance(&Advance { seed: 1, changes: 400, tables: vec![] }).unwrap();
+    let report = bench.sync(&["users"]).await;
+    assert_in_step(&bench, &fixture, &["users"]).await;
+    let result = &report.summary["results"][0];
+    assert_eq!((&result["mode"], &result["proven"]), (&json!("snapshot"), &json!(true)));
+    let reason = result["resnapshot"].as_str().unwrap();
+    assert!(reason.contains("canvas.users cannot follow its schema"), "{reason}");
+    fixture.done().await;
+}
+
+#[tokio::test]
 async fn slices_faults_and_restarts() {
     let Some(fixture) = Fixture::new(Layout::Stepwell).await else { return };
     let faults =

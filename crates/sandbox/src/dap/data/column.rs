@@ -30,7 +30,7 @@ pub(crate) struct Column {
     pub(crate) required: bool,
     /// What rows hold that were written before the column was there.
     pub(crate) default: Option<Value>,
-    /// Rows that were written before the column was there hold a value in it all the same.
+    /// Rows that were written before the column was there, or was of this type, hold a value of it all the same.
     pub(crate) filled: bool,
     pub(crate) description: Option<String>,
     pub(crate) recipe: Recipe,

@@ -52,6 +52,13 @@ pub enum Evolution {
         /// The new value.
         value: String,
     },
+    /// Changes the type of a column; all rows have a value of the new type at once, though none counts as changed.
+    ChangeType {
+        /// Its name.
+        column: String,
+        /// Its new type.
+        r#type: String,
+    },
     /// Removes a column.
     DropColumn {
         /// Its name.
@@ -137,6 +144,12 @@ impl Evolution {
                 widen(find(&mut after, column)?, *max_length)?;
             }
             Self::AddEnumValue { column, value } => add_value(find(&mut after, column)?, value)?,
+            Self::ChangeType { column, r#type } => {
+                let kind = read_kind(r#type)
+                    .ok_or_else(|| EvolutionError::UnknownType(r#type.to_owned()))?;
+                let column = find(&mut after, column)?;
+                (column.kind, column.recipe, column.filled) = (kind, Recipe::Plain, true);
+            }
             Self::DropColumn { column } => {
                 find(&mut after, column)?;
                 after.columns.retain(|candidate| candidate.name != *column);

@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|schema| {
                 let as_of = |column: &'a Column| {
-                    schema.column(&column.name).or_else(|| column.filled.then_some(column))
+                    if column.filled { Some(column) } else { schema.column(&column.name) }
                 };
                 today.iter().map(as_of).collect()
             })

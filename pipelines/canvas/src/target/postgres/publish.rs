@@ -67,9 +67,11 @@ async fn settle_rows(
         return Ok((changes, shape));
     }
     enums::create_missing(session, table).await?;
-    let shape = shape::evolve(session, &job.request.schema, table, staged).await?;
+    let evolved = shape::evolve(session, job, staged).await?;
     enums::refer(session, table).await?;
-    Ok((merge::merge(session, job, staged).await?, shape))
+    let changes = merge::merge(session, job, staged).await?;
+    evolved.require(session, table).await?;
+    Ok((changes, evolved.told))
 }
 
 /// The first rows: the staging table becomes the replica, or fills it.

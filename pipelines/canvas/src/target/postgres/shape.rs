@@ -3,7 +3,13 @@
 //! The table's real columns are compared with those that are due, so that it does not matter who changed what.
 //! Columns that neither this schema nor the one before it names are the user's and left alone. A column that
 //! is wider than declared stays so.
+//!
+//! Values that cannot be converted to the new type of their column need rows that replace them: an increment is
+//! refused, all of a table empties the column before it fills it.
 
+use tokio_postgres::error::SqlState;
+
+use super::load::Job;
 use super::session::Session;
 use super::staging::{relaxing, widening};
 use super::table::Table;
@@ -27,18 +33,34 @@ struct Plan {
     actions: Vec<String>,
     told: Vec<String>,
     added: Vec<String>,
-    /// Views must be taken down for it.
-    retypes: bool,
+    /// Views must be taken down for these.
+    retyped: Vec<Retyped>,
 }
 
-/// Brings a table into the shape of its schema and of the rows that are staged for it. Gives what was done,
-/// one sentence each.
+/// A column that gets another type.
+struct Retyped {
+    column: Column,
+    not_null: bool,
+    /// What keeps the values.
+    converting: String,
+    due: String,
+}
+
+/// How a table came into its shape.
+pub(super) struct Evolved {
+    /// What was done, one sentence each.
+    pub(super) told: Vec<String>,
+    /// Columns that were emptied, and are never null once they are filled again.
+    emptied: Vec<Column>,
+}
+
+/// Brings a table into the shape of its schema and of the rows that are staged for it.
 pub(super) async fn evolve(
     session: &Session,
-    schema: &TableSchema,
-    table: &Table,
+    job: &Job,
     staged: &Staged,
-) -> Result<Vec<String>, TargetError> {
+) -> Result<Evolved, TargetError> {
+    let (schema, table) = (&job.request.schema, &job.table);
     let present = present(session, table).await?;
     let mut plan = Plan::default();
     for name in dropped_upstream(session, table).await? {
@@ -52,9 +74,25 @@ pub(super) async fn evolve(
             Some(found) => plan.fit_column(table, column, found, staged),
         }
     }
-    plan.carry_out(session, table).await?;
+    let emptied = plan.carry_out(session, job, staged).await?;
     comment(session, schema, table, |column| plan.added.contains(&column.name)).await?;
-    Ok(plan.told)
+    Ok(Evolved { told: plan.told, emptied })
+}
+
+impl Evolved {
+    /// Once the emptied columns are filled again.
+    pub(super) async fn require(
+        &self,
+        session: &Session,
+        table: &Table,
+    ) -> Result<(), TargetError> {
+        for column in &self.emptied {
+            let name = quote(&column.name);
+            let sql = format!("ALTER TABLE {} ALTER COLUMN {name} SET NOT NULL", table.target());
+            session.batch("requiring a column", &sql).await?;
+        }
+        Ok(())
+    }
 }
 
 async fn present(session: &Session, table: &Table) -> Result<Vec<Present>, TargetError> {
@@ -127,31 +165,102 @@ impl Plan {
             self.told.push(format!("column `{name}` now holds nulls"));
         }
         if staged.widened.contains(name) && !is_unlimited(&found.ty) {
-            self.retypes = true;
-            self.actions.push(widening(column));
+            self.retype(column, found, widening(column), &Table::staging_type(column));
             self.told
                 .push(format!("column `{name}` was widened from {} for longer values", found.ty));
         } else if !same_type(&found.ty, &due) && !is_wider(&found.ty, &due) {
-            self.retypes = true;
-            self.actions.push(retyping(column, &found.ty, &due));
+            self.retype(column, found, retyping(column, &found.ty, &due), &due);
             self.told.push(format!("column `{name}` changed from {} to {due}", found.ty));
         }
     }
 
-    async fn carry_out(&self, session: &Session, table: &Table) -> Result<(), TargetError> {
-        if self.actions.is_empty() {
-            return Ok(());
-        }
-        let target = table.target();
-        let sql = format!("ALTER TABLE {target} {}", self.actions.join(", "));
-        let doing = format!("changing {target} as its new schema needs ({})", self.told.join("; "));
-        if !self.retypes {
-            return session.batch(&doing, &sql).await;
+    fn retype(&mut self, column: &Column, found: &Present, converting: String, due: &str) {
+        let (column, not_null) = (column.clone(), found.not_null);
+        self.retyped.push(Retyped { column, not_null, converting, due: due.to_owned() });
+    }
+
+    /// Gives the columns that were emptied for it and must not stay so.
+    async fn carry_out(
+        &self,
+        session: &Session,
+        job: &Job,
+        staged: &Staged,
+    ) -> Result<Vec<Column>, TargetError> {
+        let target = job.table.target();
+        if self.retyped.is_empty() {
+            if !self.actions.is_empty() {
+                session.batch(&self.doing(&target), &self.statement(&target, &[])).await?;
+            }
+            return Ok(Vec::new());
         }
         let views = views::take_down(session, &target).await?;
-        session.batch(&doing, &sql).await?;
-        views.put_back(session).await
+        let emptied = self.change_types(session, job, &target).await?;
+        views.put_back(session).await?;
+        let required = |Retyped { column, not_null, .. }: &&Retyped| {
+            *not_null && column.required && !staged.relaxed.contains(&column.name)
+        };
+        Ok(emptied.iter().filter(required).map(|it| it.column.clone()).collect())
     }
+
+    /// Gives the columns whose values could not be kept.
+    async fn change_types(
+        &self,
+        session: &Session,
+        job: &Job,
+        target: &str,
+    ) -> Result<&[Retyped], TargetError> {
+        let doing = self.doing(target);
+        let converting: Vec<String> = self.retyped.iter().map(|it| it.converting.clone()).collect();
+        session.batch(&doing, "SAVEPOINT shape").await?;
+        let Err(error) = session.try_batch(&self.statement(target, &converting)).await else {
+            return Ok(&[]);
+        };
+        if !is_unconvertible(&error) {
+            return Err(session.explain(&doing, &error));
+        }
+        if !job.is_whole() {
+            let (table, cause) =
+                (job.table.name.clone(), session.explain(&doing, &error).to_string());
+            return Err(TargetError::Unconvertible { table, cause });
+        }
+        session.batch(&doing, "ROLLBACK TO shape").await?;
+        if self.retyped.iter().any(|it| it.column.key) {
+            session.batch(&doing, &format!("DELETE FROM {target}")).await?;
+        }
+        let emptying: Vec<String> = self.retyped.iter().map(Retyped::emptying).collect();
+        session.batch(&doing, &self.statement(target, &emptying)).await?;
+        Ok(&self.retyped)
+    }
+
+    fn doing(&self, target: &str) -> String {
+        format!("changing {target} as its new schema needs ({})", self.told.join("; "))
+    }
+
+    fn statement(&self, target: &str, retyping: &[String]) -> String {
+        let actions: Vec<&str> = self.actions.iter().chain(retyping).map(String::as_str).collect();
+        format!("ALTER TABLE {target} {}", actions.join(", "))
+    }
+}
+
+impl Retyped {
+    /// The action where the rows that follow bring every value.
+    fn emptying(&self) -> String {
+        let (name, due) = (quote(&self.column.name), &self.due);
+        let nullable = if self.column.key {
+            String::new()
+        } else {
+            format!("ALTER COLUMN {name} DROP NOT NULL, ")
+        };
+        format!(
+            "{nullable}ALTER COLUMN {name} DROP DEFAULT, ALTER COLUMN {name} TYPE {due} USING NULL::{due}"
+        )
+    }
+}
+
+/// Data exceptions, and casts that do not exist.
+fn is_unconvertible(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|code| ["22", "42"].contains(&&code.code()[..2]))
+        && error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE)
 }
 
 /// `format_type` quotes only where it must.

@@ -4,10 +4,29 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use super::TargetError;
+use super::{TableName, TargetError};
+
+/// Carries a refusal of our own through work that fails in the driver's words.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{cause}")]
+pub(super) struct Unconvertible {
+    pub(super) table: TableName,
+    pub(super) cause: String,
+}
+
+impl From<Unconvertible> for rusqlite::Error {
+    fn from(unconvertible: Unconvertible) -> Self {
+        Self::ToSqlConversionFailure(Box::new(unconvertible))
+    }
+}
 
 /// Turns an error of the driver into one with a next step.
 pub(super) fn explain(path: &Path, doing: &str, error: &rusqlite::Error) -> TargetError {
+    if let rusqlite::Error::ToSqlConversionFailure(inner) = error
+        && let Some(Unconvertible { table, cause }) = inner.downcast_ref()
+    {
+        return TargetError::Unconvertible { table: table.clone(), cause: cause.clone() };
+    }
     let place = path.display().to_string();
     let cause = error.to_string();
     let next_step =

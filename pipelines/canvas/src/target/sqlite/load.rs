@@ -399,7 +399,7 @@ fn settle_rows(
         transaction.execute_batch(&create_table(&target, &job.request.schema))?;
         Vec::new()
     } else {
-        shape::evolve(transaction, &job.request.schema, &job.table)?
+        shape::evolve(transaction, job)?
     };
     Ok((merge::merge(transaction, job, staged)?, shape))
 }

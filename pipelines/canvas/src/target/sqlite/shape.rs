@@ -1,10 +1,15 @@
 //! Changing a table's shape to that of a new schema, inside the transaction that publishes its rows.
 //!
 //! Columns and indexes that the user added are left alone, as are views.
+//!
+//! SQLite keeps a value that it cannot convert as it is. So an increment that would leave such values is refused;
+//! where all of a table is delivered, they are replaced.
 
 use rusqlite::{Connection, Transaction};
 
+use super::error::Unconvertible;
 use super::layout::{create_table, read_state, table_name};
+use super::load::Job;
 use super::values::{Parameter, declared};
 use crate::rows::value;
 use crate::schema::{Column, TableSchema};
@@ -18,33 +23,62 @@ struct Present {
 }
 
 /// Adds, drops and converts columns. Gives what was done, one sentence each.
-pub(super) fn evolve(
-    transaction: &Transaction<'_>,
-    schema: &TableSchema,
-    table: &TableName,
-) -> rusqlite::Result<Vec<String>> {
+pub(super) fn evolve(transaction: &Transaction<'_>, job: &Job) -> rusqlite::Result<Vec<String>> {
+    let (schema, table) = (&job.request.schema, &job.table);
     let target = table_name(table);
     let mut done = Vec::new();
     for column in dropped_upstream(transaction, schema, table)? {
         done.push(drop_column(transaction, &target, &column)?);
     }
     let present = present_columns(transaction, &target)?;
+    let mut retyped = Vec::new();
     for column in &schema.columns {
         match present.iter().find(|it| it.name == column.name) {
             None => done.push(add_column(transaction, &target, column)?),
-            Some(it) if it.declared != declared(&column.ty) => done.push(format!(
-                "column `{}` changed from {} to {}",
-                column.name,
-                it.declared,
-                declared(&column.ty)
-            )),
+            Some(it) if it.declared != declared(&column.ty) => {
+                let (name, from, to) = (&column.name, &it.declared, declared(&column.ty));
+                done.push(format!("column `{name}` changed from {from} to {to}"));
+                retyped.push((column, it.declared.as_str()));
+            }
             Some(_) => {}
         }
     }
-    if done.iter().any(|it| it.contains(" changed from ")) {
-        rebuild(transaction, schema, &target)?;
+    if retyped.is_empty() {
+        return Ok(done);
+    }
+    if job.is_whole() && retyped.iter().any(|(column, _)| column.key) {
+        transaction.execute_batch(&format!("DELETE FROM {}", quote(&target)))?;
+    }
+    rebuild(transaction, schema, &target)?;
+    if !job.is_whole() {
+        refuse_unconverted(transaction, table, &retyped)?;
     }
     Ok(done)
+}
+
+/// Takes the columns with the types that they were declared with.
+fn refuse_unconverted(
+    connection: &Connection,
+    table: &TableName,
+    retyped: &[(&Column, &str)],
+) -> rusqlite::Result<()> {
+    for (column, from) in retyped {
+        let (name, to) = (quote(&column.name), declared(&column.ty));
+        let lost = match (*from, to) {
+            // Spelled in words by the source, in digits here.
+            ("BOOLEAN", _) | (_, "BOOLEAN") => format!("{name} IS NOT NULL"),
+            (_, "INTEGER") => format!("typeof({name}) NOT IN ('integer', 'null')"),
+            (_, "REAL") => format!("typeof({name}) NOT IN ('real', 'integer', 'null')"),
+            _ => continue,
+        };
+        let sql =
+            format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {lost})", quote(&table_name(table)));
+        if connection.query_row(&sql, [], |row| row.get(0))? {
+            let cause = format!("column `{}` has values that are no {to}", column.name);
+            return Err(Unconvertible { table: table.clone(), cause }.into());
+        }
+    }
+    Ok(())
 }
 
 fn present_columns(connection: &Connection, target: &str) -> rusqlite::Result<Vec<Present>> {

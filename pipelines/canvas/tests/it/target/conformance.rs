@@ -24,6 +24,7 @@ macro_rules! every_promise {
             a_second_snapshot_of_logs_keeps_older_rows
             schemas_evolve_with_the_rows_that_need_it
             unfilled_columns_are_known
+            values_that_cannot_be_converted_are_replaced
             every_type_keeps_its_values
             what_does_not_fit_is_told
             nulls_in_required_columns_are_kept
@@ -285,6 +286,52 @@ pub(super) async fn unfilled_columns_are_known(target: &dyn Target) {
     let request = increment(&schema(3, &[("motto", text())]), "j6", 5, 6);
     load(target, &request, &["U t 1 a"]).await;
     assert_eq!(unfilled().await, [""; 0], "there was no row that could lack a value");
+}
+
+/// The first that cannot be converted has a wrong value, the other two have types that no value converts between.
+pub(super) async fn values_that_cannot_be_converted_are_replaced(target: &dyn Target) {
+    let changes = [
+        (text(), ["one", "7"], ColumnType::Int64, ["1", "7"]),
+        (
+            ColumnType::Boolean,
+            ["true", "\\N"],
+            ColumnType::Timestamp,
+            ["2026-01-01T00:00:00Z", "\\N"],
+        ),
+        (
+            ColumnType::Decimal { precision: 4, scale: 1 },
+            ["1.5", "2.0"],
+            ColumnType::Boolean,
+            ["true", "false"],
+        ),
+    ];
+    for (n, (before, old, after, new)) in (1..).step_by(4).zip(changes) {
+        let mut schemas =
+            [before, after].map(|ty| schema(i64::from(n), &[("name", text()), ("c", ty)]));
+        for schema in &mut schemas {
+            schema.columns[2].required = !old.contains(&"\\N");
+        }
+        let [before, after] = schemas;
+        let row = |id: u8, values: [&str; 2]| format!("U t {id} a {}", values[usize::from(id) - 1]);
+        let (old, new) = ([row(1, old), row(2, old)], [row(1, new), row(2, new)]);
+        let job = |number: i8| format!("j{n}{number}");
+        load(target, &snapshot(&before, &job(1), n), &old.each_ref().map(String::as_str)).await;
+        let request = increment(&after, &job(2), n, n + 1);
+        let mut refused = open(target, &request).await;
+        refused.stage("p", batch(&request, &[&new[1]])).await.unwrap();
+        let error = refused.publish().await.unwrap_err();
+        assert!(matches!(&error, TargetError::Unconvertible { .. }), "{error}");
+        assert!(error.to_string().contains("canvas.users"), "{error}");
+        assert_eq!(target.state(&table()).await.unwrap().unwrap().cursor, day(n));
+        let rows = new.each_ref().map(String::as_str);
+        let published = load(target, &snapshot(&after, &job(3), n + 2), &rows).await;
+        assert_eq!(counts(&published), (0, 2, 0, 2));
+        assert!(published.schema_changes.join(" ").contains("`c` changed"), "{published:?}");
+        let proof = target.prove(&table()).await.unwrap();
+        assert!(proof.holds(), "{proof:?}");
+        load(target, &increment(&after, &job(4), n + 2, n + 3), &rows).await;
+        assert!(target.prove(&table()).await.unwrap().holds());
+    }
 }
 
 /// One column of every type, ordinary and extreme values.

@@ -389,6 +389,41 @@ async fn views_and_what_belongs_to_them_survive_a_change_of_type() {
     .await;
 }
 
+/// What is the user's stays, also where every value of a column is replaced.
+#[tokio::test]
+async fn a_column_whose_values_are_replaced_keeps_its_views_and_constraints() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let mut before = people();
+        before.columns[1].required = true;
+        load(&fixture.target, &snapshot(&before, "j1", 1), &["U t 1 one 1", "U t 2 two 2"]).await;
+        fixture
+            .run(
+                "CREATE VIEW public.names AS SELECT id, name FROM canvas.users; \
+                 ALTER TABLE canvas.users ADD COLUMN note text DEFAULT 'mine'",
+            )
+            .await;
+        let mut after = schema(2, &[("name", ColumnType::Int64), ("score", ColumnType::Float64)]);
+        after.columns[1].required = true;
+        load(&fixture.target, &snapshot(&after, "j2", 2), &["U t 1 1 1", "U t 3 3 2"]).await;
+        assert_eq!(fixture.text("SELECT * FROM public.names ORDER BY id").await, "1|1\n3|3");
+        assert_eq!(fixture.text("SELECT note FROM canvas.users WHERE id = 1").await, "mine");
+        let required = "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'canvas.users'::regclass AND attname = 'name'";
+        assert_eq!(fixture.text(required).await, "t");
+        assert!(fixture.target.prove(&table()).await.unwrap().holds());
+
+        let mut rekeyed = after.clone();
+        rekeyed.version = 3;
+        rekeyed.columns[0].ty = ColumnType::Uuid;
+        let id = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
+        let published =
+            load(&fixture.target, &snapshot(&rekeyed, "j3", 3), &[&format!("U t {id} 1 1")]).await;
+        assert_eq!(published.rows, 1);
+        assert_eq!(fixture.text("SELECT * FROM public.names").await, format!("{id}|1"));
+        assert!(fixture.target.prove(&table()).await.unwrap().holds());
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_dropped_column_that_a_view_uses_is_kept() {
     with_database(Layout::Stepwell, async |fixture| {
