@@ -123,10 +123,10 @@ codes! {
     OtherLanguage = "SW0125", "SCHEMA_VALIDATION_FAILED";
     /// A state in JSONPath within a machine in JSONata.
     MixedLanguages = "SW0126", "SCHEMA_VALIDATION_FAILED";
+    /// A resource that an Express state machine cannot have.
+    NotInExpress = "SW0127", "SCHEMA_VALIDATION_FAILED";
     /// A Distributed Map, which is not supported yet.
     DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
-    /// `Credentials`, which are not supported yet.
-    CredentialsUnsupported = "SW0133", "SCHEMA_VALIDATION_FAILED";
 }
 
 impl std::fmt::Display for Code {

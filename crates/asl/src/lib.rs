@@ -25,8 +25,8 @@ pub mod timestamp;
 pub mod variable;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
-pub use model::StateMachine;
-pub use syntax::parse;
+pub use model::{StateMachine, WorkflowType};
+pub use syntax::{parse, parse_as};
 
 /// A JSON value shared between events, frames and requests without copying.
 pub type Data = std::sync::Arc<serde_json::Value>;

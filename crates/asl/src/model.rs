@@ -15,6 +15,15 @@ use crate::jsonpath::{Path, ReferencePath};
 use crate::query::Query;
 use crate::template::Template;
 
+/// The type of a state machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the names are AWS's own")]
+pub enum WorkflowType {
+    #[default]
+    Standard,
+    Express,
+}
+
 /// A checked state machine. All states, nested ones included, stand in one arena in definition order.
 #[derive(Debug, Clone)]
 pub struct StateMachine {
@@ -203,7 +212,9 @@ pub struct Task {
     pub flow: Flow,
     /// What does the work.
     pub resource: Resource,
-    /// Where that is written, for whoever cannot serve it.
+    /// `Credentials`: the role of the task.
+    pub credentials: Option<Payload>,
+    /// Where the resource is written, for whoever cannot serve it.
     pub resource_at: Written,
     /// `TimeoutSeconds` or `TimeoutSecondsPath`.
     pub timeout: Option<Dynamic<u64>>,

@@ -158,6 +158,9 @@ pub enum Event {
         /// `HeartbeatSeconds`
         #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
         heartbeat_seconds: Option<u64>,
+        /// The `RoleArn` of its `Credentials`.
+        #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+        role_arn: Option<String>,
     },
     /// `TaskStarted`, `LambdaFunctionStarted` or `ActivityStarted`
     #[serde(rename = "Ts")]

@@ -190,8 +190,14 @@ fn show_task(event: &Event) -> Option<Shown> {
 }
 
 fn scheduled(event: &Event) -> Option<Value> {
-    let Event::TaskScheduled { resource, parameters, region, timeout_seconds, heartbeat_seconds } =
-        event
+    let Event::TaskScheduled {
+        resource,
+        parameters,
+        region,
+        timeout_seconds,
+        heartbeat_seconds,
+        role_arn,
+    } = event
     else {
         return None;
     };
@@ -206,6 +212,9 @@ fn scheduled(event: &Event) -> Option<Value> {
             with_resource(details, resource)
         }
     };
+    if let Some(role_arn) = role_arn {
+        details["taskCredentials"] = json!({ "roleArn": role_arn });
+    }
     if let Some(seconds) = timeout_seconds {
         details["timeoutInSeconds"] = json!(seconds);
     }

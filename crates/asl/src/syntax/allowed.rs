@@ -53,6 +53,8 @@ pub(super) const RETRIER: Fields = Fields::plain(&[
     "MaxAttempts",
     "MaxDelaySeconds",
 ]);
+pub(super) const CREDENTIALS: Fields =
+    Fields { any: &["RoleArn"], jsonpath: &["RoleArn.$"], jsonata: &[] };
 pub(super) const CATCHER: Fields = Fields {
     any: &["Assign", "Comment", "ErrorEquals", "Next"],
     jsonpath: &["ResultPath"],
@@ -74,6 +76,7 @@ const STATES: &[(&str, Fields)] = &[
                 "Assign",
                 "Catch",
                 "Comment",
+                "Credentials",
                 "End",
                 "HeartbeatSeconds",
                 "Next",

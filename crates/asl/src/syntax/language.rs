@@ -120,17 +120,20 @@ impl<'t> Checker<'t> {
             Ok(template) => Some(Query::new(&self.location_in_state(place), template)),
             Err(errors) => {
                 for error in errors {
-                    let place = place.descend(&error.place);
-                    let code = error.problem.code.map(|code| format!("{code}: "));
-                    let message = format!(
-                        "Value is not a valid JSONata expression: {}{}",
-                        code.unwrap_or_default(),
-                        error.problem.message
-                    );
-                    self.findings.value(Code::InvalidJsonata, &place, message);
+                    self.invalid_jsonata(&place.descend(&error.place), &error.problem);
                 }
                 None
             }
+        }
+    }
+
+    fn invalid_jsonata(&mut self, place: &Place<'t>, error: &jsonata::SyntaxError) {
+        let code = error.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+        let message = format!("Value is not a valid JSONata expression: {code}{}", error.message);
+        let finding = self.findings.value(Code::InvalidJsonata, place, message);
+        if let Shape::String(text) = &place.node.shape {
+            let opening = text.len() - text.trim_start_matches("{%").trim_start().len();
+            finding.narrow(text, opening + error.at);
         }
     }
 

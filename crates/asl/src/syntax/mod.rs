@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::Code;
 use crate::json::NotJson;
-use crate::model::{State, StateId};
+use crate::model::{State, StateId, WorkflowType};
 use crate::{Diagnostic, Severity, Span, StateMachine};
 use graph::Scope;
 use place::{Findings, Object, Place};
@@ -43,6 +43,11 @@ use source::{Node, Shape};
 /// assert_eq!(findings[0].help.as_deref(), Some("did you mean `Load`?"));
 /// ```
 pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
+    parse_as(text, WorkflowType::Standard)
+}
+
+/// Parses and validates a definition of a state machine of a type.
+pub fn parse_as(text: &str, workflow: WorkflowType) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let root = match source::read(text) {
         Ok(root) => root,
         Err(error) => return (None, vec![not_json(text, error)]),
@@ -50,7 +55,7 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
     if !matches!(root.shape, Shape::Object(_)) {
         return (None, vec![not_an_object(root.span)]);
     }
-    let mut checker = Checker::default();
+    let mut checker = Checker { workflow, ..Checker::default() };
     checker.collect_names(&root);
     let machine = checker.machine(&Place::root(&root));
     let machine = if checker.findings.has_errors() { None } else { machine };
@@ -100,6 +105,7 @@ fn not_an_object(span: Span) -> Diagnostic {
 /// What is known so far of the definition that is read.
 #[derive(Default)]
 struct Checker<'t> {
+    workflow: WorkflowType,
     findings: Findings,
     states: Vec<State>,
     /// The id of each state by the place of its object in the text, nested states included.

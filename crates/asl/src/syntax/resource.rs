@@ -3,7 +3,7 @@
 use super::Checker;
 use super::place::Place;
 use crate::diagnostic::Code;
-use crate::model::{Resource, Written};
+use crate::model::{Resource, WorkflowType, Written};
 
 impl<'t> Checker<'t> {
     pub(super) fn resource(&mut self, place: &Place<'t>) -> Option<(Resource, Written)> {
@@ -21,8 +21,34 @@ impl<'t> Checker<'t> {
                 .value(Code::InvalidResource, place, "Value is not a valid resource ARN")
                 .help(help);
         }
-        Some((resource?, place.written()))
+        let resource = resource?;
+        if self.workflow == WorkflowType::Express {
+            self.check_express(place, &resource);
+        }
+        Some((resource, place.written()))
     }
+
+    /// Reports what an Express state machine cannot wait for.
+    fn check_express(&mut self, place: &Place<'t>, resource: &Resource) {
+        let what = match resource {
+            Resource::Activity(_) => "Activity ARN",
+            // The blank at the end is AWS's.
+            Resource::Service { action, .. } if action.ends_with(".waitForTaskToken") => {
+                "'.waitForTaskToken' service integration "
+            }
+            Resource::Service { action, .. } if is_sync(action) => "'.sync' service integration",
+            Resource::Service { .. } | Resource::Lambda(_) => return,
+        };
+        let message = format!("Express state machine does not support {what}");
+        self.findings
+            .value(Code::NotInExpress, place, message)
+            .help("only a Standard state machine can wait for work that goes on by itself");
+    }
+}
+
+/// `.sync`, or `.sync:2`, whose number is part of the ARN's last word.
+fn is_sync(action: &str) -> bool {
+    action.ends_with(".sync") || action.ends_with(".sync:2")
 }
 
 fn parse(text: &str) -> Option<Resource> {
@@ -45,9 +71,11 @@ fn is_named(rest: &str, prefix: &str) -> bool {
     rest.strip_prefix(prefix).is_some_and(|name| !name.is_empty())
 }
 
-/// `SERVICE:ACTION[.PATTERN]`, or `aws-sdk:SERVICE:ACTION[.PATTERN]`.
+/// `SERVICE:ACTION[.PATTERN]`, or `aws-sdk:SERVICE:ACTION[.PATTERN]`; of the patterns, `.sync:2` has a colon.
 fn integration(arn: &str, rest: &str) -> Option<Resource> {
-    let (service, action) = rest.rsplit_once(':')?;
+    let unversioned = rest.strip_suffix(":2").filter(|rest| rest.ends_with(".sync"));
+    let (service, _) = unversioned.unwrap_or(rest).rsplit_once(':')?;
+    let action = &rest[service.len() + 1..];
     let complete = !service.is_empty() && !action.is_empty() && !service.ends_with(':');
     complete.then(|| Resource::Service {
         arn: arn.into(),
@@ -66,6 +94,11 @@ mod tests {
         assert_eq!(parse(function), Some(Resource::Lambda(function.into())));
         let activity = "arn:aws-cn:states:cn-north-1:123456789012:activity:review";
         assert_eq!(parse(activity), Some(Resource::Activity(activity.into())));
+        let nested = "arn:aws:states:::states:startExecution.sync:2";
+        let Some(Resource::Service { service, action, .. }) = parse(nested) else {
+            panic!("a service")
+        };
+        assert_eq!((&*service, &*action), ("states", "startExecution.sync:2"));
         let service = "arn:aws:states:::aws-sdk:dynamodb:putItem.waitForTaskToken";
         assert_eq!(
             parse(service),

@@ -92,6 +92,7 @@ impl<'t> Checker<'t> {
         self.require(object, &["Resource"]);
         let flow = self.flow(object);
         let resource = object.get("Resource").and_then(|place| self.resource(&place));
+        let credentials = self.credentials(object);
         let timeout = self.or_path(object, "TimeoutSeconds", "TimeoutSecondsPath", Self::seconds);
         let heartbeat =
             self.or_path(object, "HeartbeatSeconds", "HeartbeatSecondsPath", Self::seconds);
@@ -101,7 +102,31 @@ impl<'t> Checker<'t> {
         let transition = self.transition(object, scope);
         let (resource, resource_at) = resource?;
         let transition = transition?;
-        Some(Task { flow, resource, resource_at, timeout, heartbeat, retry, catch, transition })
+        Some(Task {
+            flow,
+            resource,
+            credentials,
+            resource_at,
+            timeout,
+            heartbeat,
+            retry,
+            catch,
+            transition,
+        })
+    }
+
+    /// `Credentials`: an object with a `RoleArn`, which may be dynamic.
+    fn credentials(&mut self, object: &Object<'t>) -> Option<Payload> {
+        let credentials = object.get("Credentials").and_then(|place| self.object(&place))?;
+        self.check_fields(&credentials, allowed::CREDENTIALS);
+        if !credentials.has("RoleArn") && (self.is_jsonata() || !credentials.has("RoleArn.$")) {
+            let message = "The field 'RoleArn' is required but was missing";
+            self.findings.object(Code::MissingField, &credentials.place, message);
+        }
+        if self.is_jsonata() {
+            return self.query(object, "Credentials").map(Payload::Jsonata);
+        }
+        self.template(object, "Credentials").map(Payload::JsonPath)
     }
 
     fn check_heartbeat(

@@ -3,7 +3,9 @@
 //! `STEPWELL_CONFORMANCE_DIR` names the folder with the `*.jsonl` files. Executions that need more than the
 //! language are the interpreter's to repeat.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use stepwell_asl::diagnostic::Code;
+use stepwell_asl::{Diagnostic, Severity, WorkflowType};
 
 /// The cases of one group that are written in what is supported, or nothing where there is no corpus.
 fn cases(group: &str) -> Vec<(String, Value)> {
@@ -23,7 +25,7 @@ fn cases(group: &str) -> Vec<(String, Value)> {
                 .to_string()
                 .replace("[[partition]]", "aws")
                 .replace("[[region]]", "us-east-1");
-            let unsupported = ["DISTRIBUTED", "Credentials"];
+            let unsupported = ["DISTRIBUTED"];
             let supported = !unsupported.iter().any(|feature| definition.contains(feature));
             supported.then_some((definition, case))
         })
@@ -52,4 +54,56 @@ fn recorded_definitions_are_accepted() {
             assert!(machine.is_some(), "{}: {findings:#?}", case["id"]);
         }
     }
+}
+
+/// What AWS said about definitions, where it depends on nothing else.
+#[test]
+fn recorded_definitions_are_judged_as_recorded() {
+    for (_, case) in cases("validation") {
+        for call in case["calls"].as_array().expect("calls") {
+            let (request, id) = (&call["request"], &case["id"]);
+            let text = request["definition"].as_str().expect("a definition");
+            let express = request["type"] == "EXPRESS";
+            let workflow = if express { WorkflowType::Express } else { WorkflowType::Standard };
+            let (_, findings) = stepwell_asl::parse_as(&whole(text), workflow);
+            let errors = findings.iter().filter(|one| one.severity == Severity::Error);
+            let errors: Vec<Value> = errors.map(as_aws).collect();
+            match call["error"]["message"].as_str() {
+                Some(message) => {
+                    let first = errors.first().unwrap_or_else(|| panic!("{id}: accepted"));
+                    assert_eq!(sentence(first), message, "{id}");
+                }
+                None => assert_eq!(json!(errors), call["response"]["diagnostics"], "{id}"),
+            }
+        }
+    }
+}
+
+/// A state alone stands in a machine of its own.
+fn whole(text: &str) -> String {
+    match serde_json::from_str::<Value>(text) {
+        Ok(state) if state.get("Type").is_some() => {
+            json!({"StartAt": "StateName", "States": {"StateName": state}}).to_string()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn as_aws(found: &Diagnostic) -> Value {
+    let message = match (found.code, &found.location) {
+        (Code::InvalidJson, Some(place)) => format!("{}\n at {place}", found.message),
+        _ => found.message.clone(),
+    };
+    let mut value = json!({"severity": "ERROR", "code": found.code.aws(), "message": message});
+    if let Some(location) = &found.location {
+        value["location"] = json!(location);
+    }
+    value
+}
+
+/// The message of `InvalidDefinition`.
+fn sentence(finding: &Value) -> String {
+    let text = |field: &str| finding[field].as_str().unwrap_or_default().to_owned();
+    let (code, message, location) = (text("code"), text("message"), text("location"));
+    format!("Invalid State Machine Definition: '{code}: {message} at {location}'")
 }

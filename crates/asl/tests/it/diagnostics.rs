@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use stepwell_asl::diagnostic::Code;
-use stepwell_asl::{Diagnostic, Severity};
+use stepwell_asl::{Diagnostic, Severity, WorkflowType};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
@@ -50,10 +50,15 @@ fn render(text: &str, findings: &[Diagnostic]) -> String {
     out
 }
 
+/// Cases called so are of an Express state machine.
+fn workflow(name: &str) -> WorkflowType {
+    if name.ends_with("-express") { WorkflowType::Express } else { WorkflowType::Standard }
+}
+
 #[test]
 fn every_case_gives_its_findings() {
     for (name, text) in cases() {
-        let (machine, findings) = stepwell_asl::parse(&text);
+        let (machine, findings) = stepwell_asl::parse_as(&text, workflow(&name));
         let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
         assert_eq!(machine.is_some(), errors == 0, "{name}: a machine if nothing is wrong");
         insta::with_settings!({prepend_module_to_snapshot => false, omit_expression => true}, {
@@ -66,7 +71,7 @@ fn every_case_gives_its_findings() {
 fn every_code_has_a_case_that_brings_it_about() {
     let mut found = BTreeSet::new();
     for (name, text) in cases() {
-        let (_, findings) = stepwell_asl::parse(&text);
+        let (_, findings) = stepwell_asl::parse_as(&text, workflow(&name));
         let (code, _) = name.split_once('-').expect("named after its code");
         found.extend(findings.iter().map(|f| f.code).filter(|found| found.as_str() == code));
     }

@@ -46,20 +46,28 @@ pub(crate) fn work(
 
 fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let (parameters, timeout_seconds, heartbeat_seconds) = d.evaluate(frame, |scope| {
-        let input = data_flow::selected_input(&task.flow, &raw, scope)?;
-        let timeout = seconds("TimeoutSecondsPath", task.timeout.as_ref(), &input, scope)?;
-        let heartbeat = seconds("HeartbeatSecondsPath", task.heartbeat.as_ref(), &input, scope)?;
-        Ok((data_flow::effective_input(&task.flow, &raw, scope)?, timeout, heartbeat))
-    })?;
-    d.recordable(frame, &parameters)?;
     let is_service = matches!(task.resource, Resource::Service { .. });
     let region = is_service.then(|| d.run.start.context.region().into());
-    let resource = TaskResource::from(&task.resource);
-    d.emit(
-        frame,
-        Event::TaskScheduled { resource, parameters, region, timeout_seconds, heartbeat_seconds },
-    );
+    let event = d.evaluate(frame, |scope| {
+        let input = data_flow::selected_input(&task.flow, &raw, scope)?;
+        Ok(Event::TaskScheduled {
+            resource: TaskResource::from(&task.resource),
+            timeout_seconds: seconds("TimeoutSecondsPath", task.timeout.as_ref(), &input, scope)?,
+            heartbeat_seconds: seconds(
+                "HeartbeatSecondsPath",
+                task.heartbeat.as_ref(),
+                &input,
+                scope,
+            )?,
+            role_arn: role_arn(task, &input, scope)?,
+            parameters: data_flow::effective_input(&task.flow, &raw, scope)?,
+            region,
+        })
+    })?;
+    if let Event::TaskScheduled { parameters, .. } = &event {
+        d.recordable(frame, parameters)?;
+    }
+    d.emit(frame, event);
     d.schedule(frame);
     Ok(())
 }
@@ -74,6 +82,17 @@ fn leave(
     let raw = d.input(frame);
     let outcome = d.evaluate(frame, |scope| data_flow::outcome(&task.flow, &raw, result, scope))?;
     exit(d, state, frame, outcome, task.transition)
+}
+
+/// The `RoleArn` of the `Credentials`.
+fn role_arn(
+    task: &Task,
+    input: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Option<String>, StatesError> {
+    let Some(credentials) = &task.credentials else { return Ok(None) };
+    let credentials = credentials.build(input, scope)?;
+    Ok(credentials["RoleArn"].as_str().map(str::to_owned))
 }
 
 /// A limit of the task: literal, or read by a path.

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepwell_engine::{CreateStateMachine, Handle};
+use stepwell_asl::WorkflowType;
+use stepwell_engine::{CreateStateMachine, Error, Handle};
 
 use crate::constraints::{ARN, Constraints, DEFINITION, NAME};
 use crate::error::ApiError;
@@ -36,14 +37,26 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     constraints.one_of("type", request.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
     constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
     let supported = check_supported(&request);
+    let is_express = request.r#type.as_deref() == Some("EXPRESS");
     let name = constraints.required("name", request.name, NAME);
     let definition = constraints.required("definition", request.definition, DEFINITION);
     let role_arn = Some(constraints.required("roleArn", request.role_arn, ARN));
     constraints.check()?;
+    if is_express {
+        check_express(&definition)?;
+    }
     supported?;
     let created =
         engine.create_state_machine(CreateStateMachine { name, definition, role_arn }).await?;
     Ok(Response { state_machine_arn: created.arn, creation_date: created.created_at.into() })
+}
+
+/// A definition that no Express state machine can have is refused as such.
+fn check_express(definition: &str) -> Result<(), ApiError> {
+    match stepwell_asl::parse_as(definition, WorkflowType::Express) {
+        (Some(_), _) => Ok(()),
+        (None, diagnostics) => Err(Error::InvalidDefinition { diagnostics }.into()),
+    }
 }
 
 fn check_supported(request: &Request) -> Result<(), ApiError> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use stepwell_asl::diagnostic::Code;
-use stepwell_asl::{Diagnostic, Severity};
+use stepwell_asl::{Diagnostic, Severity, WorkflowType};
 use stepwell_engine::Handle;
 
 use crate::constraints::{Constraints, DEFINITION};
@@ -66,7 +66,11 @@ pub(crate) async fn handle(_engine: &Handle, request: Request) -> Result<Respons
     constraints.one_of("severity", request.severity.as_deref(), &["ERROR", "WARNING"]);
     constraints.range("maxResults", request.max_results, 0..=FINDINGS_MAX);
     constraints.check()?;
-    let (machine, mut diagnostics) = stepwell_asl::parse(&definition);
+    let workflow = match request.r#type.as_deref() {
+        Some("EXPRESS") => WorkflowType::Express,
+        _ => WorkflowType::Standard,
+    };
+    let (machine, mut diagnostics) = stepwell_asl::parse_as(&definition, workflow);
     if request.severity.as_deref() != Some("WARNING") {
         diagnostics.retain(|found| found.severity == Severity::Error);
     }
