@@ -118,13 +118,15 @@ codes! {
     /// A branch or an item processor assigns a variable of the scope around it.
     VariableOfOuterScope = "SW0123", "SCHEMA_VALIDATION_FAILED";
     /// A text between `{%` and `%}` that is no JSONata expression.
-    InvalidJsonata = "SW0124", "SCHEMA_VALIDATION_FAILED";
+    InvalidJsonata = "SW0124", "INVALID_JSONATA_EXPRESSION";
     /// A field that only the other query language has.
     OtherLanguage = "SW0125", "SCHEMA_VALIDATION_FAILED";
     /// A state in JSONPath within a machine in JSONata.
     MixedLanguages = "SW0126", "SCHEMA_VALIDATION_FAILED";
     /// A resource that an Express state machine cannot have.
     NotInExpress = "SW0127", "SCHEMA_VALIDATION_FAILED";
+    /// A JSONata expression that reads a context (`$`), of which there is none.
+    UnsupportedJsonata = "SW0128", "UNSUPPORTED_JSONATA_EXPRESSION";
     /// A Distributed Map, which is not supported yet.
     DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
 }

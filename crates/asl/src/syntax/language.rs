@@ -117,7 +117,10 @@ impl<'t> Checker<'t> {
     pub(super) fn query_at(&mut self, place: &Place<'t>) -> Option<Query> {
         self.check_duplicates_within(place);
         match jsonata::Template::parse(&place.node.to_value()) {
-            Ok(template) => Some(Query::new(&self.location_in_state(place), template)),
+            Ok(template) => {
+                self.check_context(place, &template);
+                Some(Query::new(&self.location_in_state(place), template))
+            }
             Err(errors) => {
                 for error in errors {
                     self.invalid_jsonata(&place.descend(&error.place), &error.problem);
@@ -128,12 +131,23 @@ impl<'t> Checker<'t> {
     }
 
     fn invalid_jsonata(&mut self, place: &Place<'t>, error: &jsonata::SyntaxError) {
-        let code = error.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
-        let message = format!("Value is not a valid JSONata expression: {code}{}", error.message);
-        let finding = self.findings.value(Code::InvalidJsonata, place, message);
+        let finding = self.findings.value(Code::InvalidJsonata, place, error.message.clone());
         if let Shape::String(text) = &place.node.shape {
-            let opening = text.len() - text.trim_start_matches("{%").trim_start().len();
-            finding.narrow(text, opening + error.at);
+            let blanks = text.trim_start_matches("{%").trim_start();
+            finding.narrow(text, text.len() - blanks.len() + error.at);
+        }
+    }
+
+    /// There is no context item in a state machine.
+    fn check_context(&mut self, place: &Place<'t>, template: &jsonata::Template) {
+        for (within, expression) in template.expressions() {
+            for name in expression.top_level_references() {
+                let place = place.descend(&within);
+                let message = format!("Reference to '{name}' at the top level is not supported.");
+                let help =
+                    "read the input of the state as `$states.input`, and variables as `$name`";
+                self.findings.value(Code::UnsupportedJsonata, &place, message).help(help);
+            }
         }
     }
 
