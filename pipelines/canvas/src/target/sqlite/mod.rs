@@ -21,6 +21,7 @@ use super::{LoadRequest, OpenedLoad, Proof, TableName, TableState, Target, Targe
 use error::explain;
 
 mod error;
+mod format;
 mod layout;
 mod load;
 mod merge;
@@ -30,31 +31,6 @@ mod values;
 
 /// How long another process may hold the file before we give up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-
-const STATE_TABLES: &str = "
-CREATE TABLE IF NOT EXISTS stepwell_tables (
-  namespace TEXT NOT NULL,
-  name TEXT NOT NULL,
-  cursor TEXT NOT NULL,
-  schema_version INTEGER NOT NULL,
-  receipt TEXT NOT NULL,
-  PRIMARY KEY (namespace, name));
-CREATE TABLE IF NOT EXISTS stepwell_loads (
-  namespace TEXT NOT NULL,
-  name TEXT NOT NULL,
-  staged TEXT NOT NULL,
-  token TEXT NOT NULL,
-  PRIMARY KEY (namespace, name));
-CREATE TABLE IF NOT EXISTS stepwell_altered_values (
-  namespace TEXT NOT NULL,
-  name TEXT NOT NULL,
-  job_id TEXT NOT NULL,
-  row_key TEXT NOT NULL,
-  column_name TEXT NOT NULL,
-  reason TEXT NOT NULL,
-  original BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS stepwell_altered_values_row
-  ON stepwell_altered_values (namespace, name, row_key);";
 
 /// A SQLite file that holds replicas.
 pub struct SqliteTarget {
@@ -160,16 +136,20 @@ impl Database {
             let mut private = OpenOptions::new();
             private.append(true).create(true).mode(0o600);
             let _ = private.open(&*self.path);
-            let connection = Connection::open(&*self.path)?;
+            let mut connection = Connection::open(&*self.path)?;
             connection.busy_timeout(BUSY_TIMEOUT)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             // Renaming a staging table must not touch the views of the user.
             connection.pragma_update(None, "legacy_alter_table", "ON")?;
-            connection.execute_batch(STATE_TABLES)?;
-            Ok(connection)
+            let prepared = format::prepare(&mut connection)?;
+            Ok(prepared.map(|()| connection))
         };
-        open().map_err(|error| self.explain("opening", &error))
+        match open() {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(later)) => Err(later.refuse(&self.path.display().to_string())),
+            Err(error) => Err(self.explain("opening", &error)),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! SQLite keeps the promises.
 
 use rusqlite::Connection;
+use stepwell_canvas::target::PartProgress;
 use stepwell_canvas::target::sqlite::SqliteTarget;
 
 use super::*;
@@ -90,6 +91,43 @@ async fn a_file_that_is_no_database_is_named() {
     std::fs::write(fixture.folder.path().join("canvas.db"), "hello ".repeat(1000)).unwrap();
     let error = fixture.target.check().await.unwrap_err().to_string();
     assert!(error.contains("canvas.db") && error.contains("not a database"), "{error}");
+}
+
+/// The state tables as they were before formats were numbered: without tokens.
+#[tokio::test]
+async fn an_earlier_format_goes_on_with_what_was_published() {
+    let fixture = Fixture::new();
+    load(&fixture.target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+    let request = increment(&people(), "j2", 1, 2);
+    let mut begun = open(&fixture.target, &request).await;
+    begun.stage("p", batch(&request, &["U t 2 b 2"])).await.unwrap();
+    drop(begun);
+    let Fixture { target, folder } = fixture;
+    drop(target);
+    let path = folder.path().join("canvas.db");
+    let earlier = "DROP TABLE stepwell_format; ALTER TABLE stepwell_loads DROP COLUMN token";
+    Connection::open(&path).unwrap().execute_batch(earlier).unwrap();
+    let target = SqliteTarget::new(&path);
+    assert_eq!(target.state(&table()).await.unwrap().unwrap().cursor, day(1));
+    assert_eq!(open(&target, &request).await.progress("p"), PartProgress::default());
+    let published = load(&target, &request, &["U t 2 b 2"]).await;
+    assert_eq!(counts(&published), (1, 0, 0, 2));
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+#[tokio::test]
+async fn a_later_format_is_refused_and_not_touched() {
+    let Fixture { target, folder } = Fixture::new();
+    target.check().await.unwrap();
+    drop(target);
+    let path = folder.path().join("canvas.db");
+    let later = "UPDATE stepwell_format SET format = 99; DROP TABLE stepwell_loads";
+    Connection::open(&path).unwrap().execute_batch(later).unwrap();
+    let error = SqliteTarget::new(&path).check().await.unwrap_err().to_string();
+    assert!(error.contains("format 99") && error.contains("canvas.db"), "{error}");
+    let loads = "SELECT count(*) FROM sqlite_schema WHERE name = 'stepwell_loads'";
+    let connection = Connection::open(&path).unwrap();
+    assert_eq!(connection.query_row(loads, [], |row| row.get::<_, i64>(0)).unwrap(), 0);
 }
 
 #[tokio::test]
