@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use stepwell_pipeline::progress::Update;
+use tokio::time::Instant;
 
 use super::part::{PartEnd, Staging};
 use super::table::{Interruption, Resnapshot, TableRun, check};
@@ -42,6 +43,7 @@ impl TableRun<'_> {
         job: &Completed,
     ) -> Result<Published, Interruption> {
         let mut staging = Staging::new(load, schema, delivery(kind), &job.objects);
+        let (began, rows_before) = (Instant::now(), staging.rows());
         for part in &job.objects {
             match self.stage_part(&mut staging, part).await? {
                 PartEnd::Staged => {}
@@ -54,6 +56,12 @@ impl TableRun<'_> {
                     return Err(Interruption::Pause(Duration::ZERO));
                 }
             }
+        }
+        // Publishing cannot pause: it begins with a whole slice where staging took more than half of this one.
+        if staging.rows() > rows_before && began.elapsed() > self.ctx.remaining() {
+            staging.checkpoint().await?;
+            self.checkpoint.stalls = 0;
+            return Err(Interruption::Pause(Duration::ZERO));
         }
         self.tell("publishing", staging.rows(), false);
         match (staging.into_load().publish().await, kind) {

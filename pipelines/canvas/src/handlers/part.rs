@@ -102,7 +102,7 @@ impl<'s> Staging<'s> {
         self.load
     }
 
-    async fn checkpoint(&mut self) -> Result<(), TargetError> {
+    pub(super) async fn checkpoint(&mut self) -> Result<(), TargetError> {
         self.last_checkpoint = Instant::now();
         self.load.checkpoint().await
     }

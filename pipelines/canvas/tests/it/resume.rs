@@ -113,6 +113,22 @@ async fn another_file_in_the_place_of_a_part_is_staged_afresh() {
 }
 
 #[tokio::test]
+async fn publishing_begins_with_a_slice_of_its_own() {
+    let bench = Bench::start(Options { total_rows: 500, ..Options::default() }).await;
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    while staged(&bench) == 0 {
+        state["run"] = bench.call("init-table", &state, Duration::ZERO).await.unwrap();
+        assert_eq!(state["run"]["status"], "IN_PROGRESS");
+    }
+    let before = bench.sandbox.downloads();
+    while state["run"]["status"] != "COMPLETE" {
+        state["run"] = bench.call("init-table", &state, Duration::ZERO).await.unwrap();
+    }
+    assert!(bench.sandbox.downloads().len() <= before.len() + 1, "at most to see the end");
+    bench.assert_in_step(&["users"]);
+}
+
+#[tokio::test]
 async fn a_schema_that_changes_while_its_table_loads() {
     for restart in [false, true] {
         let mut bench = Bench::start(options()).await;

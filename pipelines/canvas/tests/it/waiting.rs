@@ -9,7 +9,7 @@ use stepwell_canvas::dap::{Credentials, Dap, Error, Rates};
 use stepwell_pipeline::progress::{Progress, Update};
 use stepwell_pipeline::secret::{SecretRef, Secrets};
 use stepwell_pipeline::{Context, HandlerError, http};
-use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Options};
+use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Limits, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -166,4 +166,38 @@ async fn the_last_word_about_a_table_is_told_even_if_nothing_changed() {
     assert_eq!(state["run"]["result"]["mode"], "unchanged");
     let last = told.0.lock().unwrap().last().cloned();
     assert_eq!(last, Some(("canvas.users".to_owned(), "done", true)));
+}
+
+/// Moves on the clocks of pipeline and service instead of waiting.
+async fn pass(bench: &Bench, wait: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(wait).await;
+    tokio::time::resume();
+    bench.sandbox.move_clock(wait);
+}
+
+#[tokio::test]
+async fn no_more_than_five_jobs_a_minute_are_asked_for() {
+    let limits = json!({"limits": {}});
+    let options = Options { total_rows: 100, limits: Limits::DOCUMENTED, ..Options::default() };
+    let bench = Bench::with(options, limits).await;
+    let listing = bench.call("list-tables", &json!({}), SECOND).await.unwrap();
+    let mut waiting: Vec<Value> = listing["tables"].as_array().unwrap()[..12].to_vec();
+    let mut waited = Duration::ZERO;
+    while !waiting.is_empty() {
+        let mut shortest = u64::MAX;
+        for state in &mut waiting {
+            state["run"] = bench.call("init-table", state, SECOND).await.unwrap();
+            shortest = shortest.min(state["run"]["wait_seconds"].as_u64().unwrap());
+        }
+        waiting.retain(|state| state["run"]["status"] != "COMPLETE");
+        if shortest > 0 && !waiting.is_empty() {
+            waited += Duration::from_secs(shortest);
+            pass(&bench, Duration::from_secs(shortest)).await;
+        }
+    }
+    // The service refuses the sixth call within a minute; none was refused and made again.
+    assert_eq!(bench.sandbox.requests()[&Endpoint::CreateJob], 12);
+    assert!(waited >= 2 * Duration::from_mins(1), "{waited:?}");
+    assert!(waited < 3 * Duration::from_mins(1), "{waited:?}");
 }

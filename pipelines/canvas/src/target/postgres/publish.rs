@@ -20,6 +20,9 @@ pub(super) async fn publish(
     let doing = "publishing";
     let table = &job.table;
     enums::extend_types(session, table).await?;
+    if staged.direct {
+        ensure_key(session, job, &mut staged).await?;
+    }
     session.batch(doing, "BEGIN").await?;
     let before = state::read(session, &table.name, table.layout).await?;
     let whole = job.is_whole();
@@ -82,7 +85,6 @@ async fn fill_first(
 ) -> Result<Vec<String>, TargetError> {
     let table = &job.table;
     if staged.direct {
-        add_primary_key(session, table, staged).await?;
         swap_in(session, table).await?;
     } else {
         let create = staging::create_table(session, table, &table.target()).await?;
@@ -91,10 +93,25 @@ async fn fill_first(
         merge::drop_superseded(session, table, staged).await?;
         enums::fill_lookups(session, table).await?;
         merge::insert_all(session, table).await?;
-        session.batch("building the primary key", &primary_key(table, &table.target())).await?;
+        let key = primary_key(table, &table.target(), &table.primary_key_name());
+        session.batch("building the primary key", &key).await?;
         enums::refer(session, table).await?;
     }
     Ok(shape::exceptions(table, staged))
+}
+
+/// Builds the primary key of the staging table, in a transaction of its own: it takes its time, and a publication
+/// that fails after it begins with it the next time.
+async fn ensure_key(session: &Session, job: &Job, staged: &mut Staged) -> Result<(), TargetError> {
+    let doing = "building the primary key";
+    let sql = "SELECT EXISTS (SELECT FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'p')";
+    if session.query_one(doing, sql, &[&job.table.staging()]).await?.get(0) {
+        return Ok(());
+    }
+    session.batch(doing, "BEGIN").await?;
+    add_primary_key(session, &job.table, staged).await?;
+    state::write_staged(session, &job.request, staged).await?;
+    session.batch(doing, "COMMIT").await
 }
 
 /// Builds the primary key; repeated keys, which DAP says there never are, are resolved first.
@@ -104,19 +121,20 @@ async fn add_primary_key(
     staged: &mut Staged,
 ) -> Result<(), TargetError> {
     let doing = "building the primary key";
+    let key = primary_key(table, &table.staging(), &table.staging_key_name());
     session.batch(doing, "SAVEPOINT keys").await?;
-    match session.try_batch(&primary_key(table, &table.staging())).await {
+    match session.try_batch(&key).await {
         Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
             session.batch(doing, "ROLLBACK TO keys").await?;
             merge::drop_superseded(session, table, staged).await?;
-            session.batch(doing, &primary_key(table, &table.staging())).await
+            session.batch(doing, &key).await
         }
         result => result.map_err(|error| session.explain(doing, &error)),
     }
 }
 
-fn primary_key(table: &Table, name: &str) -> String {
-    let constraint = quote(&table.primary_key_name());
+fn primary_key(table: &Table, name: &str, constraint: &str) -> String {
+    let constraint = quote(constraint);
     format!("ALTER TABLE {name} ADD CONSTRAINT {constraint} PRIMARY KEY ({})", table.key_list())
 }
 
@@ -124,9 +142,11 @@ async fn swap_in(session: &Session, table: &Table) -> Result<(), TargetError> {
     let namespace = &table.name.namespace;
     let moved = in_schema(namespace, &table.staging_name());
     let sql = format!(
-        "ALTER TABLE {} SET SCHEMA {}; ALTER TABLE {moved} RENAME TO {}",
+        "ALTER TABLE {} SET SCHEMA {}; ALTER TABLE {moved} RENAME CONSTRAINT {} TO {}; ALTER TABLE {moved} RENAME TO {}",
         table.staging(),
         quote(namespace),
+        quote(&table.staging_key_name()),
+        quote(&table.primary_key_name()),
         quote(&table.name.table)
     );
     session.batch("swapping the table in", &sql).await

@@ -62,6 +62,11 @@ impl Table {
         fitting(format!("load__{}__{}", self.name.namespace, self.name.table))
     }
 
+    /// Staging tables of all namespaces share a schema, and with it the names of their indexes.
+    pub(super) fn staging_key_name(&self) -> String {
+        fitting(format!("key__{}__{}", self.name.namespace, self.name.table))
+    }
+
     pub(super) fn primary_key_name(&self) -> String {
         fitting(format!("pk_{}", self.name.table))
     }

@@ -157,3 +157,65 @@ fn table_exists(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?1";
     Ok(connection.query_row(sql, [name], |_| Ok(())).optional()?.is_some())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::tsv::Delivery;
+    use crate::rows::{Batch, TsvDecoder, testing};
+    use crate::target::{Load, LoadKind};
+
+    fn request() -> LoadRequest {
+        let schema = testing::schema(&[("id", "int64"), ("name", "text")]);
+        let kind = LoadKind::Snapshot { at: "2026-11-01T00:00:00Z".parse().unwrap() };
+        LoadRequest { schema, job_id: "job".into(), kind }
+    }
+
+    /// A hundred rows of some 1,000 bytes each.
+    fn rows(request: &LoadRequest, first: u32) -> Batch {
+        let rows = (first..first + 100).map(|id| format!("{id}\t{}\n", "x".repeat(1_000)));
+        let text = format!("key.id\tvalue.name\n{}", rows.collect::<String>());
+        let mut decoder = TsvDecoder::new(&request.schema, Delivery::Snapshot);
+        assert!(decoder.push(text.as_bytes()).unwrap().is_none());
+        decoder.finish().unwrap().unwrap()
+    }
+
+    async fn open(target: &SqliteTarget, request: &LoadRequest) -> Box<dyn Load> {
+        match target.open_load(request.clone()).await.unwrap() {
+            OpenedLoad::Staging(load) => load,
+            OpenedLoad::Published(_) => panic!("nothing was published yet"),
+        }
+    }
+
+    /// Lets the file grow by so many pages of 4 KiB.
+    async fn leave_room(target: &SqliteTarget, pages: i64) {
+        let limit = move |connection: &mut Connection| {
+            let used: i64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0))?;
+            let sql = format!("PRAGMA max_page_count = {}", used + pages);
+            connection.query_row(&sql, [], |_| Ok(()))
+        };
+        target.database.run("limiting the file", limit).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_told_and_the_load_goes_on_when_there_is_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = SqliteTarget::new(folder.path().join("canvas.db"));
+        let request = request();
+        let mut load = open(&target, &request).await;
+        load.stage("part", rows(&request, 0)).await.unwrap();
+        leave_room(&target, 5).await;
+        let error = load.stage("part", rows(&request, 100)).await.unwrap_err();
+        assert!(matches!(error, TargetError::Full(_)), "{error:?}");
+        assert!(error.to_string().contains("canvas.db"), "{error}");
+        drop(load);
+        leave_room(&target, 1_000).await;
+        let mut load = open(&target, &request).await;
+        assert_eq!(load.progress("part").rows, 100);
+        load.stage("part", rows(&request, 100)).await.unwrap();
+        load.finish_part("part");
+        assert_eq!(load.publish().await.unwrap().rows, 200);
+        let table = TableName::of(&request.schema);
+        assert!(target.prove(&table).await.unwrap().holds());
+    }
+}

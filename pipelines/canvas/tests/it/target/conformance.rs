@@ -28,6 +28,7 @@ macro_rules! every_promise {
             every_type_keeps_its_values
             what_does_not_fit_is_told
             nulls_in_required_columns_are_kept
+            a_key_of_several_columns_tells_rows_apart
         }
     };
 }
@@ -463,4 +464,22 @@ pub(super) async fn a_snapshot_heals_what_others_changed(
     load(target, &increment(&people(), "j6", 5, 6), &["U t 2 b 2"]).await;
     let proof = target.prove(&table()).await.unwrap();
     assert!(proof.holds(), "{proof:?}");
+}
+
+pub(super) async fn a_key_of_several_columns_tells_rows_apart(target: &dyn Target) {
+    let mut schema = people();
+    schema.columns[1] = column("name", text(), true);
+    let first = snapshot(&schema, "j1", 1);
+    let published = load(target, &first, &["U t 1 a 1", "U t 1 b 2", "U t 2 a 3"]).await;
+    assert_eq!(counts(&published), (3, 0, 0, 3));
+    assert!(target.prove(&table()).await.unwrap().holds());
+    let second = increment(&schema, "j2", 1, 2);
+    let rows = ["U t 1 b 20", "U t 2 b 4", "D t 1 a \\N"];
+    let published = load(target, &second, &rows).await;
+    assert_eq!(counts(&published), (1, 1, 1, 3));
+    assert!(target.prove(&table()).await.unwrap().holds());
+    let third = snapshot(&schema, "j3", 3);
+    let published = load(target, &third, &["U t 1 b 20", "U t 2 b 5"]).await;
+    assert_eq!(counts(&published), (0, 2, 1, 2));
+    assert!(target.prove(&table()).await.unwrap().holds());
 }

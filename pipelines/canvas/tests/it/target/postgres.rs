@@ -487,3 +487,88 @@ async fn a_view_that_cannot_come_back_changes_nothing() {
     })
     .await;
 }
+
+/// Waits until a session of the target waits for a lock, and ends it.
+async fn end_waiting_session(fixture: &Fixture) {
+    let waiting = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while fixture.text(waiting).await != "t" {}
+}
+
+/// Publishes while `lock` is held, which publishing has to wait for, and ends its session there.
+async fn publish_and_die(fixture: &Fixture, request: &LoadRequest, lock: &str) {
+    let load = open(&fixture.target, request).await;
+    fixture.run(&format!("BEGIN; {lock}")).await;
+    let (published, ()) = tokio::join!(load.publish(), end_waiting_session(fixture));
+    let error = published.unwrap_err();
+    assert!(matches!(error, TargetError::Transient(_)), "{error:?}");
+    fixture.run("ROLLBACK").await;
+}
+
+/// Stages the rows of one part, durably.
+async fn stage(fixture: &Fixture, request: &LoadRequest, rows: &[&str]) {
+    let mut load = open(&fixture.target, request).await;
+    load.stage("p1", batch(request, rows)).await.unwrap();
+    load.finish_part("p1");
+    load.checkpoint().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_it_publishes_leaves_nothing_half_done() {
+    let Some(fixture) = Fixture::new(Layout::Stepwell).await else { return };
+    let first = snapshot(&people(), "j1", 1);
+    stage(&fixture, &first, &["U t 1 a 1", "U t 2 b 2"]).await;
+    // The cursor is written last: the table is swapped in by then.
+    publish_and_die(&fixture, &first, "LOCK TABLE stepwell.tables IN SHARE MODE").await;
+    assert_eq!(fixture.target.state(&table()).await.unwrap(), None);
+    assert_eq!(fixture.text("SELECT to_regclass('canvas.users') IS NULL").await, "t");
+    let key = "SELECT indexrelid FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+        WHERE t.relname IN ('load__canvas__users', 'users') AND i.indisprimary";
+    let key_before = fixture.text(key).await;
+    let published = open(&fixture.target, &first).await.publish().await.unwrap();
+    assert_eq!(counts(&published), (2, 0, 0, 2));
+    assert_eq!(fixture.text(key).await, key_before, "it was not built again");
+    let name = "SELECT conname FROM pg_constraint WHERE conrelid = 'canvas.users'::regclass AND contype = 'p'";
+    assert_eq!(fixture.text(name).await, "pk_users");
+    assert!(fixture.target.prove(&table()).await.unwrap().holds());
+
+    let second = increment(&people(), "j2", 1, 2);
+    stage(&fixture, &second, &["U t 2 c 3", "U t 3 d 4", "D t 1 \\N \\N"]).await;
+    publish_and_die(&fixture, &second, "LOCK TABLE stepwell.tables IN SHARE MODE").await;
+    let rows = "SELECT id, name FROM canvas.users ORDER BY id";
+    assert_eq!(fixture.text(rows).await, "1|a\n2|b");
+    assert_eq!(fixture.target.state(&table()).await.unwrap().unwrap().cursor, day(1));
+    let published = open(&fixture.target, &second).await.publish().await.unwrap();
+    assert_eq!(counts(&published), (1, 1, 1, 2));
+    assert_eq!(fixture.text(rows).await, "2|c\n3|d");
+    assert!(fixture.target.prove(&table()).await.unwrap().holds());
+    fixture.done().await;
+}
+
+/// The server itself says that its disk is full, by a trigger: a disk that is really full is not to be had
+/// everywhere.
+#[tokio::test]
+async fn a_full_disk_is_told_and_the_load_goes_on_when_there_is_room() {
+    let Some(fixture) = Fixture::new(Layout::Stepwell).await else { return };
+    let request = snapshot(&people(), "j1", 1);
+    stage(&fixture, &request, &["U t 1 a 1"]).await;
+    let full = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$;
+        CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON stepwell.loads EXECUTE FUNCTION full_disk()";
+    fixture.run(full).await;
+    let mut load = open(&fixture.target, &request).await;
+    load.stage("p2", batch(&request, &["U t 2 b 2"])).await.unwrap();
+    load.finish_part("p2");
+    let error = load.checkpoint().await.unwrap_err();
+    assert!(matches!(error, TargetError::Full(_)), "{error:?}");
+    assert!(error.to_string().contains("No space left on device"), "{error}");
+    drop(load);
+    fixture.run("DROP TRIGGER full_disk ON stepwell.loads").await;
+    let mut load = open(&fixture.target, &request).await;
+    assert_eq!((load.progress("p1").rows, load.progress("p2").rows), (1, 0));
+    load.stage("p2", batch(&request, &["U t 2 b 2"])).await.unwrap();
+    load.finish_part("p2");
+    assert_eq!(counts(&load.publish().await.unwrap()), (2, 0, 0, 2));
+    assert!(fixture.target.prove(&table()).await.unwrap().holds());
+    fixture.done().await;
+}
