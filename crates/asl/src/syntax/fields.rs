@@ -246,10 +246,10 @@ impl<'t> Checker<'t> {
         place: &Place<'t>,
         read: impl FnOnce(&mut Self, &Place<'t>) -> Option<T>,
     ) -> Option<Dynamic<T>> {
-        match self.expression_at(place) {
-            Some(query) => query.map(Dynamic::Query),
-            None => read(self, place).map(Dynamic::Literal),
+        if self.is_expression(place) {
+            return self.query_at(place).map(Dynamic::Query);
         }
+        read(self, place).map(Dynamic::Literal)
     }
 
     /// `InputPath` or `OutputPath`.
@@ -356,20 +356,15 @@ impl<'t> Checker<'t> {
     }
 
     fn expression_error(&mut self, place: &Place<'t>, error: &ExpressionError) {
-        match error {
-            ExpressionError::Intrinsic(SyntaxError::UnknownFunction {
-                suggestion: Some(suggestion),
-                ..
-            }) => {
-                let help = format!("did you mean `{suggestion}`?");
-                self.invalid_expression(place, &error.to_string(), Some(help));
+        let help = match error {
+            ExpressionError::Intrinsic(SyntaxError::UnknownFunction { suggestion, .. }) => {
+                suggestion.map(|suggestion| format!("did you mean `{suggestion}`?"))
             }
-            _ => {
-                let finding = self.invalid_expression(place, &error.to_string(), None);
-                if let (Some(at), Shape::String(text)) = (error.at(), &place.node.shape) {
-                    finding.narrow(text, at);
-                }
-            }
+            _ => None,
+        };
+        let finding = self.invalid_expression(place, &error.to_string(), help);
+        if let (Some(at), Shape::String(text)) = (error.at(), &place.node.shape) {
+            finding.narrow(text, at);
         }
     }
 

@@ -151,13 +151,11 @@ impl<'t> Checker<'t> {
         }
     }
 
-    /// The expression that stands in place of a literal, if the state is written in JSONata and it does.
-    pub(super) fn expression_at(&mut self, place: &Place<'t>) -> Option<Option<Query>> {
+    /// Whether an expression stands in place of a literal.
+    pub(super) fn is_expression(&self, place: &Place<'t>) -> bool {
         match &place.node.shape {
-            Shape::String(text) if self.is_jsonata() && expression_in(text).is_some() => {
-                Some(self.query_at(place))
-            }
-            _ => None,
+            Shape::String(text) => self.is_jsonata() && expression_in(text).is_some(),
+            _ => false,
         }
     }
 

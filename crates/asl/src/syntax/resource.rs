@@ -46,9 +46,13 @@ impl<'t> Checker<'t> {
     }
 }
 
-/// `.sync`, or `.sync:2`, whose number is part of the ARN's last word.
+/// `.sync` or `.sync:2`
 fn is_sync(action: &str) -> bool {
-    action.ends_with(".sync") || action.ends_with(".sync:2")
+    action
+        .strip_suffix(":2")
+        .unwrap_or(action)
+        .rsplit_once('.')
+        .is_some_and(|(_, last)| last == "sync")
 }
 
 fn parse(text: &str) -> Option<Resource> {
@@ -73,7 +77,7 @@ fn is_named(rest: &str, prefix: &str) -> bool {
 
 /// `SERVICE:ACTION[.PATTERN]`, or `aws-sdk:SERVICE:ACTION[.PATTERN]`; of the patterns, `.sync:2` has a colon.
 fn integration(arn: &str, rest: &str) -> Option<Resource> {
-    let unversioned = rest.strip_suffix(":2").filter(|rest| rest.ends_with(".sync"));
+    let unversioned = rest.strip_suffix(":2").filter(|rest| is_sync(rest));
     let (service, _) = unversioned.unwrap_or(rest).rsplit_once(':')?;
     let action = &rest[service.len() + 1..];
     let complete = !service.is_empty() && !action.is_empty() && !service.ends_with(':');

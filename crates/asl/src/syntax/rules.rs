@@ -109,10 +109,10 @@ impl<'t> Checker<'t> {
         self.comment(object);
         self.check_fields(object, allowed::CONDITION);
         let place = object.get("Condition")?;
-        match self.expression_at(&place) {
-            Some(query) => query,
-            None => self.boolean(&place).and_then(|_| self.query_at(&place)),
+        if !self.is_expression(&place) {
+            self.boolean(&place)?;
         }
+        self.query_at(&place)
     }
 
     fn rule(&mut self, object: &Object<'t>, is_outermost: bool) -> Option<Rule> {

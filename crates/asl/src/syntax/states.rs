@@ -205,10 +205,10 @@ impl<'t> Checker<'t> {
         if place.field_name() != literal {
             return self.text_expression(&place).map(Text::Dynamic);
         }
-        match self.expression_at(&place) {
-            Some(query) => query.map(Text::Query),
-            None => self.string(&place).map(|text| Text::Literal(text.to_owned())),
+        if self.is_expression(&place) {
+            return self.query_at(&place).map(Text::Query);
         }
+        self.string(&place).map(|text| Text::Literal(text.to_owned()))
     }
 
     fn parallel(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Parallel> {
@@ -283,11 +283,10 @@ impl<'t> Checker<'t> {
         }
         let Some(place) = object.get("Items") else { return Items::Query(None) };
         let is_array = matches!(place.node.shape, Shape::Array(_));
-        let query = if is_array { Some(self.query_at(&place)) } else { self.expression_at(&place) };
-        match query {
-            Some(query) => Items::Query(query),
-            None => Items::Query(self.wrong_type(&place, "an array")),
+        if is_array || self.is_expression(&place) {
+            return Items::Query(self.query_at(&place));
         }
+        Items::Query(self.wrong_type(&place, "an array"))
     }
 
     /// `ToleratedFailureCount` and `ToleratedFailurePercentage`.

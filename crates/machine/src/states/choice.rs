@@ -28,13 +28,11 @@ pub(crate) fn work(
     let raw = d.input(frame);
     let (outcome, next) = d.evaluate(frame, |scope| {
         let input = data_flow::selected_input(&choice.flow, &raw, scope)?;
-        match taken(choice, &input, scope)? {
-            Some(rule) => Ok((outcome_of_rule(choice, rule, &input, scope)?, rule.next)),
-            None => {
-                let next = choice.default.ok_or_else(no_choice_matched)?;
-                Ok((data_flow::pass_on(&choice.flow, &raw, scope)?, next))
-            }
+        if let Some(rule) = taken(choice, &input, scope)? {
+            return Ok((outcome_of_rule(choice, rule, &input, scope)?, rule.next));
         }
+        let next = choice.default.ok_or_else(no_choice_matched)?;
+        Ok((data_flow::pass_on(&choice.flow, &raw, scope)?, next))
     })?;
     exit(d, state, frame, outcome, Transition::Next(next))
 }
