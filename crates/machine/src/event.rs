@@ -76,7 +76,8 @@ pub enum Event {
     /// `ExecutionFailed`
     #[serde(rename = "Ef")]
     ExecutionFailed(Reason),
-    /// `ExecutionTimedOut`
+    /// `ExecutionTimedOut`. As recorded, an execution that timed out shows neither error nor cause. The event is not
+    /// recorded; users report it from AWS with the error `States.Timeout`, following event 0.
     #[serde(rename = "Et")]
     ExecutionTimedOut(Reason),
     /// `ExecutionAborted`

@@ -3,6 +3,9 @@
 //!
 //! `States.Runtime` is the exception. AWS ends the execution where an evaluation fails with it, whatever is
 //! around: branches and iterations leave no event behind. Only a Retrier or Catcher that names it can help.
+//! As recorded where a Map state itself cannot be evaluated: `MapStateEntered`, then `ExecutionFailed`. Inside
+//! of branches it is not recorded; the developer guide says that the error always fails the execution, and
+//! users report this history from AWS: `ParallelStateStarted`, `PassStateEntered`, `ExecutionFailed`.
 //!
 //! Left to others: the delay of a retry (`retry`), the output of a Catcher (`catch`), what becomes of the
 //! other branches (`abort`).

@@ -8,8 +8,11 @@ use serde::Serialize;
 use super::clients::Run;
 use super::workload::Case;
 
-/// Executions whose differences are printed.
-const SHOWN_MAX: usize = 10;
+/// Executions of one state machine whose differences are printed; the others differ in the same way most likely.
+const SHOWN_MAX: usize = 2;
+
+/// Characters of a difference that are printed. All of it is in the report as JSON.
+const CHARACTERS_MAX: usize = 240;
 
 /// What the comparison found.
 #[derive(Debug, Default)]
@@ -109,11 +112,8 @@ impl Report {
             table.add_row([(*machine).to_owned()].into_iter().chain(numbers));
         }
         println!("{table}\n");
-        for differing in self.differing.iter().take(SHOWN_MAX) {
-            println!("{} ({})", differing.execution, differing.case);
-            for problem in &differing.problems {
-                println!("    {problem}");
-            }
+        for machine in self.machines.keys() {
+            self.print_differing(machine);
         }
         println!(
             "seed {}: {} kills in {:.0} s, {} executions acknowledged, {} history events, {} tasks delivered again",
@@ -125,5 +125,49 @@ impl Report {
             self.redelivered_tasks
         );
         println!("torture: {} differences", self.differing.len());
+        if !self.is_clean() {
+            println!(
+                "again, with the same load and the same lives of the server: cargo xtask torture --kills {} --seed {}",
+                self.kills, self.seed
+            );
+        }
+    }
+
+    fn print_differing(&self, machine: &str) {
+        let all: Vec<_> = self.differing.iter().filter(|it| it.machine == machine).collect();
+        for differing in all.iter().take(SHOWN_MAX) {
+            println!("{} ({})", differing.execution, shortened(&differing.case));
+            for problem in &differing.problems {
+                println!("    {}", shortened(problem));
+            }
+        }
+        if all.len() > SHOWN_MAX {
+            println!("... and {} more of `{machine}`; --json has them all", all.len() - SHOWN_MAX);
+        }
+    }
+}
+
+/// Cut in the middle: both ends of a difference tell something.
+fn shortened(text: &str) -> String {
+    let count = text.chars().count();
+    if count <= CHARACTERS_MAX {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(CHARACTERS_MAX / 2).collect();
+    let tail: String = text.chars().skip(count - CHARACTERS_MAX / 2).collect();
+    format!("{head} [...] {tail}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_difference_keeps_both_ends() {
+        let text = format!("begin{}end", "\u{fc}".repeat(1_000));
+        let short = shortened(&text);
+        assert!(short.starts_with("begin") && short.ends_with("end"), "{short}");
+        assert_eq!(short.chars().count(), CHARACTERS_MAX + " [...] ".len());
+        assert_eq!(shortened("short"), "short");
     }
 }

@@ -5,7 +5,8 @@
 //! | work, a rule matches or there is a `Default` | goes on there | `ChoiceStateExited` |
 //! | work, nothing matches | fails with `States.Runtime` | none of its own |
 //!
-//! The specification calls the last one `States.NoChoiceMatched`; AWS reports `States.Runtime`.
+//! Not recorded; the specification calls the last one `States.NoChoiceMatched`. Users report `States.Runtime` from
+//! AWS, with the text that is used here.
 
 use serde_json::Value;
 use stepwell_asl::Data;
