@@ -1,9 +1,10 @@
 //! Progress: told by functions, shown to people as bars on a terminal and as lines elsewhere.
 
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::progress::{Progress, Update};
 use tokio::sync::broadcast;
@@ -113,11 +114,18 @@ impl Display {
 }
 
 fn new_bar(step: &Step) -> ProgressBar {
+    // Fits into 80 columns.
     let template = match step.total {
-        Some(_) => "{prefix:32!} {bar:24} {human_pos:>12}/{human_len:12} {per_sec:>14} {msg}",
-        None => "{prefix:32!} {spinner} {human_pos:>12} {per_sec:>14} {msg}",
+        Some(_) => "{prefix:28!} {bar:10} {human_pos:>10}/{human_len:10} {rate:>9} {msg}",
+        None => "{prefix:28!} {spinner} {human_pos:>10} {rate:>9} {msg}",
     };
     let style = ProgressStyle::with_template(template).expect("the template is valid");
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        // Within the first second it would say nothing true.
+        if let Some(rate) = state.pos().checked_div(state.elapsed().as_secs()) {
+            let _ = write!(out, "{}/s", HumanCount(rate));
+        }
+    });
     let bar = step.total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
     bar.with_style(style).with_prefix(step.subject.clone())
 }

@@ -165,7 +165,11 @@ fn pipelines(project: &Project, config: &Config, wanted: Option<&str>) -> Outcom
     let problems = canvas.settings.problems(variables::get);
     if !problems.is_empty() {
         let problems: Vec<_> = problems.iter().map(|problem| canvas.placed(problem)).collect();
-        return Err(project::refuse(&config.source, &problems));
+        let refused = project::refuse(&config.source, &problems);
+        return Err(match config.canvas {
+            Some(_) => refused,
+            None => refused.hint("`stepwell pipeline init canvas` writes its settings"),
+        });
     }
     let secrets = Arc::new(secrets::Resolver::new(project.vault()));
     let pipeline = stepwell_canvas::Config::new(canvas.settings.clone(), variables::get)

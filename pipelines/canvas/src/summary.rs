@@ -188,9 +188,8 @@ impl Summary {
         let moved = format!("{inserted} rows inserted, {updated} updated, {deleted} deleted");
         match &self.failures[..] {
             [] => format!("{tables} tables in step: {moved}"),
-            [Failure { table: None, error, cause }] => {
-                format!("the run broke off: {error}: {cause}")
-            }
+            // The error name stands beside it, in the summary as in the execution.
+            [Failure { table: None, cause, .. }] => format!("the run broke off: {cause}"),
             failures => {
                 let mut named: Vec<_> =
                     failures.iter().take(NAMED_MAX).map(Failure::line).collect();

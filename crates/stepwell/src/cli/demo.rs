@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::Args;
 use comfy_table::CellAlignment;
+use indicatif::HumanCount;
 use serde::Serialize;
 use serde_json::Value;
 use stepwell_canvas::dap::Rates;
@@ -109,7 +110,8 @@ async fn perform(project: &Project, rows: u64) -> Outcome<Vec<Leg>> {
 
 async fn both_legs(project: &Project, rows: u64) -> Outcome<Vec<Leg>> {
     output::note(format_args!(
-        "starting a Canvas Data 2 service on this machine with about {rows} rows"
+        "starting a Canvas Data 2 service on this machine with about {} rows",
+        HumanCount(rows)
     ));
     let sandbox = Sandbox::start(Options { total_rows: rows, ..Options::default() }).await?;
     let config = Config { canvas: Some(canvas_at(&sandbox)), ..Config::default() };
@@ -177,7 +179,7 @@ fn results(ended: &Execution) -> Outcome<Vec<TableResult>> {
 }
 
 fn tell(leg: &Leg) -> Outcome {
-    let number = |count: u64| indicatif::HumanCount(count).to_string();
+    let number = |count: u64| HumanCount(count).to_string();
     let rows = leg.tables.iter().map(|result| {
         let published = &result.published;
         [
@@ -221,7 +223,9 @@ fn verdict(result: &TableResult) -> &'static str {
 
 fn tell_where(folder: &Path) {
     let folder = folder.display();
+    // As it was called: `cargo run` puts nothing on the PATH.
+    let stepwell = std::env::args().next().unwrap_or_else(|| "stepwell".to_owned());
     output::note(format_args!(
-        "\nreplica  {folder}/canvas.db\nhistory  stepwell -C {folder} execution list\nremove   rm -r {folder}"
+        "\nreplica  {folder}/canvas.db\nhistory  {stepwell} -C {folder} execution list\nremove   rm -r {folder}"
     ));
 }

@@ -74,6 +74,7 @@ fn a_first_run_needs_no_file_and_all_that_canvas_misses_is_named() {
     for missing in ["`client_id`", "DAP_CLIENT_ID", "`client_secret`", "DAP_CLIENT_SECRET"] {
         assert!(says.contains(missing), "{says}");
     }
+    assert!(says.contains("hint: `stepwell pipeline init canvas`"), "{says}");
     let project = Project::configured("[store]\n[pipelines.canvas]\nclient_id = \"me\"\n");
     let says = project.fails(2, &["run", "canvas"]);
     assert!(says.contains("`client_secret` is missing\n  --> stepwell.toml:2:12\n"), "{says}");
