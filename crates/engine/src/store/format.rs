@@ -81,8 +81,9 @@ mod tests {
 
     use super::*;
 
-    /// Written by the first version, every kind of entry among them. These bytes are never edited: what was
-    /// once written must mean the same for ever. A new format gets a file of its own.
+    /// As the first version wrote every kind of entry, and later ones what came later. No line is ever edited: what
+    /// was once written must mean the same for ever. A new kind of entry or a new field gets a line, a new format a
+    /// file of its own.
     const FORMAT_1: &[u8] = include_bytes!("golden/entries-1.json");
 
     /// The same entries.

@@ -40,7 +40,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     Ok(Response { events: found.items, next_token: found.next })
 }
 
-/// Takes inputs and outputs from the details of an event. Names, errors and causes stay, as recorded of
+/// Takes inputs, outputs and variables from the details of an event. Names, errors and causes stay, as recorded of
 /// execution logs without execution data.
 fn leave_out_data(event: &mut Value) {
     let members = event.as_object_mut().into_iter().flatten();
@@ -51,4 +51,12 @@ fn leave_out_data(event: &mut Value) {
 }
 
 /// The members of event details that are execution data.
-const DATA: [&str; 5] = ["input", "inputDetails", "output", "outputDetails", "parameters"];
+const DATA: [&str; 7] = [
+    "assignedVariables",
+    "assignedVariablesDetails",
+    "input",
+    "inputDetails",
+    "output",
+    "outputDetails",
+    "parameters",
+];

@@ -28,7 +28,7 @@ const SERVED: [&str; 12] = [
 ];
 
 /// How the ids of cases begin that are known to differ, and why.
-const DIFFERENT: [(&str, &str); 8] = [
+const DIFFERENT: [(&str, &str); 7] = [
     ("test_sfn_api_express/", "no Express workflows yet"),
     ("test_sfn_api_logs/test_incomplete_logging", "no destinations of logs yet"),
     ("test_sfn_api_variable_references/", "`variableReferences` is not shown yet"),
@@ -36,10 +36,6 @@ const DIFFERENT: [(&str, &str); 8] = [
     ("test_sfn_api_versioning/test_create_with_publish", "no versions yet"),
     ("test_sfn_api_versioning/test_describe_state_machine_for_execution_of", "no versions yet"),
     ("test_sfn_api_versioning/test_start_version", "no versions yet"),
-    (
-        "test_sfn_api_validation/test_validate_state_machine_definition_type_express[",
-        "what only Express workflows may not do is not found yet, nor is JSONata supported",
-    ),
 ];
 
 #[tokio::test]

@@ -232,16 +232,18 @@ async fn a_history_is_read_both_ways_in_pages() {
 #[tokio::test]
 async fn a_history_without_execution_data_has_everything_else() {
     let server = Server::start().await;
-    let machine = server.create("m", PASS).await;
-    let arn = server.start_execution(&machine, "one", "{\"secret\":1}").await;
+    let keeping = PASS.replace("\"End\"", "\"Assign\":{\"kept.$\":\"$.secret\"},\"End\"");
+    let machine = server.create("m", &keeping).await;
+    let arn = server.start_execution(&machine, "one", "{\"secret\":4711}").await;
     server.ended(&arn).await;
     let read = async |with: bool| {
         let request = json!({"executionArn": arn, "includeExecutionData": with});
         server.ok("GetExecutionHistory", request).await["events"].clone()
     };
     let (with, without) = (read(true).await, read(false).await);
-    assert_eq!(with[1]["stateEnteredEventDetails"]["input"], "{\"secret\":1}");
-    assert!(!without.to_string().contains("secret"), "{without}");
+    assert_eq!(with[1]["stateEnteredEventDetails"]["input"], "{\"secret\":4711}");
+    assert_eq!(with[2]["stateExitedEventDetails"]["assignedVariables"], json!({"kept": "4711"}));
+    assert!(!without.to_string().contains("4711"), "{without}");
     assert_eq!(without[1]["stateEnteredEventDetails"], json!({"name": "A"}));
     assert_eq!(without[2]["stateExitedEventDetails"], json!({"name": "A"}));
     for (with, without) in with.as_array().unwrap().iter().zip(without.as_array().unwrap()) {
