@@ -93,6 +93,14 @@ impl Step {
         !matches!(self, Self::Enter | Self::EnterItem | Self::Ended)
     }
 
+    /// Whether the frame may leave its state: it has entered it, and none of its own frames is under way.
+    pub(crate) fn may_be_left(&self) -> bool {
+        match self {
+            Self::Fork(fork) => fork.is_complete(),
+            _ => self.is_inside(),
+        }
+    }
+
     /// When the frame goes on even if nothing happens.
     pub(crate) fn timer(&self) -> Option<Timestamp> {
         match self {

@@ -51,7 +51,7 @@ impl Fold<'_> {
         next: Option<StateId>,
     ) -> Option<()> {
         let is_known = self.state().is_some_and(|known| *known.name == *name);
-        (is_known && self.frame()?.step.is_inside()).then_some(())?;
+        (is_known && self.frame()?.step.may_be_left()).then_some(())?;
         if let Some(next) = next {
             self.machine.get(next)?;
         }

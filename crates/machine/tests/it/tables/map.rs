@@ -2,9 +2,11 @@
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
+use stepwell_machine::{Entry, Input, apply};
 
 use super::{machine, only};
 use crate::script::play;
+use crate::world::World;
 
 const FUNCTION: &str = "arn:aws:lambda:us-east-1:111111111111:function:f";
 
@@ -273,4 +275,18 @@ fn maps_may_be_nested() {
       29 < 27 MapStateExited State [[{"i":0}],[{"i":0},{"i":1}]]
       30 < 29 ExecutionSucceeded [[{"i":0}],[{"i":0},{"i":1}]]
     "#);
+}
+
+#[test]
+fn a_journal_that_leaves_a_map_with_iterations_under_way_is_damaged() {
+    let state = json!({ "Type": "Map", "ItemProcessor": tasks() });
+    let mut world = World::new(&only(&state), "[1]");
+    let _ = world.decide(Input::Start);
+    let entry = |id| {
+        let left = json!({ "k": "M", "n": "State", "o": [] });
+        json!({ "i": id, "p": 1, "t": 1_700_000_000_000_u64, "e": { "Sx": left } })
+    };
+    let id = world.entries.last().and_then(|entry| entry.id).expect("an event");
+    let entry: Entry = serde_json::from_value(entry(id + 1)).expect("an entry");
+    assert!(apply(&mut world.run, &entry).is_err());
 }
