@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use crate::eval::{Scope, States, StatesError};
+use crate::eval::{Context, Scope, States, StatesError};
 use crate::jsonata::{self, Bindings, QueryError, Template};
 use crate::variable;
 
@@ -34,8 +34,9 @@ impl Query {
     /// `States.QueryEvaluationError` when an expression in it throws or gives nothing.
     pub fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, StatesError> {
         let Scope { context, variables, states, random, now } = scope;
-        let states = LazyCell::new(|| states.to_value(context.object()));
-        let bindings = Bound { variables: *variables, states };
+        let (states, context) = (&*states, *context);
+        let whole = LazyCell::new(|| states.to_value(context));
+        let bindings = Bound { variables: *variables, states, context, whole };
         let mut scope = jsonata::Scope { bindings: &bindings, random: &mut **random, now: *now };
         Ok(self.template.evaluate(&self.location, &mut scope)?)
     }
@@ -75,31 +76,51 @@ impl From<QueryError> for StatesError {
 }
 
 impl States {
-    /// `$states`
-    fn to_value(&self, context: &Value) -> Value {
-        let mut states = Map::new();
-        let fields = [("input", Some(&self.input)), ("result", self.result.as_ref())];
-        for (name, value) in fields {
-            states.extend(value.map(|value| (name.to_owned(), Value::clone(value))));
+    /// The fields of `$states`, in AWS's order.
+    const FIELDS: [&str; 4] = ["input", "context", "result", "errorOutput"];
+
+    fn field<'s>(&'s self, name: &str, context: &'s dyn Context) -> Option<&'s Value> {
+        match name {
+            "input" => Some(&self.input),
+            "context" => Some(context.object()),
+            "result" => self.result.as_deref(),
+            "errorOutput" => self.error_output.as_deref(),
+            _ => None,
         }
-        states.insert("context".to_owned(), context.clone());
-        let error = self.error_output.as_ref();
-        states.extend(error.map(|error| ("errorOutput".to_owned(), Value::clone(error))));
-        Value::Object(states)
+    }
+
+    /// `$states`
+    fn to_value(&self, context: &dyn Context) -> Value {
+        let field = |name: &str| Some((name.to_owned(), self.field(name, context)?.clone()));
+        Value::Object(Self::FIELDS.into_iter().filter_map(field).collect::<Map<_, _>>())
     }
 }
 
 /// The variables of the state machine, and `$states`.
 struct Bound<'a, F: FnOnce() -> Value> {
     variables: &'a dyn variable::Variables,
-    states: LazyCell<Value, F>,
+    states: &'a States,
+    context: &'a dyn Context,
+    /// `$states` as a whole, for the few expressions that read it so.
+    whole: LazyCell<Value, F>,
 }
 
 impl<F: FnOnce() -> Value> Bindings for Bound<'_, F> {
     fn get(&self, name: &str) -> Option<&Value> {
         if name == variable::RESERVED {
-            return Some(&self.states);
+            return Some(&self.whole);
         }
         self.variables.get(name).map(|value| &**value)
+    }
+
+    fn is_object(&self, name: &str) -> bool {
+        name == variable::RESERVED || self.get(name).is_some_and(Value::is_object)
+    }
+
+    fn field(&self, name: &str, field: &str) -> Option<&Value> {
+        if name == variable::RESERVED {
+            return self.states.field(field, self.context);
+        }
+        self.get(name)?.get(field)
     }
 }

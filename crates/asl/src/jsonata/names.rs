@@ -2,7 +2,7 @@
 
 use jsonata_core::ast::{AstNode, BinaryOp, PathStep, Stage};
 
-use super::reads::{Reads, is_plain, leading_names};
+use super::reads::{Reads, is_plain, paths_read};
 
 /// The names in an expression.
 #[derive(Debug, Default)]
@@ -13,6 +13,9 @@ pub(super) struct Names {
     pub(super) context: Vec<String>,
     /// Whether a function is named that draws random bits.
     pub(super) draws: bool,
+    /// Whether something is read of a context that is not told apart here: that of a function's body, or what a
+    /// function takes where an argument is left out.
+    hidden: bool,
 }
 
 /// The functions that draw random bits.
@@ -26,9 +29,22 @@ impl Names {
         if walk.climbs {
             walk.names.variables.iter_mut().for_each(|(_, reads)| *reads = Reads::Whole);
         }
+        walk.names.hidden |= walk.climbs;
         walk.names
     }
+
+    /// The fields that the expression reads of its context, if it can be told and they are not all.
+    pub(super) fn fields_of_context(self) -> Option<Vec<String>> {
+        let whole = self.hidden || self.context.iter().any(|name| WHOLE.contains(&name.as_str()));
+        (!whole).then_some(self.context)
+    }
 }
+
+/// Reads of a context as a whole. A field can be called so too, which then is copied in vain.
+const WHOLE: &[&str] = &["$", "$$", "*", "**"];
+
+/// Functions that take the context where an argument is left out, other than the first.
+const OF_CONTEXT: &[&str] = &["lookup", "each", "sift"];
 
 struct Walk {
     names: Names,
@@ -55,7 +71,7 @@ impl Walk {
     }
 
     /// Reads what stands behind `path` in a variable.
-    fn read(&mut self, name: &str, path: &[&str]) {
+    fn read(&mut self, name: &str, path: &[String]) {
         self.names.draws |= DRAWING.contains(&name);
         if self.bound.iter().any(|bound| bound == name) {
             return;
@@ -97,12 +113,14 @@ impl Walk {
             }
             AstNode::Function { name, args, .. } => {
                 self.names.draws |= DRAWING.contains(&name.as_str());
+                self.names.hidden |= args.is_empty() || OF_CONTEXT.contains(&name.as_str());
                 self.nodes(args);
             }
             AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => self.bind(lhs, rhs),
             AstNode::Binary { lhs, rhs, .. } => self.nodes([&**lhs, &**rhs]),
             AstNode::Path { steps } => self.scoped(|walk| walk.steps(steps)),
             AstNode::Lambda { params, body, .. } => self.scoped(|walk| {
+                walk.names.hidden = true;
                 walk.bound.extend_from_slice(params);
                 walk.in_items(|walk| walk.node(body));
             }),
@@ -129,6 +147,7 @@ impl Walk {
                 walk.in_items(|walk| walk.nodes(terms.iter().map(|(term, _)| term)));
             }),
             AstNode::Transform { location, update, delete } => self.in_items(|walk| {
+                walk.names.hidden = true;
                 walk.nodes([&**location, &**update]);
                 walk.nodes(delete.as_deref());
             }),
@@ -168,7 +187,9 @@ impl Walk {
         let Some((first, others)) = steps.split_first() else { return };
         match &first.node {
             AstNode::Variable(name) if !name.is_empty() && is_plain(first) => {
-                self.read(name, &leading_names(steps));
+                for path in paths_read(steps) {
+                    self.read(name, &path);
+                }
             }
             _ => self.step(first),
         }

@@ -1,10 +1,11 @@
 //! Which parts of a variable an expression reads, so that only these are copied.
 
-use jsonata_core::ast::{AstNode, PathStep};
+use jsonata_core::ast::{AstNode, PathStep, Stage};
 use jsonata_core::value::JValue;
 use serde_json::Value;
 
 use super::Bindings;
+use super::names::Names;
 use super::value::Exact;
 
 /// The parts of a value that are read.
@@ -23,14 +24,14 @@ impl Reads {
     }
 
     /// Adds what stands behind a path of names.
-    pub(super) fn add(&mut self, path: &[&str]) {
+    pub(super) fn add(&mut self, path: &[String]) {
         let Self::Fields(fields) = self else { return };
         let Some((name, rest)) = path.split_first() else {
             *self = Self::Whole;
             return;
         };
         let known = fields.iter().position(|(field, _)| field == name).unwrap_or_else(|| {
-            fields.push(((*name).to_owned(), Self::none()));
+            fields.push((name.clone(), Self::none()));
             fields.len() - 1
         });
         fields[known].1.add(rest);
@@ -76,27 +77,65 @@ fn copy_fields<'v>(
     JValue::object(copies.collect())
 }
 
-/// The names that a path begins with behind its first step, as far as they merely select.
-pub(super) fn leading_names(steps: &[PathStep]) -> Vec<&str> {
-    let Some((first, others)) = steps.split_first() else { return Vec::new() };
-    let mut names = Vec::new();
-    if !is_plain(first) {
-        return names;
-    }
-    for step in others {
-        let AstNode::Name(name) = &step.node else { break };
-        names.push(name.as_str());
-        if !is_plain(step) {
+/// The paths of names that are read of the variable which a path begins with.
+///
+/// `items[price > 50].id` reads `items.price` and `items.id`; where it cannot be told what a step reads of the
+/// items, everything below is read.
+pub(super) fn paths_read(steps: &[PathStep]) -> Vec<Vec<String>> {
+    let (mut path, mut read) = (Vec::new(), Vec::new());
+    for step in steps.iter().skip(1) {
+        // Behind a step that binds, paths go on from the item before it.
+        if !binds_nothing(step) {
             break;
         }
+        let is_name = if let AstNode::Name(name) = &step.node {
+            path.push(name.clone());
+            true
+        } else {
+            false
+        };
+        let filters = step.stages.iter().filter_map(|stage| match stage {
+            Stage::Filter(filter) => Some(&**filter),
+            Stage::KeepArray | Stage::Index(_) => None,
+        });
+        // What looks at the items: the filters of a name, or else the step itself. What comes behind such a step
+        // looks at what it makes.
+        let looks = filters.chain(Some(&step.node).filter(|_| !is_name));
+        let fields: Option<Vec<_>> =
+            looks.map(|node| Names::of(node).fields_of_context()).collect();
+        let Some(fields) = fields.filter(|_| is_name || is_plain(step)) else { break };
+        read.extend(fields.into_iter().flatten().map(|name| below(&path, name)));
+        if !is_name {
+            return read;
+        }
     }
-    names
+    read.push(path);
+    read
+}
+
+fn below(path: &[String], name: String) -> Vec<String> {
+    path.iter().cloned().chain([name]).collect()
+}
+
+/// The names that a path begins with behind its first step, as far as they merely select.
+fn leading_names(steps: &[PathStep]) -> Vec<&str> {
+    steps
+        .iter()
+        .skip(1)
+        .map_while(|step| match &step.node {
+            AstNode::Name(name) if is_plain(step) => Some(name.as_str()),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Whether a step has no filters and binds nothing.
 pub(super) fn is_plain(step: &PathStep) -> bool {
-    step.stages.is_empty()
-        && step.focus.is_none()
+    step.stages.is_empty() && binds_nothing(step)
+}
+
+fn binds_nothing(step: &PathStep) -> bool {
+    step.focus.is_none()
         && step.index_var.is_none()
         && step.ancestor_label.is_none()
         && !step.is_tuple

@@ -147,6 +147,45 @@ fn definition_like() -> impl Strategy<Value = Value> {
     })
 }
 
+/// A document in which most paths of `a`, `b` and `c` find something.
+fn rows() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![Just(json!(0)), Just(json!(1)), Just(json!("a")), Just(json!([1]))];
+    let row = (leaf.clone(), leaf.clone(), leaf)
+        .prop_map(|(x, y, z)| json!({"a": x, "b": {"a": y, "c": z}, "c": [{"a": z, "b": x}]}));
+    let list = prop::collection::vec(row, 0..4);
+    (list.clone(), list).prop_map(|(a, b)| json!({"a": a, "b": b, "c": {"a": a, "b": b}}))
+}
+
+/// Steps of JSONata paths that read parts of what they are given.
+fn jsonata_step() -> impl Strategy<Value = String> {
+    let condition = prop::sample::select(vec![
+        "0",
+        "-1",
+        "a",
+        "a = b",
+        "$exists(b) and c",
+        "$ = 1",
+        "*",
+        "$count(a) > 0",
+        "$string() = 'a'",
+        "a[b = c]",
+        "$not($lookup('a'))",
+        "a.b",
+        "b ~> $exists()",
+        "$type(a) = 'string'",
+        "%.a = 1",
+    ]);
+    prop_oneof![
+        4 => "\\.[a-c]",
+        2 => condition.prop_map(|condition| format!("[{condition}]")),
+        1 => prop::sample::select(vec![
+            ".{'x': a, 'y': b.c}", ".(a)", ".($)", ".*", ".**", "^(a)", "{'k': b}", ".[a, b]", ".%", "@$v.a",
+            "#$i[$i = 0]", ".$string()", ".(b; c)", ".{'x': function() { a }()}", "[]", ".$keys($)", " ~> $keys",
+            ".(a ? b : c)", ".$map([1], function($x) { a })",
+        ]).prop_map(str::to_owned),
+    ]
+}
+
 /// Texts that look like JSONata expressions, most of them good ones.
 fn jsonata_like() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
@@ -360,6 +399,22 @@ proptest! {
             let evaluate = || with_scope(&table, |scope| expression.evaluate(scope));
             prop_assert_eq!(evaluate(), evaluate());
         }
+    }
+
+    #[test]
+    fn what_is_not_read_does_not_matter(
+        path in prop::collection::vec(jsonata_step(), 1..4),
+        value in prop_oneof![any_json(), rows()],
+    ) {
+        let table = Table::new(&value, json!({}));
+        let evaluate = |source: String| match jsonata::Expression::parse(&source) {
+            Ok(expression) => with_scope(&table, |scope| expression.evaluate(scope)),
+            Err(_) => Ok(None),
+        };
+        let path = path.concat();
+        let masked = evaluate(format!("[1, $states.input{path}]"));
+        let whole = evaluate(format!("($s := $states; [1, $s.input{path}])"));
+        prop_assert_eq!(masked, whole, "{}", path);
     }
 
     #[test]
