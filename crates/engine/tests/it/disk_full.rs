@@ -34,6 +34,20 @@ async fn a_failed_commit_stops_the_engine_and_acknowledges_nothing() {
     assert_eq!(engine.wait(&arn).await.summary.status, Status::Succeeded);
 }
 
+/// The order of the committer: append, commit, perform. Whatever it did before the commit would show here.
+#[tokio::test]
+async fn a_failed_commit_calls_no_handler_and_tells_no_subscriber() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let machine = engine.create("m", task("echo")).await;
+    let mut changes = engine.handle.subscribe();
+    tamper(&rig.store(), FULL);
+    engine.try_start(&machine, "lost", "{}").await.unwrap_err();
+    engine.running.await.unwrap().unwrap_err();
+    assert_eq!(rig.functions.keys(), [""; 0]);
+    assert!(changes.try_recv().is_err());
+}
+
 #[tokio::test]
 async fn whoever_waits_hears_that_the_engine_stopped() {
     let rig = Rig::new();
