@@ -23,6 +23,8 @@ pub enum Error {
     InvalidArn { arn: String, reason: &'static str },
     #[error("invalid execution input: {reason}")]
     InvalidExecutionInput { reason: String },
+    #[error("the {member} has more than {bytes_max} bytes, which is AWS's limit")]
+    TooLong { member: &'static str, bytes_max: usize },
     #[error("invalid definition: {}", summarise(diagnostics))]
     InvalidDefinition { diagnostics: Vec<Diagnostic> },
     #[error("the definition uses what is not supported here: {}", list(unsupported))]
@@ -49,6 +51,7 @@ impl Error {
             Self::InvalidName { .. } => "InvalidName",
             Self::InvalidArn { .. } => "InvalidArn",
             Self::InvalidExecutionInput { .. } => "InvalidExecutionInput",
+            Self::TooLong { .. } => "ValidationException",
             Self::InvalidDefinition { .. } | Self::UnsupportedResource { .. } => {
                 "InvalidDefinition"
             }

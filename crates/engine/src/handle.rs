@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_asl::StateMachine;
 use stepwell_asl::model::StateKind;
-use stepwell_machine::Payload;
+use stepwell_machine::limits::PAYLOAD_BYTES_MAX;
+use stepwell_machine::{Limits, Payload};
 use stepwell_task::TaskRouter;
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
@@ -16,7 +17,7 @@ use crate::arn::{Arns, check_name};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
 use crate::kernel::{Definition, Event, Reply, StartRequest};
-use crate::limits::{READERS_IDLE_MAX, REQUESTS_MAX};
+use crate::limits::{DEFINITION_BYTES_MAX, READERS_IDLE_MAX, REQUESTS_MAX};
 use crate::meters::Meters;
 use crate::reader::Reader;
 use crate::record::{
@@ -81,6 +82,7 @@ struct Inner {
     requests: Semaphore,
     meters: Arc<Meters>,
     halted: Arc<OnceLock<Halted>>,
+    limits: Limits,
 }
 
 impl std::fmt::Debug for Handle {
@@ -97,6 +99,7 @@ impl Handle {
         changes: broadcast::Sender<StatusChange>,
         meters: Arc<Meters>,
         halted: Arc<OnceLock<Halted>>,
+        limits: Limits,
     ) -> Self {
         Self(Arc::new(Inner {
             events,
@@ -108,6 +111,7 @@ impl Handle {
             requests: Semaphore::new(REQUESTS_MAX),
             meters,
             halted,
+            limits,
         }))
     }
 
@@ -115,7 +119,7 @@ impl Handle {
     /// exists.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::InvalidDefinition`] with all findings,
+    /// [`Error::InvalidName`], [`Error::TooLong`], [`Error::InvalidDefinition`] with all findings,
     /// [`Error::UnsupportedResource`], [`Error::StateMachineAlreadyExists`].
     pub async fn create_state_machine(
         &self,
@@ -188,16 +192,19 @@ impl Handle {
     /// it runs gives the same answer.
     ///
     /// # Errors
-    /// [`Error::StateMachineDoesNotExist`], [`Error::InvalidName`], [`Error::InvalidExecutionInput`],
+    /// [`Error::StateMachineDoesNotExist`], [`Error::InvalidName`], [`Error::TooLong`],
+    /// [`Error::InvalidExecutionInput`],
     /// [`Error::ExecutionAlreadyExists`] if the name is taken by an execution with another input or one that
     /// ended.
     pub async fn start_execution(&self, request: StartExecution) -> Result<Started, Error> {
         let state_machine = self.0.arns.parse_state_machine(&request.state_machine_arn)?.to_owned();
         request.name.as_deref().map(check_name).transpose()?;
+        self.check_length("input", &request.input, PAYLOAD_BYTES_MAX)?;
         let data = Payload::parse(&request.input)
             .map_err(|error| Error::InvalidExecutionInput { reason: error.to_string() })?;
         let StartExecution { name, input, .. } = request;
-        let request = StartRequest { state_machine, name, input, data };
+        let limits = self.0.limits;
+        let request = StartRequest { state_machine, name, input, data, limits };
         self.ask(|reply| Event::Start { request, reply }).await
     }
 
@@ -289,9 +296,23 @@ impl Handle {
 
     /// Parses a definition and asks whether everything in it is served here.
     fn check_definition(&self, text: String) -> Result<Definition, Error> {
+        self.check_length("definition", &text, DEFINITION_BYTES_MAX)?;
         let machine = parse(&text)?;
         self.check_resources(&machine)?;
         Ok(Definition { text: text.into(), machine })
+    }
+
+    /// Holds a text of a request to a limit of AWS, if those are wanted.
+    fn check_length(
+        &self,
+        member: &'static str,
+        text: &str,
+        bytes_max: usize,
+    ) -> Result<(), Error> {
+        match self.0.limits {
+            Limits::Aws if text.len() > bytes_max => Err(Error::TooLong { member, bytes_max }),
+            Limits::Aws | Limits::None => Ok(()),
+        }
     }
 
     fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {

@@ -8,6 +8,10 @@ use jiff::SignedDuration;
 /// `CreateStateMachine`, `name`.
 pub const NAME_CHARACTERS_MAX: usize = 80;
 
+/// Bytes of a definition, where AWS's limits are wanted. Source: API reference, `CreateStateMachine`,
+/// `definition`.
+pub const DEFINITION_BYTES_MAX: usize = 1_048_576;
+
 /// Requests (starts, stops, changes of state machines) on their way through the engine at once. Callers
 /// beyond wait; more would only grow the queue in front of the same disk.
 pub const REQUESTS_MAX: usize = 4_096;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use stepwell_machine::Limits;
 use stepwell_task::TaskRouter;
 
 use crate::clock::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -24,6 +25,8 @@ pub struct Options {
     pub account: String,
     /// How long ended executions are kept; 0 keeps them for ever.
     pub retention_days: u32,
+    /// Whether executions that are started, and requests, are held to AWS's limits.
+    pub aws_limits: bool,
     /// Tasks with a handler at once.
     pub tasks_max: usize,
     /// Seconds that a graceful shutdown waits for handlers.
@@ -37,6 +40,7 @@ impl Default for Options {
             region: "us-east-1".to_owned(),
             account: "000000000000".to_owned(),
             retention_days: 90,
+            aws_limits: false,
             tasks_max: limits::TASKS_MAX,
             shutdown_grace_seconds: 25,
         }
@@ -69,6 +73,10 @@ impl Options {
         entropy: Box<dyn Entropy>,
     ) -> Result<Service, StoreError> {
         Service::open(self, router, clock, entropy)
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        if self.aws_limits { Limits::Aws } else { Limits::None }
     }
 
     pub(crate) fn retention(&self) -> Option<Duration> {

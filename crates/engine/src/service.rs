@@ -58,6 +58,7 @@ impl Service {
             changes.clone(),
             Arc::clone(&meters),
             Arc::clone(&halted),
+            options.limits(),
         );
         Ok(Self { options, store, kernel, router, clock, meters, events, changes, halted, handle })
     }

@@ -28,6 +28,7 @@ use crate::decision::{Command, DecideContext, Decision, Input, TaskResult};
 use crate::event::{Entry, Event, EventId, Reason};
 use crate::failure::{Failure, fail};
 use crate::frame::{Frame, FrameId, ROOT, Step};
+use crate::limits::{self, Limits};
 use crate::random::SplitMix64;
 use crate::run::{Phase, Run};
 use crate::states;
@@ -75,12 +76,12 @@ impl<'a> Decider<'a> {
     /// Nothing follows the end, and nothing but a start precedes the start.
     fn accepts(&self, input: &Input) -> bool {
         let is_new = self.run.folded.last_event == 0;
-        self.run.folded.phase == Phase::Running && (matches!(input, Input::Start) == is_new)
+        self.run.folded.phase == Phase::Running && (matches!(input, Input::Start { .. }) == is_new)
     }
 
     fn receive(&mut self, input: Input) {
         match input {
-            Input::Start => self.start(),
+            Input::Start { limits } => self.start(limits),
             Input::Continue | Input::TimerFired => {}
             Input::TaskStarted { scheduled, at } => {
                 if let Some(frame) = self.run.folded.task_frame(scheduled) {
@@ -101,10 +102,10 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn start(&mut self) {
+    fn start(&mut self, limits: Limits) {
         let input = self.run.start.input.clone();
         let role_arn = Arc::clone(&self.run.start.context.role_arn);
-        self.emit_after(ROOT, 0, Event::ExecutionStarted { input, role_arn });
+        self.emit_after(ROOT, 0, Event::ExecutionStarted { input, role_arn, limits });
     }
 
     fn finish_task(&mut self, scheduled: EventId, started_at: Timestamp, outcome: TaskResult) {
@@ -174,6 +175,9 @@ impl<'a> Decider<'a> {
     }
 
     /// Records that something happened to a frame at another time than now.
+    ///
+    /// Where that would be one event too many, the execution ends instead; what else the step under way has to say
+    /// is not recorded.
     pub(crate) fn emit_at(
         &mut self,
         frame: FrameId,
@@ -181,7 +185,14 @@ impl<'a> Decider<'a> {
         at: Timestamp,
         event: Event,
     ) -> EventId {
+        if self.run.folded.phase != Phase::Running {
+            return 0;
+        }
         let id = (!event.is_hidden()).then(|| self.run.folded.last_event + 1);
+        if id.is_some_and(|id| self.run.folded.limits.end_before(id, &event)) {
+            self.end_full_history();
+            return 0;
+        }
         let entry = Entry { id, previous, at, frame, event };
         apply(self.run, &entry).expect("a decision makes legal entries");
         self.decision.entries.push(entry);
@@ -195,6 +206,12 @@ impl<'a> Decider<'a> {
             self.cancel(scheduled);
         }
         self.emit_after(ROOT, previous, event);
+    }
+
+    fn end_full_history(&mut self) {
+        let error = Some("States.Runtime".to_owned());
+        let cause = Some(limits::history_is_full());
+        self.end(self.run.folded.last_event, Event::ExecutionFailed(Reason { error, cause }));
     }
 
     /// Gives up a task. If this very decision scheduled it, nobody need hear of it.
@@ -274,12 +291,16 @@ impl<'a> Decider<'a> {
     /// Lets data pass that may be recorded of a frame; its raw input always may.
     ///
     /// # Errors
-    /// `States.Runtime` if the data is nested too deep.
+    /// `States.Runtime` if the data is nested too deep, `States.DataLimitExceeded` if it is too large.
     pub(crate) fn recordable(&self, frame: FrameId, data: &Data) -> Result<(), Failure> {
         if Arc::ptr_eq(data, &self.input(frame)) {
             return Ok(());
         }
-        check_depth(data).map_err(|error| Failure::of_evaluation(self.run, frame, error))
+        check_depth(data).map_err(|error| Failure::of_evaluation(self.run, frame, error))?;
+        if self.run.folded.limits.exclude(data) {
+            return Err(Failure::too_large(self.run, frame));
+        }
+        Ok(())
     }
 
     /// Evaluates something of the Map state that a frame is in, for one of its items, as something that happens

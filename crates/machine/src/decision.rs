@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use stepwell_asl::Data;
 
 use crate::event::{Entry, EventId};
+use crate::limits::Limits;
 
 /// What happened to an execution.
 ///
@@ -15,7 +16,10 @@ use crate::event::{Entry, EventId};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// It was started.
-    Start,
+    Start {
+        /// The limits that it is held to, to its end.
+        limits: Limits,
+    },
     /// The last decision said that there is more to do.
     Continue,
     /// The instant of [`Run::next_wakeup`](crate::Run::next_wakeup) has come.

@@ -23,6 +23,7 @@ use stepwell_asl::model::{Resource, StateId, StateKind};
 use stepwell_asl::variable::Assigned;
 
 use crate::frame::FrameId;
+use crate::limits::Limits;
 
 /// Id of a history event; the first is 1.
 pub type EventId = u64;
@@ -65,6 +66,9 @@ pub enum Event {
         /// The role.
         #[serde(rename = "r")]
         role_arn: Arc<str>,
+        /// Hidden: the limits that it is held to.
+        #[serde(rename = "l", default, skip_serializing_if = "is_default")]
+        limits: Limits,
     },
     /// `ExecutionSucceeded`
     #[serde(rename = "Ex")]
@@ -276,6 +280,17 @@ impl Event {
     /// Whether AWS keeps this to itself.
     pub fn is_hidden(&self) -> bool {
         matches!(self, Self::TaskHeartbeat | Self::WaitStarted { .. } | Self::RetryScheduled { .. })
+    }
+
+    /// Whether nothing follows it.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(
+            self,
+            Self::ExecutionSucceeded { .. }
+                | Self::ExecutionFailed(_)
+                | Self::ExecutionTimedOut(_)
+                | Self::ExecutionAborted(_)
+        )
     }
 }
 

@@ -20,7 +20,7 @@ use crate::decide::Decider;
 use crate::event::{Event, EventId, Reason, TaskLimit};
 use crate::frame::FrameId;
 use crate::run::Run;
-use crate::{abort, catch, retry};
+use crate::{abort, catch, limits, retry};
 
 /// Why a state failed, as `Retry` and `Catch` see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +54,14 @@ impl Failure {
             None => cause,
         };
         Self { error: Some(error.to_owned()), cause: Some(cause), origin: Origin::Evaluation }
+    }
+
+    /// What a state gave is larger than AWS allows.
+    pub(crate) fn too_large(run: &Run, frame: FrameId) -> Self {
+        let state = run.folded.frame(frame).map(|frame| &*run.machine().state(frame.state).name);
+        let cause = Some(limits::too_large(state.unwrap_or_default()));
+        let error = Some("States.DataLimitExceeded".to_owned());
+        Self { error, cause, origin: Origin::Evaluation }
     }
 
     /// A task or a Fail state said so.

@@ -58,7 +58,7 @@ impl Shown {
 
 fn show(event: &Event) -> Option<Shown> {
     Some(match event {
-        Event::ExecutionStarted { input, role_arn } => {
+        Event::ExecutionStarted { input, role_arn, limits: _ } => {
             let mut details = with_input(&input.text());
             details["roleArn"] = json!(role_arn);
             Shown::with("ExecutionStarted", "executionStartedEventDetails", details)

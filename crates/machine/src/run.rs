@@ -11,6 +11,7 @@ use stepwell_asl::{Data, StateMachine};
 use crate::decision::{Command, ScheduledTask};
 use crate::event::{EventId, TaskResource};
 use crate::frame::{Frame, FrameId, Step};
+use crate::limits::Limits;
 use crate::start::Start;
 
 /// One execution, folded from its journal.
@@ -27,6 +28,7 @@ pub(crate) struct Folded {
     pub(crate) last_event: EventId,
     pub(crate) next_frame: FrameId,
     frames: BTreeMap<FrameId, Frame>,
+    pub(crate) limits: Limits,
     /// When the `TimeoutSeconds` of the machine are over.
     pub(crate) deadline: Option<Timestamp>,
     /// Frames that go on by themselves.
@@ -56,6 +58,7 @@ impl Run {
             last_event: 0,
             next_frame: 0,
             frames: BTreeMap::new(),
+            limits: Limits::None,
             deadline: None,
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),

@@ -99,6 +99,13 @@ impl From<Error> for ApiError {
             Error::InvalidExecutionInput { reason } => {
                 format!("Invalid State Machine Execution Input: '{reason}'")
             }
+            Error::TooLong { member, bytes_max } => {
+                // The value is the caller's data and belongs into no message.
+                format!(
+                    "1 validation error detected: Value at '{member}' failed to satisfy constraint: \
+                     Member must have length less than or equal to {bytes_max}"
+                )
+            }
             Error::InvalidDefinition { diagnostics } => {
                 format!("Invalid State Machine Definition: '{}'", definition_problems(diagnostics))
             }

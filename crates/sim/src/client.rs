@@ -6,7 +6,7 @@ use std::sync::Arc;
 use stepwell_asl::parse;
 use stepwell_engine::Error;
 use stepwell_engine::kernel::{Definition, Event, StartRequest};
-use stepwell_machine::Payload;
+use stepwell_machine::{Limits, Payload};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::load::{self, Load, Machine};
@@ -138,6 +138,7 @@ impl<'a> Clients<'a> {
             name: Some(start.name.clone()),
             input: start.input.clone(),
             data: Payload::parse(&start.input).expect("the input is JSON"),
+            limits: Limits::None,
         };
         let (reply, answer) = channel();
         (Event::Start { request, reply }, answer)

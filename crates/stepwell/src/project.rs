@@ -91,6 +91,7 @@ impl Project {
             region: REGION.to_owned(),
             account: ACCOUNT.to_owned(),
             retention_days: config.store.retention_days,
+            aws_limits: config.aws_limits,
             ..Options::at(self.store(&config.store)?)
         })
     }

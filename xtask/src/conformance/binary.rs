@@ -33,7 +33,7 @@ pub(super) fn run(
         binary: binary.to_owned(),
         folder: folder.path().to_owned(),
         address: server::free_address()?,
-        arguments: Vec::new(),
+        arguments: vec!["--aws-limits".to_owned()],
     };
     let mut server = launch.start()?;
     server.wait_until_up(Duration::from_secs(10))?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use stepwell_asl::StateMachine;
-use stepwell_machine::{EventId, Payload, TaskResult};
+use stepwell_machine::{EventId, Limits, Payload, TaskResult};
 use tokio::sync::oneshot;
 
 use crate::error::Error;
@@ -83,6 +83,8 @@ pub struct StartRequest {
     pub input: String,
     /// What it says.
     pub data: Payload,
+    /// What the execution is held to.
+    pub limits: Limits,
 }
 
 /// A definition with the text that it was parsed from.

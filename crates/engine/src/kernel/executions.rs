@@ -59,10 +59,11 @@ impl Kernel {
         reply: Reply<Started>,
         now: Timestamp,
     ) -> Result<(), Halted> {
+        let input = Input::Start { limits: request.limits };
         match self.begin(request, now) {
             Ok(Begun::New(id)) => {
                 let receipt = Some(Receipt::Started(reply));
-                self.deliver(id, Letter { input: Input::Start, receipt });
+                self.deliver(id, Letter { input, receipt });
                 Ok(())
             }
             Ok(Begun::Before(started)) => {

@@ -155,7 +155,7 @@ impl Awake {
             Input::TaskStarted { scheduled, .. } | Input::TaskHeartbeat { scheduled } => {
                 self.tasks.contains(scheduled)
             }
-            Input::Start | Input::Continue | Input::TimerFired | Input::Stop { .. } => true,
+            Input::Start { .. } | Input::Continue | Input::TimerFired | Input::Stop { .. } => true,
         }
     }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use stepwell_engine::kernel::{Action, Definition, Event, Kernel, StartRequest, TaskOrder, Write};
 use stepwell_engine::store::{Durability, ExecutionId, Store};
 use stepwell_engine::{Arns, Error, ManualEntropy, Started, Status};
-use stepwell_machine::{Payload, TaskResult};
+use stepwell_machine::{Limits, Payload, TaskResult};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
@@ -65,6 +65,7 @@ impl Bench {
             name: Some("one".to_owned()),
             input: input.to_owned(),
             data: Payload::parse(input).unwrap(),
+            limits: Limits::None,
         };
         self.tell(Event::Start { request, reply });
         answer

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use stepwell_engine::{Status, UpdateStateMachine};
+use stepwell_engine::{Options, Status, UpdateStateMachine};
 
 use crate::rig::{Rig, function, one, task, wait};
 
@@ -30,6 +30,28 @@ async fn what_ended_stays_as_it_is() {
     let machine = &record.summary.state_machine_arn;
     let error = engine.try_start(machine, "one", "{}").await.unwrap_err();
     assert_eq!(error.aws_name(), "ExecutionAlreadyExists", "its name stays taken");
+}
+
+#[tokio::test]
+async fn an_execution_keeps_the_limits_that_it_started_with() {
+    let rig = Rig::new();
+    let engine = rig.open_with(Options { aws_limits: true, ..rig.options() });
+    let states = json!({
+        "Wait": { "Type": "Wait", "Seconds": 10, "Next": "Double" },
+        "Double": { "Type": "Pass", "Parameters": { "a.$": "$", "b.$": "$" }, "End": true },
+    });
+    let machine = engine.create("m", json!({ "StartAt": "Wait", "States": states })).await;
+    let input = json!("x".repeat(200_000)).to_string();
+    let limited = engine.start(&machine, "limited", &input).await;
+
+    let copy = rig.crashed_copy();
+    let engine = copy.open();
+    let free = engine.start(&machine, "free", &input).await;
+    copy.clock.advance(Duration::from_secs(10));
+    engine.handle.nudge();
+    let ended = engine.wait(&limited).await;
+    assert_eq!(ended.error.as_deref(), Some("States.DataLimitExceeded"));
+    assert_eq!(engine.wait(&free).await.summary.status, Status::Succeeded);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! State machines and executions: created, started, stopped, and refused.
 
 use serde_json::json;
-use stepwell_engine::{CreateStateMachine, Error, StartExecution, Status, UpdateStateMachine};
+use stepwell_engine::{
+    CreateStateMachine, Error, Options, StartExecution, Status, UpdateStateMachine,
+};
 
 use crate::rig::{Rig, count_down, one, task, wait};
 
@@ -79,6 +81,27 @@ async fn bad_names_and_inputs_are_refused() {
     assert_eq!(start("m", "a", "{}").await, "InvalidArn");
     let missing = machine.replace(":m", ":other");
     assert_eq!(start(&missing, "a", "{}").await, "StateMachineDoesNotExist");
+}
+
+#[tokio::test]
+async fn requests_beyond_the_limits_of_aws_are_refused_where_those_are_wanted() {
+    let rig = Rig::new();
+    let engine = rig.open_with(Options { aws_limits: true, ..rig.options() });
+    let machine = engine.create("m", pass()).await;
+    let largest = json!("x".repeat(262_142)).to_string();
+    let larger = format!("{largest} ");
+    let refused = engine.try_start(&machine, "a", &larger).await.unwrap_err();
+    assert_eq!(refused.aws_name(), "ValidationException");
+    assert!(matches!(refused, Error::TooLong { member: "input", bytes_max: 262_144 }));
+    engine.start(&machine, "a", &largest).await;
+    let mut long = pass();
+    long["Comment"] = json!("x".repeat(1_048_576));
+    let refused = engine.try_create("long", long.clone()).await.unwrap_err();
+    assert!(matches!(refused, Error::TooLong { member: "definition", .. }));
+
+    let engine = Rig::new().open();
+    let machine = engine.create("long", long).await;
+    engine.start(&machine, "a", &larger).await;
 }
 
 #[tokio::test]

@@ -73,7 +73,7 @@ struct Fold<'a> {
 impl<'a> Fold<'a> {
     fn event(&mut self) -> Option<()> {
         match &self.entry.event {
-            Event::ExecutionStarted { input, .. } => self.execution_started(input),
+            Event::ExecutionStarted { input, limits, .. } => self.execution_started(input, *limits),
             Event::ExecutionSucceeded { output } => {
                 self.end(Phase::Succeeded { output: Arc::clone(output) })
             }

@@ -10,11 +10,13 @@ use stepwell_asl::variable::Assigned;
 use super::Fold;
 use crate::event::Payload;
 use crate::frame::{Frame, ROOT, Step, later};
+use crate::limits::Limits;
 use crate::retry;
 
 impl Fold<'_> {
-    pub(super) fn execution_started(&mut self, input: &Payload) -> Option<()> {
+    pub(super) fn execution_started(&mut self, input: &Payload, limits: Limits) -> Option<()> {
         let at = self.entry.at;
+        self.folded.limits = limits;
         self.folded.deadline = self.machine.timeout.and_then(|timeout| later(at, timeout));
         let state = self.machine.start_at;
         let root = self.folded.open(Frame::new(None, state, input.clone(), Step::Enter, 0, at));

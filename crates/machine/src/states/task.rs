@@ -27,6 +27,7 @@ use crate::decision::TaskResult;
 use crate::event::{Event, Reason, TaskLimit, TaskResource};
 use crate::failure::Failure;
 use crate::frame::{FrameId, OpenTask, Step};
+use crate::limits;
 use crate::states::exit;
 
 pub(crate) fn work(
@@ -133,6 +134,10 @@ pub(crate) fn finished(d: &mut Decider<'_>, frame: FrameId, outcome: TaskResult)
         TaskResult::Succeeded { output } if is_too_deep(&output) => {
             Event::TaskFailed { resource, reason: unreadable_result() }
         }
+        TaskResult::Succeeded { output } if d.run.folded.limits.exclude(&output) => {
+            let reason = too_large_result(&resource);
+            Event::TaskFailed { resource, reason }
+        }
         TaskResult::Succeeded { output } => Event::TaskSucceeded { resource, output },
         TaskResult::Failed { error, cause } => {
             Event::TaskFailed { resource, reason: Reason { error: Some(error), cause } }
@@ -144,6 +149,14 @@ pub(crate) fn finished(d: &mut Decider<'_>, frame: FrameId, outcome: TaskResult)
 fn unreadable_result() -> Reason {
     let error = Some("States.Runtime".to_owned());
     Reason { error, cause: Some(data_flow::too_deep()) }
+}
+
+fn too_large_result(resource: &TaskResource) -> Reason {
+    let (TaskResource::Lambda(name)
+    | TaskResource::Activity(name)
+    | TaskResource::Service(name, _)) = resource;
+    let error = Some("States.DataLimitExceeded".to_owned());
+    Reason { error, cause: Some(limits::too_large(name)) }
 }
 
 /// An open task exceeded a limit.

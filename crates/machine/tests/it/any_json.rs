@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use stepwell_machine::{Input, Phase, TaskResult};
+use stepwell_machine::{Input, Limits, Phase, TaskResult};
 
 use crate::world::World;
 
@@ -135,7 +135,7 @@ proptest! {
     ) {
         let input = json!({ "a": a, "b": b, "c": c });
         let mut world = World::new(&definition(state), &input.to_string());
-        let _ = world.decide(Input::Start);
+        let _ = world.decide(Input::Start { limits: Limits::None });
         if !world.run.outstanding().is_empty() {
             let outcome = TaskResult::Succeeded { output: output.into() };
             let started_at = world.now;

@@ -9,8 +9,6 @@ use stepwell_machine::{ScheduledTask, TaskResult};
 use crate::conformance::spaced;
 use crate::world::{ACCOUNT, Ending, REGION};
 
-const RESULT_BYTES_MAX: usize = 262_144;
-
 /// Calls a function as the resource of a task says.
 pub(crate) fn call(functions: &Value, task: &ScheduledTask, call_number: u64) -> Option<Ending> {
     let resource = &*task.resource;
@@ -84,12 +82,6 @@ fn by_integration(functions: &Value, parameters: &Value, call_number: u64) -> En
     };
     let Answer { seconds, result } = answer(behaviour, &payload, call_number);
     let outcome = match result {
-        Ok(text) if text.len() > RESULT_BYTES_MAX => failed(
-            "States.DataLimitExceeded",
-            "The state/task 'lambda' returned a result with a size exceeding the maximum number of \
-             bytes service limit."
-                .to_owned(),
-        ),
         Ok(text) => {
             let mut response = invoke_response(&text, call_number);
             if parameters["LogType"] == "Tail" {

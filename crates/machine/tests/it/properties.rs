@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use stepwell_machine::{
-    Command, DecideContext, Decision, ENTRIES_PER_DECISION, Entry, EventId, Input, Phase, Run,
-    Start, TaskResult, apply, decide,
+    Command, DecideContext, Decision, ENTRIES_PER_DECISION, Entry, EventId, Input, Limits, Phase,
+    Run, Start, TaskResult, apply, decide,
 };
 
 use crate::world::{start, start_time};
@@ -324,7 +324,7 @@ const ENTRIES_MAX: usize = 4 * ENTRIES_PER_DECISION;
 fn run(shapes: &[Shape], dice: Vec<u64>) -> Chance {
     let definition = Writer::default().chain(shapes);
     let mut chance = Chance::new(&definition);
-    let mut input = Some(Input::Start);
+    let mut input = Some(Input::Start { limits: Limits::None });
     for dice in dice {
         let Some(now) = input.filter(|_| chance.journal.len() < ENTRIES_MAX) else { break };
         let decision = chance.give(&now);

@@ -18,7 +18,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::Value;
-use stepwell_machine::{Command, Decision, Entry, Input, Phase, TaskResult};
+use stepwell_machine::{Command, Decision, Entry, Input, Limits, Phase, TaskResult};
 
 use crate::world::World;
 
@@ -29,7 +29,7 @@ pub(crate) fn play(definition: &str, script: &str) -> String {
     let first = lines.next().expect("a script starts with `start`");
     let input = first.strip_prefix("start ").expect("a script starts with `start`");
     let mut play = Play { world: World::new(definition, input), text: String::new() };
-    play.line(first, Input::Start);
+    play.line(first, Input::Start { limits: Limits::None });
     for line in lines {
         if let Some(seconds) = line.strip_prefix("pass ") {
             play.pass(line, seconds.parse().expect("seconds"));

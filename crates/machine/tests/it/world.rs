@@ -8,8 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_machine::{
-    Command, DecideContext, Decision, Entry, EventId, ExecutionContext, Input, Payload, Phase, Run,
-    ScheduledTask, Start, TaskResult, apply, decide,
+    Command, DecideContext, Decision, Entry, EventId, ExecutionContext, Input, Limits, Payload,
+    Phase, Run, ScheduledTask, Start, TaskResult, apply, decide,
 };
 
 pub(crate) const REGION: &str = "us-east-1";
@@ -27,6 +27,7 @@ pub(crate) struct World {
     pub(crate) run: Run,
     pub(crate) entries: Vec<Entry>,
     pub(crate) now: Timestamp,
+    pub(crate) limits: Limits,
     twin: Run,
     seed: u64,
     /// Open tasks in the order of their ends.
@@ -41,6 +42,7 @@ impl World {
             twin: Run::new(start),
             entries: Vec::new(),
             now: start_time(),
+            limits: Limits::None,
             seed: 7,
             open: BTreeMap::new(),
         }
@@ -48,7 +50,7 @@ impl World {
 
     /// Runs until the execution ends, or until nothing would ever happen again.
     pub(crate) fn run_to_end(&mut self, mut handler: impl FnMut(&ScheduledTask) -> Option<Ending>) {
-        self.give(Input::Start, &mut handler);
+        self.give(Input::Start { limits: self.limits }, &mut handler);
         while *self.run.phase() == Phase::Running {
             let Some(input) = self.next_input() else { return };
             self.give(input, &mut handler);

@@ -33,6 +33,9 @@ pub(crate) struct Run {
     /// Input of the execution: JSON, or `@` and the file that holds it
     #[arg(long, value_name = "JSON|@FILE")]
     input: Option<String>,
+    /// Hold the execution to AWS's limits: 256 KiB of data, 25,000 history events
+    #[arg(long)]
+    aws_limits: bool,
     /// Show what would be done and do nothing, where a pipeline can tell
     #[arg(long)]
     plan: bool,
@@ -48,7 +51,8 @@ impl Run {
             .hint("run it without `--plan`"));
         }
         let project = global.project()?;
-        let config = project.config()?;
+        let mut config = project.config()?;
+        config.aws_limits |= self.aws_limits;
         let input = self.input.as_deref().map(read_input).transpose()?;
         let (machine, parts) = self.find(&project, &config)?;
         machine.check()?;
@@ -58,7 +62,7 @@ impl Run {
             input,
         };
         let ended =
-            wiring::runtime()?.block_on(perform(&project, &config, &parts, &machine, &ask))?;
+            wiring::runtime()?.block_on(self.perform(&project, &config, &parts, &machine, &ask))?;
         tell(&ended, global)
     }
 
@@ -70,6 +74,26 @@ impl Run {
         let wanted = PIPELINES.into_iter().find(|name| *name == self.what);
         let parts = Parts::read(project, config, wanted)?;
         Ok((parts.machine(&self.what)?.clone(), parts))
+    }
+
+    async fn perform(
+        &self,
+        project: &Project,
+        config: &Config,
+        parts: &Parts,
+        machine: &Machine,
+        ask: &Ask,
+    ) -> Outcome<Execution> {
+        let hub = Hub::new();
+        match Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))? {
+            Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
+            Err(_) if self.aws_limits => {
+                let message = "a server runs on this project, and decides on the limits";
+                Err(Failure::message(Exit::Usage, message)
+                    .hint("start the server with `--aws-limits`, and this command without it"))
+            }
+            Err(refusal) => there(&Client::behind(refusal, project)?, ask).await,
+        }
     }
 
     /// The path, if a file is meant.
@@ -132,20 +156,6 @@ fn read_input(argument: &str) -> Outcome<String> {
         )
     })?;
     Ok(text)
-}
-
-async fn perform(
-    project: &Project,
-    config: &Config,
-    parts: &Parts,
-    machine: &Machine,
-    ask: &Ask,
-) -> Outcome<Execution> {
-    let hub = Hub::new();
-    match Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))? {
-        Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
-        Err(refusal) => there(&Client::behind(refusal, project)?, ask).await,
-    }
 }
 
 /// Runs it in this process.

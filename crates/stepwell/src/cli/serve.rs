@@ -36,6 +36,9 @@ pub(crate) struct Serve {
     /// Where to listen; loopback only
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566", env = "STEPWELL_LISTEN")]
     listen: SocketAddr,
+    /// Hold executions to AWS's limits: 256 KiB of data, 25,000 history events
+    #[arg(long)]
+    aws_limits: bool,
     /// How log lines look
     #[arg(long, value_enum, default_value = "text", env = "STEPWELL_LOG_FORMAT")]
     log_format: telemetry::Format,
@@ -55,7 +58,8 @@ impl Serve {
             None => global.project()?,
         };
         let listener = bind(self.listen)?;
-        let config = project.config()?;
+        let mut config = project.config()?;
+        config.aws_limits |= self.aws_limits;
         let mut parts = Parts::read(&project, &config, None)?;
         if let Some(effects) = &self.test_functions {
             parts.add(

@@ -37,6 +37,15 @@ pub(crate) struct Config {
     pub(crate) canvas: Option<Canvas>,
     /// `[state-machines.*]`
     pub(crate) state_machines: BTreeMap<String, StateMachine>,
+    /// Whether executions are held to AWS's limits.
+    pub(crate) aws_limits: bool,
+}
+
+/// The keys that belong to no section.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Root {
+    aws_limits: bool,
 }
 
 /// `[store]`
@@ -202,6 +211,7 @@ impl Reader {
         let store = root.remove_entry("store").into_iter().collect();
         let pipelines = self.section(root.remove("pipelines"));
         let state_machines = self.section(root.remove("state-machines"));
+        let keys = variables::take_root(&mut root, &self.variables);
         for (key, entry) in root {
             self.problems.push(unknown_section(&key).at(&entry.key));
         }
@@ -212,6 +222,7 @@ impl Reader {
             store: self.store(store),
             canvas,
             state_machines: self.state_machines(state_machines),
+            aws_limits: self.typed::<Root>(keys, &Place::Unknown).unwrap_or_default().aws_limits,
         }
     }
 
@@ -400,7 +411,10 @@ fn unknown_section(key: &str) -> Problem {
         "functions" => not_yet(
             "the functions of the built-in pipelines are there without it; remove the section",
         ),
-        _ => Problem::unknown_key(key, ["store", "pipelines", "state-machines"]),
+        _ => Problem::unknown_key(
+            key,
+            ["store", "pipelines", "state-machines", variables::AWS_LIMITS_KEY],
+        ),
     }
 }
 

@@ -14,6 +14,10 @@ pub(crate) const SECRETS_DIR: &str = "STEPWELL_SECRETS_DIR";
 /// The same, as systemd sets it for services with `LoadCredential=`.
 pub(crate) const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
+/// A key outside every section, and its variable.
+pub(crate) const AWS_LIMITS_KEY: &str = "aws_limits";
+pub(crate) const AWS_LIMITS: &str = "STEPWELL_AWS_LIMITS";
+
 /// Prefix of settings of `[store]`: `STEPWELL_STORE_PATH`.
 const STORE_PREFIX: &str = "STEPWELL_STORE_";
 
@@ -37,6 +41,20 @@ pub(crate) fn override_store(table: &mut Table, variables: &[(String, String)]) 
 pub(crate) fn override_pipeline(table: &mut Table, name: &str, variables: &[(String, String)]) {
     let prefix = format!("STEPWELL_PIPELINES_{}_", name.replace('-', "_").to_uppercase());
     override_by_prefix(table, &prefix, variables);
+}
+
+/// Takes the keys outside every section out of the document; the environment comes first.
+pub(crate) fn take_root(document: &mut Table, variables: &[(String, String)]) -> Table {
+    let mut table = Table::new();
+    table.extend(document.remove_entry(AWS_LIMITS_KEY));
+    for (name, value) in variables.iter().filter(|(name, _)| name == AWS_LIMITS) {
+        if !value.is_empty() {
+            let node = Node::from_variable(name, value.clone());
+            let key = Place::Variable(name.clone());
+            table.insert(AWS_LIMITS_KEY.to_owned(), Entry { key, node });
+        }
+    }
+    table
 }
 
 fn override_by_prefix(table: &mut Table, prefix: &str, variables: &[(String, String)]) {

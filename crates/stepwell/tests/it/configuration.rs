@@ -69,6 +69,25 @@ fn a_setting_from_the_environment_wins_and_its_mistakes_name_the_variable() {
 }
 
 #[test]
+fn executions_are_held_to_the_limits_of_aws_where_that_is_wanted() {
+    let mut project = Project::new();
+    let double = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","Parameters":{"a.$":"$","b.$":"$"},"End":true}}}"#;
+    project.write("double.asl.json", double);
+    project.write("input.json", &format!("\"{}\"", "x".repeat(200_000)));
+    let run = ["run", "double.asl.json", "--input", "@input.json"];
+    project.ok(&run);
+    let limited = [&run[..], &["--aws-limits"]].concat();
+    assert!(project.fails(1, &limited).contains("States.DataLimitExceeded"));
+    project.write("stepwell.toml", "aws_limits = true\n");
+    assert!(project.fails(1, &run).contains("States.DataLimitExceeded"));
+    project.variable("STEPWELL_AWS_LIMITS", "false");
+    project.ok(&run);
+    project.variable("STEPWELL_AWS_LIMITS", "perhaps");
+    let says = project.fails(2, &run);
+    assert!(says.contains("--> environment variable STEPWELL_AWS_LIMITS"), "{says}");
+}
+
+#[test]
 fn a_first_run_needs_no_file_and_all_that_canvas_misses_is_named() {
     let says = Project::new().fails(2, &["run", "canvas"]);
     for missing in ["`client_id`", "DAP_CLIENT_ID", "`client_secret`", "DAP_CLIENT_SECRET"] {

@@ -45,6 +45,18 @@ fn a_run_is_handed_to_the_server_and_followed() {
 }
 
 #[test]
+fn limits_are_the_servers_to_decide() {
+    let project = project();
+    let server = Server::start(&project, &["--aws-limits"]);
+    let says = project.fails(2, &["run", "known", "--aws-limits"]);
+    assert!(
+        says.contains("decides on the limits") && says.contains("hint: start the server"),
+        "{says}"
+    );
+    server.stop();
+}
+
+#[test]
 fn what_a_server_refuses_ends_as_it_would_here() {
     let project = project();
     project.write("known.asl.json", &WAITING.replace("\"Seconds\":1", "\"Seconds\":600"));

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use stepwell_canvas::DEFINITION;
 use stepwell_machine::{
-    Command, DecideContext, ExecutionContext, Input, Payload, Phase, Run, ScheduledTask, Start,
-    TaskResult, decide,
+    Command, DecideContext, ExecutionContext, Input, Limits, Payload, Phase, Run, ScheduledTask,
+    Start, TaskResult, decide,
 };
 
 /// What a function does when it is called.
@@ -46,7 +46,7 @@ fn run(mut function: impl FnMut(&str) -> Answer) -> Ended {
     let started: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
     let mut run = Run::new(start(started));
     let mut ctx = DecideContext { now: started, seed: 7 };
-    let (mut calls, mut inputs) = (Vec::new(), vec![Input::Start]);
+    let (mut calls, mut inputs) = (Vec::new(), vec![Input::Start { limits: Limits::None }]);
     while *run.phase() == Phase::Running {
         let input = inputs.pop().unwrap_or_else(|| {
             ctx.now = ctx.now.max(run.next_wakeup().expect("something will happen"));

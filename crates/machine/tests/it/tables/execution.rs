@@ -3,8 +3,8 @@
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 use stepwell_machine::{
-    DecideContext, ENTRIES_PER_DECISION, Entry, Event, Input, InvalidPayload, Payload, Phase, Run,
-    TaskResult, apply, decide,
+    DecideContext, ENTRIES_PER_DECISION, Entry, Event, Input, InvalidPayload, Limits, Payload,
+    Phase, Run, TaskResult, apply, decide,
 };
 
 use super::only;
@@ -70,16 +70,26 @@ fn inputs_that_do_not_apply_have_no_consequences() {
         outcome: outcome.clone(),
     };
     let before_the_start = [Input::Continue, Input::TimerFired, finished(1)];
-    let under_way = [Input::Start, Input::Continue, Input::TimerFired, finished(1), finished(99)];
+    let under_way = [
+        Input::Start { limits: Limits::None },
+        Input::Continue,
+        Input::TimerFired,
+        finished(1),
+        finished(99),
+    ];
     for input in before_the_start {
         assert!(world.decide(input).entries.is_empty());
     }
-    assert!(!world.decide(Input::Start).entries.is_empty());
+    assert!(!world.decide(Input::Start { limits: Limits::None }).entries.is_empty());
     for input in under_way {
         assert!(world.decide(input).entries.is_empty());
     }
     assert!(!world.decide(finished(3)).entries.is_empty());
-    for input in [Input::Start, finished(3), Input::Stop { error: None, cause: None }] {
+    for input in [
+        Input::Start { limits: Limits::None },
+        finished(3),
+        Input::Stop { error: None, cause: None },
+    ] {
         assert!(world.decide(input).entries.is_empty());
     }
 }
@@ -92,7 +102,7 @@ fn ten_thousand_waits_start_and_end_in_batches() {
     let items: Vec<u32> = (0..10_000).collect();
     let mut world = World::new(&definition, &json!(items).to_string());
     let mut batches = 1;
-    let mut input = Input::Start;
+    let mut input = Input::Start { limits: Limits::None };
     loop {
         let decision = world.decide(input);
         assert!(decision.entries.len() < ENTRIES_PER_DECISION + 10);
@@ -122,7 +132,7 @@ fn data_that_the_journal_could_not_give_back_fails_the_execution() {
         "Enough": { "Type": "Succeed" },
     });
     let mut world = World::new(&super::machine("Deeper", &states), "{}");
-    let decision = world.decide(Input::Start);
+    let decision = world.decide(Input::Start { limits: Limits::None });
     assert!(!decision.more);
     let Phase::Failed { error, cause } = world.run.phase() else { panic!("it goes on for ever") };
     assert_eq!(error.as_deref(), Some("States.Runtime"));
@@ -142,7 +152,7 @@ fn an_input_is_json_of_reasonable_depth() {
 fn a_journal_with_a_gap_is_refused() {
     let definition = only(&json!({ "Type": "Pass" }));
     let mut world = World::new(&definition, "{}");
-    let entries = world.decide(Input::Start).entries;
+    let entries = world.decide(Input::Start { limits: Limits::None }).entries;
     for missing in 0..entries.len() - 1 {
         let mut run = Run::new(start(&definition, "{}"));
         let mut others = entries.iter().enumerate().filter(|(i, _)| *i != missing);
@@ -155,7 +165,10 @@ fn an_entry_that_does_not_belong_is_refused() {
     let definition = only(&json!({ "Type": "Wait", "Seconds": 1 }));
     let mut run = Run::new(start(&definition, "{}"));
     let ctx = DecideContext { now: start_time(), seed: 0 };
-    let last = decide(&mut run, Input::Start, &ctx).entries.pop().expect("it waits");
+    let last = decide(&mut run, Input::Start { limits: Limits::None }, &ctx)
+        .entries
+        .pop()
+        .expect("it waits");
     let stray = Entry { id: None, event: Event::TaskHeartbeat, ..last.clone() };
     assert!(apply(&mut run, &stray).is_err());
     let stray = Entry { frame: 7, ..last };

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use serde_json::{Value, json};
-use stepwell_machine::{Entry, Input, apply};
+use stepwell_machine::{Entry, Input, Limits, apply};
 
 use super::{machine, only};
 use crate::script::play;
@@ -281,7 +281,7 @@ fn maps_may_be_nested() {
 fn a_journal_that_leaves_a_map_with_iterations_under_way_is_damaged() {
     let state = json!({ "Type": "Map", "ItemProcessor": tasks() });
     let mut world = World::new(&only(&state), "[1]");
-    let _ = world.decide(Input::Start);
+    let _ = world.decide(Input::Start { limits: Limits::None });
     let entry = |id| {
         let left = json!({ "k": "M", "n": "State", "o": [] });
         json!({ "i": id, "p": 1, "t": 1_700_000_000_000_u64, "e": { "Sx": left } })

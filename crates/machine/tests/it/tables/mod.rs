@@ -4,6 +4,7 @@ mod choice;
 mod execution;
 mod fail;
 mod jsonata;
+mod limits;
 mod map;
 mod parallel;
 mod pass;
