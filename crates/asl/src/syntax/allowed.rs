@@ -225,3 +225,28 @@ pub(super) fn advice(name: &str, known: &[&'static str]) -> String {
     }
     format!("`{name}` can stand in states of type {}", types.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The reference page has a row for every state type, and no field too many or too few.
+    #[test]
+    fn the_reference_page_lists_the_fields_of_every_state() {
+        let page = include_str!("../../../../docs/reference/language.md");
+        let list = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            names.join(", ")
+        };
+        for (state_type, fields) in STATES {
+            let Fields { any, jsonpath, jsonata } = fields;
+            let in_every_state = ["Comment", "QueryLanguage", "Type"];
+            let own: Vec<&str> =
+                any.iter().copied().filter(|name| !in_every_state.contains(name)).collect();
+            let (own, jsonpath, jsonata) = (list(&own), list(jsonpath), list(jsonata));
+            let row = format!("| {state_type} | {own} | {jsonpath} | {jsonata} |");
+            let row = row.replace("|  |", "| |").replace("|  |", "| |");
+            assert!(page.lines().any(|line| line == row), "missing in the page:\n{row}");
+        }
+    }
+}
