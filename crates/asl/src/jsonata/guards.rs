@@ -1,6 +1,9 @@
 //! Bounds on the texts that an expression builds. The library bounds depth, sequences and time; a text that is
 //! doubled thirty times fits into all of these.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use jsonata_core::ast::{AstNode, BinaryOp};
 use jsonata_core::evaluator::{Evaluator, EvaluatorError};
 use jsonata_core::functions;
@@ -11,12 +14,43 @@ use super::{texts, tree};
 /// The longest text, in bytes: some ten times of what AWS allows an evaluation to hold.
 const TEXT_MAX: usize = 64 * 1024 * 1024;
 
-/// A name that no expression can write.
+/// Names that no expression can write.
 const CONCATENATE: &str = "<&>";
+const TIMES: &str = "<times>";
+const PART: &str = "<part>";
+
+/// Bounds what a tree can build.
+pub(super) fn add(tree: &mut AstNode) {
+    bound_concatenations(tree);
+    tree::rewrite(tree, &mut bound_product);
+}
+
+/// `$join` puts its second argument between the items of the first, `$replace` its third in place of parts of
+/// the first: what they build is as long as the product.
+fn bound_product(node: &mut AstNode) {
+    let AstNode::Function { name, args, .. } = node else { return };
+    let part = match name.as_str() {
+        "join" => 1,
+        "replace" => 2,
+        _ => return,
+    };
+    for (index, function) in [(0, TIMES), (part, PART)] {
+        if let Some(arg) = args.get_mut(index)
+            && !matches!(arg, AstNode::Placeholder | AstNode::Lambda { .. })
+        {
+            let value = std::mem::replace(arg, AstNode::Null);
+            *arg = call(function, vec![value]);
+        }
+    }
+}
+
+fn call(name: &str, args: Vec<AstNode>) -> AstNode {
+    AstNode::Function { name: name.to_owned(), args, is_builtin: true }
+}
 
 /// Puts bounded concatenations in place of those that could double a text again and again. Where no result is
 /// used twice, a text is no longer than the data and the expression, and the library's own are faster.
-pub(super) fn add(tree: &mut AstNode) {
+fn bound_concatenations(tree: &mut AstNode) {
     let mut repeats = Repeats::default();
     tree::rewrite(tree, &mut |node| repeats.look_at(node));
     if !repeats.found() {
@@ -26,7 +60,7 @@ pub(super) fn add(tree: &mut AstNode) {
         if let AstNode::Binary { op: BinaryOp::Concatenate, lhs, rhs } = node {
             let take = |side: &mut AstNode| std::mem::replace(side, AstNode::Null);
             let args = vec![take(lhs), take(rhs)];
-            *node = AstNode::Function { name: CONCATENATE.to_owned(), args, is_builtin: true };
+            *node = call(CONCATENATE, args);
         }
     });
 }
@@ -61,6 +95,33 @@ impl Repeats {
 pub(super) fn register(evaluator: &mut Evaluator) {
     evaluator.register_fn(CONCATENATE, concatenate).expect("no such function");
     evaluator.register_fn_override("pad", pad).expect("not part of a fast path");
+    let seen = Rc::new(Cell::new(0));
+    let times = Rc::clone(&seen);
+    let look = move |args: &[JValue]| measure(args, &times);
+    evaluator.register_fn(TIMES, look).expect("no such function");
+    let check = move |args: &[JValue]| multiply(args, &seen);
+    evaluator.register_fn(PART, check).expect("no such function");
+}
+
+/// Passes the first argument of `$join` or `$replace` on, and notes into how many places a part can go.
+fn measure(args: &[JValue], times: &Cell<usize>) -> Result<JValue, EvaluatorError> {
+    let value = args.first().cloned().unwrap_or(JValue::Undefined);
+    let length = |item: &JValue| item.as_str().map_or(0, str::len);
+    match &value {
+        JValue::Array(items) => {
+            bound(items.iter().map(length).sum())?;
+            times.set(items.len());
+        }
+        other => times.set(length(other) + 1),
+    }
+    Ok(value)
+}
+
+/// Passes the part on, if it does not become too much.
+fn multiply(args: &[JValue], times: &Cell<usize>) -> Result<JValue, EvaluatorError> {
+    let value = args.first().cloned().unwrap_or(JValue::Undefined);
+    bound(value.as_str().map_or(0, str::len).saturating_mul(times.get()))?;
+    Ok(value)
 }
 
 fn concatenate(args: &[JValue]) -> Result<JValue, EvaluatorError> {

@@ -200,6 +200,10 @@ fn errors_have_the_references_codes_and_texts() {
             "$string($sum(['a', $count([1])]))",
             r#"T0412: Argument 1 of function "sum" must be an array of "numbers""#,
         ),
+        (
+            "$join(['a'], 1)",
+            r#"T0410: Argument 2 of function "join" does not match function signature"#,
+        ),
         ("$join([1])", r#"T0412: Argument 1 of function "join" must be an array of "strings""#),
         ("1 + 'a'", r#"T2002: The right side of the "+" operator must evaluate to a number"#),
         ("'a' * 1", r#"T2001: The left side of the "*" operator must evaluate to a number"#),
@@ -385,6 +389,9 @@ fn what_never_ends_or_takes_all_memory_ends() {
         ("$count([1..2000000])", memory),
         ("$pad('x', 2000000000)", memory),
         ("$pad('x', -1 / 0)", memory),
+        ("($x := $pad('x', 100000); $join([1..100000].($x)))", memory),
+        ("($x := $pad('x', 100000); $join([1..100000].(''), $x))", memory),
+        ("($x := $pad('x', 100000); $replace($x, 'x', $x))", memory),
         ("$reduce([1..64], function($s, $i) { $s & $s }, 'x')", memory),
         (
             "($double := function($s, $n) { $n = 0 ? $s : $double($s & $s, $n - 1) }; $double('x', 64))",
