@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stepwell_engine::{Halted, Handle, Service, StoreError};
+use stepwell_engine::{ExecutionFilter, Halted, Handle, Page, Reader, Service, Status, StoreError};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::progress::Progress;
 use tokio::task::JoinHandle;
@@ -153,13 +153,14 @@ impl Machine {
     }
 }
 
-/// The built-in pipelines that are configured, or wanted without being so: their defaults and the environment
-/// may be enough.
+/// The built-in pipelines that are configured, if only by the environment, or wanted without being so, which
+/// tells what is missing.
 fn pipelines(project: &Project, config: &Config, wanted: Option<&str>) -> Outcome<Vec<Pipeline>> {
     let default = Canvas::default();
     let canvas = match &config.canvas {
         Some(canvas) => canvas,
         None if wanted == Some("canvas") => &default,
+        None if default.settings.problems(variables::get).is_empty() => &default,
         None => return Ok(Vec::new()),
     };
     let problems = canvas.settings.problems(variables::get);
@@ -196,7 +197,12 @@ impl Running {
         // Paths in the settings of pipelines are relative to the project.
         std::env::set_current_dir(project.root())?;
         let functions = Functions::new(pipelines, progress);
-        let service = project.options(config)?.build(Arc::new(functions));
+        let options = project.options(config)?;
+        let store = options.store.clone();
+        let service = options.build(Arc::new(functions));
+        if service.is_ok() {
+            spare_unfinished(&store, pipelines)?;
+        }
         Ok(service.map(Self::of))
     }
 
@@ -218,6 +224,43 @@ impl Running {
         self.shutdown.cancel();
         ended(&mut self.serving).await
     }
+}
+
+/// Refuses to run beside an unfinished execution of a pipeline that is not configured any more: its functions
+/// would not be found, and it would fail instead of going on one day.
+fn spare_unfinished(store: &Path, pipelines: &[Pipeline]) -> Outcome {
+    let reader = Reader::open(store, Project::arns())?;
+    for name in PIPELINES {
+        if pipelines.iter().any(|pipeline| pipeline.name == name) {
+            continue;
+        }
+        if let Some(execution) = unfinished(&reader, name)? {
+            let message = format!(
+                "execution `{execution}` of the pipeline `{name}` is unfinished, and `{name}` is not configured now"
+            );
+            return Err(Failure::message(Exit::Busy, message).hint(format!(
+                "configure it as it was (`stepwell pipeline show {name}` says what is missing), or stop that with `stepwell execution stop {execution}`"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The name of an unfinished execution that calls the functions of a pipeline.
+fn unfinished(reader: &Reader, pipeline: &str) -> Outcome<Option<String>> {
+    let filter = ExecutionFilter {
+        state_machine_arn: Some(Project::arns().state_machine(pipeline)),
+        status: Some(Status::Running),
+    };
+    let found = match reader.list_executions(&filter, &Page { limit: 1, token: None }) {
+        Ok(page) => page.items.into_iter().next(),
+        Err(stepwell_engine::Error::StateMachineDoesNotExist { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let Some(execution) = found else { return Ok(None) };
+    let machine = reader.describe_state_machine_for_execution(&execution.arn)?;
+    let calls = machine.definition.contains(&format!("stepwell-{pipeline}-"));
+    Ok(calls.then_some(execution.name))
 }
 
 async fn ended(serving: &mut JoinHandle<Result<(), Halted>>) -> Outcome {

@@ -72,3 +72,36 @@ fn another_input_is_not_what_is_unfinished() {
     let output = project.ok(&["run", "waiting.asl.json", "--input", r#"{"n":2}"#]);
     assert_eq!(output, "{\"n\":2}\n");
 }
+
+#[test]
+fn an_unfinished_run_of_a_pipeline_is_not_lost_by_running_something_else() {
+    let mut project = Project::new();
+    project.write("other.asl.json", r#"{"StartAt":"A","States":{"A":{"Type":"Succeed"}}}"#);
+    // Nothing listens where nothing may listen: the pipeline tries again and again.
+    for (name, value) in [
+        ("DAP_API_URL", "http://127.0.0.1:1"),
+        ("DAP_CLIENT_ID", "me"),
+        ("DAP_CLIENT_SECRET", "hush"),
+    ] {
+        project.variable(name, value);
+    }
+    let mut child = project.command(&["run", "canvas"]).stderr(Stdio::null()).spawn().unwrap();
+    let running = poll("an execution", || executions(&project).pop());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let name = running["name"].as_str().unwrap();
+
+    project.variable("DAP_CLIENT_SECRET", "");
+    for command in [&["run", "other.asl.json"][..], &["serve", "--listen", "127.0.0.1:0"]] {
+        let says = project.fails(4, command);
+        let hint = format!("`stepwell execution stop {name}`");
+        assert!(says.contains("is unfinished") && says.contains(&hint), "{says}");
+    }
+    assert_eq!(project.json(&["execution", "show", name])["status"], "RUNNING");
+
+    project.variable("DAP_CLIENT_SECRET", "hush");
+    project.ok(&["run", "other.asl.json"]);
+    project.variable("DAP_CLIENT_SECRET", "");
+    project.ok(&["execution", "stop", name]);
+    project.ok(&["run", "other.asl.json"]);
+}
