@@ -21,16 +21,16 @@ pub(crate) struct Cost {
     pub(crate) peak_mib: f64,
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end; gives what it cost and what it printed.
 ///
 /// # Errors
 /// If it fails, with what it said.
-pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
-    let said = tempfile::NamedTempFile::new()?;
+pub(crate) fn measure(command: &mut Command) -> Result<(Cost, String)> {
+    let (printed, said) = (tempfile::NamedTempFile::new()?, tempfile::NamedTempFile::new()?);
     let cpu_before = cpu_seconds_of_children()?;
     let started = Instant::now();
     let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said.reopen()?).spawn()?;
+        command.stdin(Stdio::null()).stdout(printed.reopen()?).stderr(said.reopen()?).spawn()?;
     let mut peak_mib = 0.0;
     let status = loop {
         peak_mib = machine::peak_mib(child.id()).unwrap_or(peak_mib);
@@ -41,7 +41,8 @@ pub(crate) fn measure(command: &mut Command) -> Result<Cost> {
     };
     let seconds = started.elapsed().as_secs_f64();
     ensure!(status.success(), "{command:?} failed:\n{}", fs::read_to_string(said.path())?);
-    Ok(Cost { seconds, cpu_seconds: cpu_seconds_of_children()? - cpu_before, peak_mib })
+    let cpu_seconds = cpu_seconds_of_children()? - cpu_before;
+    Ok((Cost { seconds, cpu_seconds, peak_mib }, fs::read_to_string(printed.path())?))
 }
 
 /// User and system time of all children that ended: fields 16 and 17 of `/proc/self/stat`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell_sandbox::dap::Sandbox;
 use tempfile::TempDir;
 
@@ -36,21 +36,39 @@ pub(super) struct Source<'a> {
     pub(super) table: &'static str,
 }
 
+/// What a load cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loaded {
+    pub(super) cost: Cost,
+    /// How much of the time went into reading the table back to prove it; nothing is proven by the others.
+    pub(super) proof_seconds: f64,
+}
+
 impl Source<'_> {
     /// First load or increment, whichever is due.
-    pub(super) fn load_by_stepwell(&self, tools: &Tools, into: &Database) -> Result<Cost> {
+    pub(super) fn load_by_stepwell(&self, tools: &Tools, into: &Database) -> Result<Loaded> {
         let input = json!({"namespace": "canvas", "tables": [self.table]}).to_string();
         let mut command = Command::new(&tools.binary);
         command.current_dir(into.folder.path()).args(["run", "canvas", "--input", &input]);
-        self.measure(&mut command, into)
+        let (cost, printed) = self.measure(&mut command, into)?;
+        let summary: Value = serde_json::from_str(&printed)?;
+        let result = &summary["results"][0];
+        ensure!(result["proven"] == true, "the load was not proven: {summary}");
+        let proof_seconds = result["proof_seconds"].as_f64().context("no `proof_seconds`")?;
+        Ok(Loaded { cost, proof_seconds })
     }
 
-    pub(super) fn load_by_client(&self, tools: &Tools, into: &Database) -> Result<Cost> {
-        self.measure(&mut self.client(tools, "initdb"), into)
+    pub(super) fn load_by_client(&self, tools: &Tools, into: &Database) -> Result<Loaded> {
+        self.run_client(tools, "initdb", into)
     }
 
-    pub(super) fn sync_by_client(&self, tools: &Tools, into: &Database) -> Result<Cost> {
-        self.measure(&mut self.client(tools, "syncdb"), into)
+    pub(super) fn sync_by_client(&self, tools: &Tools, into: &Database) -> Result<Loaded> {
+        self.run_client(tools, "syncdb", into)
+    }
+
+    fn run_client(&self, tools: &Tools, action: &str, into: &Database) -> Result<Loaded> {
+        let (cost, _) = self.measure(&mut self.client(tools, action), into)?;
+        Ok(Loaded { cost, proof_seconds: 0.0 })
     }
 
     fn client(&self, tools: &Tools, action: &str) -> Command {
@@ -60,7 +78,7 @@ impl Source<'_> {
         command
     }
 
-    fn measure(&self, command: &mut Command, into: &Database) -> Result<Cost> {
+    fn measure(&self, command: &mut Command, into: &Database) -> Result<(Cost, String)> {
         measure(
             command
                 .env("DAP_API_URL", self.sandbox.base_url())
@@ -73,6 +91,7 @@ impl Source<'_> {
 
 /// A database of its own, and a project folder that loads into it.
 pub(super) struct Database {
+    name: String,
     url: String,
     psql: PathBuf,
     folder: TempDir,
@@ -89,7 +108,12 @@ impl Database {
             .replace("postgres://postgres@", "postgresql://postgres:unused@");
         let folder = tempfile::tempdir()?;
         std::fs::write(folder.path().join("stepwell.toml"), "[pipelines.canvas]\n")?;
-        Ok(Self { url, psql: tools.psql.clone(), folder })
+        Ok(Self { name: name.to_owned(), url, psql: tools.psql.clone(), folder })
+    }
+
+    /// Makes room for the next.
+    pub(super) fn drop(self, tools: &Tools) -> Result<()> {
+        psql(&tools.psql, &tools.postgres, &["--command", &format!("DROP DATABASE {}", self.name)])
     }
 
     /// Writes a table to a file, ready to be copied in again.
@@ -103,8 +127,9 @@ impl Database {
         Ok(file)
     }
 
-    /// Makes the table as it is in the `other` database, and copies the file into it.
-    pub(super) fn import(&self, other: &Self, table: &str, file: &Path) -> Result<Cost> {
+    /// Makes the table as it is in the `other` database, with its types and its primary key, and copies the file
+    /// into it.
+    pub(super) fn import(&self, other: &Self, table: &str, file: &Path) -> Result<Loaded> {
         let dump = self.psql.with_file_name("pg_dump");
         let schema =
             Command::new(dump).args(["--schema-only", "--schema=canvas", &other.url]).output()?;
@@ -117,7 +142,9 @@ impl Database {
         std::fs::write(&script, schema.stdout)?;
         psql(&self.psql, &self.url, &["--file", &script.display().to_string()])?;
         let copy = format!(r"\copy canvas.{table} FROM '{}'", file.display());
-        measure(Command::new(&self.psql).args(["--no-psqlrc", "--command", &copy, &self.url]))
+        let mut command = Command::new(&self.psql);
+        let (cost, _) = measure(command.args(["--no-psqlrc", "--command", &copy, &self.url]))?;
+        Ok(Loaded { cost, proof_seconds: 0.0 })
     }
 }
 

@@ -41,7 +41,7 @@ fn tls() -> Result<ClientConfig, rustls::Error> {
 }
 
 /// What can be read of the system's certificates; a container without any still reaches plain HTTP.
-fn system_certificates() -> RootCertStore {
+pub fn system_certificates() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     for error in &found.errors {
         tracing::warn!(%error, "a system certificate store cannot be read");

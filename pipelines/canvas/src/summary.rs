@@ -15,7 +15,8 @@ const NAMED_MAX: usize = 10;
 ///
 /// ```json
 /// {"namespace":"canvas","table":"users","mode":"increment","rows":5021,"inserted":12,"updated":40,"deleted":1,
-///  "superseded":0,"altered_total":0,"altered":[],"seconds":1.204,"proven":true,"compared":53,"schema_version":7,
+///  "superseded":0,"altered_total":0,"altered":[],"seconds":1.204,"proof_seconds":0.131,"proven":true,
+///  "proven_before":false,"compared":53,"schema_version":7,
 ///  "cursor":"2026-02-15T09:00:00Z","schema_changes":[],"warnings":[]}
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,10 +30,17 @@ pub struct TableResult {
     /// What publishing changed.
     #[serde(flatten)]
     pub published: Published,
-    /// From the first invocation to the proof.
+    /// From the first invocation to the end of the proof.
     pub seconds: f64,
-    /// True if source and target were compared and agree.
+    /// What of them the proof took, after the rows were published.
+    #[serde(default)]
+    pub proof_seconds: f64,
+    /// True if this run compared source and target, and they agree.
     pub proven: bool,
+    /// True if nothing has changed since a proof that held: what this run found unchanged was proven by the run
+    /// that brought it. Whether somebody else wrote to the table since, nobody has looked.
+    #[serde(default)]
+    pub proven_before: bool,
     /// Rows that were compared value by value.
     pub compared: u64,
     /// The version of the schema that the table has now.
@@ -111,7 +119,7 @@ pub struct Failure {
 ///
 /// ```json
 /// {"pipeline":"canvas","message":"20 tables in step: 12 inserted, ...","tables":20,"failed":0,"unchanged":11,
-///  "proven":9,"rows":512000,"inserted":12,"updated":40,"deleted":1,"altered":0,"seconds":8.1,"failures":[],
+///  "proven":9,"proven_before":11,"rows":512000,"inserted":12,"updated":40,"deleted":1,"altered":0,"seconds":8.1,"failures":[],
 ///  "results":[...]}
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -130,6 +138,8 @@ pub struct Summary {
     pub unchanged: usize,
     /// How many were compared with the source and agree.
     pub proven: usize,
+    /// How many are unchanged since a proof that held.
+    pub proven_before: usize,
     /// Rows in all tables of the run.
     pub rows: u64,
     /// Rows that were not there before.
@@ -170,6 +180,7 @@ impl Summary {
             error,
             unchanged: results.iter().filter(|it| it.mode == Mode::Unchanged).count(),
             proven: results.iter().filter(|it| it.proven).count(),
+            proven_before: results.iter().filter(|it| it.proven_before).count(),
             rows: total(|it| it.rows),
             inserted: total(|it| it.inserted),
             updated: total(|it| it.updated),

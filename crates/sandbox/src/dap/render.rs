@@ -17,6 +17,7 @@ use super::data::source::Still;
 use super::data::table::Window;
 use super::format::csv::Csv;
 use super::format::jsonl::Jsonl;
+use super::format::tabular::Tabular;
 use super::format::tsv::Tsv;
 use super::format::{Format, Layout, Mode, TextFormat, parquet};
 
@@ -125,10 +126,10 @@ fn text_format(still: &Still, query: Query) -> Box<dyn TextFormat> {
     let schema = still.table.schema();
     let incremental = query.window != Window::Snapshot;
     match query.format {
-        Format::Csv => Box::new(Csv { layout: Layout::new(schema, query.mode, incremental) }),
+        Format::Csv => Box::new(Tabular::<Csv>::new(Layout::new(schema, query.mode, incremental))),
         Format::Jsonl => Box::new(Jsonl::new(schema, incremental)),
         Format::Tsv | Format::Parquet => {
-            Box::new(Tsv { layout: Layout::new(schema, query.mode, incremental) })
+            Box::new(Tabular::<Tsv>::new(Layout::new(schema, query.mode, incremental)))
         }
     }
 }

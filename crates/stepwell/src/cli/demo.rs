@@ -189,14 +189,15 @@ fn tell(leg: &Leg) -> Outcome {
             number(published.updated),
             number(published.deleted),
             format!("{:.2}", result.seconds),
+            format!("{:.2}", result.proof_seconds),
             verdict(result).to_owned(),
         ]
     });
     let mut table = output::table(
-        ["TABLE", "ROWS", "INSERTED", "UPDATED", "DELETED", "SECONDS", "PROVEN"],
+        ["TABLE", "ROWS", "INSERTED", "UPDATED", "DELETED", "SECONDS", "OF THEM PROOF", "PROVEN"],
         rows,
     );
-    for column in table.column_iter_mut().skip(1).take(5) {
+    for column in table.column_iter_mut().skip(1).take(6) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let moved = |result: &TableResult| {
@@ -210,13 +211,14 @@ fn tell(leg: &Leg) -> Outcome {
 
 /// Whether there is nothing to fear: what did not change was proven by the run that brought it.
 fn is_in_step(result: &TableResult) -> bool {
-    result.proven || result.mode == Mode::Unchanged
+    result.proven || result.proven_before
 }
 
 fn verdict(result: &TableResult) -> &'static str {
     match result.mode {
         _ if result.proven => "yes",
-        Mode::Unchanged => "unchanged",
+        _ if result.proven_before => "as before",
+        Mode::Unchanged => "never",
         Mode::Snapshot | Mode::Increment => "NO",
     }
 }

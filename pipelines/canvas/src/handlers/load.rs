@@ -11,7 +11,7 @@ use crate::dap::Completed;
 use crate::rows::tsv::Delivery;
 use crate::schema::TableSchema;
 use crate::summary::{Mode, TableResult};
-use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Published, TargetError};
+use crate::target::{Load, LoadKind, LoadRequest, OpenedLoad, Proving, Published, TargetError};
 
 impl TableRun<'_> {
     /// Loads what the job delivers. Goes on where an earlier invocation left off.
@@ -28,11 +28,28 @@ impl TableRun<'_> {
             OpenedLoad::Published(published) => published,
             OpenedLoad::Staging(load) => self.stage_and_publish(load, kind, &schema, job).await?,
         };
-        self.tell("proving", published.rows, false);
-        let proof = self.target.prove(&self.table).await?;
-        check(&proof).map_err(Interruption::Failed)?;
         let result = self.result(mode, job.cursor, schema.version);
-        Ok(TableResult { published, proven: true, compared: proof.compared, ..result })
+        self.prove(TableResult { published, ..result }).await
+    }
+
+    /// Compares what is published with what was delivered. Goes on where an earlier invocation left off.
+    pub(super) async fn prove(&mut self, result: TableResult) -> Result<TableResult, Interruption> {
+        self.tell("proving", result.published.rows, false);
+        let begun = Instant::now();
+        let proving = self.target.prove_within(&self.slice(), &self.table).await?;
+        let took = begun.elapsed().as_secs_f64();
+        let result = TableResult { proof_seconds: result.proof_seconds + took, ..result };
+        match proving {
+            Proving::Complete(proof) => {
+                check(&proof).map_err(Interruption::Failed)?;
+                let seconds = self.seconds();
+                Ok(TableResult { seconds, proven: true, compared: proof.compared, ..result })
+            }
+            Proving::Paused { .. } => {
+                self.checkpoint.proving = Some(Box::new(result));
+                Err(self.goes_on())
+            }
+        }
     }
 
     async fn stage_and_publish(
@@ -47,10 +64,7 @@ impl TableRun<'_> {
         for part in &job.objects {
             match self.stage_part(&mut staging, part).await? {
                 PartEnd::Staged => {}
-                PartEnd::SliceOver => {
-                    self.checkpoint.stalls = 0;
-                    return Err(Interruption::Pause(Duration::ZERO));
-                }
+                PartEnd::SliceOver => return Err(self.goes_on()),
                 PartEnd::Lost(reason) => {
                     self.lose_job(reason)?;
                     return Err(Interruption::Pause(Duration::ZERO));

@@ -12,7 +12,9 @@ use super::list_tables::Item;
 use crate::dap::{self, Completed, Dap, Query};
 use crate::rows::Format;
 use crate::summary::{Mode, TableResult};
-use crate::target::{LoadKind, Proof, Published, TableName, TableState, Target, TargetError};
+use crate::target::{
+    LoadKind, Proof, Proving, Published, Slice, TableName, TableState, Target, TargetError,
+};
 
 /// DAP keeps logs for so long.
 const LOGS_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -59,6 +61,9 @@ pub(super) struct Checkpoint {
     /// Pauses since something last went forward.
     #[serde(default)]
     pub(super) stalls: u32,
+    /// The snapshot that is published, while its proof is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) proving: Option<Box<TableResult>>,
 }
 
 /// Why, and since when, the changes are not to be had or would not do.
@@ -81,6 +86,7 @@ impl Checkpoint {
             lost_jobs: 0,
             resnapshot: None,
             stalls: 0,
+            proving: None,
         }
     }
 }
@@ -230,7 +236,12 @@ impl<'a> TableRun<'a> {
     }
 
     pub(super) async fn snapshot(mut self) -> Result<Step, HandlerError> {
-        let outcome = match self.replace().await {
+        let outcome = match self.checkpoint.proving.take() {
+            Some(result) => self.prove(*result).await,
+            None => self.replace().await,
+        };
+        let outcome = match outcome {
+            Ok(result) => Ok(self.completed(result)),
             Err(Interruption::NoSnapshotYet(error)) => self.leave_unfilled(error),
             outcome => outcome,
         };
@@ -250,7 +261,8 @@ impl<'a> TableRun<'a> {
             let published =
                 Published { rows: state.rows.unwrap_or_default(), ..Published::default() };
             let result = self.result(Mode::Unchanged, state.cursor, state.schema_version);
-            TableResult { published, ..result }
+            // What the official client published has no count of ours, and no proof.
+            TableResult { published, proven_before: state.rows.is_some(), ..result }
         } else {
             let kind = LoadKind::Increment { since: state.cursor, until: job.cursor };
             let mode = if job.objects.is_empty() { Mode::Unchanged } else { Mode::Increment };
@@ -271,9 +283,10 @@ impl<'a> TableRun<'a> {
     }
 
     /// An earlier run ended before its proof, or its proof did not hold: no increment heals that.
-    async fn make_up_proof(&self, state: &TableState) -> Result<(), Interruption> {
-        let failure = match self.target.prove(&self.table).await {
-            Ok(proof) => check(&proof),
+    async fn make_up_proof(&mut self, state: &TableState) -> Result<(), Interruption> {
+        let failure = match self.target.prove_within(&self.slice(), &self.table).await {
+            Ok(Proving::Complete(proof)) => check(&proof),
+            Ok(Proving::Paused { .. }) => return Err(self.goes_on()),
             // Its rows made room for those of a load that was never published.
             Err(error @ TargetError::Gap { .. }) => Err(error.into()),
             Err(error) => return Err(error.into()),
@@ -292,12 +305,16 @@ impl<'a> TableRun<'a> {
             return Err(Interruption::NoSnapshotYet(HandlerError::retryable(message)));
         }
         let kind = LoadKind::Snapshot { at: job.cursor };
-        let mut result = self.load(Mode::Snapshot, kind, schema, id, &job).await?;
-        result.warnings.extend(self.gap(job.cursor));
+        self.load(Mode::Snapshot, kind, schema, id, &job).await
+    }
+
+    /// The same with what is to be told beyond the snapshot itself: a gap, and the increment before it.
+    fn completed(&self, mut result: TableResult) -> TableResult {
+        result.warnings.extend(self.gap(result.cursor));
         if let Some((_, merged)) = self.unfilled() {
             result.published.follow(&merged.published);
         }
-        Ok(result)
+        result
     }
 
     /// The reason for the snapshot and what the increment before it did, where it is only to fill columns.
@@ -334,6 +351,16 @@ impl<'a> TableRun<'a> {
         }
     }
 
+    pub(super) fn slice(&self) -> Slice {
+        Slice::until(self.ctx.slice_ends, self.ctx.stop.clone())
+    }
+
+    /// The slice is over, and something went forward in it.
+    pub(super) fn goes_on(&mut self) -> Interruption {
+        self.checkpoint.stalls = 0;
+        Interruption::Pause(Duration::ZERO)
+    }
+
     fn pause(self, wait: Duration) -> Result<Step, HandlerError> {
         let stalls = self.checkpoint.stalls + 1;
         if stalls > STALLS_MAX {
@@ -346,14 +373,15 @@ impl<'a> TableRun<'a> {
     /// The result of a table that stands there, with nothing published.
     pub(super) fn result(&self, mode: Mode, cursor: Timestamp, schema_version: i64) -> TableResult {
         let TableName { namespace, table } = self.table.clone();
-        let seconds = Timestamp::now().duration_since(self.checkpoint.started_at).as_secs_f64();
         TableResult {
             namespace,
             table,
             mode,
             published: Published::default(),
-            seconds,
+            seconds: self.seconds(),
+            proof_seconds: 0.0,
             proven: false,
+            proven_before: false,
             compared: 0,
             schema_version,
             cursor,
@@ -373,6 +401,11 @@ impl<'a> TableRun<'a> {
                 self.table
             )
         })
+    }
+
+    /// Since the first invocation.
+    pub(super) fn seconds(&self) -> f64 {
+        Timestamp::now().duration_since(self.checkpoint.started_at).as_secs_f64()
     }
 
     fn warnings(&self, state: &TableState) -> Vec<String> {
@@ -397,7 +430,8 @@ pub(super) fn check(proof: &Proof) -> Result<(), HandlerError> {
         .differences
         .iter()
         .map(|it| {
-            format!("{:?}: delivered {}, found {} {:?}", it.kind, it.expected, it.found, it.keys)
+            let keys = it.untold.clone().unwrap_or_else(|| it.keys.join(", "));
+            format!("{:?}: delivered {}, found {} [{keys}]", it.kind, it.expected, it.found)
         })
         .collect();
     Err(HandlerError::Data(format!(

@@ -147,16 +147,20 @@ impl TsvDecoder {
     pub fn new(schema: &TableSchema, delivery: Delivery) -> Self {
         let columns: Vec<String> = schema.columns.iter().map(header_name).collect();
         let keys = schema.columns.iter().filter(|column| column.key).count();
-        Self::with_header(columns, keys, delivery, None)
-    }
-
-    /// A decoder for what `COPY (SELECT ...) TO STDOUT` gives: no header, all columns in order.
-    pub(crate) fn for_copy_out(columns: &[Column]) -> Self {
-        let keys = columns.iter().filter(|column| column.key).count();
-        let columns: Vec<String> = columns.iter().map(header_name).collect();
-        let slots = (0..columns.len()).map(Slot::Column).collect();
-        let header = Header { slots, text: String::new() };
-        Self::with_header(columns, keys, Delivery::Snapshot, Some(header))
+        Self {
+            batch: Batch::new(columns.len()),
+            columns,
+            keys,
+            delivery,
+            header: None,
+            decoded: 0,
+            searched: 0,
+            line: 0,
+            rows: 0,
+            skip: 0,
+            cut: false,
+            end: End::Open,
+        }
     }
 
     /// A decoder for rows without a header that have `meta.ts`, `meta.action`, and all columns in order.
@@ -166,28 +170,6 @@ impl TsvDecoder {
         let slots = [Slot::Ts, Slot::Action].into_iter().chain(columns).collect();
         decoder.header = Some(Header { slots, text: String::new() });
         decoder
-    }
-
-    fn with_header(
-        columns: Vec<String>,
-        keys: usize,
-        delivery: Delivery,
-        header: Option<Header>,
-    ) -> Self {
-        Self {
-            batch: Batch::new(columns.len()),
-            columns,
-            keys,
-            delivery,
-            header,
-            decoded: 0,
-            searched: 0,
-            line: 0,
-            rows: 0,
-            skip: 0,
-            cut: false,
-            end: End::Open,
-        }
     }
 
     /// The names of the columns as headers have them, in the order of the schema.

@@ -1,8 +1,8 @@
 //! Rows on their way into a staging table: read, fitted to the database, counted into the checksum.
 
 use super::staged::{Alteration, Staged};
-use crate::rows::batch::{Action, Batch, Row};
-use crate::rows::digest::{Digest, RowHasher};
+use crate::rows::batch::{Action, Row};
+use crate::rows::digest::RowHasher;
 use crate::rows::escape::unescape;
 use crate::rows::value::{self, Misfit, Value};
 use crate::schema::{Column, ColumnType, TableSchema};
@@ -129,22 +129,4 @@ fn key_text(row: Row<'_>) -> String {
 /// How many of the first columns are the key.
 pub(super) fn key_count(schema: &TableSchema) -> usize {
     schema.columns.iter().filter(|column| column.key).count()
-}
-
-/// The digest of rows that a database gave back as COPY text.
-pub(super) fn digest_of<D: Dialect>(
-    columns: &[Column],
-    dialect: &D,
-    batch: &Batch,
-    digest: &mut Digest,
-) {
-    let keys = columns.iter().filter(|column| column.key).count();
-    let mut hasher = RowHasher::new(keys);
-    for row in batch.rows() {
-        for (column, field) in columns.iter().zip(row.fields()) {
-            let value = read_field(column, field, dialect);
-            hasher.value(&value.unwrap_or_else(|misfit| misfit.nearest));
-        }
-        digest.add(hasher.finish());
-    }
 }

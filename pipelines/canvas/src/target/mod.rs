@@ -26,10 +26,12 @@ mod evidence;
 mod intake;
 pub mod postgres;
 mod quote;
+mod slice;
 pub mod sqlite;
 mod staged;
 
 pub use error::TargetError;
+pub use slice::Slice;
 
 /// How a PostgreSQL replica is laid out. SQLite has one layout of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
@@ -114,9 +116,26 @@ pub trait Target: Send + Sync {
     /// Compares what the last published job delivered with what the table holds now, and keeps whether both
     /// agree: [`TableState::proof_due`]. Safe to repeat.
     ///
+    /// A table that was delivered whole is read back in pieces, at least one of them in each slice; how far it
+    /// has come is kept beside the table. What comes out holds for the moment of the last piece: where
+    /// somebody else changes the table in between, it is read again from the beginning. An increment is compared
+    /// in one piece, as it was merged.
+    ///
     /// # Errors
     /// [`TargetError`]; a difference is no error but part of the [`Proof`].
-    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError>;
+    async fn prove_within(&self, slice: &Slice, table: &TableName) -> Result<Proving, TargetError>;
+
+    /// [`prove_within`](Self::prove_within) all the time it takes.
+    ///
+    /// # Errors
+    /// As there.
+    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError> {
+        loop {
+            if let Proving::Complete(proof) = self.prove_within(&Slice::endless(), table).await? {
+                return Ok(proof);
+            }
+        }
+    }
 }
 
 /// The load of one job's result into one table.
@@ -357,6 +376,18 @@ pub struct AlteredValue {
     pub reason: String,
 }
 
+/// How far a proof has come.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proving {
+    /// The comparison is made.
+    Complete(Proof),
+    /// The slice is over; the next one goes on where this one left off.
+    Paused {
+        /// Rows read so far.
+        rows: u64,
+    },
+}
+
 /// What the comparison of source and target said.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Proof {
@@ -386,8 +417,12 @@ pub struct Difference {
     pub expected: String,
     /// What the target holds.
     pub found: String,
-    /// Some keys of differing rows, where they can be told.
+    /// Some keys of differing rows, where they can be told. After a snapshot each with what is wrong with it:
+    /// `17 (missing)`, `18 (changed)`, `19 (not delivered)`.
     pub keys: Vec<String>,
+    /// Why no key is told, where none is though rows differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<String>,
 }
 
 /// What was compared.

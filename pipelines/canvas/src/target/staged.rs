@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::evidence::ReadBack;
 use super::{AlteredValue, LoadRequest, PartProgress, Published, TableState};
 use crate::rows::digest::Digest;
 use crate::schema::Column;
@@ -13,7 +14,7 @@ use crate::schema::Column;
 const ALTERED_SHOWN: usize = 20;
 
 /// The format of what is persisted. A load of another format is begun anew.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What a job has staged so far.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -168,6 +169,9 @@ pub(super) struct Receipt {
     /// The last proof held.
     #[serde(default)]
     pub(super) proven: bool,
+    /// A proof is under way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) read_back: Option<ReadBack>,
 }
 
 impl Receipt {
@@ -184,11 +188,17 @@ impl Receipt {
             job_id: request.job_id.clone(),
             columns: request.schema.columns.clone(),
             whole,
-            upserts: staged.upserts,
+            upserts: staged.upserts.clone(),
             published,
             unfilled: before.map(|it| it.unfilled_under(&request.schema)).unwrap_or_default(),
             proven: false,
+            read_back: None,
         }
+    }
+
+    /// The same once a proof has ended.
+    pub(super) fn after_proof(self, proven: bool) -> Self {
+        Self { proven, read_back: None, ..self }
     }
 
     /// What it says of the table, which then stands at this cursor.

@@ -29,6 +29,29 @@ async fn slices_of_a_few_rows_come_to_the_same_end() {
     bench.assert_in_step(&["users"]);
 }
 
+/// The rows are published, and the proof is under way: from here on the service is not needed any more.
+#[tokio::test]
+async fn a_proof_that_outlasts_its_slice_goes_on_in_the_next() {
+    let mut bench = Bench::start(options()).await;
+    let mut state = json!({"namespace": "canvas", "table": "users"});
+    let slice = Duration::from_millis(1);
+    while state["run"]["checkpoint"]["proving"].is_null() {
+        state["run"] = bench.call("init-table", &state, slice).await.unwrap();
+        assert_eq!(state["run"]["status"], "IN_PROGRESS", "{state:#}");
+    }
+    assert_eq!(state["run"]["checkpoint"]["proving"]["proven"], false);
+    let asked = bench.sandbox.requests();
+    bench.restart();
+    while state["run"]["status"] != "COMPLETE" {
+        state["run"] = bench.call("init-table", &state, slice).await.unwrap();
+    }
+    assert_eq!(bench.sandbox.requests(), asked);
+    let result = &state["run"]["result"];
+    assert_eq!((&result["proven"], &result["compared"]), (&json!(true), &json!(12_000)));
+    assert!(result["seconds"].as_f64() >= result["proof_seconds"].as_f64(), "{result:#}");
+    bench.assert_in_step(&["users"]);
+}
+
 #[tokio::test]
 async fn a_restart_goes_on_inside_the_part_with_the_same_job() {
     let mut bench = Bench::start(options()).await;

@@ -36,6 +36,7 @@ async fn a_first_load_an_increment_and_nothing_new() {
     let before = std::fs::read(bench.database()).unwrap();
     let third = bench.sync(&TABLES).await;
     assert_eq!(third.summary["unchanged"], 4, "{:#}", third.summary);
+    assert_eq!((&third.summary["proven"], &third.summary["proven_before"]), (&json!(0), &json!(4)));
     assert_eq!(std::fs::read(bench.database()).unwrap().len(), before.len());
     bench.assert_in_step(&TABLES);
 }

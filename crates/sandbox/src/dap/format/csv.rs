@@ -1,47 +1,26 @@
 //! Comma-separated values after RFC 4180, with an unquoted `NULL` for null and nothing for what is missing.
 
-use super::{Layout, TextFormat, action, is_null};
-use crate::dap::data::calendar::write_timestamp;
+use super::is_null;
+use super::tabular::Spelling;
 use crate::dap::data::cell::Cell;
-use crate::dap::data::rows::Row;
 
-/// Writes CSV.
-pub(crate) struct Csv {
-    pub(crate) layout: Layout,
-}
+/// CSV.
+pub(crate) struct Csv;
 
-impl TextFormat for Csv {
-    fn header(&self, out: &mut String) {
-        out.push_str(&self.layout.headers().join(","));
-        out.push_str("\r\n");
-    }
+impl Spelling for Csv {
+    const SEPARATOR: char = ',';
+    const LINE_END: &str = "\r\n";
+    const MISSING: &str = "";
 
-    fn row(&self, row: &Row, out: &mut String) {
-        write_timestamp(out, row.committed_at);
-        if self.layout.incremental {
-            out.push(',');
-            out.push_str(action(row));
-        }
-        out.push(',');
-        write_cell(&row.key, out);
-        for column in &self.layout.columns {
-            out.push(',');
-            if !row.deleted {
-                write_cell(column.cell(&row.cells), out);
+    fn write_cell(cell: &Cell, out: &mut String) {
+        match cell {
+            cell if is_null(cell) => out.push_str("NULL"),
+            Cell::Text(text) => write_field(text, out),
+            Cell::Array(_) | Cell::Object(_) | Cell::Json(_) => {
+                write_field(&cell.to_json().to_string(), out);
             }
+            scalar => scalar.write_text(out),
         }
-        out.push_str("\r\n");
-    }
-}
-
-fn write_cell(cell: &Cell, out: &mut String) {
-    match cell {
-        cell if is_null(cell) => out.push_str("NULL"),
-        Cell::Text(text) => write_field(text, out),
-        Cell::Array(_) | Cell::Object(_) | Cell::Json(_) => {
-            write_field(&cell.to_json().to_string(), out);
-        }
-        scalar => scalar.write_text(out),
     }
 }
 
@@ -62,7 +41,7 @@ mod tests {
 
     fn shown(cell: &Cell) -> String {
         let mut out = String::new();
-        write_cell(cell, &mut out);
+        Csv::write_cell(cell, &mut out);
         out
     }
 

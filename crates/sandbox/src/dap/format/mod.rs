@@ -3,6 +3,7 @@
 pub(crate) mod csv;
 pub(crate) mod jsonl;
 pub(crate) mod parquet;
+pub(crate) mod tabular;
 pub(crate) mod tsv;
 
 use serde::{Deserialize, Serialize};
@@ -125,12 +126,12 @@ impl Layout {
 }
 
 /// `meta.action` of a row.
-pub(crate) fn action(row: &Row) -> &'static str {
+fn action(row: &Row) -> &'static str {
     if row.deleted { "D" } else { "U" }
 }
 
 /// True if the cell has nothing to say: null, or an object of nulls.
-pub(crate) fn is_null(cell: &Cell) -> bool {
+fn is_null(cell: &Cell) -> bool {
     match cell {
         Cell::Null => true,
         Cell::Object(members) => members.iter().all(|(_, member)| *member == Cell::Null),

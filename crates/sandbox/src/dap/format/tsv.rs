@@ -1,46 +1,26 @@
 //! Tab-separated values as PostgreSQL's `COPY` reads them: `\N` is null, and `\b \f \n \r \t \v \\` are escaped.
 
-use super::{Layout, TextFormat, action, is_null};
-use crate::dap::data::calendar::write_timestamp;
+use super::is_null;
+use super::tabular::Spelling;
 use crate::dap::data::cell::Cell;
-use crate::dap::data::rows::Row;
 
-/// Writes TSV.
-pub(crate) struct Tsv {
-    pub(crate) layout: Layout,
-}
+/// TSV.
+pub(crate) struct Tsv;
 
-impl TextFormat for Tsv {
-    fn header(&self, out: &mut String) {
-        out.push_str(&self.layout.headers().join("\t"));
-        out.push('\n');
-    }
+impl Spelling for Tsv {
+    const SEPARATOR: char = '\t';
+    const LINE_END: &str = "\n";
+    const MISSING: &str = "\\N";
 
-    fn row(&self, row: &Row, out: &mut String) {
-        write_timestamp(out, row.committed_at);
-        if self.layout.incremental {
-            out.push('\t');
-            out.push_str(action(row));
+    fn write_cell(cell: &Cell, out: &mut String) {
+        match cell {
+            cell if is_null(cell) => out.push_str("\\N"),
+            Cell::Text(text) => escape(text, out),
+            Cell::Array(_) | Cell::Object(_) | Cell::Json(_) => {
+                escape(&cell.to_json().to_string(), out);
+            }
+            scalar => scalar.write_text(out),
         }
-        out.push('\t');
-        write_cell(&row.key, out);
-        for column in &self.layout.columns {
-            out.push('\t');
-            let cell = if row.deleted { &Cell::Null } else { column.cell(&row.cells) };
-            write_cell(cell, out);
-        }
-        out.push('\n');
-    }
-}
-
-fn write_cell(cell: &Cell, out: &mut String) {
-    match cell {
-        cell if is_null(cell) => out.push_str("\\N"),
-        Cell::Text(text) => escape(text, out),
-        Cell::Array(_) | Cell::Object(_) | Cell::Json(_) => {
-            escape(&cell.to_json().to_string(), out);
-        }
-        scalar => scalar.write_text(out),
     }
 }
 
@@ -76,7 +56,7 @@ mod tests {
 
     fn shown(cell: &Cell) -> String {
         let mut out = String::new();
-        write_cell(cell, &mut out);
+        Tsv::write_cell(cell, &mut out);
         out
     }
 

@@ -1,32 +1,16 @@
-//! Connecting to PostgreSQL: the connection string, TLS, the session's settings.
+//! Connecting to PostgreSQL: the connection string, the session's settings.
 //!
-//! `sslmode` (or `ssl`, as the official client spells it) means what it means to libpq, and nothing in a
-//! connection string is ever silently ignored: what is not known is refused by name.
-//!
-//! | mode | TLS | certificate |
-//! | --- | --- | --- |
-//! | `disable` | no | |
-//! | `allow`, `prefer` (default) | if the server offers it | not verified |
-//! | `require` | yes | not verified, unless `sslrootcert` is given: then as `verify-ca` |
-//! | `verify-ca` | yes | signed by a known authority |
-//! | `verify-full` | yes | and made for the host |
+//! Nothing in a connection string is ever silently ignored: what is not known is refused by name. What concerns
+//! TLS is left to [`tls`](super::tls).
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-};
-use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::error::explain_connect;
+use super::tls::TlsOptions;
 use crate::target::TargetError;
 
 /// What every session is set to, so that a role's own settings change neither results nor run times. Only its
@@ -50,14 +34,6 @@ const KEEPALIVES: &str =
 /// For all of connecting, unless the connection string has a `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How the certificate of the server is verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verify {
-    No,
-    Authority,
-    AuthorityAndHost,
-}
-
 /// Where to connect, and how.
 #[derive(Clone)]
 pub(super) struct Connector {
@@ -73,12 +49,8 @@ impl Connector {
     pub(super) fn new(connection: &str) -> Result<Self, TargetError> {
         let (mut config, options) = read(connection)?;
         config.application_name("stepwell");
-        let (mode, verify) = options.meaning()?;
+        let (mode, tls) = options.read()?;
         config.ssl_mode(mode);
-        let tls = match mode {
-            SslMode::Disable => None,
-            _ => Some(MakeRustlsConnect::new(tls_config(verify, options.root_cert.as_deref())?)),
-        };
         Ok(Self { config, tls })
     }
 
@@ -175,163 +147,6 @@ fn read_config(text: &str) -> Result<Config, TargetError> {
     Ok(config)
 }
 
-#[derive(Default)]
-struct TlsOptions<'a> {
-    mode: Option<&'a str>,
-    root_cert: Option<String>,
-}
-
-impl TlsOptions<'_> {
-    fn meaning(&self) -> Result<(SslMode, Verify), TargetError> {
-        Ok(match self.mode.unwrap_or("prefer") {
-            "disable" if self.root_cert.is_some() => {
-                return Err(TargetError::Config(
-                    "`sslrootcert` is of no use with `sslmode=disable`; choose one of them".into(),
-                ));
-            }
-            "disable" => (SslMode::Disable, Verify::No),
-            "allow" | "prefer" if self.root_cert.is_none() => (SslMode::Prefer, Verify::No),
-            "allow" | "prefer" => (SslMode::Prefer, Verify::Authority),
-            "require" if self.root_cert.is_none() => (SslMode::Require, Verify::No),
-            "require" | "verify-ca" => (SslMode::Require, Verify::Authority),
-            "verify-full" => (SslMode::Require, Verify::AuthorityAndHost),
-            other => {
-                return Err(TargetError::Config(format!(
-                    "`sslmode={other}` is none of disable, allow, prefer, require, verify-ca, verify-full"
-                )));
-            }
-        })
-    }
-}
-
-fn tls_config(verify: Verify, root_cert: Option<&str>) -> Result<ClientConfig, TargetError> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("the provider knows TLS 1.2 and 1.3");
-    if verify == Verify::No {
-        let verifier = Arc::new(Unverified(provider));
-        return Ok(builder
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth());
-    }
-    let roots = Arc::new(roots(root_cert)?);
-    let inner =
-        WebPkiServerVerifier::builder_with_provider(roots, provider).build().map_err(|error| {
-            TargetError::Config(format!("no certificate authority to trust: {error}"))
-        })?;
-    if verify == Verify::AuthorityAndHost {
-        return Ok(builder.with_webpki_verifier(inner).with_no_client_auth());
-    }
-    let verifier = Arc::new(AnyHost(inner));
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-}
-
-fn roots(root_cert: Option<&str>) -> Result<RootCertStore, TargetError> {
-    let mut roots = RootCertStore::empty();
-    let Some(path) = root_cert.filter(|path| *path != "system") else {
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        return Ok(roots);
-    };
-    let unreadable = |error: &dyn std::fmt::Display| {
-        TargetError::Config(format!("`sslrootcert={path}` cannot be read: {error}"))
-    };
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| unreadable(&error))?;
-        roots.add(certificate).map_err(|error| unreadable(&error))?;
-    }
-    Ok(roots)
-}
-
-/// Encrypts, but takes any certificate: what libpq does up to `require`.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls12_signature(message, cert, dss, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, cert, dss, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Verifies the chain but not the name: `verify-ca`.
-#[derive(Debug)]
-struct AnyHost(Arc<WebPkiServerVerifier>);
-
-impl ServerCertVerifier for AnyHost {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        server_name: &ServerName<'_>,
-        ocsp_response: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        use CertificateError::{NotValidForName, NotValidForNameContext};
-        match self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
-        {
-            Err(rustls::Error::InvalidCertificate(
-                NotValidForName | NotValidForNameContext { .. },
-            )) => Ok(ServerCertVerified::assertion()),
-            result => result,
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,22 +167,6 @@ mod tests {
         assert!(!refused("postgres://u:hidden@h:port/d").contains("hidden"));
         assert!(refused("postgres://u:what?hidden@h/d").contains("`%3F`"));
         assert!(!refused("postgres://u:what?hidden@h/d").contains("hidden"));
-    }
-
-    #[test]
-    fn modes_mean_what_they_mean_to_libpq() {
-        let meaning = |mode: Option<&'static str>, root_cert: Option<&str>| {
-            TlsOptions { mode, root_cert: root_cert.map(str::to_owned) }.meaning().unwrap()
-        };
-        assert_eq!(meaning(None, None), (SslMode::Prefer, Verify::No));
-        assert_eq!(meaning(Some("disable"), None), (SslMode::Disable, Verify::No));
-        assert_eq!(meaning(Some("require"), None), (SslMode::Require, Verify::No));
-        assert_eq!(meaning(Some("require"), Some("/ca")), (SslMode::Require, Verify::Authority));
-        assert_eq!(meaning(Some("verify-ca"), None), (SslMode::Require, Verify::Authority));
-        assert_eq!(
-            meaning(Some("verify-full"), None),
-            (SslMode::Require, Verify::AuthorityAndHost)
-        );
     }
 
     #[test]

@@ -50,9 +50,8 @@ pub(super) async fn drop_superseded(
     );
     let upserts = if staged.direct { "" } else { r#" AND NOT t."stepwell_delete""# };
     let columns: Vec<String> = table.columns.iter().map(Table::staged_as_delivered).collect();
-    let from =
-        format!("{} FROM {staging} AS t WHERE t.ctid IN ({rows}){upserts}", columns.join(", "));
-    staged.upserts.subtract(prove::digest(session, table, &from).await?);
+    let from = format!("{staging} AS t WHERE t.ctid IN ({rows}){upserts}");
+    staged.upserts.subtract(&prove::digest(session, table, columns, &from).await?);
     let delete = format!("DELETE FROM {staging} WHERE ctid IN ({rows})");
     staged.superseded += session.execute("dropping repeated keys", &delete, &[]).await?;
     Ok(())

@@ -9,14 +9,15 @@ use async_trait::async_trait;
 use super::Layout;
 use super::quote::quote;
 use super::{
-    LoadRequest, OpenedLoad, Proof, TableName, TableState, Target, TargetError, check_fits,
-    keys_may_repeat,
+    LoadRequest, OpenedLoad, Proving, Slice, TableName, TableState, Target, TargetError,
+    check_fits, keys_may_repeat,
 };
 use connect::Connector;
 use load::{Job, PostgresLoad};
 use session::Session;
 use table::Table;
 
+mod binary;
 mod connect;
 mod defaults;
 mod enums;
@@ -32,6 +33,7 @@ mod shape;
 mod staging;
 mod state;
 mod table;
+mod tls;
 mod values;
 mod views;
 
@@ -97,8 +99,8 @@ impl Target for PostgresTarget {
         Ok(OpenedLoad::Staging(Box::new(PostgresLoad::new(session, job, staged))))
     }
 
-    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError> {
-        prove::prove(&self.connector, self.layout, table).await
+    async fn prove_within(&self, slice: &Slice, table: &TableName) -> Result<Proving, TargetError> {
+        prove::prove(&self.connector, self.layout, table, slice).await
     }
 }
 

@@ -1,24 +1,31 @@
 //! Reading a table back and comparing it with what was delivered.
 
-use futures_util::TryStreamExt;
-
+use super::binary::RowReader;
 use super::session::Session;
 use super::table::Table;
-use super::values::Postgres;
 use super::{Connector, state};
-use crate::rows::TsvDecoder;
 use crate::rows::digest::Digest;
-use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove, overtaken};
-use crate::target::intake::digest_of;
+use crate::target::evidence::{
+    Evidence, KEYS_SHOWN, ReadBack, compare, nothing_to_prove, overtaken,
+};
 use crate::target::quote::quote;
-use crate::target::{Layout, Proof, TableName, TargetError};
+use crate::target::staged::Receipt;
+use crate::target::{Layout, Proving, Slice, TableName, TargetError};
+
+/// Pages that are read in one piece: one at first, so that the shortest slice gets ahead, then twice as many each
+/// time up to 64 MiB.
+const PAGES_MAX: i64 = 8_192;
+
+/// The first version that finds a range of pages without reading those before it.
+const FINDS_PAGES: i32 = 140_000;
 
 /// Compares a table with what was delivered last.
 pub(super) async fn prove(
     connector: &Connector,
     layout: Layout,
     name: &TableName,
-) -> Result<Proof, TargetError> {
+    slice: &Slice,
+) -> Result<Proving, TargetError> {
     let session = Session::open(connector).await?;
     let state = state::read(&session, name, layout).await?;
     let mut receipt = state.and_then(|it| it.receipt).ok_or_else(|| nothing_to_prove(name))?;
@@ -27,40 +34,143 @@ pub(super) async fn prove(
     }
     let table = Table::of_columns(name, receipt.columns.clone(), layout);
     let evidence = if receipt.whole {
-        all(&session, &table).await?
+        match read_back(&session, &table, &receipt, slice).await {
+            Ok(Reading::Whole(found)) => found.into_evidence(&receipt),
+            Ok(Reading::Paused(reached)) => {
+                let rows = reached.found.rows;
+                receipt.read_back = Some(reached);
+                state::write_proven(&session, name, &receipt).await?;
+                return Ok(Proving::Paused { rows });
+            }
+            Err(error) => {
+                if let TargetError::Unsettled(_) = error {
+                    keep(&session, name, receipt, false).await?;
+                }
+                return Err(error);
+            }
+        }
     } else {
-        delivered(&session, &table, receipt.upserts).await?
+        delivered(&session, &table, &receipt.upserts).await?
     };
     let proof = compare(name, &receipt, &evidence);
-    if receipt.proven != proof.holds() {
-        receipt.proven = proof.holds();
-        state::write_proven(&session, name, &receipt).await?;
+    keep(&session, name, receipt, proof.holds()).await?;
+    Ok(Proving::Complete(proof))
+}
+
+/// Keeps whether the proof held, once it has ended.
+async fn keep(
+    session: &Session,
+    name: &TableName,
+    receipt: Receipt,
+    proven: bool,
+) -> Result<(), TargetError> {
+    if receipt.proven == proven && receipt.read_back.is_none() {
+        return Ok(());
     }
-    Ok(proof)
+    state::write_proven(session, name, &receipt.after_proof(proven)).await
 }
 
-async fn all(session: &Session, table: &Table) -> Result<Evidence, TargetError> {
-    let from = format!("{} FROM {} AS t", delivered_columns(table), table.target());
-    let delivered = digest(session, table, &from).await?;
-    Ok(Evidence { rows: delivered.rows, delivered, ..Evidence::default() })
+/// How far the table was read in this slice.
+enum Reading {
+    Whole(ReadBack),
+    Paused(ReadBack),
 }
 
+/// Reads all of a table, page by page.
+///
+/// A slice reads one snapshot. The first that cannot read all of it seals its snapshot, and the last compares: with
+/// the seal unbroken, all of them have read the same rows.
+async fn read_back(
+    session: &Session,
+    table: &Table,
+    receipt: &Receipt,
+    slice: &Slice,
+) -> Result<Reading, TargetError> {
+    let mut reached = receipt.read_back.clone().unwrap_or_default();
+    loop {
+        session.batch("the proof", SNAPSHOT).await?;
+        let resumed = reached.seal.is_some();
+        let whole = read_pages(session, table, &mut reached, slice).await?;
+        let broken = whole && resumed && reached.seal != Some(seal(session, table).await?);
+        session.batch("the proof", "COMMIT").await?;
+        if broken {
+            reached = ReadBack::restarted(&table.name, reached.restarts)?;
+        } else {
+            return Ok(if whole { Reading::Whole(reached) } else { Reading::Paused(reached) });
+        }
+    }
+}
+
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// False if the slice was over before the table.
+async fn read_pages(
+    session: &Session,
+    table: &Table,
+    reached: &mut ReadBack,
+    slice: &Slice,
+) -> Result<bool, TargetError> {
+    let pages = pages(session, table).await?;
+    let from = format!("{} AS t", table.target());
+    let mut reader = RowReader::new(session, table, delivered_columns(table), &from).await?;
+    let mut piece = 1;
+    loop {
+        let end = pages.map_or(i64::MAX, |_| reached.next + piece);
+        let whole = pages.is_none_or(|pages| end >= pages);
+        let range = range(reached.next, (!whole).then_some(end));
+        reader.read(&format!("{from}{range}"), &mut reached.found).await?;
+        if whole {
+            return Ok(true);
+        }
+        reached.next = end;
+        piece = (2 * piece).min(PAGES_MAX);
+        if reached.seal.is_none() && slice.is_half_over() {
+            reached.seal = Some(seal(session, table).await?);
+        }
+        if slice.is_over() {
+            return Ok(false);
+        }
+    }
+}
+
+/// How many pages the table has, `None` if they can only be read all at once.
+async fn pages(session: &Session, table: &Table) -> Result<Option<i64>, TargetError> {
+    let sql = "SELECT current_setting('server_version_num')::int,
+               pg_relation_size($1::text::regclass) / current_setting('block_size')::bigint";
+    let row = session.query_one("the proof", sql, &[&table.target()]).await?;
+    Ok((row.get::<_, i32>(0) >= FINDS_PAGES).then(|| row.get(1)))
+}
+
+fn range(begin: i64, end: Option<i64>) -> String {
+    let before = end.map(|end| format!(" AND t.ctid < '({end},0)'")).unwrap_or_default();
+    format!(" WHERE t.ctid >= '({begin},0)'{before}")
+}
+
+/// Which transactions wrote the rows that are there. A later change, whatever it is, is another one's, so that
+/// what was sealed never comes back.
+async fn seal(session: &Session, table: &Table) -> Result<String, TargetError> {
+    let sql = format!(
+        "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(xmin::text, 0)), 0) FROM {}",
+        table.target()
+    );
+    Ok(session.query_one("the proof", &sql, &[]).await?.get(0))
+}
+
+/// Compares the rows of an increment, which are still staged.
 async fn delivered(
     session: &Session,
     table: &Table,
-    expected: Digest,
+    expected: &Digest,
 ) -> Result<Evidence, TargetError> {
     let (target, staging, same_key) = (table.target(), table.staging(), table.same_key());
-    let from = format!(
-        r#"{} FROM {staging} AS s JOIN {target} AS t ON {same_key} WHERE NOT s."stepwell_delete""#,
-        delivered_columns(table)
-    );
+    let from =
+        format!(r#"{staging} AS s JOIN {target} AS t ON {same_key} WHERE NOT s."stepwell_delete""#);
     let count =
         session.query_one("the proof", &format!("SELECT count(*) FROM {target}"), &[]).await?;
-    let delivered = digest(session, table, &from).await?;
+    let delivered = digest(session, table, delivered_columns(table), &from).await?;
     // Only a difference is worth a look at every row's values on both sides.
     let differing_keys =
-        if delivered == expected { Vec::new() } else { keys(session, &differing(table)).await? };
+        if delivered == *expected { Vec::new() } else { keys(session, &differing(table)).await? };
     Ok(Evidence {
         rows: count.get::<_, i64>(0) as u64,
         delivered,
@@ -69,8 +179,8 @@ async fn delivered(
     })
 }
 
-fn delivered_columns(table: &Table) -> String {
-    table.columns.iter().map(|it| table.delivered(it)).collect::<Vec<_>>().join(", ")
+fn delivered_columns(table: &Table) -> Vec<String> {
+    table.columns.iter().map(|it| table.delivered(it)).collect()
 }
 
 fn differing(table: &Table) -> String {
@@ -105,29 +215,15 @@ async fn keys(session: &Session, sql: &str) -> Result<Vec<String>, TargetError> 
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// The digest of rows; `selected` is what follows `SELECT` and calls the rows `t`.
+/// The digest of rows; `columns` are the values of the table's columns, `from` is what follows `FROM` and calls
+/// the rows `t`.
 pub(super) async fn digest(
     session: &Session,
     table: &Table,
-    selected: &str,
+    columns: Vec<String>,
+    from: &str,
 ) -> Result<Digest, TargetError> {
-    let stream = session.copy_out(&format!("COPY (SELECT {selected}) TO STDOUT")).await?;
-    let mut stream = std::pin::pin!(stream);
-    let mut decoder = TsvDecoder::for_copy_out(&table.columns);
     let mut digest = Digest::default();
-    let dialect = Postgres { layout: table.layout };
-    let damaged = |error: crate::rows::TsvError| TargetError::Damaged {
-        place: table.name.to_string(),
-        cause: error.to_string(),
-    };
-    let lost = |error| session.explain("reading rows", &error);
-    while let Some(chunk) = stream.try_next().await.map_err(lost)? {
-        if let Some(batch) = decoder.push(&chunk).map_err(damaged)? {
-            digest_of(&table.columns, &dialect, &batch, &mut digest);
-        }
-    }
-    if let Some(batch) = decoder.finish().map_err(damaged)? {
-        digest_of(&table.columns, &dialect, &batch, &mut digest);
-    }
+    RowReader::new(session, table, columns, from).await?.read(from, &mut digest).await?;
     Ok(digest)
 }

@@ -1,7 +1,7 @@
 //! A connection that explains its errors, and the lock that keeps two processes off one table.
 
 use bytes::Bytes;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, Error, Row};
 
 use super::connect::Connector;
@@ -70,6 +70,17 @@ impl Session {
 
     pub(super) async fn copy_out(&self, sql: &str) -> Result<CopyOutStream, TargetError> {
         self.client.copy_out(sql).await.map_err(|error| self.explain("reading rows", &error))
+    }
+
+    /// The types of what a statement gives.
+    pub(super) async fn column_types(
+        &self,
+        doing: &str,
+        sql: &str,
+    ) -> Result<Vec<Type>, TargetError> {
+        let statement =
+            self.client.prepare(sql).await.map_err(|error| self.explain(doing, &error))?;
+        Ok(statement.columns().iter().map(|column| column.type_().clone()).collect())
     }
 
     pub(super) fn explain(&self, doing: &str, error: &Error) -> TargetError {

@@ -3,7 +3,7 @@
 //! | The file | What is done |
 //! | --- | --- |
 //! | has none of our tables | they are made |
-//! | has tables from before formats were numbered | what was staged is begun anew; what was published stays |
+//! | has tables of an earlier format, or from before formats were numbered | what was staged is begun anew; what was published stays |
 //! | has our format | nothing |
 //! | has a later format | refused: only a later stepwell knows what it means |
 
@@ -13,7 +13,7 @@ use super::{TargetError, table_exists};
 
 /// Raised with every change of the tables below, or of what is kept in them, that an earlier stepwell would
 /// misread. No number is ever used again.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE IF NOT EXISTS stepwell_format (format INTEGER NOT NULL);
@@ -39,7 +39,13 @@ CREATE TABLE IF NOT EXISTS stepwell_altered_values (
   reason TEXT NOT NULL,
   original BLOB NOT NULL);
 CREATE INDEX IF NOT EXISTS stepwell_altered_values_row
-  ON stepwell_altered_values (namespace, name, row_key);";
+  ON stepwell_altered_values (namespace, name, row_key);
+CREATE TABLE IF NOT EXISTS stepwell_proofs (
+  namespace TEXT NOT NULL,
+  name TEXT NOT NULL,
+  read_back TEXT,
+  restarts INTEGER NOT NULL,
+  PRIMARY KEY (namespace, name));";
 
 /// Brings the tables to our format, unless they have a later one.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), Later>> {

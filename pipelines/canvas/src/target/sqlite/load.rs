@@ -14,7 +14,7 @@ use super::layout::{
     StateRow, create_staging, create_table, read_state, staging_name, table_name, write_state,
 };
 use super::values::{Parameter, Sqlite};
-use super::{Database, merge, prove, shape, table_exists};
+use super::{Database, merge, prove, read_back, shape, table_exists};
 use crate::rows::batch::{Action, Batch, Row};
 use crate::rows::temporal;
 use crate::rows::value::Value;
@@ -314,7 +314,7 @@ fn replace(
     let from = format!("{} AS t WHERE {}", quote(&job.staging), same.join(" AND "));
     let key_values = params_from_iter(&values[..keys.len()]);
     let old = prove::digest(connection, &schema.columns, &from, key_values)?;
-    staged.upserts.subtract(old);
+    staged.upserts.subtract(&old);
     staged.superseded += old.rows;
     let places = vec!["?"; values.len()].join(", ");
     let sql = format!("INSERT OR REPLACE INTO {} VALUES ({places})", quote(&job.staging));
@@ -354,6 +354,7 @@ fn publish(
 ) -> rusqlite::Result<Published> {
     let before = read_state(transaction, &job.table)?.and_then(|it| it.state().ok());
     let rows_before = rows_before(transaction, job, before.as_ref())?;
+    read_back::forget(transaction, &job.table)?;
     let (changes, shape) = settle_rows(transaction, job, &mut staged)?;
     settle_alterations(transaction, job, &staged)?;
     finish_staging(transaction, job, &staged)?;

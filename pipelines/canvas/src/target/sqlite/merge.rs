@@ -46,7 +46,7 @@ fn drop_superseded(
     let upserts =
         format!("{} AS t WHERE stepwell_row IN ({rows}) AND stepwell_delete = 0", sql.staging);
     let digest = prove::digest(transaction, &job.request.schema.columns, &upserts, params![])?;
-    staged.upserts.subtract(digest);
+    staged.upserts.subtract(&digest);
     let delete = format!("DELETE FROM {} WHERE stepwell_row IN ({rows})", sql.staging);
     staged.superseded += transaction.execute(&delete, params![])? as u64;
     Ok(())

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{LoadRequest, OpenedLoad, Proof, TableName, TableState, Target, TargetError};
+use super::{LoadRequest, OpenedLoad, Proving, Slice, TableName, TableState, Target, TargetError};
 use error::explain;
 
 mod error;
@@ -26,6 +26,7 @@ mod layout;
 mod load;
 mod merge;
 mod prove;
+mod read_back;
 mod shape;
 mod values;
 
@@ -65,8 +66,8 @@ impl Target for SqliteTarget {
         load::open(&self.database, request).await
     }
 
-    async fn prove(&self, table: &TableName) -> Result<Proof, TargetError> {
-        prove::prove(&self.database, table.clone()).await
+    async fn prove_within(&self, slice: &Slice, table: &TableName) -> Result<Proving, TargetError> {
+        prove::prove(&self.database, table.clone(), slice.clone()).await
     }
 }
 

@@ -3,45 +3,80 @@
 use rusqlite::{Connection, Params, params};
 
 use super::layout::{read_state, staging_name, table_name, write_proven};
+use super::read_back::{self, Reading};
 use super::{Database, load, values};
 use crate::rows::digest::{Digest, RowHasher};
 use crate::schema::Column;
 use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove, overtaken};
 use crate::target::quote::{quote, quote_all};
 use crate::target::staged::Receipt;
-use crate::target::{Proof, TableName, TargetError};
+use crate::target::{Proving, Slice, TableName, TargetError};
 
 /// Compares a table with what was delivered last.
-pub(super) async fn prove(database: &Database, table: TableName) -> Result<Proof, TargetError> {
-    let this = database.clone();
+pub(super) async fn prove(
+    database: &Database,
+    table: TableName,
+    slice: Slice,
+) -> Result<Proving, TargetError> {
+    let receipt = provable(database, &table).await?;
+    let evidence = if receipt.whole {
+        match read_back::read(database, &table, &receipt, &slice).await {
+            Ok(Reading::Whole(evidence)) => evidence,
+            Ok(Reading::Paused(reached)) => {
+                return Ok(Proving::Paused { rows: reached.found.rows });
+            }
+            Err(error) => {
+                if let TargetError::Unsettled(_) = error {
+                    keep(database, table, receipt, false).await?;
+                }
+                return Err(error);
+            }
+        }
+    } else {
+        let (table, receipt) = (table.clone(), receipt.clone());
+        database.run("the proof", move |it| delivered(it, &table, &receipt)).await?
+    };
+    let proof = compare(&table, &receipt, &evidence);
+    keep(database, table, receipt, proof.holds()).await?;
+    Ok(Proving::Complete(proof))
+}
+
+/// Keeps whether the proof held, once it has ended.
+async fn keep(
+    database: &Database,
+    table: TableName,
+    receipt: Receipt,
+    proven: bool,
+) -> Result<(), TargetError> {
+    if receipt.proven == proven {
+        return Ok(());
+    }
+    let receipt = receipt.after_proof(proven);
+    database.run("the proof", move |it| write_proven(it, &table, &receipt)).await
+}
+
+/// The receipt of what was published last, if the rows to compare with are there.
+async fn provable(database: &Database, table: &TableName) -> Result<Receipt, TargetError> {
+    let (this, table) = (database.clone(), table.clone());
     let work = move |connection: &mut Connection| {
         let refused = |error| this.explain("the proof", &error);
         let state = read_state(connection, &table).map_err(refused)?;
-        let mut receipt = state.ok_or_else(|| nothing_to_prove(&table))?.receipt()?;
+        let receipt = state.ok_or_else(|| nothing_to_prove(&table))?.receipt()?;
         if !receipt.whole && load::read_staged(connection, &table).map_err(refused)?.is_some() {
             return Err(overtaken(&table));
         }
-        let evidence = gather(connection, &table, &receipt).map_err(refused)?;
-        let proof = compare(&table, &receipt, &evidence);
-        if receipt.proven != proof.holds() {
-            receipt.proven = proof.holds();
-            write_proven(connection, &table, &receipt).map_err(refused)?;
-        }
-        Ok(proof)
+        Ok(receipt)
     };
     database.run_checked(work).await
 }
 
-fn gather(
+/// Compares the rows of an increment, which are still staged.
+fn delivered(
     connection: &Connection,
     table: &TableName,
     receipt: &Receipt,
 ) -> rusqlite::Result<Evidence> {
     let target = quote(&table_name(table));
-    if receipt.whole {
-        let delivered = digest(connection, &receipt.columns, &format!("{target} AS t"), params![])?;
-        return Ok(Evidence { rows: delivered.rows, delivered, ..Evidence::default() });
-    }
     let staging = quote(&staging_name(table));
     let same_key = same_key(&receipt.columns);
     let delivered = format!(

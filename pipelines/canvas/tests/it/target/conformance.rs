@@ -1,6 +1,10 @@
 //! What every target promises, as functions over any of them.
 
-use stepwell_canvas::target::{DifferenceKind, OpenedLoad, PartProgress, Target};
+use stepwell_canvas::target::{
+    DifferenceKind, OpenedLoad, PartProgress, Proof, Proving, Slice, Target, TargetError,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 
@@ -19,6 +23,7 @@ macro_rules! every_promise {
             of_repeated_keys_the_latest_counts
             a_proof_is_not_made_of_another_load
             cursors_are_never_rounded_up
+            a_proof_goes_on_in_the_next_slice
             repeated_keys_in_a_snapshot_are_resolved
             a_second_snapshot_replaces_the_rows
             a_second_snapshot_of_logs_keeps_older_rows
@@ -482,4 +487,109 @@ pub(super) async fn a_key_of_several_columns_tells_rows_apart(target: &dyn Targe
     let published = load(target, &third, &["U t 1 b 20", "U t 2 b 5"]).await;
     assert_eq!(counts(&published), (0, 2, 1, 2));
     assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+/// Enough rows for several slices.
+const MANY: i64 = 3_000;
+
+async fn load_many(target: &dyn Target) {
+    let rows: Vec<String> = (1..=MANY).map(|id| format!("U t {id} name-{id} {id}")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    load(target, &snapshot(&people(), "j1", 1), &rows).await;
+}
+
+/// Proves in slices that are over as soon as they begin, with `between` after each but the last.
+async fn prove_in_slices(
+    target: &dyn Target,
+    mut between: impl AsyncFnMut(u64),
+) -> Result<(Proof, usize), TargetError> {
+    let mut pauses = 0;
+    loop {
+        let over = Slice::until(Instant::now(), CancellationToken::new());
+        match target.prove_within(&over, &table()).await? {
+            Proving::Complete(proof) => return Ok((proof, pauses)),
+            Proving::Paused { rows } => between(rows).await,
+        }
+        pauses += 1;
+        assert!(pauses < 1_000, "the proof does not get ahead");
+    }
+}
+
+fn told(proof: &Proof) -> Vec<(DifferenceKind, String)> {
+    proof.differences.iter().map(|it| (it.kind, it.keys.join(","))).collect()
+}
+
+pub(super) async fn a_proof_goes_on_in_the_next_slice(target: &dyn Target) {
+    load_many(target).await;
+    let mut reached = 0;
+    let between = async |rows| {
+        assert!(rows > reached, "{rows} after {reached}");
+        reached = rows;
+        assert!(target.state(&table()).await.unwrap().unwrap().proof_due);
+    };
+    let (proof, pauses) = prove_in_slices(target, between).await.unwrap();
+    assert!(proof.holds(), "{proof:?}");
+    assert_eq!((proof.rows, proof.compared), (MANY as u64, MANY as u64));
+    assert!(pauses > 2, "{pauses} pauses");
+    assert!(!target.state(&table()).await.unwrap().unwrap().proof_due);
+    assert!(target.prove(&table()).await.unwrap().holds());
+}
+
+/// `others` runs SQL in which `users` stands for the replica, behind the target's back.
+pub(super) async fn a_change_between_slices_is_never_missed(
+    target: &dyn Target,
+    others: impl AsyncFn(&str),
+) {
+    load_many(target).await;
+    let once = async |sql: &str| {
+        let mut due = true;
+        let between = async |_| {
+            if std::mem::take(&mut due) {
+                others(sql).await;
+            }
+        };
+        prove_in_slices(target, between).await.unwrap().0
+    };
+    // The rows in question were read in the first slice already.
+    let changed = once("UPDATE users SET name = 'x' WHERE id = 1").await;
+    assert_eq!(told(&changed), [(DifferenceKind::Values, "1 (changed)".to_owned())]);
+    let back = once("UPDATE users SET name = 'name-1' WHERE id = 1").await;
+    assert!(back.holds(), "{back:?}");
+    let gone = once("DELETE FROM users WHERE id = 2").await;
+    let keys = |keys: &str| {
+        [DifferenceKind::RowCount, DifferenceKind::Keys, DifferenceKind::Values]
+            .map(|kind| (kind, if kind == DifferenceKind::RowCount { "" } else { keys }.to_owned()))
+    };
+    assert_eq!(told(&gone), keys("2 (missing)"));
+    let more = once("INSERT INTO users VALUES (2, 'name-2', 2), (9000, 'mine', 1)").await;
+    assert_eq!(told(&more), keys("9000 (not delivered)"));
+    assert!(once("DELETE FROM users WHERE id = 9000").await.holds());
+    let restless =
+        prove_in_slices(target, async |_| others("UPDATE users SET score = 1 WHERE id = 1").await);
+    let error = restless.await.unwrap_err();
+    assert!(matches!(error, TargetError::Unsettled(_)), "{error}");
+    assert!(target.state(&table()).await.unwrap().unwrap().proof_due);
+}
+
+/// `others` runs SQL in which `users` stands for the replica, behind the target's back.
+pub(super) async fn what_differs_after_a_snapshot_is_named_where_it_can_be(
+    target: &dyn Target,
+    others: impl AsyncFn(&str),
+) {
+    load_many(target).await;
+    others("UPDATE users SET score = 7 WHERE id = 20; DELETE FROM users WHERE id = 30").await;
+    others("INSERT INTO users VALUES (-40, 'mine', 7)").await;
+    let proof = target.prove(&table()).await.unwrap();
+    let named = "-40 (not delivered),20 (changed),30 (missing)".to_owned();
+    assert_eq!(
+        told(&proof),
+        [(DifferenceKind::Keys, named.clone()), (DifferenceKind::Values, named)]
+    );
+    others("UPDATE users SET name = 'all'").await;
+    others("DELETE FROM users WHERE id < 0").await;
+    others("INSERT INTO users VALUES (30, 'all', 1)").await;
+    let proof = target.prove(&table()).await.unwrap();
+    assert_eq!(told(&proof), [(DifferenceKind::Values, String::new())]);
+    let untold = proof.differences[0].untold.clone().unwrap();
+    assert!(untold.contains("too many rows differ"), "{untold}");
 }

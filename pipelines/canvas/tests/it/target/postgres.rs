@@ -144,6 +144,25 @@ async fn a_snapshot_of_logs_counts_afresh() {
 }
 
 #[tokio::test]
+async fn a_change_between_slices_is_never_missed() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let others = async |sql: &str| fixture.run(&sql.replace("users", "canvas.users")).await;
+        conformance::a_change_between_slices_is_never_missed(&fixture.target, others).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_differs_after_a_snapshot_is_named_where_it_can_be() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let others = async |sql: &str| fixture.run(&sql.replace("users", "canvas.users")).await;
+        let target = &fixture.target;
+        conformance::what_differs_after_a_snapshot_is_named_where_it_can_be(target, others).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_server_that_is_not_there_is_named() {
     let target =
         PostgresTarget::new("postgres://me:hidden@127.0.0.1:1/cd2", Layout::Stepwell).unwrap();
