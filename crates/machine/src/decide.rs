@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, Unit};
 use stepwell_asl::eval::{Scope, States, StatesError};
+use stepwell_asl::variable::Assigned;
 use stepwell_asl::{Data, StateMachine};
 
 use crate::apply::apply;
@@ -298,6 +299,21 @@ impl<'a> Decider<'a> {
         }
         check_depth(data).map_err(|error| Failure::of_evaluation(self.run, frame, error))?;
         if self.run.folded.limits.exclude(data) {
+            return Err(Failure::too_large(self.run, frame));
+        }
+        Ok(())
+    }
+
+    /// Lets variables pass that may be assigned in a frame.
+    ///
+    /// # Errors
+    /// As [`Self::recordable`]; all variables together have a limit of their own.
+    pub(crate) fn assignable(&self, frame: FrameId, assigned: &Assigned) -> Result<(), Failure> {
+        for value in assigned.values() {
+            self.recordable(frame, value)?;
+        }
+        let folded = &self.run.folded;
+        if folded.limits.exclude_variables(assigned, folded.variables_beside(frame, assigned)) {
             return Err(Failure::too_large(self.run, frame));
         }
         Ok(())

@@ -9,11 +9,17 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stepwell_asl::Data;
+use stepwell_asl::variable::Assigned;
 
 use crate::event::{Event, EventId};
 
 /// Bytes that an input, a result or an output may have as JSON in UTF-8, on AWS.
 pub const PAYLOAD_BYTES_MAX: usize = 262_144;
+
+/// Bytes that all variables of an execution may have together as JSON in UTF-8, on AWS. Those that one state
+/// assigns may have [`PAYLOAD_BYTES_MAX`] together.
+pub const VARIABLES_BYTES_MAX: usize = 10 * 1_024 * 1_024;
 
 /// Events that a history may have, on AWS.
 pub const HISTORY_EVENTS_MAX: EventId = 25_000;
@@ -25,7 +31,7 @@ pub enum Limits {
     #[default]
     #[serde(rename = "n")]
     None,
-    /// Those of AWS: [`PAYLOAD_BYTES_MAX`] and [`HISTORY_EVENTS_MAX`].
+    /// Those of AWS: [`PAYLOAD_BYTES_MAX`], [`VARIABLES_BYTES_MAX`] and [`HISTORY_EVENTS_MAX`].
     #[serde(rename = "a")]
     Aws,
 }
@@ -33,7 +39,22 @@ pub enum Limits {
 impl Limits {
     /// Whether data is larger than what may be recorded.
     pub(crate) fn exclude(self, data: &Value) -> bool {
-        self == Self::Aws && is_longer(data, PAYLOAD_BYTES_MAX)
+        self == Self::Aws && are_longer([data], PAYLOAD_BYTES_MAX)
+    }
+
+    /// Whether variables are larger than what one state may assign, or with those that are `kept` larger than
+    /// what there may be.
+    pub(crate) fn exclude_variables<'v>(
+        self,
+        assigned: &Assigned,
+        kept: impl Iterator<Item = &'v Data>,
+    ) -> bool {
+        if self == Self::None || assigned.is_empty() {
+            return false;
+        }
+        let new = || assigned.values().map(|value| &**value);
+        are_longer(new(), PAYLOAD_BYTES_MAX)
+            || are_longer(new().chain(kept.map(|value| &**value)), VARIABLES_BYTES_MAX)
     }
 
     /// Whether a history has no room for an event: its last place is for the end of the execution.
@@ -55,9 +76,10 @@ pub(crate) fn history_is_full() -> String {
     format!("The execution reached the maximum number of history events ({HISTORY_EVENTS_MAX}).")
 }
 
-/// Whether the compact JSON of a value has more bytes than this. Reads no further than needed.
-fn is_longer(value: &Value, max: usize) -> bool {
-    serde_json::to_writer(Budget(max), value).is_err()
+/// Whether the compact JSON of values has more bytes than this. Reads no further than needed.
+fn are_longer<'v>(values: impl IntoIterator<Item = &'v Value>, max: usize) -> bool {
+    let mut budget = Budget(max);
+    values.into_iter().any(|value| serde_json::to_writer(&mut budget, value).is_err())
 }
 
 /// Takes so many bytes and no more.
@@ -82,8 +104,9 @@ mod tests {
 
     #[test]
     fn bytes_are_counted_as_utf_8_and_the_last_one_is_allowed() {
-        assert!(!is_longer(&json!({"a": "ö"}), 10));
-        assert!(is_longer(&json!({"a": "ö"}), 9));
+        assert!(!are_longer([&json!({"a": "ö"})], 10));
+        assert!(are_longer([&json!({"a": "ö"})], 9));
+        assert!(are_longer([&json!("12345"), &json!("")], 8));
         let largest = json!("x".repeat(PAYLOAD_BYTES_MAX - 2));
         assert!(!Limits::Aws.exclude(&largest));
         let larger = json!("x".repeat(PAYLOAD_BYTES_MAX - 1));

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use stepwell_asl::variable::Assigned;
 use stepwell_asl::{Data, StateMachine};
 
 use crate::decision::{Command, ScheduledTask};
@@ -130,6 +131,19 @@ fn resource_text(resource: &TaskResource) -> Arc<str> {
 impl Folded {
     pub(crate) fn frame(&self, id: FrameId) -> Option<&Frame> {
         self.frames.get(&id)
+    }
+
+    /// The variables of all frames, but those that one frame is about to assign anew.
+    pub(crate) fn variables_beside<'f>(
+        &'f self,
+        frame: FrameId,
+        assigned: &'f Assigned,
+    ) -> impl Iterator<Item = &'f Data> {
+        let frames = self.frames.iter();
+        frames.flat_map(move |(id, one)| {
+            let is_kept = move |name| *id != frame || !assigned.contains_key(name);
+            one.variables.iter().filter(move |(name, _)| is_kept(*name)).map(|(_, value)| value)
+        })
     }
 
     /// The frame that opened another.

@@ -76,9 +76,7 @@ pub(crate) fn exit(
 ) -> Result<(), Failure> {
     let Outcome { output, assigned } = outcome;
     d.recordable(frame, &output)?;
-    for value in assigned.values() {
-        d.recordable(frame, value)?;
-    }
+    d.assignable(frame, &assigned)?;
     let next = match transition {
         Transition::Next(next) => Some(next),
         Transition::End => None,

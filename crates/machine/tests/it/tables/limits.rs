@@ -1,7 +1,7 @@
 //! AWS's limits, where an execution is held to them.
 
 use serde_json::{Value, json};
-use stepwell_machine::limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX};
+use stepwell_machine::limits::{HISTORY_EVENTS_MAX, PAYLOAD_BYTES_MAX, VARIABLES_BYTES_MAX};
 use stepwell_machine::{Entry, Input, Limits, Phase, Run, TaskResult, apply};
 
 use super::{machine, only};
@@ -158,4 +158,28 @@ fn the_limits_of_the_start_hold_after_a_restart() {
     let is_recorded =
         |entry: &Entry| serde_json::to_string(entry).expect("JSON").contains(r#""l":"a""#);
     assert!(is_recorded(&decision.entries[0]));
+}
+
+#[test]
+fn variables_have_limits_for_one_state_and_for_all() {
+    let half = json!({ "a.$": "$.a", "b.$": "$.a" });
+    let both = only(&json!({ "Type": "Pass", "Assign": half }));
+    let mut world = limited(&both, &json!({ "a": text(PAYLOAD_BYTES_MAX / 2) }).to_string());
+    world.run_to_end(|_| None);
+    assert_eq!(failure(&world).0, "States.DataLimitExceeded");
+
+    let pieces = VARIABLES_BYTES_MAX / PAYLOAD_BYTES_MAX;
+    let mut states = json!({ "Last": { "Type": "Pass", "Assign": { "last": 1 }, "End": true } });
+    for piece in 0..pieces {
+        let next = if piece + 1 == pieces { "Last".to_owned() } else { format!("S{}", piece + 1) };
+        let assign = json!({ format!("v{piece}.$"): "$" });
+        states[format!("S{piece}")] = json!({ "Type": "Pass", "Assign": assign, "Next": next });
+    }
+    let mut world =
+        limited(&machine("S0", &states), &json!(text(PAYLOAD_BYTES_MAX - 2)).to_string());
+    world.run_to_end(|_| None);
+    assert_eq!(failure(&world).0, "States.DataLimitExceeded");
+    let last = events(&world);
+    assert_eq!(last[last.len() - 2..], ["PassStateEntered", "ExecutionFailed"]);
+    assert_eq!(last.iter().filter(|event| *event == "PassStateExited").count(), pieces);
 }
