@@ -86,6 +86,28 @@ pub(super) async fn fill_lookups(session: &Session, table: &Table) -> Result<(),
     Ok(())
 }
 
+/// The id of a value of an open list, which is added where it is missing.
+pub(super) async fn id_of(
+    session: &Session,
+    table: &Table,
+    column: &Column,
+    value: &str,
+) -> Result<i32, TargetError> {
+    let lookup = table.enum_type(column);
+    if value.chars().count() > LOOKUP_LENGTH as usize {
+        session.batch("widening a lookup table", &widening(&lookup)).await?;
+    }
+    let doing = "adding a default to a lookup table";
+    let insert = format!(r#"INSERT INTO {lookup} ("value") VALUES ($1) ON CONFLICT DO NOTHING"#);
+    session.execute(doing, &insert, &[&value]).await?;
+    let select = format!(r#"SELECT "id" FROM {lookup} WHERE "value" = $1"#);
+    Ok(session.query_one(doing, &select, &[&value]).await?.get(0))
+}
+
+fn widening(lookup: &str) -> String {
+    format!(r#"ALTER TABLE {lookup} ALTER COLUMN "value" TYPE text"#)
+}
+
 async fn make_room(session: &Session, table: &Table, column: &Column) -> Result<(), TargetError> {
     let sql = format!(
         "SELECT EXISTS (SELECT FROM {} WHERE char_length({}) > $1)",
@@ -93,8 +115,7 @@ async fn make_room(session: &Session, table: &Table, column: &Column) -> Result<
         quote(&column.name)
     );
     if session.query_one("looking for long values", &sql, &[&LOOKUP_LENGTH]).await?.get(0) {
-        let sql =
-            format!(r#"ALTER TABLE {} ALTER COLUMN "value" TYPE text"#, table.enum_type(column));
+        let sql = widening(&table.enum_type(column));
         session.batch("widening a lookup table", &sql).await?;
     }
     Ok(())

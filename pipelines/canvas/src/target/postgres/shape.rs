@@ -142,7 +142,7 @@ impl Plan {
         column: &Column,
         staged: &Staged,
     ) -> Result<(), TargetError> {
-        let default = &defaults::clauses(session, std::slice::from_ref(column)).await?[0];
+        let default = &defaults::clauses(session, table, std::slice::from_ref(column)).await?[0];
         let required =
             column.required && !default.is_empty() && !staged.relaxed.contains(&column.name);
         let null = if required { " NOT NULL" } else { "" };

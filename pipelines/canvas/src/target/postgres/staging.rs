@@ -38,7 +38,7 @@ pub(super) async fn create_table(
     table: &Table,
     name: &str,
 ) -> Result<String, TargetError> {
-    let defaults = defaults::clauses(session, &table.columns).await?;
+    let defaults = defaults::clauses(session, table, &table.columns).await?;
     let define = |(column, default): (&Column, &String)| {
         let null = if column.required || column.key { " NOT NULL" } else { "" };
         let definition =

@@ -149,7 +149,7 @@ pub(super) fn write(incoming: &Incoming<'_>, out: &mut Vec<u8>) {
 }
 
 /// `{"a","b",NULL}`: every element in quotes, so that none is taken for syntax.
-fn write_array(items: &[Value<'_>], out: &mut Vec<u8>) {
+pub(super) fn write_array(items: &[Value<'_>], out: &mut Vec<u8>) {
     out.push(b'{');
     for (index, item) in items.iter().enumerate() {
         if index > 0 {

@@ -10,10 +10,11 @@ use rusqlite::{Connection, Transaction};
 use super::error::Unconvertible;
 use super::layout::{create_table, read_state, table_name};
 use super::load::Job;
-use super::values::{Parameter, declared};
+use super::values::{Parameter, Sqlite, declared};
 use crate::rows::value;
 use crate::schema::{Column, TableSchema};
 use crate::target::TableName;
+use crate::target::intake::Dialect;
 use crate::target::quote::{quote, quote_all};
 
 /// A column as the table has it.
@@ -134,8 +135,8 @@ fn add_column(
     transaction.execute_batch(&sql)?;
     if let Some(default) = &column.default {
         let text = default.as_str().map_or_else(|| default.to_string(), str::to_owned);
-        let value =
-            value::read(&column.ty, text.into_bytes().into()).unwrap_or_else(|it| it.nearest);
+        let value = value::read(Sqlite.reads_as(column), text.into_bytes().into())
+            .unwrap_or_else(|it| it.nearest);
         let sql = format!("UPDATE {} SET {name} = ?1", quote(target));
         transaction.execute(&sql, [Parameter(value)])?;
     }

@@ -29,6 +29,7 @@ macro_rules! every_promise {
             a_second_snapshot_of_logs_keeps_older_rows
             schemas_evolve_with_the_rows_that_need_it
             unfilled_columns_are_known
+            defaults_of_every_kind_stand_in_the_rows_that_are_there
             values_that_cannot_be_converted_are_replaced
             every_type_keeps_its_values
             what_does_not_fit_is_told
@@ -292,6 +293,41 @@ pub(super) async fn unfilled_columns_are_known(target: &dyn Target) {
     let request = increment(&schema(3, &[("motto", text())]), "j6", 5, 6);
     load(target, &request, &["U t 1 a"]).await;
     assert_eq!(unfilled().await, [""; 0], "there was no row that could lack a value");
+}
+
+pub(super) async fn defaults_of_every_kind_stand_in_the_rows_that_are_there(target: &dyn Target) {
+    let values = || vec!["__dap_unspecified__".to_owned(), "x".to_owned()];
+    let closed = ColumnType::Enum { values: values() };
+    let columns = [
+        (
+            "a",
+            ColumnType::OpenEnum { values: values(), max_length: None },
+            serde_json::json!("un'listed"),
+        ),
+        ("b", ColumnType::Array(Box::new(text())), serde_json::json!(["p", "q"])),
+        ("c", ColumnType::Array(Box::new(closed.clone())), serde_json::json!(["x"])),
+        ("d", closed, serde_json::json!("x")),
+        ("e", ColumnType::Json, serde_json::json!({"deep": [1]})),
+        ("f", ColumnType::Int32, serde_json::json!("no number")),
+    ];
+    let mut wider = schema(2, &columns.clone().map(|(name, ty, _)| (name, ty)));
+    for (column, (_, _, default)) in wider.columns[1..].iter_mut().zip(columns) {
+        (column.required, column.default) = (true, Some(default));
+    }
+    load(target, &snapshot(&schema(1, &[]), "j1", 1), &["U t 1", "U t 2"]).await;
+    let row = |id: u8| format!(r#"U t {id} un'listed ["p","q"] ["x"] x {{"deep":[1]}} 5"#);
+    let published = load(target, &increment(&wider, "j2", 1, 2), &[&row(2)]).await;
+    assert_eq!((counts(&published), published.altered_total), ((0, 1, 0, 2), 0));
+    assert!(target.prove(&table()).await.unwrap().holds());
+    let rows = [row(1), row(2)];
+    let rows = rows.each_ref().map(String::as_str);
+    load(target, &snapshot(&wider, "j3", 3), &rows).await;
+    assert!(target.prove(&table()).await.unwrap().holds());
+
+    wider.table = "first".into();
+    let published = load(target, &snapshot(&wider, "j4", 3), &rows).await;
+    assert_eq!(published.rows, 2);
+    assert!(target.prove(&TableName::of(&wider)).await.unwrap().holds());
 }
 
 /// The first that cannot be converted has a wrong value, the other two have types that no value converts between.

@@ -408,6 +408,23 @@ async fn views_and_what_belongs_to_them_survive_a_change_of_type() {
     .await;
 }
 
+#[tokio::test]
+async fn a_default_is_what_the_column_holds() {
+    with_database(Layout::Instructure, async |fixture| {
+        let values = vec!["x".to_owned()];
+        let open_list = ColumnType::OpenEnum { values, max_length: None };
+        let columns = [("a", open_list), ("b", ColumnType::Array(Box::new(text())))];
+        let mut wider = schema(2, &columns);
+        wider.columns[1].default = Some(serde_json::json!("y"));
+        wider.columns[2].default = Some(serde_json::json!(["p", "q"]));
+        load(&fixture.target, &snapshot(&schema(1, &[]), "j1", 1), &["U t 1"]).await;
+        load(&fixture.target, &increment(&wider, "j2", 1, 2), &["U t 2 x [\"r\"]"]).await;
+        let stored = "SELECT u.id, l.value, u.b FROM canvas.users u JOIN canvas.users__a l ON l.id = u.a ORDER BY 1";
+        assert_eq!(fixture.text(stored).await, "1|y|{p,q}\n2|x|{r}");
+    })
+    .await;
+}
+
 /// What is the user's stays, also where every value of a column is replaced.
 #[tokio::test]
 async fn a_column_whose_values_are_replaced_keeps_its_views_and_constraints() {
