@@ -16,6 +16,7 @@
 pub mod bench;
 pub mod conformance;
 pub mod debian;
+pub mod fuzz;
 pub mod postgres;
 pub mod python;
 pub mod repository;

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use xtask::{bench, conformance, test, tidy, torture, ui};
+use xtask::{bench, conformance, fuzz, test, tidy, torture, ui};
 
 /// The tasks of this repository.
 #[derive(Parser)]
@@ -21,6 +21,7 @@ enum Command {
     Test(test::Args),
     Conformance(conformance::Args),
     Torture(torture::Args),
+    Fuzz(fuzz::Args),
     Bench(bench::Args),
 }
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Conformance(args) => conformance::run(&args),
         Command::Torture(args) => torture::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Bench(args) => bench::run(&args),
     };
     outcome.unwrap_or_else(|error| {
