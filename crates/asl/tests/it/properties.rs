@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use stepwell_asl::eval::Expression;
+use stepwell_asl::intrinsic::Call;
 use stepwell_asl::jsonpath::{Path, ReferencePath};
 use stepwell_asl::template::Template;
+use stepwell_asl::timestamp;
 use stepwell_asl::{json, jsonata};
 
 use crate::jsonata::{Table, with_scope};
@@ -328,6 +330,37 @@ proptest! {
             if path.find(&value).is_none() {
                 let _ = path.explain_missing(&value);
             }
+        }
+    }
+
+    #[test]
+    fn a_path_is_what_it_prints(text in path_like(), value in any_json()) {
+        if let Ok(path) = Path::parse(&text) {
+            let again = Path::parse(&path.to_string()).expect("what is printed is a path");
+            prop_assert_eq!(format!("{again:?}"), format!("{path:?}"));
+            prop_assert_eq!(again.find(&value), path.find(&value));
+        }
+    }
+
+    #[test]
+    fn a_call_is_what_it_prints(text in call_like()) {
+        if let Ok(call) = Call::parse(&text) {
+            let again = Call::parse(&call.to_string()).expect("what is printed is a call");
+            prop_assert_eq!(format!("{again:?}"), format!("{call:?}"));
+        }
+    }
+
+    #[test]
+    fn a_timestamp_is_the_instant_that_is_printed(
+        text in "[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])",
+    ) {
+        let instant = timestamp::parse(&text);
+        if let Some(printed) = instant.map(|instant| instant.to_string()) {
+            // An offset may lead out of the four digits of a year.
+            prop_assert!(timestamp::parse(&printed) == instant || printed.starts_with('-'), "{printed}");
+        } else {
+            // Only the days of February, and the last hours that there are, are too many.
+            prop_assert!(text[4..].starts_with("-02-29") || text.starts_with("9999-12-"), "{text}");
         }
     }
 
