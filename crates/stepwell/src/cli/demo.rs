@@ -194,7 +194,7 @@ fn tell(leg: &Leg) -> Outcome {
         ]
     });
     let mut table = output::table(
-        ["TABLE", "ROWS", "INSERTED", "UPDATED", "DELETED", "SECONDS", "OF THEM PROOF", "PROVEN"],
+        ["TABLE", "ROWS", "INSERTED", "UPDATED", "DELETED", "SECONDS", "PROOF", "PROVEN"],
         rows,
     );
     for column in table.column_iter_mut().skip(1).take(6) {
