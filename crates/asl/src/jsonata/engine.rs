@@ -14,7 +14,7 @@ use super::{EvaluationError, Scope, explain, functions, guards, value};
 const DEPTH_MAX: usize = 10_000;
 
 /// How many items a sequence may hold.
-const SEQUENCE_MAX: usize = 1_000_000;
+pub(super) const SEQUENCE_MAX: usize = 1_000_000;
 
 /// The net below the other limits, in milliseconds. That it caught an evaluation is recorded in the journal like
 /// every failure, so a replay does not depend on it.

@@ -13,13 +13,11 @@ use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
+use super::engine::SEQUENCE_MAX;
 use super::texts;
 use super::value::Exact;
 
 type Answer = Result<JValue, EvaluatorError>;
-
-/// The longest answer of `$range`, as measured on AWS.
-const RANGE_MAX: f64 = 360_145.0;
 
 /// Makes the functions known. `seed` is where all randomness of the evaluation comes from.
 pub(super) fn register(evaluator: &mut Evaluator, seed: u64, now: Timestamp) {
@@ -110,7 +108,7 @@ fn range(args: &[JValue]) -> Answer {
     if !count.is_finite() {
         return Err(mismatch("range", 2));
     }
-    if count > RANGE_MAX {
+    if count > SEQUENCE_MAX as f64 {
         return Err(refusal(texts::MEMORY));
     }
     let numbers = (0..count.max(0.0) as u32).map(|i| JValue::Number(start + f64::from(i) * step));
