@@ -1,5 +1,6 @@
 //! One evaluation in the library: what it sees, and what it may use up.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
@@ -47,10 +48,17 @@ fn evaluate_within(
     let seed = if parsed.names.draws { scope.random.next_u64() } else { 0 };
     let mut exact = Exact::default();
     let mut evaluator = evaluator(options, parsed, scope, seed, &mut exact);
-    match evaluator.evaluate(&parsed.tree, input) {
-        Ok(result) => value::to_json(&result, &exact),
-        Err(error) => Err(explained(error.into(), parsed, input, scope, seed)),
+    // A mistake of the library fails one evaluation, not its host. The evaluator is dropped and seen by nobody after.
+    match catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&parsed.tree, input))) {
+        Ok(Ok(result)) => value::to_json(&result, &exact),
+        Ok(Err(error)) => Err(explained(error.into(), parsed, input, scope, seed)),
+        Err(_) => Err(broke_down()),
     }
+}
+
+fn broke_down() -> EvaluationError {
+    let message = "The expression cannot be evaluated: an argument is out of every range";
+    EvaluationError { code: None, message: message.to_owned() }
 }
 
 fn evaluator(

@@ -476,3 +476,13 @@ fn as_floats(value: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+/// Found by fuzzing: a width of 64 digits is zero in the arithmetic of the library, and it divides by it.
+#[test]
+fn a_picture_that_the_library_cannot_take_is_an_error() {
+    let source = format!("$fromMillis(0, '[Y{}]')", "0".repeat(64));
+    let expression = jsonata::Expression::parse(&source).expect("an expression");
+    let outcome =
+        with_scope(&Table::new(&json!({}), json!({})), |scope| expression.evaluate(scope));
+    assert!(outcome.is_err(), "{outcome:?}");
+}
