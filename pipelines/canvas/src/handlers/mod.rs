@@ -30,6 +30,7 @@ mod job;
 mod list_tables;
 mod load;
 mod part;
+mod passed_over;
 mod summarise;
 mod sync_table;
 mod table;

@@ -10,7 +10,7 @@
 //! | What happens to the file | What follows |
 //! | --- | --- |
 //! | the connection breaks, falls silent or drips | downloaded again from the last gzip member that began before what is staged; rows already staged are passed over |
-//! | another file lies there | as if it were damaged |
+//! | another file lies there, or other rows than those that were staged before | as if it were damaged |
 //! | gzip is cut off or its checksum is wrong | what was staged of the part is discarded, downloaded again; where the target cannot take out one part, a fresh job |
 //! | it is whole, but a line cannot be read | an error with job, part and line |
 //! | it is gone: the job has expired | a fresh job |
@@ -23,11 +23,12 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::passed_over::{Changed, Text};
 use super::table::{Interruption, TableRun};
 use crate::dap::gzip::{Damaged, Gunzip, Unpacked};
 use crate::dap::{self, Body, TakeUp};
 use crate::rows::tsv::Delivery;
-use crate::rows::{Batch, Decoder, Place, TsvError};
+use crate::rows::{Batch, Decoder, Place, TextSum, TsvError};
 use crate::schema::TableSchema;
 use crate::target::{Load, Mark, TargetError};
 
@@ -80,6 +81,12 @@ impl From<TargetError> for Trouble {
 impl From<Damaged> for Trouble {
     fn from(damaged: Damaged) -> Self {
         Self::Damaged(damaged.to_string())
+    }
+}
+
+impl From<Changed> for Trouble {
+    fn from(changed: Changed) -> Self {
+        Self::Damaged(changed.to_string())
     }
 }
 
@@ -168,13 +175,15 @@ impl TableRun<'_> {
         if let Some(place) = place {
             decoder = decoder.begin_at(place).map_err(Trouble::Unreadable)?;
         }
-        let marks = Marks::new(&body);
+        let (marks, text) = (Marks::new(&body), Text::new(body.offset(), &progress));
         let (pieces_in, pieces_out) = mpsc::channel(PIECES_WAITING_MAX);
         let (batches_in, mut batches_out) = mpsc::channel(BATCHES_WAITING_MAX);
         // Dropped, it ends; the thread ends with its queues.
         let _download = AbortOnDropHandle::new(tokio::spawn(download(body, pieces_in)));
-        let decoding =
-            tokio::task::spawn_blocking(move || decode(pieces_out, &batches_in, decoder, marks));
+        let decoding = tokio::task::spawn_blocking(move || {
+            let rows = Rows { decoder, marks, text, batches: &batches_in, unreadable: None };
+            decode(pieces_out, rows)
+        });
         let mut staged = false;
         loop {
             tokio::select! {
@@ -206,12 +215,10 @@ impl TableRun<'_> {
         &self,
         staging: &mut Staging<'_>,
         part: &str,
-        Decoded { batch, mark }: Decoded,
+        Decoded { batch, mark, unverified }: Decoded,
     ) -> Result<(), TargetError> {
         staging.rows += batch.len() as u64;
-        if let Some(mark) = mark {
-            staging.load.mark(part, mark);
-        }
+        staging.load.mark(part, mark, unverified);
         staging.load.stage(part, batch).await?;
         self.tell("loading", staging.rows, false);
         Ok(())
@@ -255,12 +262,9 @@ async fn download(mut body: Body, pieces: mpsc::Sender<Result<Bytes, dap::Error>
 /// Unpacks and decodes until the pieces end. Runs on a thread of its own.
 fn decode(
     mut pieces: mpsc::Receiver<Result<Bytes, dap::Error>>,
-    batches: &mpsc::Sender<Decoded>,
-    decoder: Decoder,
-    marks: Marks,
+    mut rows: Rows<'_>,
 ) -> Result<(), Trouble> {
     let mut gunzip = Gunzip::default();
-    let mut rows = Rows { decoder, marks, batches, unreadable: None };
     while let Some(piece) = pieces.blocking_recv() {
         let piece = piece.map_err(interrupted)?;
         gunzip.push(&piece, |unpacked| rows.take(&unpacked))?;
@@ -273,12 +277,15 @@ fn decode(
 struct Decoded {
     batch: Batch,
     mark: Option<Mark>,
+    /// The text from there on.
+    unverified: TextSum,
 }
 
 /// Rows on their way to the stager.
 struct Rows<'b> {
     decoder: Decoder,
     marks: Marks,
+    text: Text,
     batches: &'b mpsc::Sender<Decoded>,
     /// A line that cannot be read. Whether the file is to blame or the way here, its checksum tells.
     unreadable: Option<TsvError>,
@@ -286,41 +293,51 @@ struct Rows<'b> {
 
 impl Rows<'_> {
     fn take(&mut self, unpacked: &Unpacked<'_>) -> Result<(), Trouble> {
-        if self.unreadable.is_some() {
-            return Ok(());
-        }
         match unpacked {
-            Unpacked::MemberEnd(offset) => self.marks.add(*offset, self.decoder.place()),
-            Unpacked::Text(text) => match self.decoder.push(text) {
-                Ok(Some(batch)) => {
-                    let mark = self.marks.before(self.decoder.rows());
-                    return send(self.batches, Decoded { batch, mark });
+            Unpacked::MemberEnd(offset) => self.end_member(*offset),
+            Unpacked::Text(text) => {
+                self.text.add(text)?;
+                if self.unreadable.is_none() {
+                    match self.decoder.push(text) {
+                        Ok(Some(batch)) => return self.send(batch),
+                        Ok(None) => {}
+                        Err(error) => self.unreadable = Some(error),
+                    }
                 }
-                Ok(None) => {}
-                Err(error) => self.unreadable = Some(error),
-            },
+            }
         }
         Ok(())
     }
 
-    fn finish(self) -> Result<(), Trouble> {
-        let Self { decoder, mut marks, batches, unreadable } = self;
-        let last = unreadable.map_or_else(|| decoder.finish(), Err);
+    fn end_member(&mut self, offset: u64) {
+        let offset = self.marks.offset + offset;
+        self.text.end_member(offset);
+        if self.unreadable.is_none() {
+            self.marks.add(offset, self.decoder.place(), self.text.sum());
+        }
+    }
+
+    fn finish(mut self) -> Result<(), Trouble> {
+        self.text.check_passed()?;
+        let last = self.unreadable.take().map_or_else(|| self.decoder.finish(), Err);
         match last {
-            Ok(Some(batch)) => send(batches, Decoded { batch, mark: marks.before(u64::MAX) }),
+            Ok(Some(batch)) => self.send(batch),
             Ok(None) => Ok(()),
             // Shorter than what was staged of it: the part is another one now.
             Err(error @ TsvError::Shorter { .. }) => Err(Trouble::Damaged(error.to_string())),
             Err(error) => Err(Trouble::Unreadable(error)),
         }
     }
-}
 
-/// Fails if nobody stages any more.
-fn send(batches: &mpsc::Sender<Decoded>, decoded: Decoded) -> Result<(), Trouble> {
-    batches
-        .blocking_send(decoded)
-        .map_err(|_| Trouble::Elsewhere(Interruption::Pause(Duration::ZERO)))
+    /// Fails if nobody stages any more.
+    fn send(&mut self, batch: Batch) -> Result<(), Trouble> {
+        self.text.check_passed()?;
+        let mark = self.marks.before(self.decoder.rows());
+        let unverified = self.text.sum().since(self.marks.text_before);
+        self.batches
+            .blocking_send(Decoded { batch, mark, unverified })
+            .map_err(|_| Trouble::Elsewhere(Interruption::Pause(Duration::ZERO)))
+    }
 }
 
 /// The gzip members that begin behind what is staged, or just before it.
@@ -330,32 +347,174 @@ struct Marks {
     etag: Option<String>,
     /// Of the body in the file.
     offset: u64,
-    waiting: Vec<Mark>,
+    /// The text of the body before the one that was given out last.
+    text_before: TextSum,
+    /// Each with the text of the body before it.
+    waiting: Vec<(Mark, TextSum)>,
 }
 
 impl Marks {
     fn new(body: &Body) -> Self {
         let etag = body.etag().map(str::to_owned);
         let beginning = etag.clone().filter(|_| body.offset() == 0);
-        let waiting = beginning.map(|etag| Mark { etag, offset: 0, place: None });
-        Self { etag, offset: body.offset(), waiting: waiting.into_iter().collect() }
+        let beginning = beginning.map(|etag| Mark { etag, offset: 0, place: None });
+        let waiting = beginning.map(|mark| (mark, TextSum::default())).into_iter().collect();
+        Self { etag, offset: body.offset(), text_before: TextSum::default(), waiting }
     }
 
-    fn add(&mut self, offset: u64, place: Option<Place>) {
+    fn add(&mut self, offset: u64, place: Option<Place>, text_before: TextSum) {
         let (Some(etag), Some(place)) = (self.etag.clone(), place) else { return };
         let overtaken = self.passed(place.rows - u64::from(place.inside_row)).saturating_sub(1);
         self.waiting.drain(..overtaken);
-        self.waiting.push(Mark { etag, offset: self.offset + offset, place: Some(place) });
+        self.waiting.push((Mark { etag, offset, place: Some(place) }, text_before));
     }
 
     /// The last one where reading can be taken up once so many rows are staged.
     fn before(&mut self, rows: u64) -> Option<Mark> {
         let passed = self.passed(rows);
-        self.waiting.drain(..passed).next_back()
+        let (mark, text_before) = self.waiting.drain(..passed).next_back()?;
+        self.text_before = text_before;
+        Some(mark)
     }
 
     fn passed(&self, rows: u64) -> usize {
         let begins = |mark: &Mark| mark.place.as_ref().map_or(0, |place| place.rows);
-        self.waiting.iter().take_while(|mark| begins(mark) <= rows).count()
+        self.waiting.iter().take_while(|(mark, _)| begins(mark) <= rows).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+    use crate::rows::{Format, testing};
+    use crate::target::PartProgress;
+
+    /// Rows of some 1,000 bytes each, with another name for one of them.
+    fn text(rows: std::ops::Range<u32>, changed: Option<u32>) -> String {
+        let name = |id| if changed == Some(id) { "damaged" } else { "name" };
+        let row = |id| format!("{id}\t{}{}\n", name(id), "x".repeat(1_000));
+        rows.map(row).collect::<Vec<_>>().concat()
+    }
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// Two members: 100 rows, and 3,000 more.
+    fn file(changed: Option<u32>) -> Vec<u8> {
+        let first = format!("key.id\tvalue.name\n{}", text(0..100, changed));
+        [gzip(&first), gzip(&text(100..3_100, changed))].concat()
+    }
+
+    /// Reads a file from `offset` on, going on behind what was staged before; gives what then is, batch by batch.
+    fn read(
+        file: &[u8],
+        offset: u64,
+        before: PartProgress,
+    ) -> (Vec<PartProgress>, Result<(), Trouble>) {
+        let schema = testing::schema(&[("id", "int64"), ("name", "text")]);
+        let place = before.mark.as_ref().and_then(|it| it.place.clone()).filter(|_| offset > 0);
+        let mut decoder = Decoder::new(Format::Tsv, &schema, Delivery::Snapshot, before.rows);
+        if let Some(place) = place {
+            decoder = decoder.begin_at(&place).unwrap();
+        }
+        let text = Text::new(offset, &before);
+        let etag = "tag".to_owned();
+        let beginning = Mark { etag: etag.clone(), offset: 0, place: None };
+        let waiting = if offset == 0 { vec![(beginning, TextSum::default())] } else { Vec::new() };
+        let marks = Marks { etag: Some(etag), offset, text_before: TextSum::default(), waiting };
+        let (pieces_in, pieces) = mpsc::channel(1_000);
+        let (batches_in, mut batches) = mpsc::channel(1_000);
+        for piece in file[offset as usize..].chunks(16 << 10) {
+            pieces_in.try_send(Ok(Bytes::copy_from_slice(piece))).ok().unwrap();
+        }
+        drop(pieces_in);
+        let rows = Rows { decoder, marks, text, batches: &batches_in, unreadable: None };
+        let outcome = decode(pieces, rows);
+        let (mut reached, mut progress) = (Vec::new(), before);
+        while let Ok(Decoded { batch, mark, unverified }) = batches.try_recv() {
+            let rows = progress.rows + batch.len() as u64;
+            let mark = mark.or(progress.mark);
+            progress = PartProgress { rows, mark, unverified: Some(unverified), complete: false };
+            reached.push(progress.clone());
+        }
+        (reached, outcome)
+    }
+
+    /// What the first batches left behind, when the slice ended there.
+    fn left_by(file: &[u8]) -> Vec<PartProgress> {
+        let (mut reached, outcome) = read(file, 0, PartProgress::default());
+        assert!(outcome.is_ok() && reached.last().unwrap().rows == 3_100);
+        reached.pop();
+        assert!(reached.len() > 1 && reached[0].mark.as_ref().unwrap().offset > 0);
+        reached
+    }
+
+    #[test]
+    fn rows_that_were_staged_of_other_text_are_damaged() {
+        for changed in [100, 400] {
+            for progress in left_by(&file(Some(changed))) {
+                let offset = progress.mark.as_ref().unwrap().offset;
+                // With the range that was asked for, and without.
+                for offset in [offset, 0] {
+                    let (reached, outcome) = read(&file(None), offset, progress.clone());
+                    assert!(matches!(outcome, Err(Trouble::Damaged(_))), "from {offset}");
+                    assert!(reached.is_empty(), "nothing is staged beside them");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_lacks_text_that_was_staged_is_damaged() {
+        let progress = left_by(&file(None)).pop().unwrap();
+        let offset = progress.mark.as_ref().unwrap().offset as usize;
+        let shorter = [&file(None)[..offset], &gzip(&text(100..101, None))].concat();
+        let (_, outcome) = read(&shorter, offset as u64, progress);
+        assert!(matches!(outcome, Err(Trouble::Damaged(_))));
+    }
+
+    #[test]
+    fn the_same_text_is_gone_on_with() {
+        for progress in left_by(&file(None)) {
+            let offset = progress.mark.as_ref().unwrap().offset;
+            for offset in [offset, 0] {
+                let (reached, outcome) = read(&file(None), offset, progress.clone());
+                assert!(outcome.is_ok());
+                let last = reached.last().unwrap();
+                assert_eq!(last.rows, 3_100);
+                let (again, outcome) = read(&file(None), offset, last.clone());
+                assert!(outcome.is_ok() && again.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn progress_without_a_sum_is_gone_on_with() {
+        let mut progress = left_by(&file(Some(400))).remove(0);
+        progress.unverified = None;
+        let (reached, outcome) = read(&file(None), 0, progress);
+        assert!(outcome.is_ok() && reached.last().unwrap().rows == 3_100);
+    }
+
+    /// As BGZF files end.
+    #[test]
+    fn an_empty_member_behind_a_last_row_without_a_line_end() {
+        let head = "key.id\tvalue.name\n1\tone\n2\ttwo";
+        let file = [gzip(head), gzip("")].concat();
+        let (reached, outcome) = read(&file, 0, PartProgress::default());
+        assert!(outcome.is_ok());
+        let progress = reached.last().unwrap().clone();
+        let offset = progress.mark.as_ref().unwrap().offset;
+        assert!(progress.rows == 2 && offset > 0, "{progress:?}");
+        let (again, outcome) = read(&file, offset, progress);
+        assert!(outcome.is_ok() && again.is_empty());
     }
 }

@@ -93,7 +93,7 @@ impl Decoder {
     ///
     /// # Errors
     /// [`TsvError`], [`TsvError::Shorter`] where the part does not reach back to where it was left.
-    pub fn finish(self) -> Result<Option<Batch>, TsvError> {
+    pub fn finish(&mut self) -> Result<Option<Batch>, TsvError> {
         match self {
             Self::Tsv(decoder) => decoder.finish(),
             Self::JsonLines(decoder) => decoder.finish(),

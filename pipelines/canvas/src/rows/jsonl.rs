@@ -108,10 +108,11 @@ impl JsonLinesDecoder {
     ///
     /// # Errors
     /// [`TsvError`], [`TsvError::Shorter`] where the part does not reach back to where it was left.
-    pub fn finish(mut self) -> Result<Option<Batch>, TsvError> {
+    pub fn finish(&mut self) -> Result<Option<Batch>, TsvError> {
         let mut text = Vec::new();
         let last = std::mem::take(&mut self.open_line);
-        if !last.is_empty() {
+        // Without a line end, nothing need be left of the row that was cut.
+        if !last.is_empty() || self.cut {
             self.rewrite(&last, &mut text)?;
         }
         self.tsv.finish_with(&text)
@@ -357,15 +358,18 @@ mod tests {
     fn a_part_can_be_taken_up_at_any_place() {
         let text = b"{\"key\":{\"id\":1}}\r\n{\"key\":{\"id\":2}}\n{\"key\":{\"id\":3}}\n";
         let decoder = || JsonLinesDecoder::new(&schema(), Delivery::Snapshot);
-        for cut in 0..text.len() {
-            let mut first = decoder();
-            first.push(&text[..cut]).unwrap();
-            let place = first.place().unwrap();
-            let staged = first.rows().max(place.rows);
-            let mut second = decoder().begin_at(&place).unwrap().resume_after(staged);
-            assert!(second.push(&text[cut..]).unwrap().is_none());
-            let left = second.finish().unwrap().map_or(0, |batch| batch.len());
-            assert_eq!(left as u64 + staged, 3, "cut at {cut}");
+        // With and without the last line end.
+        for text in [&text[..], &text[..text.len() - 1]] {
+            for cut in 0..=text.len() {
+                let mut first = decoder();
+                first.push(&text[..cut]).unwrap();
+                let place = first.place().unwrap();
+                let staged = first.rows().max(place.rows);
+                let mut second = decoder().begin_at(&place).unwrap().resume_after(staged);
+                assert!(second.push(&text[cut..]).unwrap().is_none());
+                let left = second.finish().unwrap().map_or(0, |batch| batch.len());
+                assert_eq!(left as u64 + staged, 3, "cut at {cut}");
+            }
         }
     }
 }

@@ -15,9 +15,11 @@ pub mod jsonl;
 pub(crate) mod temporal;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod text_sum;
 pub mod tsv;
 pub(crate) mod value;
 
 pub use batch::{Action, Batch, Row};
 pub use decoder::{Decoder, Format, Place};
+pub use text_sum::TextSum;
 pub use tsv::{TsvDecoder, TsvError};

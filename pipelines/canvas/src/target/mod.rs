@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::rows::{Batch, Place};
+use crate::rows::{Batch, Place, TextSum};
 use crate::schema::{Column, TableSchema};
 
 mod error;
@@ -152,9 +152,9 @@ pub trait Load: Send {
     /// [`TargetError`]; the load must then be dropped and opened again.
     async fn stage(&mut self, part: &str, batch: Batch) -> Result<(), TargetError>;
 
-    /// Says where reading the part can be taken up once the rows that are staged next are durable. Durable with
-    /// them.
-    fn mark(&mut self, part: &str, mark: Mark);
+    /// Says where reading the part can be taken up once the rows that are staged next are durable, if not where it
+    /// could before, and what the text from there to the end of these rows, or beyond, is. Durable with them.
+    fn mark(&mut self, part: &str, mark: Option<Mark>, unverified: TextSum);
 
     /// Discards what was staged of a part, checkpointed or not: its file proved to be damaged (gzip checksum)
     /// after some of its rows were staged. Its progress is zero again. Durable with the next checkpoint.
@@ -319,6 +319,10 @@ pub struct PartProgress {
     /// Where reading it can be taken up, at or before the last of these rows. None: at its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<Mark>,
+    /// The text from there to the last of these rows, or beyond: the checksum behind it was not seen yet, so it has to
+    /// come again. None: nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unverified: Option<TextSum>,
 }
 
 /// Where reading a part can be taken up: the beginning of a gzip member.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::ReadBack;
-use super::{AlteredValue, LoadRequest, PartProgress, Published, TableState};
+use super::{AlteredValue, LoadRequest, Mark, PartProgress, Published, TableState};
+use crate::rows::TextSum;
 use crate::rows::digest::Digest;
 use crate::schema::Column;
 
@@ -80,9 +81,15 @@ impl Staged {
         self.parts.get_mut(part).expect("inserted above")
     }
 
+    pub(super) fn mark(&mut self, part: &str, mark: Option<Mark>, unverified: TextSum) {
+        let progress = self.part_mut(part);
+        progress.mark = mark.or_else(|| progress.mark.take());
+        progress.unverified = Some(unverified);
+    }
+
     pub(super) fn finish_part(&mut self, part: &str) {
         let rows = self.part_mut(part).rows;
-        *self.part_mut(part) = PartProgress { rows, complete: true, mark: None };
+        *self.part_mut(part) = PartProgress { rows, complete: true, ..PartProgress::default() };
     }
 
     /// No other part has staged anything.

@@ -12,6 +12,7 @@ use super::session::Session;
 use super::table::Table;
 use super::values::{self, Postgres};
 use super::{publish, staging, state};
+use crate::rows::TextSum;
 use crate::rows::batch::{Action, Batch, Row};
 use crate::rows::temporal::{self, Spelling};
 use crate::target::intake::{Incoming, Intake};
@@ -172,9 +173,9 @@ impl Load for PostgresLoad {
         Ok(())
     }
 
-    fn mark(&mut self, part: &str, mark: Mark) {
+    fn mark(&mut self, part: &str, mark: Option<Mark>, unverified: TextSum) {
         if let Some(staged) = &mut self.staged {
-            staged.part_mut(part).mark = Some(mark);
+            staged.mark(part, mark, unverified);
         }
     }
 

@@ -15,6 +15,7 @@ use super::layout::{
 };
 use super::values::{Parameter, Sqlite};
 use super::{Database, merge, prove, read_back, shape, table_exists};
+use crate::rows::TextSum;
 use crate::rows::batch::{Action, Batch, Row};
 use crate::rows::temporal;
 use crate::rows::value::Value;
@@ -179,9 +180,9 @@ impl Load for SqliteLoad {
         Ok(())
     }
 
-    fn mark(&mut self, part: &str, mark: Mark) {
+    fn mark(&mut self, part: &str, mark: Option<Mark>, unverified: TextSum) {
         if let Some(staged) = &mut self.staged {
-            staged.part_mut(part).mark = Some(mark);
+            staged.mark(part, mark, unverified);
         }
     }
 

@@ -1,7 +1,8 @@
 //! What every target promises, as functions over any of them.
 
+use stepwell_canvas::rows::TextSum;
 use stepwell_canvas::target::{
-    DifferenceKind, OpenedLoad, PartProgress, Proof, Proving, Slice, Target, TargetError,
+    DifferenceKind, Mark, OpenedLoad, PartProgress, Proof, Proving, Slice, Target, TargetError,
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -75,11 +76,19 @@ pub(super) async fn a_load_dropped_anywhere_goes_on(target: &dyn Target) {
     let request = snapshot(&people(), "j1", 1);
     drop(open(target, &request).await);
     let mut load = open(target, &request).await;
-    load.stage("p1", batch(&request, &["U t 1 a 1", "U t 2 b 2"])).await.unwrap();
+    let mark = Mark { etag: "\"tag\"".into(), offset: 7, place: None };
+    let text = |bytes| TextSum { bytes, hash: u64::MAX - bytes };
+    load.mark("p1", Some(mark.clone()), text(1));
+    load.stage("p1", batch(&request, &["U t 1 a 1"])).await.unwrap();
+    load.mark("p1", None, text(2));
+    load.stage("p1", batch(&request, &["U t 2 b 2"])).await.unwrap();
     load.checkpoint().await.unwrap();
+    load.mark("p1", None, text(3));
     load.stage("p1", batch(&request, &["U t 3 lost 3"])).await.unwrap();
     drop(load);
     let mut load = open(target, &request).await;
+    let progress = load.progress("p1");
+    assert_eq!((progress.mark, progress.unverified), (Some(mark), Some(text(progress.rows))));
     // A target may keep more than was asked for, never less and never something else.
     let rows = load.progress("p1").rows;
     assert!((2..=3).contains(&rows), "{rows}");
@@ -90,7 +99,10 @@ pub(super) async fn a_load_dropped_anywhere_goes_on(target: &dyn Target) {
     load.checkpoint().await.unwrap();
     drop(load);
     let mut load = open(target, &request).await;
-    assert_eq!(load.progress("p1"), PartProgress { rows: 3, complete: true, mark: None });
+    assert_eq!(
+        load.progress("p1"),
+        PartProgress { rows: 3, complete: true, ..PartProgress::default() }
+    );
     assert_eq!(load.progress("p2"), PartProgress::default());
     load.stage("p2", batch(&request, &["U t 4 d 4"])).await.unwrap();
     load.finish_part("p2");
