@@ -93,7 +93,7 @@ async fn play(case: &Value) -> Result<(), String> {
             Some(condition) => {
                 wait(&server, condition, call, &responses).await.map(|()| Value::Null)
             }
-            None => perform(&server, case, call, &responses, &mut matcher).await,
+            None => perform(&server, call, &responses, &mut matcher).await,
         };
         responses.push(response.map_err(|why| format!("call {number}: {why}"))?);
     }
@@ -102,21 +102,16 @@ async fn play(case: &Value) -> Result<(), String> {
 
 async fn perform(
     server: &Server,
-    case: &Value,
     call: &Value,
     responses: &[Value],
     matcher: &mut Matcher,
 ) -> Result<Value, String> {
     let request = filled(&call["request"], responses);
     let answer = server.call(&text(&call["operation"]), &request).await;
-    let lenient = case["lenient_paths"].as_array().cloned().unwrap_or_default();
-    let member = |path: &Value| text(path).strip_prefix("$..").map(str::to_owned);
-    let lenient: Vec<String> = lenient.iter().filter_map(member).collect();
     if let Some(error) = call.get("error") {
         let (name, message) = answer.error();
-        let is_lenient = lenient.iter().any(|it| ["exception_value", "message"].contains(&&**it));
         let is_match = name == error["code"]
-            && (is_lenient || matcher.matches(&error["message"], &Value::String(message.clone())));
+            && matcher.matches(&error["message"], &Value::String(message.clone()));
         return if is_match {
             Ok(Value::Null)
         } else {
@@ -127,15 +122,10 @@ async fn perform(
         return Err(format!("refused: {}", answer.body));
     }
     let response = answer.json();
-    if let Some(recorded) = call.get("response") {
-        let (mut recorded, mut actual) = (recorded.clone(), response.clone());
-        for member in &lenient {
-            remove(&mut recorded, member);
-            remove(&mut actual, member);
-        }
-        if !matcher.matches(&recorded, &actual) {
-            return Err(format!("{actual}\n  recorded {recorded}"));
-        }
+    if let Some(recorded) = call.get("response")
+        && !matcher.matches(recorded, &response)
+    {
+        return Err(format!("{response}\n  recorded {recorded}"));
     }
     Ok(response)
 }
@@ -165,18 +155,6 @@ async fn wait(
         other => return Err(format!("`{other}` is not waited for")),
     }
     Ok(())
-}
-
-/// Deletes a member at every depth.
-fn remove(value: &mut Value, member: &str) {
-    match value {
-        Value::Object(fields) => {
-            fields.remove(member);
-            fields.values_mut().for_each(|value| remove(value, member));
-        }
-        Value::Array(items) => items.iter_mut().for_each(|value| remove(value, member)),
-        _ => {}
-    }
 }
 
 /// Replaces the tokens in the texts of a request.
