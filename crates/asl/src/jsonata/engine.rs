@@ -21,6 +21,9 @@ pub(super) const SEQUENCE_MAX: usize = 1_000_000;
 /// every failure, so a replay does not depend on it.
 const TIME_MAX: u64 = 5_000;
 
+/// How long the text of an error may take, in milliseconds; else it stays as the library has it.
+const TIME_EXPLAIN: u64 = 1_000;
+
 /// `input` is the context (`$`): undefined in a state machine.
 pub(super) fn evaluate(
     parsed: &Parsed,
@@ -46,13 +49,23 @@ fn evaluate_within(
     scope: &mut Scope<'_>,
 ) -> Result<Option<Value>, EvaluationError> {
     let seed = if parsed.names.draws { scope.random.next_u64() } else { 0 };
+    // A mistake of the library fails one evaluation, not its host. What it left behind is seen by nobody after.
+    let run = AssertUnwindSafe(|| run(options, parsed, input, scope, seed));
+    catch_unwind(run).unwrap_or_else(|_| Err(broke_down()))
+}
+
+fn run(
+    options: EvaluatorOptions,
+    parsed: &Parsed,
+    input: &JValue,
+    scope: &Scope<'_>,
+    seed: u64,
+) -> Result<Option<Value>, EvaluationError> {
     let mut exact = Exact::default();
     let mut evaluator = evaluator(options, parsed, scope, seed, &mut exact);
-    // A mistake of the library fails one evaluation, not its host. The evaluator is dropped and seen by nobody after.
-    match catch_unwind(AssertUnwindSafe(|| evaluator.evaluate(&parsed.tree, input))) {
-        Ok(Ok(result)) => value::to_json(&result, &exact),
-        Ok(Err(error)) => Err(explained(error.into(), parsed, input, scope, seed)),
-        Err(_) => Err(broke_down()),
+    match evaluator.evaluate(&parsed.tree, input) {
+        Ok(result) => value::to_json(&result, &exact),
+        Err(error) => Err(explained(error.into(), parsed, input, scope, seed)),
     }
 }
 
@@ -92,7 +105,7 @@ fn explained(
         return error;
     }
     let witness = Rc::new(explain::Witness::default());
-    let mut evaluator = evaluator(limits(TIME_MAX), parsed, scope, seed, &mut Exact::default());
+    let mut evaluator = evaluator(limits(TIME_EXPLAIN), parsed, scope, seed, &mut Exact::default());
     witness.register(&mut evaluator);
     match evaluator.evaluate(&explain::with_witnesses(&parsed.tree), input) {
         Ok(_) => error,

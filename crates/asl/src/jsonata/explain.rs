@@ -49,6 +49,14 @@ fn add_witness(node: &mut AstNode) {
                 }
             }
         }
+        // `list ~> $sum()` gives the function its left side: that is the argument to stand at.
+        AstNode::Binary { op: BinaryOp::ChainPipe, lhs, rhs } => {
+            if let Some((name, bare)) = call_without_arguments(rhs) {
+                let value = std::mem::replace(&mut **lhs, AstNode::Null);
+                **lhs = call(CALL, vec![name, value]);
+                **rhs = bare;
+            }
+        }
         AstNode::Binary { op, lhs, rhs } => {
             if let Some(symbol) = symbol(*op) {
                 let take = |side: &mut AstNode| std::mem::replace(side, AstNode::Null);
@@ -58,6 +66,14 @@ fn add_witness(node: &mut AstNode) {
         }
         _ => {}
     }
+}
+
+/// The name and the call without its witness, as [`add_witness`] made them of a call without arguments.
+fn call_without_arguments(node: &AstNode) -> Option<(AstNode, AstNode)> {
+    let AstNode::Block(nodes) = node else { return None };
+    let [AstNode::Function { name: witness, args, .. }, bare] = &nodes[..] else { return None };
+    let [name] = &args[..] else { return None };
+    (witness == CALL).then(|| (name.clone(), bare.clone()))
 }
 
 fn call(name: &str, args: Vec<AstNode>) -> AstNode {

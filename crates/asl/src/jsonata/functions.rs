@@ -76,6 +76,15 @@ impl<'a> Arguments<'a> {
         number.ok_or_else(|| mismatch(self.function, index))
     }
 
+    /// Rounded down. Source: Step Functions Developer Guide, "Transforming data with JSONata in Step Functions".
+    fn integer(&self, index: usize) -> Result<f64, EvaluatorError> {
+        let number = self.number(index)?.floor();
+        if !number.is_finite() {
+            return Err(mismatch(self.function, index));
+        }
+        Ok(number)
+    }
+
     fn text(&self, index: usize) -> Result<&'a str, EvaluatorError> {
         let text = self.get(index).and_then(JValue::as_str);
         text.ok_or_else(|| mismatch(self.function, index))
@@ -86,7 +95,7 @@ impl<'a> Arguments<'a> {
 fn partition(args: &[JValue]) -> Answer {
     let args = Arguments::new("partition", args);
     let Some(list) = args.get(0) else { return Ok(JValue::Undefined) };
-    let size = args.number(1)?.trunc();
+    let size = args.integer(1)?;
     if size < 1.0 {
         return Err(mismatch("partition", 1));
     }
@@ -103,7 +112,7 @@ fn items(list: &JValue) -> &[JValue] {
 /// an array around it, as JSONata gives every sequence of one.
 fn range(args: &[JValue]) -> Answer {
     let args = Arguments::new("range", args);
-    let (start, end, step) = (args.number(0)?, args.number(1)?, args.number(2)?);
+    let (start, end, step) = (args.integer(0)?, args.integer(1)?, args.integer(2)?);
     let count = ((end - start) / step).floor() + 1.0;
     if !count.is_finite() {
         return Err(mismatch("range", 2));
@@ -177,7 +186,7 @@ fn random(args: &[JValue], draw: &Draw) -> Answer {
     if args.get(0).is_none() {
         return Ok(JValue::Number(draw.fraction()));
     }
-    Ok(JValue::Number(java_fraction(args.number(0)? as i64)))
+    Ok(JValue::Number(java_fraction(args.integer(0)? as i64)))
 }
 
 /// The first `nextDouble` of Java's `Random` with this seed, which is what AWS gives.

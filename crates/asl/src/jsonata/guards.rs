@@ -18,11 +18,41 @@ const TEXT_MAX: usize = 64 * 1024 * 1024;
 const CONCATENATE: &str = "<&>";
 const TIMES: &str = "<times>";
 const PART: &str = "<part>";
+const PAD: &str = "<pad>";
 
 /// Bounds what a tree can build.
 pub(super) fn add(tree: &mut AstNode) {
     bound_concatenations(tree);
     tree::rewrite(tree, &mut bound_product);
+    if !binds(tree, "pad") {
+        tree::rewrite(tree, &mut hand_context_to_pad);
+    }
+}
+
+/// Whether the expression binds the name itself, somewhere.
+fn binds(tree: &mut AstNode, name: &str) -> bool {
+    let mut found = false;
+    tree::rewrite(tree, &mut |node| {
+        found |= match node {
+            AstNode::Binary { op: BinaryOp::ColonEqual, lhs, .. } => {
+                matches!(&**lhs, AstNode::Variable(bound) if bound == name)
+            }
+            AstNode::Lambda { params, .. } => params.iter().any(|param| param == name),
+            _ => false,
+        };
+    });
+    found
+}
+
+/// `$pad` is ours, and the library puts the context in place of an argument for its own functions alone. It goes
+/// last, so that `text ~> $pad(10)` can still put the text first.
+fn hand_context_to_pad(node: &mut AstNode) {
+    if let AstNode::Function { name, args, .. } = node
+        && name == "pad"
+    {
+        PAD.clone_into(name);
+        args.push(AstNode::Variable(String::new()));
+    }
 }
 
 /// `$join` puts its second argument between the items of the first, `$replace` its third in place of parts of
@@ -95,6 +125,7 @@ impl Repeats {
 pub(super) fn register(evaluator: &mut Evaluator) {
     evaluator.register_fn(CONCATENATE, concatenate).expect("no such function");
     evaluator.register_fn_override("pad", pad).expect("not part of a fast path");
+    evaluator.register_fn(PAD, pad_in_context).expect("no such function");
     let seen = Rc::new(Cell::new(0));
     let times = Rc::clone(&seen);
     let look = move |args: &[JValue]| measure(args, &times);
@@ -137,6 +168,26 @@ fn concatenate(args: &[JValue]) -> Result<JValue, EvaluatorError> {
         text.push_str(part);
     }
     Ok(JValue::string(text))
+}
+
+/// `$pad` with the context behind its arguments: it is the text where that is left out.
+fn pad_in_context(args: &[JValue]) -> Result<JValue, EvaluatorError> {
+    let Some((context, args)) = args.split_last() else { return pad(args) };
+    let lacks_text = match args {
+        [JValue::Number(_)] => true,
+        [JValue::Number(_), filling] => !filling.is_number(),
+        _ => false,
+    };
+    if !lacks_text {
+        return pad(args);
+    }
+    if !context.is_string() && !context.is_undefined() {
+        return Err(EvaluatorError::EvaluationError(
+            "T0411: Context value is not a compatible type with argument 1 of function \"pad\""
+                .to_owned(),
+        ));
+    }
+    pad(&[std::slice::from_ref(context), args].concat())
 }
 
 /// `$pad(text, width [, char])`: on the right, or with a negative width on the left.

@@ -23,8 +23,13 @@ const DRAWING: &[&str] = &["random", "shuffle", "uuid"];
 
 impl Names {
     pub(super) fn of(tree: &AstNode) -> Self {
+        Self::within(&[], tree)
+    }
+
+    /// The names in a part of an expression that binds `bound` around it.
+    pub(super) fn within(bound: &[String], tree: &AstNode) -> Self {
         let mut walk =
-            Walk { names: Self::default(), bound: Vec::new(), inner: false, climbs: false };
+            Walk { names: Self::default(), bound: bound.to_vec(), inner: false, climbs: false };
         walk.node(tree);
         if walk.climbs {
             walk.names.variables.iter_mut().for_each(|(_, reads)| *reads = Reads::Whole);
@@ -43,8 +48,12 @@ impl Names {
 /// Reads of a context as a whole. A field can be called so too, which then is copied in vain.
 const WHOLE: &[&str] = &["$", "$$", "*", "**"];
 
-/// Functions that take the context where an argument is left out, other than the first.
-const OF_CONTEXT: &[&str] = &["lookup", "each", "sift"];
+/// Functions that read their arguments alone, if they are given one: no context in place of one that is left out,
+/// and no function that is called. Of every other it is taken that it reads the context.
+const OF_ARGUMENTS: &[&str] = &[
+    "append", "average", "boolean", "count", "distinct", "exists", "max", "merge", "min", "not",
+    "reverse", "sum", "type", "zip",
+];
 
 struct Walk {
     names: Names,
@@ -113,11 +122,16 @@ impl Walk {
             }
             AstNode::Function { name, args, .. } => {
                 self.names.draws |= DRAWING.contains(&name.as_str());
-                self.names.hidden |= args.is_empty() || OF_CONTEXT.contains(&name.as_str());
+                self.names.hidden |= args.is_empty()
+                    || !OF_ARGUMENTS.contains(&name.as_str())
+                    || self.bound.contains(name);
                 self.nodes(args);
             }
             AstNode::Binary { op: BinaryOp::ColonEqual, lhs, rhs } => self.bind(lhs, rhs),
-            AstNode::Binary { lhs, rhs, .. } => self.nodes([&**lhs, &**rhs]),
+            AstNode::Binary { op, lhs, rhs } => {
+                self.names.hidden |= *op == BinaryOp::ChainPipe;
+                self.nodes([&**lhs, &**rhs]);
+            }
             AstNode::Path { steps } => self.scoped(|walk| walk.steps(steps)),
             AstNode::Lambda { params, body, .. } => self.scoped(|walk| {
                 walk.names.hidden = true;
@@ -135,6 +149,7 @@ impl Walk {
                 self.node(inner);
             }
             AstNode::Call { procedure, args } => {
+                self.names.hidden = true;
                 self.node(procedure);
                 self.nodes(args);
             }
@@ -187,7 +202,7 @@ impl Walk {
         let Some((first, others)) = steps.split_first() else { return };
         match &first.node {
             AstNode::Variable(name) if !name.is_empty() && is_plain(first) => {
-                for path in paths_read(steps) {
+                for path in paths_read(steps, &self.bound) {
                     self.read(name, &path);
                 }
             }

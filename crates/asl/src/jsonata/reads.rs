@@ -81,7 +81,9 @@ fn copy_fields<'v>(
 ///
 /// `items[price > 50].id` reads `items.price` and `items.id`; where it cannot be told what a step reads of the
 /// items, everything below is read.
-pub(super) fn paths_read(steps: &[PathStep]) -> Vec<Vec<String>> {
+///
+/// `bound` are the names that the expression binds around the path.
+pub(super) fn paths_read(steps: &[PathStep], bound: &[String]) -> Vec<Vec<String>> {
     let (mut path, mut read) = (Vec::new(), Vec::new());
     for step in steps.iter().skip(1) {
         // Behind a step that binds, paths go on from the item before it.
@@ -102,8 +104,12 @@ pub(super) fn paths_read(steps: &[PathStep]) -> Vec<Vec<String>> {
         // looks at what it makes.
         let looks = filters.chain(Some(&step.node).filter(|_| !is_name));
         let fields: Option<Vec<_>> =
-            looks.map(|node| Names::of(node).fields_of_context()).collect();
-        let Some(fields) = fields.filter(|_| is_name || is_plain(step)) else { break };
+            looks.map(|node| Names::within(bound, node).fields_of_context()).collect();
+        // A step that reads no field, `.('x')`, still depends on what is there.
+        let is_told = |fields: &Vec<Vec<String>>| {
+            is_name || is_plain(step) && fields.iter().any(|fields| !fields.is_empty())
+        };
+        let Some(fields) = fields.filter(is_told) else { break };
         read.extend(fields.into_iter().flatten().map(|name| below(&path, name)));
         if !is_name {
             return read;

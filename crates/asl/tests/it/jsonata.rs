@@ -436,3 +436,57 @@ fn mistakes_have_a_place() {
         assert_eq!(&source[..error.at], before, "{source}: {error}");
     }
 }
+
+#[test]
+fn a_step_that_names_no_field_has_its_context() {
+    let input = json!({"name": "Ada Lovelace", "price": 2, "names": ["a", "b"]});
+    for (path, expected) in [
+        ("name.$substringBefore(' ')", json!("Ada")),
+        ("name.$contains('a')", json!(true)),
+        ("name.$split(' ')", json!(["Ada", "Lovelace"])),
+        ("price.$formatNumber('0.00')", json!("2.00")),
+        ("name.('x')", json!("x")),
+        ("name.{'k': 1}", json!({"k": 1})),
+        ("names.('x')", json!(["x", "x"])),
+        ("names.$pad(3)", json!(["a  ", "b  "])),
+        ("names.$pad(-2, '#')", json!(["#a", "#b"])),
+        ("($count := $lookup; $states.input.$count('price'))", json!(2)),
+    ] {
+        let source =
+            if path.starts_with('(') { path.to_owned() } else { format!("$states.input.{path}") };
+        assert_eq!(evaluate(&source, &input), Ok(Some(expected)), "{source}");
+    }
+}
+
+#[test]
+fn pad_takes_its_text_from_everywhere() {
+    assert_eq!(value("'a' ~> $pad(3)"), json!("a  "));
+    assert_eq!(value("$map(['a', 'b'], $pad(?, 2))"), json!(["a ", "b "]));
+    assert_eq!(value("($p := $pad; $p('a', 2))"), json!("a "));
+    assert_eq!(value("($pad := function($x) { $x + 1 }; $pad(1))"), json!(2));
+    assert_eq!(evaluate("$pad($states.input.none, 2)", &json!({})), Ok(None));
+    assert!(error("$states.input.$pad(2)").starts_with("T0411: Context value"));
+    assert!(error("$pad(1, 2, 'a')").starts_with("T0410: Argument 1 of function \"pad\""));
+}
+
+#[test]
+fn what_must_be_whole_is_rounded_down() {
+    assert_eq!(value("$partition([1, 2, 3], 2.9)"), json!([[1, 2], [3]]));
+    assert_eq!(value("$range(0.9, 3.9, 1.5)"), json!([0, 1, 2, 3]));
+    assert_eq!(value("$random(-0.5)"), value("$random(-1)"));
+    for source in
+        ["$partition([1], 0/0)", "$partition([1], 0.5)", "$range(0, 1, 0/0)", "$random(1/0)"]
+    {
+        assert!(error(source).starts_with("T0410"), "{source}");
+    }
+}
+
+#[test]
+fn a_function_behind_a_chain_is_named() {
+    for (source, expected) in [
+        ("'a' ~> $abs()", "Argument 1 of function \"abs\" does not match function signature"),
+        ("['a'] ~> $sum()", "Argument 1 of function \"sum\" must be an array of \"numbers\""),
+    ] {
+        assert!(error(source).ends_with(expected), "{source}: {}", error(source));
+    }
+}

@@ -183,7 +183,10 @@ fn jsonata_step() -> impl Strategy<Value = String> {
         1 => prop::sample::select(vec![
             ".{'x': a, 'y': b.c}", ".(a)", ".($)", ".*", ".**", "^(a)", "{'k': b}", ".[a, b]", ".%", "@$v.a",
             "#$i[$i = 0]", ".$string()", ".(b; c)", ".{'x': function() { a }()}", "[]", ".$keys($)", " ~> $keys",
-            ".(a ? b : c)", ".$map([1], function($x) { a })",
+            ".(a ? b : c)", ".$map([1], function($x) { a })", ".$contains('a')", ".('x')", ".{'k': 1}",
+            ".$split(',')", ".$substringBefore(' ')", ".$formatNumber('0.00')", ".$pad(3)", ".[1]", ".$lookup('a')",
+            ".($count := $lookup; $count('a'))", ".($lookup)('b')", ".('a' ~> $lookup)", ".(a; 1)", ".$exists(1)",
+            ".$replace('a', b)", ".{'x': $count(a)}", ".'x'", ".true",
         ]).prop_map(str::to_owned),
     ]
 }
