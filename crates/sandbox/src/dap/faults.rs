@@ -119,6 +119,8 @@ pub enum Fault {
     ExpiredLink,
     /// `download`: another file lies there by now, with another `ETag` and the same bytes.
     AnotherFile,
+    /// `download`: the same, from an intermediary that does not heed `If-Match`.
+    AnotherFileUnasked,
     /// `download`: the connection breaks in the middle of the body.
     BreakBody,
     /// `download`: the body ends in the middle and `Content-Length` agrees.

@@ -94,8 +94,13 @@ async fn a_file_is_served_in_ranges_as_long_as_it_is_the_same() {
     assert_eq!(beyond.headers[header::CONTENT_RANGE], format!("bytes */{}", whole.len()));
     let another = FaultRule::new(Endpoint::Download, Fault::AnotherFile);
     fixture.sandbox.add_fault(another);
-    let changed = answer(fixture.http.get(&link).header(header::IF_MATCH, etag)).await;
+    let changed = answer(fixture.http.get(&link).header(header::IF_MATCH, &etag)).await;
     assert_refused(&changed, StatusCode::PRECONDITION_FAILED, "PreconditionFailed");
+    fixture.sandbox.clear_faults();
+    fixture.sandbox.add_fault(FaultRule::new(Endpoint::Download, Fault::AnotherFileUnasked));
+    let unasked = answer(fixture.http.get(&link).header(header::IF_MATCH, &etag)).await;
+    assert_eq!(unasked.status, StatusCode::OK);
+    assert_ne!(unasked.headers[header::ETAG], etag);
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ impl Dap {
     ///
     /// # Errors
     /// [`Error::NotFound`] once the job has expired with its objects, [`Error::Replaced`] if it is another file
-    /// by now, and what every call may meet.
+    /// by now or does not say which it is, and what every call may meet.
     pub async fn open_object(
         &self,
         object: &str,
@@ -102,6 +102,10 @@ impl Dap {
         response: Response,
     ) -> Result<Body, Error> {
         let object = object.to_owned();
+        // Not everything between the service and us heeds `If-Match`.
+        if from.is_some_and(|from| strong_etag(&response) != Some(from.etag)) {
+            return Err(Error::Replaced { object });
+        }
         let offset = match from {
             Some(from) if response.status() == StatusCode::PARTIAL_CONTENT => from.offset,
             _ => 0,
@@ -122,6 +126,10 @@ fn header<'r>(response: &'r Response, name: &HeaderName) -> Option<&'r str> {
     response.headers().get(name)?.to_str().ok()
 }
 
+fn strong_etag(response: &Response) -> Option<&str> {
+    header(response, &ETAG).filter(|etag| !etag.starts_with("W/"))
+}
+
 /// What `If-Match` and `Range` are refused with.
 fn is_another_file(status: StatusCode) -> bool {
     matches!(status, StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE)
@@ -139,7 +147,7 @@ impl Body {
 
     /// What names the content of the file, where the service tells. A weak tag does not.
     pub fn etag(&self) -> Option<&str> {
-        header(&self.response, &ETAG).filter(|etag| !etag.starts_with("W/"))
+        strong_etag(&self.response)
     }
 
     /// The next bytes; `None` after the last.

@@ -36,7 +36,8 @@ impl TableRun<'_> {
     pub(super) async fn prove(&mut self, result: TableResult) -> Result<TableResult, Interruption> {
         self.tell("proving", result.published.rows, false);
         let begun = Instant::now();
-        let proving = self.target.prove_within(&self.slice(), &self.table).await?;
+        let job = self.checkpoint.job.as_deref();
+        let proving = self.target.prove_within(&self.slice(), &self.table, job).await?;
         let took = begun.elapsed().as_secs_f64();
         let result = TableResult { proof_seconds: result.proof_seconds + took, ..result };
         match proving {
@@ -71,8 +72,8 @@ impl TableRun<'_> {
                 }
             }
         }
-        // Publishing cannot pause: it begins with a whole slice where staging took more than half of this one.
-        if staging.rows() > rows_before && began.elapsed() > self.ctx.remaining() {
+        let staged = staging.rows() > rows_before;
+        if needs_whole_slice(staged, began.elapsed(), self.ctx.remaining()) {
             staging.checkpoint().await?;
             self.checkpoint.stalls = 0;
             return Err(Interruption::Pause(Duration::ZERO));
@@ -98,9 +99,28 @@ impl TableRun<'_> {
     }
 }
 
+/// Publishing cannot pause: it begins with a whole slice where staging took more than half of this one. Where nothing
+/// was staged, this one is whole.
+fn needs_whole_slice(staged: bool, took: Duration, left: Duration) -> bool {
+    staged && took > left
+}
+
 fn delivery(kind: LoadKind) -> Delivery {
     match kind {
         LoadKind::Snapshot { .. } => Delivery::Snapshot,
         LoadKind::Increment { .. } => Delivery::Increment,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publishing_begins_with_a_slice_of_its_own_where_staging_took_most_of_one() {
+        let minutes = Duration::from_mins;
+        assert!(needs_whole_slice(true, minutes(6), minutes(4)));
+        assert!(!needs_whole_slice(true, minutes(4), minutes(6)));
+        assert!(!needs_whole_slice(false, minutes(6), Duration::ZERO), "it would pause for ever");
     }
 }

@@ -284,7 +284,7 @@ impl<'a> TableRun<'a> {
 
     /// An earlier run ended before its proof, or its proof did not hold: no increment heals that.
     async fn make_up_proof(&mut self, state: &TableState) -> Result<(), Interruption> {
-        let failure = match self.target.prove_within(&self.slice(), &self.table).await {
+        let failure = match self.target.prove_within(&self.slice(), &self.table, None).await {
             Ok(Proving::Complete(proof)) => check(&proof),
             Ok(Proving::Paused { .. }) => return Err(self.goes_on()),
             // Its rows made room for those of a load that was never published.

@@ -61,12 +61,6 @@ pub enum TargetError {
     /// Another load of the same table is open.
     #[error("another load of {0} is under way; it goes on when that one has finished")]
     Locked(TableName),
-    /// The table changes while it is read back, again and again.
-    #[error(
-        "{0} was changed by somebody else each time while it was read back, so it cannot be proven; let nobody else \
-         write to it, then run again"
-    )]
-    Unsettled(TableName),
     /// No room left.
     #[error("the database has no room left: {0}; free some space, what was checkpointed is kept")]
     Full(String),
@@ -102,9 +96,7 @@ impl From<TargetError> for HandlerError {
             | TargetError::Locked(_)
             | TargetError::Full(_)
             | TargetError::Transient(_) => Self::Retryable(message),
-            TargetError::Gap { .. }
-            | TargetError::Unconvertible { .. }
-            | TargetError::Unsettled(_) => Self::Data(message),
+            TargetError::Gap { .. } | TargetError::Unconvertible { .. } => Self::Data(message),
             TargetError::Damaged { .. } | TargetError::Refused { .. } => Self::Fatal(message),
         }
     }

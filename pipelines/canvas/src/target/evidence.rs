@@ -10,7 +10,7 @@ use crate::schema::ColumnType;
 /// How many keys a difference names.
 pub(super) const KEYS_SHOWN: usize = 10;
 
-/// So often a table is read back from the beginning because it changed meanwhile.
+/// So often a table is read back from the beginning because it changed meanwhile; the last time all at once.
 const RESTARTS_MAX: u32 = 3;
 
 /// What a table holds now.
@@ -39,13 +39,15 @@ pub(super) struct ReadBack {
 
 impl ReadBack {
     /// From the beginning, because somebody else changed the table.
-    pub(super) fn restarted(table: &TableName, restarts_before: u32) -> Result<Self, TargetError> {
-        let restarts = restarts_before + 1;
-        if restarts > RESTARTS_MAX {
-            return Err(TargetError::Unsettled(table.clone()));
-        }
+    pub(super) fn restarted(table: &TableName, restarts_before: u32) -> Self {
+        let restarts = restarts_before.saturating_add(1).min(RESTARTS_MAX);
         tracing::warn!(%table, "somebody else changed the table while it was read back; it is read again");
-        Ok(Self { restarts, ..Self::default() })
+        Self { restarts, ..Self::default() }
+    }
+
+    /// Whether the table changes too often to be read in pieces.
+    pub(super) fn is_at_once(&self) -> bool {
+        self.restarts >= RESTARTS_MAX
     }
 
     /// What was found, once the whole table was read.
@@ -106,6 +108,23 @@ pub(super) fn overtaken(table: &TableName) -> TargetError {
                 its own proof"
             .to_owned(),
     }
+}
+
+/// Refuses to prove what another job delivered than the one that is meant.
+pub(super) fn check_job(
+    table: &TableName,
+    receipt: &Receipt,
+    job: Option<&str>,
+) -> Result<(), TargetError> {
+    if job.is_none_or(|job| job == receipt.job_id) {
+        return Ok(());
+    }
+    Err(TargetError::Gap {
+        table: table.clone(),
+        cause: "another job was published since, so this one can no longer be proven; run again to prove what is \
+                there now"
+            .to_owned(),
+    })
 }
 
 /// What to say where nothing was published that could be proven.

@@ -119,11 +119,20 @@ pub trait Target: Send + Sync {
     /// A table that was delivered whole is read back in pieces, at least one of them in each slice; how far it
     /// has come is kept beside the table. What comes out holds for the moment of the last piece: where
     /// somebody else changes the table in between, it is read again from the beginning. An increment is compared
-    /// in one piece, as it was merged.
+    /// in one piece, as it was merged. A table that was changed again and again is read to its end whatever the
+    /// slice: nothing comes in between there.
+    ///
+    /// With a `job` given, what is proven is what that job delivered, or nothing.
     ///
     /// # Errors
-    /// [`TargetError`]; a difference is no error but part of the [`Proof`].
-    async fn prove_within(&self, slice: &Slice, table: &TableName) -> Result<Proving, TargetError>;
+    /// [`TargetError::Gap`] if another job was published last; [`TargetError`]. A difference is no error but part
+    /// of the [`Proof`].
+    async fn prove_within(
+        &self,
+        slice: &Slice,
+        table: &TableName,
+        job: Option<&str>,
+    ) -> Result<Proving, TargetError>;
 
     /// [`prove_within`](Self::prove_within) all the time it takes.
     ///
@@ -131,7 +140,8 @@ pub trait Target: Send + Sync {
     /// As there.
     async fn prove(&self, table: &TableName) -> Result<Proof, TargetError> {
         loop {
-            if let Proving::Complete(proof) = self.prove_within(&Slice::endless(), table).await? {
+            let proving = self.prove_within(&Slice::endless(), table, None).await?;
+            if let Proving::Complete(proof) = proving {
                 return Ok(proof);
             }
         }

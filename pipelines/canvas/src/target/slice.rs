@@ -17,6 +17,11 @@ impl Slice {
         Self { begins: Instant::now(), ends: Some(ends), stop }
     }
 
+    /// The same without its end: only where it is no longer wanted, it is left off.
+    pub(super) fn without_end(&self) -> Self {
+        Self { ends: None, ..self.clone() }
+    }
+
     /// As long as it takes.
     pub fn endless() -> Self {
         Self { begins: Instant::now(), ends: None, stop: CancellationToken::new() }

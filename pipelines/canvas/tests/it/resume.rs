@@ -136,19 +136,19 @@ async fn another_file_in_the_place_of_a_part_is_staged_afresh() {
 }
 
 #[tokio::test]
-async fn publishing_begins_with_a_slice_of_its_own() {
-    let bench = Bench::start(Options { total_rows: 500, ..Options::default() }).await;
-    let mut state = json!({"namespace": "canvas", "table": "users"});
-    while staged(&bench) == 0 {
-        state["run"] = bench.call("init-table", &state, Duration::ZERO).await.unwrap();
-        assert_eq!(state["run"]["status"], "IN_PROGRESS");
+async fn another_file_is_noticed_where_nobody_heeds_the_condition() {
+    for rows_per_gzip_member in [None, Some(100)] {
+        let rule = |fault| FaultRule::new(Endpoint::Download, fault).once();
+        let faults = vec![rule(Fault::BreakBody), rule(Fault::AnotherFileUnasked)];
+        let rows_per_part = 20_000;
+        let options = Options { faults, rows_per_part, rows_per_gzip_member, ..options() };
+        let bench = Bench::start(options).await;
+        bench.sync(&["users"]).await;
+        bench.assert_in_step(&["users"]);
+        let starts: Vec<_> =
+            bench.sandbox.downloads().into_iter().map(|range| range.start).collect();
+        assert_eq!((starts.len(), starts[2]), (3, 0), "broken off, another, whole");
     }
-    let before = bench.sandbox.downloads();
-    while state["run"]["status"] != "COMPLETE" {
-        state["run"] = bench.call("init-table", &state, Duration::ZERO).await.unwrap();
-    }
-    assert!(bench.sandbox.downloads().len() <= before.len() + 1, "at most to see the end");
-    bench.assert_in_step(&["users"]);
 }
 
 #[tokio::test]

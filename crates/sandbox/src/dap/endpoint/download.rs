@@ -57,7 +57,7 @@ pub(super) async fn download(
         return Err(no_such_key());
     };
     let etag = etag(&object.part, fault.as_ref());
-    if is_another(&headers, &etag) {
+    if is_another(&headers, &etag) && fault != Some(Fault::AnotherFileUnasked) {
         return Err(precondition_failed());
     }
     let Some(range) = range(&headers, object.part.bytes) else {
@@ -127,7 +127,10 @@ fn refusal(status: StatusCode, code: &str, message: &str) -> Response {
 
 /// Names the content: another file has another tag.
 fn etag(part: &Part, fault: Option<&Fault>) -> String {
-    let another = if fault == Some(&Fault::AnotherFile) { "another" } else { "" };
+    let another = match fault {
+        Some(Fault::AnotherFile | Fault::AnotherFileUnasked) => "another",
+        _ => "",
+    };
     let name = format!("{}{another}", part.path.display());
     let digest = digest::digest(&digest::SHA256, name.as_bytes());
     format!("\"{}\"", hex::encode(&digest.as_ref()[..16]))

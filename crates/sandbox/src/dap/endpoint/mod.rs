@@ -154,6 +154,7 @@ fn answer_of(fault: &Fault, endpoint: Endpoint) -> Option<Response> {
         | Fault::StickJob { .. }
         | Fault::BumpSchema
         | Fault::AnotherFile
+        | Fault::AnotherFileUnasked
         | Fault::BreakBody
         | Fault::TruncateBody
         | Fault::CorruptChecksum

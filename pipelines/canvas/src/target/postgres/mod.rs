@@ -99,8 +99,13 @@ impl Target for PostgresTarget {
         Ok(OpenedLoad::Staging(Box::new(PostgresLoad::new(session, job, staged))))
     }
 
-    async fn prove_within(&self, slice: &Slice, table: &TableName) -> Result<Proving, TargetError> {
-        prove::prove(&self.connector, self.layout, table, slice).await
+    async fn prove_within(
+        &self,
+        slice: &Slice,
+        table: &TableName,
+        job: Option<&str>,
+    ) -> Result<Proving, TargetError> {
+        prove::prove(&self.connector, self.layout, table, slice, job).await
     }
 }
 

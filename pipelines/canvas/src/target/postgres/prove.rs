@@ -6,7 +6,7 @@ use super::table::Table;
 use super::{Connector, state};
 use crate::rows::digest::Digest;
 use crate::target::evidence::{
-    Evidence, KEYS_SHOWN, ReadBack, compare, nothing_to_prove, overtaken,
+    Evidence, KEYS_SHOWN, ReadBack, check_job, compare, nothing_to_prove, overtaken,
 };
 use crate::target::quote::quote;
 use crate::target::staged::Receipt;
@@ -25,28 +25,24 @@ pub(super) async fn prove(
     layout: Layout,
     name: &TableName,
     slice: &Slice,
+    job: Option<&str>,
 ) -> Result<Proving, TargetError> {
     let session = Session::open(connector).await?;
     let state = state::read(&session, name, layout).await?;
     let mut receipt = state.and_then(|it| it.receipt).ok_or_else(|| nothing_to_prove(name))?;
+    check_job(name, &receipt, job)?;
     if !receipt.whole && state::is_loading(&session, name).await? {
         return Err(overtaken(name));
     }
     let table = Table::of_columns(name, receipt.columns.clone(), layout);
     let evidence = if receipt.whole {
-        match read_back(&session, &table, &receipt, slice).await {
-            Ok(Reading::Whole(found)) => found.into_evidence(&receipt),
-            Ok(Reading::Paused(reached)) => {
+        match read_back(&session, &table, &receipt, slice).await? {
+            Reading::Whole(found) => found.into_evidence(&receipt),
+            Reading::Paused(reached) => {
                 let rows = reached.found.rows;
                 receipt.read_back = Some(reached);
                 state::write_proven(&session, name, &receipt).await?;
                 return Ok(Proving::Paused { rows });
-            }
-            Err(error) => {
-                if let TargetError::Unsettled(_) = error {
-                    keep(&session, name, receipt, false).await?;
-                }
-                return Err(error);
             }
         }
     } else {
@@ -79,7 +75,8 @@ enum Reading {
 /// Reads all of a table, page by page.
 ///
 /// A slice reads one snapshot. The first that cannot read all of it seals its snapshot, and the last compares: with
-/// the seal unbroken, all of them have read the same rows.
+/// the seal unbroken, all of them have read the same rows. A table that is never left alone for so long is read at
+/// once in the end, whatever the slice.
 async fn read_back(
     session: &Session,
     table: &Table,
@@ -88,13 +85,14 @@ async fn read_back(
 ) -> Result<Reading, TargetError> {
     let mut reached = receipt.read_back.clone().unwrap_or_default();
     loop {
+        let slice = if reached.is_at_once() { slice.without_end() } else { slice.clone() };
         session.batch("the proof", SNAPSHOT).await?;
         let resumed = reached.seal.is_some();
-        let whole = read_pages(session, table, &mut reached, slice).await?;
+        let whole = read_pages(session, table, &mut reached, &slice).await?;
         let broken = whole && resumed && reached.seal != Some(seal(session, table).await?);
         session.batch("the proof", "COMMIT").await?;
         if broken {
-            reached = ReadBack::restarted(&table.name, reached.restarts)?;
+            reached = ReadBack::restarted(&table.name, reached.restarts);
         } else {
             return Ok(if whole { Reading::Whole(reached) } else { Reading::Paused(reached) });
         }
@@ -147,13 +145,15 @@ fn range(begin: i64, end: Option<i64>) -> String {
 }
 
 /// Which transactions wrote the rows that are there. A later change, whatever it is, is another one's, so that
-/// what was sealed never comes back.
+/// what was sealed never comes back. What writes the same rows to other pages (`VACUUM FULL`, `CLUSTER`) leaves their
+/// transactions as they are, but writes another file.
 async fn seal(session: &Session, table: &Table) -> Result<String, TargetError> {
     let sql = format!(
-        "SELECT count(*) || ' ' || coalesce(sum(hashtextextended(xmin::text, 0)), 0) FROM {}",
+        "SELECT concat_ws(' ', count(*), sum(hashtextextended(xmin::text, 0)),
+         pg_relation_filenode($1::text::regclass)) FROM {}",
         table.target()
     );
-    Ok(session.query_one("the proof", &sql, &[]).await?.get(0))
+    Ok(session.query_one("the proof", &sql, &[&table.target()]).await?.get(0))
 }
 
 /// Compares the rows of an increment, which are still staged.

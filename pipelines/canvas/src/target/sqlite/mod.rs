@@ -66,8 +66,13 @@ impl Target for SqliteTarget {
         load::open(&self.database, request).await
     }
 
-    async fn prove_within(&self, slice: &Slice, table: &TableName) -> Result<Proving, TargetError> {
-        prove::prove(&self.database, table.clone(), slice.clone()).await
+    async fn prove_within(
+        &self,
+        slice: &Slice,
+        table: &TableName,
+        job: Option<&str>,
+    ) -> Result<Proving, TargetError> {
+        prove::prove(&self.database, table.clone(), slice.clone(), job).await
     }
 }
 

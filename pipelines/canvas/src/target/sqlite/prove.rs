@@ -7,7 +7,9 @@ use super::read_back::{self, Reading};
 use super::{Database, load, values};
 use crate::rows::digest::{Digest, RowHasher};
 use crate::schema::Column;
-use crate::target::evidence::{Evidence, KEYS_SHOWN, compare, nothing_to_prove, overtaken};
+use crate::target::evidence::{
+    Evidence, KEYS_SHOWN, check_job, compare, nothing_to_prove, overtaken,
+};
 use crate::target::quote::{quote, quote_all};
 use crate::target::staged::Receipt;
 use crate::target::{Proving, Slice, TableName, TargetError};
@@ -17,19 +19,15 @@ pub(super) async fn prove(
     database: &Database,
     table: TableName,
     slice: Slice,
+    job: Option<&str>,
 ) -> Result<Proving, TargetError> {
     let receipt = provable(database, &table).await?;
+    check_job(&table, &receipt, job)?;
     let evidence = if receipt.whole {
-        match read_back::read(database, &table, &receipt, &slice).await {
-            Ok(Reading::Whole(evidence)) => evidence,
-            Ok(Reading::Paused(reached)) => {
+        match read_back::read(database, &table, &receipt, &slice).await? {
+            Reading::Whole(evidence) => evidence,
+            Reading::Paused(reached) => {
                 return Ok(Proving::Paused { rows: reached.found.rows });
-            }
-            Err(error) => {
-                if let TargetError::Unsettled(_) = error {
-                    keep(database, table, receipt, false).await?;
-                }
-                return Err(error);
             }
         }
     } else {

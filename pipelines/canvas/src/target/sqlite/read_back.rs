@@ -2,11 +2,13 @@
 //!
 //! While a table is read, three triggers watch over it: whatever touches a row takes away what was read so far, and
 //! reading begins anew. Whoever opens the file runs them, be it stepwell or not. What they cannot see, a `VACUUM`
-//! that numbers the rows afresh, shows in the row where the next piece begins.
+//! that numbers the rows afresh, shows in the row where the next piece begins. A table that is never left alone for so
+//! long is read at once in the end.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::layout::table_name;
+use super::prove::digest;
 use super::{Database, values};
 use crate::rows::digest::RowHasher;
 use crate::schema::Column;
@@ -45,6 +47,9 @@ pub(super) async fn read(
     };
     let mut rows = ROWS_FIRST;
     loop {
+        if reached.is_at_once() {
+            return pieces.read_at_once(database).await;
+        }
         let restarts = reached.restarts;
         let kept = match pieces.read(database, reached, rows).await? {
             Piece::Last(found) if pieces.end(database).await? => {
@@ -108,14 +113,21 @@ impl Pieces {
         database: &Database,
         restarts: u32,
     ) -> Result<ReadBack, TargetError> {
-        match ReadBack::restarted(&self.table, restarts) {
-            Ok(fresh) => self.watch(database, fresh).await,
-            Err(error) => {
-                let table = self.table.clone();
-                database.run("the proof", move |it| forget(it, &table)).await?;
-                Err(error)
-            }
-        }
+        self.watch(database, ReadBack::restarted(&self.table, restarts)).await
+    }
+
+    /// All of the table in one statement, which sees what is there when it begins.
+    async fn read_at_once(&self, database: &Database) -> Result<Reading, TargetError> {
+        let this = self.clone();
+        let work = move |connection: &mut Connection| {
+            let from = format!("{} AS t", quote(&table_name(&this.table)));
+            let found = digest(connection, &this.receipt.columns, &from, params![])?;
+            forget(connection, &this.table)?;
+            Ok(Reading::Whole(
+                ReadBack { found, ..ReadBack::default() }.into_evidence(&this.receipt),
+            ))
+        };
+        database.run("the proof", work).await
     }
 
     /// From now on, nothing happens to the table unseen.

@@ -152,6 +152,17 @@ async fn a_change_between_slices_is_never_missed() {
     .await;
 }
 
+/// `VACUUM FULL` writes the rows to other pages, by the same transactions.
+#[tokio::test]
+async fn rows_that_are_moved_between_slices_are_read_again() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let others = async |sql: &str| fixture.run(&sql.replace("users", "canvas.users")).await;
+        conformance::rows_that_are_moved_between_slices_are_read_again(&fixture.target, others)
+            .await;
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_differs_after_a_snapshot_is_named_where_it_can_be() {
     with_database(Layout::Stepwell, async |fixture| {

@@ -116,7 +116,7 @@ async fn rows_that_are_numbered_afresh_between_slices_are_read_again() {
     let twice: Vec<&str> = twice.iter().map(String::as_str).collect();
     load(&fixture.target, &snapshot(&schema, "j1", 1), &twice).await;
     let over = Slice::until(Instant::now(), CancellationToken::new());
-    let paused = fixture.target.prove_within(&over, &table()).await.unwrap();
+    let paused = fixture.target.prove_within(&over, &table(), None).await.unwrap();
     assert!(matches!(paused, Proving::Paused { .. }), "{paused:?}");
     fixture.connect().execute_batch("VACUUM").unwrap();
     let proof = fixture.target.prove(&table()).await.unwrap();
