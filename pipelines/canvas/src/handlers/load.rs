@@ -80,7 +80,10 @@ impl TableRun<'_> {
         }
         self.tell("publishing", staging.rows(), false);
         match (staging.into_load().publish().await, kind) {
-            (Err(error @ TargetError::Unconvertible { .. }), LoadKind::Increment { since, .. }) => {
+            // A snapshot of logs is merged, and would meet the same.
+            (Err(error @ TargetError::Unconvertible { .. }), LoadKind::Increment { since, .. })
+                if !self.table.is_log() =>
+            {
                 Err(Interruption::SnapshotRequired(Resnapshot::new(since, &error)))
             }
             (published, _) => Ok(published?),

@@ -49,13 +49,16 @@ pub enum TargetError {
     },
     /// Stored values cannot be converted to the new type of their column, and an increment does not bring others.
     #[error(
-        "the rows of {table} cannot follow its schema: {cause}; a new snapshot replaces them, for logs convert or \
-         drop the column first"
+        "the rows of {table} cannot follow its schema: {cause}; {}", if table.is_log() {
+            "rename the old column and let it hold nulls, then run again: its older values exist nowhere else"
+        } else {
+            "a new snapshot replaces them"
+        }
     )]
     Unconvertible {
         /// The table.
         table: TableName,
-        /// What the database said.
+        /// Which column, and why.
         cause: String,
     },
     /// Another load of the same table is open.

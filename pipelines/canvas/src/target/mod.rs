@@ -21,6 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::rows::{Batch, Place, TextSum};
 use crate::schema::{Column, TableSchema};
 
+mod conversion;
 mod error;
 mod evidence;
 mod intake;

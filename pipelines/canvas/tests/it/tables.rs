@@ -155,6 +155,29 @@ async fn a_new_snapshot_of_logs_is_merged() {
     assert!(warning.contains("may lack rows from") && warning.contains("30 days"), "{warning}");
 }
 
+/// A snapshot of logs is merged: it would not replace the values either.
+#[tokio::test]
+async fn logs_whose_values_cannot_be_kept_fail_by_name_at_once() {
+    let bench = Bench::start(options()).await;
+    let input = json!({"namespace": "canvas_logs"});
+    bench.run(input.clone()).await;
+    let created = || bench.sandbox.requests()[&Endpoint::CreateJob];
+    let retyped = Evolution::ChangeType { column: "url".into(), r#type: "int64".into() };
+    bench.sandbox.evolve("canvas_logs.web_logs", &retyped).unwrap();
+    let before = created();
+    let failure = bench.run(input.clone()).await.summary["failures"][0].take();
+    assert_eq!(failure["error"], "Data", "{failure:#}");
+    let cause = failure["cause"].as_str().unwrap();
+    assert!(cause.contains("`url`") && cause.contains("rename the old column"), "{cause}");
+    assert_eq!(created() - before, 1, "no snapshot was asked for");
+
+    let connection = rusqlite::Connection::open(bench.database()).unwrap();
+    let rename = "ALTER TABLE canvas_logs__web_logs RENAME COLUMN url TO old_url";
+    connection.execute_batch(rename).unwrap();
+    let report = bench.run(input).await;
+    assert_eq!(report.summary["failed"], 0, "{:#}", report.summary);
+}
+
 /// The service remembers a snapshot for a day, and there are two formats to ask for one in.
 #[tokio::test]
 async fn a_snapshot_from_before_the_new_column_does_not_fill_it() {

@@ -7,6 +7,9 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::target::TargetError;
 
+/// What messages quote values with, in any language of the server.
+const QUOTES: [char; 9] = ['"', '\'', '«', '»', '„', '“', '”', '‘', '「'];
+
 /// Turns an error while connecting into one with a next step.
 pub(super) fn explain_connect(place: &str, error: &Error) -> TargetError {
     let Some(refusal) = error.as_db_error() else {
@@ -66,16 +69,50 @@ fn explain_refusal(place: &str, doing: &str, refusal: &DbError) -> TargetError {
 }
 
 fn describe(refusal: &DbError) -> String {
-    // What a row that breaks a constraint, or a value that cannot be read, holds is nobody else's business.
-    let tells_rows = ["22", "23"].contains(&&refusal.code().code()[..2]);
-    let detail = refusal.detail().filter(|_| !tells_rows);
+    let code = refusal.code().code();
+    let (message, detail) = without_values(code, refusal.message(), refusal.detail());
     let detail = detail.map(|it| format!(" ({it})")).unwrap_or_default();
-    format!("{} [{}]{detail}", refusal.message(), refusal.code().code())
+    format!("{message} [{code}]{detail}")
+}
+
+/// What a row that breaks a constraint, or a value that cannot be read, holds is nobody else's business. Details tell
+/// rows, messages of data exceptions quote values; a trigger of the user's (class P0) may do either.
+fn without_values<'a>(
+    code: &str,
+    message: &'a str,
+    detail: Option<&'a str>,
+) -> (&'a str, Option<&'a str>) {
+    match &code[..2] {
+        "22" | "P0" => {
+            let unquoted = message.split(QUOTES).next().unwrap_or_default();
+            (unquoted.trim_end_matches([' ', ':']), None)
+        }
+        "23" => (message, None),
+        _ => (message, detail),
+    }
 }
 
 fn chain(error: &Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn values_are_left_out() {
+        let told = |code, message| without_values(code, message, Some("Failing row: Jane"));
+        let message = r#"invalid input syntax for type bigint: "Jane "the" Doe""#;
+        assert_eq!(told("22P02", message), ("invalid input syntax for type bigint", None));
+        let message = "ungültige Eingabesyntax für Typ bigint: »Jane«";
+        assert_eq!(told("22P02", message), ("ungültige Eingabesyntax für Typ bigint", None));
+        assert_eq!(told("P0001", r#"no "Jane""#), ("no", None));
+        let message = r#"violates check constraint "c""#;
+        assert_eq!(told("23514", message), (message, None));
+        assert_eq!(told("42804", "types").1, Some("Failing row: Jane"));
     }
 }

@@ -4,8 +4,8 @@
 //! Columns that neither this schema nor the one before it names are the user's and left alone. A column that
 //! is wider than declared stays so.
 //!
-//! Values that cannot be converted to the new type of their column need rows that replace them: an increment is
-//! refused, all of a table empties the column before it fills it.
+//! Values that a conversion to the new type of their column would not keep need rows that replace them: an increment
+//! is refused, all of a table converts or empties the column before it fills it.
 
 use tokio_postgres::error::SqlState;
 
@@ -14,10 +14,11 @@ use super::session::Session;
 use super::staging::{relaxing, widening};
 use super::table::Table;
 use super::{defaults, state, views};
-use crate::schema::{Column, TableSchema};
-use crate::target::TargetError;
+use crate::schema::{Column, ColumnType, TableSchema};
+use crate::target::conversion;
 use crate::target::quote::quote;
 use crate::target::staged::Staged;
+use crate::target::{Layout, TargetError};
 
 /// A column as the table has it.
 struct Present {
@@ -41,9 +42,11 @@ struct Plan {
 struct Retyped {
     column: Column,
     not_null: bool,
-    /// What keeps the values.
     converting: String,
+    found: String,
     due: String,
+    /// Every value is the same after the conversion.
+    keeps_values: bool,
 }
 
 /// How a table came into its shape.
@@ -74,6 +77,7 @@ pub(super) async fn evolve(
             Some(found) => plan.fit_column(table, column, found, staged),
         }
     }
+    plan.refuse_altering(job)?;
     let emptied = plan.carry_out(session, job, staged).await?;
     comment(session, schema, table, |column| plan.added.contains(&column.name)).await?;
     Ok(Evolved { told: plan.told, emptied })
@@ -165,18 +169,46 @@ impl Plan {
             self.told.push(format!("column `{name}` now holds nulls"));
         }
         if staged.widened.contains(name) && !is_unlimited(&found.ty) {
-            self.retype(column, found, widening(column), &Table::staging_type(column));
+            let due = Table::staging_type(column);
+            self.retype(table, column, found, widening(column), &due);
             self.told
                 .push(format!("column `{name}` was widened from {} for longer values", found.ty));
         } else if !same_type(&found.ty, &due) && !is_wider(&found.ty, &due) {
-            self.retype(column, found, retyping(column, &found.ty, &due), &due);
+            self.retype(table, column, found, retyping(column, &found.ty, &due), &due);
             self.told.push(format!("column `{name}` changed from {} to {due}", found.ty));
         }
     }
 
-    fn retype(&mut self, column: &Column, found: &Present, converting: String, due: &str) {
-        let (column, not_null) = (column.clone(), found.not_null);
-        self.retyped.push(Retyped { column, not_null, converting, due: due.to_owned() });
+    fn retype(
+        &mut self,
+        table: &Table,
+        column: &Column,
+        found: &Present,
+        converting: String,
+        due: &str,
+    ) {
+        self.retyped.push(Retyped {
+            column: column.clone(),
+            not_null: found.not_null,
+            converting,
+            found: found.ty.clone(),
+            due: due.to_owned(),
+            keeps_values: keeps_values(table.layout, &found.ty, &column.ty),
+        });
+    }
+
+    /// An increment does not bring the values that a conversion would alter.
+    fn refuse_altering(&self, job: &Job) -> Result<(), TargetError> {
+        let mut altering = self.retyped.iter().filter(|it| !it.keeps_values);
+        let Some(Retyped { column, found, due, .. }) = altering.next().filter(|_| !job.is_whole())
+        else {
+            return Ok(());
+        };
+        let cause = format!(
+            "column `{}` would change from {found} to {due}, which does not keep every value",
+            column.name
+        );
+        Err(TargetError::Unconvertible { table: job.table.name.clone(), cause })
     }
 
     /// Gives the columns that were emptied for it and must not stay so.
@@ -257,10 +289,52 @@ impl Retyped {
     }
 }
 
-/// Data exceptions, and casts that do not exist.
+/// Data exceptions, and casts that do not exist. Views, constraints and indexes of the user's fail otherwise.
 fn is_unconvertible(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|code| ["22", "42"].contains(&&code.code()[..2]))
-        && error.code() != Some(&SqlState::INSUFFICIENT_PRIVILEGE)
+    error.code().is_some_and(|code| {
+        code.code().starts_with("22")
+            || [SqlState::DATATYPE_MISMATCH, SqlState::CANNOT_COERCE].contains(code)
+    })
+}
+
+fn keeps_values(layout: Layout, found: &str, due: &ColumnType) -> bool {
+    match (layout, due) {
+        // Whole numbers there may be the ids of an open list.
+        (Layout::Instructure, ColumnType::OpenEnum { .. }) => false,
+        (Layout::Instructure, ColumnType::Text { .. }) if found == "integer" => false,
+        // The cast would cut.
+        (_, ColumnType::Text { max_length: Some(_) }) if is_enum(found) => false,
+        _ => read_type(found).is_some_and(|it| conversion::keeps_values(&it, due)),
+    }
+}
+
+fn is_enum(ty: &str) -> bool {
+    ty.contains("__")
+}
+
+/// The type of a column, of those that some conversion keeps.
+fn read_type(found: &str) -> Option<ColumnType> {
+    if let Some(element) = found.strip_suffix("[]") {
+        return Some(ColumnType::Array(Box::new(read_type(element)?)));
+    }
+    let arguments = |name: &str| found.strip_prefix(name)?.strip_suffix(')');
+    if let Some(length) = arguments("character varying(") {
+        return Some(ColumnType::Text { max_length: Some(length.parse().ok()?) });
+    }
+    if let Some((precision, scale)) = arguments("numeric(").and_then(|it| it.split_once(',')) {
+        let (precision, scale) = (precision.parse().ok()?, scale.parse().ok()?);
+        return Some(ColumnType::Decimal { precision, scale });
+    }
+    Some(match found {
+        "smallint" => ColumnType::Int16,
+        "integer" => ColumnType::Int32,
+        "bigint" => ColumnType::Int64,
+        "real" => ColumnType::Float32,
+        "double precision" => ColumnType::Float64,
+        "text" => ColumnType::Text { max_length: None },
+        _ if is_enum(found) => ColumnType::Text { max_length: None },
+        _ => return None,
+    })
 }
 
 /// `format_type` quotes only where it must.
@@ -285,7 +359,6 @@ fn is_wider(found: &str, due: &str) -> bool {
 
 fn retyping(column: &Column, found: &str, due: &str) -> String {
     let name = quote(&column.name);
-    let is_enum = |ty: &str| ty.contains("__");
     let through = if is_enum(found) || is_enum(due) { "::text" } else { "" };
     let default = if column.default.is_none() {
         String::new()

@@ -2,8 +2,8 @@
 //!
 //! Columns and indexes that the user added are left alone, as are views.
 //!
-//! SQLite keeps a value that it cannot convert as it is. So an increment that would leave such values is refused;
-//! where all of a table is delivered, they are replaced.
+//! SQLite keeps a value that it cannot convert as it is, and many types are TEXT to it. So an increment is refused
+//! whose types would not keep the stored values; where all of a table is delivered, they are replaced.
 
 use rusqlite::{Connection, Transaction};
 
@@ -13,9 +13,9 @@ use super::load::Job;
 use super::values::{Parameter, Sqlite, declared};
 use crate::rows::value;
 use crate::schema::{Column, TableSchema};
-use crate::target::TableName;
 use crate::target::intake::Dialect;
 use crate::target::quote::{quote, quote_all};
+use crate::target::{TableName, conversion};
 
 /// A column as the table has it.
 struct Present {
@@ -27,11 +27,18 @@ struct Present {
 pub(super) fn evolve(transaction: &Transaction<'_>, job: &Job) -> rusqlite::Result<Vec<String>> {
     let (schema, table) = (&job.request.schema, &job.table);
     let target = table_name(table);
+    let before = columns_before(transaction, table)?;
     let mut done = Vec::new();
-    for column in dropped_upstream(transaction, schema, table)? {
-        done.push(drop_column(transaction, &target, &column)?);
+    for column in before.iter().filter(|it| find(&schema.columns, &it.name).is_none()) {
+        done.push(drop_column(transaction, &target, &column.name)?);
     }
     let present = present_columns(transaction, &target)?;
+    if !job.is_whole() {
+        // A column that the user renamed has no values any more.
+        let kept = |it: &&Column| present.iter().any(|there| there.name == it.name);
+        let kept: Vec<Column> = before.iter().filter(kept).cloned().collect();
+        refuse_altering(schema, table, &kept)?;
+    }
     let mut retyped = Vec::new();
     for column in &schema.columns {
         match present.iter().find(|it| it.name == column.name) {
@@ -39,7 +46,7 @@ pub(super) fn evolve(transaction: &Transaction<'_>, job: &Job) -> rusqlite::Resu
             Some(it) if it.declared != declared(&column.ty) => {
                 let (name, from, to) = (&column.name, &it.declared, declared(&column.ty));
                 done.push(format!("column `{name}` changed from {from} to {to}"));
-                retyped.push((column, it.declared.as_str()));
+                retyped.push(column);
             }
             Some(_) => {}
         }
@@ -47,39 +54,33 @@ pub(super) fn evolve(transaction: &Transaction<'_>, job: &Job) -> rusqlite::Resu
     if retyped.is_empty() {
         return Ok(done);
     }
-    if job.is_whole() && retyped.iter().any(|(column, _)| column.key) {
+    if job.is_whole() && retyped.iter().any(|it| it.key) {
         transaction.execute_batch(&format!("DELETE FROM {}", quote(&target)))?;
     }
     rebuild(transaction, schema, &target)?;
-    if !job.is_whole() {
-        refuse_unconverted(transaction, table, &retyped)?;
-    }
     Ok(done)
 }
 
-/// Takes the columns with the types that they were declared with.
-fn refuse_unconverted(
-    connection: &Connection,
+/// An increment does not bring the values that a conversion would alter.
+fn refuse_altering(
+    schema: &TableSchema,
     table: &TableName,
-    retyped: &[(&Column, &str)],
+    before: &[Column],
 ) -> rusqlite::Result<()> {
-    for (column, from) in retyped {
-        let (name, to) = (quote(&column.name), declared(&column.ty));
-        let lost = match (*from, to) {
-            // Spelled in words by the source, in digits here.
-            ("BOOLEAN", _) | (_, "BOOLEAN") => format!("{name} IS NOT NULL"),
-            (_, "INTEGER") => format!("typeof({name}) NOT IN ('integer', 'null')"),
-            (_, "REAL") => format!("typeof({name}) NOT IN ('real', 'integer', 'null')"),
-            _ => continue,
-        };
-        let sql =
-            format!("SELECT EXISTS (SELECT 1 FROM {} WHERE {lost})", quote(&table_name(table)));
-        if connection.query_row(&sql, [], |row| row.get(0))? {
-            let cause = format!("column `{}` has values that are no {to}", column.name);
-            return Err(Unconvertible { table: table.clone(), cause }.into());
-        }
-    }
-    Ok(())
+    let was = |column: &Column| find(before, &column.name).map(|it| it.ty.clone());
+    let alters = |column: &&Column| {
+        was(column).is_some_and(|was| !conversion::keeps_values(&was, &column.ty))
+    };
+    let Some(column) = schema.columns.iter().find(alters) else { return Ok(()) };
+    let cause = format!(
+        "the type of column `{}` has changed, and the stored values are not those of the new one",
+        column.name
+    );
+    Err(Unconvertible { table: table.clone(), cause }.into())
+}
+
+fn find<'a>(columns: &'a [Column], name: &str) -> Option<&'a Column> {
+    columns.iter().find(|it| it.name == name)
 }
 
 fn present_columns(connection: &Connection, target: &str) -> rusqlite::Result<Vec<Present>> {
@@ -88,15 +89,10 @@ fn present_columns(connection: &Connection, target: &str) -> rusqlite::Result<Ve
     statement.query_map([target], read)?.collect()
 }
 
-fn dropped_upstream(
-    connection: &Connection,
-    schema: &TableSchema,
-    table: &TableName,
-) -> rusqlite::Result<Vec<String>> {
+/// The columns that the table has from the source.
+fn columns_before(connection: &Connection, table: &TableName) -> rusqlite::Result<Vec<Column>> {
     let receipt = read_state(connection, table)?.and_then(|state| state.receipt().ok());
-    let before = receipt.map(|it| it.columns).unwrap_or_default();
-    let gone = |old: &Column| schema.columns.iter().all(|new| new.name != old.name);
-    Ok(before.into_iter().filter(gone).map(|column| column.name).collect())
+    Ok(receipt.map(|it| it.columns).unwrap_or_default())
 }
 
 /// SQLite refuses to drop a column that an index, a trigger or a view uses.

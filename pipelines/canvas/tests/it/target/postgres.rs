@@ -229,6 +229,27 @@ async fn errors_never_hold_rows() {
     .await;
 }
 
+/// A constraint of the user's that the new values break is no matter of conversion.
+#[tokio::test]
+async fn errors_of_conversion_never_hold_values() {
+    with_database(Layout::Stepwell, async |fixture| {
+        let listed = |values: [&str; 1]| {
+            let values = values.map(str::to_owned).to_vec();
+            schema(1, &[("name", ColumnType::Enum { values }), ("score", ColumnType::Int16)])
+        };
+        load(&fixture.target, &snapshot(&listed(["hidden"]), "j1", 1), &["U t 1 hidden 1"]).await;
+        fixture.run("CREATE INDEX ON canvas.users ((name::bigint)) WHERE id > 1").await;
+        let request = increment(&listed(["hidden"]), "j2", 1, 2);
+        let mut load = open(&fixture.target, &request).await;
+        load.stage("p", batch(&request, &["U t 2 hidden 11"])).await.unwrap();
+        let error = load.publish().await.unwrap_err();
+        assert!(matches!(error, TargetError::Refused { .. }), "{error:?}");
+        let error = error.to_string();
+        assert!(error.contains("type bigint [22P02]") && !error.contains("hidden"), "{error}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_database_that_is_missing_is_named() {
     with_database(Layout::Stepwell, async |fixture| {
@@ -387,7 +408,9 @@ async fn longer_texts_widen_the_column() {
 #[tokio::test]
 async fn views_and_what_belongs_to_them_survive_a_change_of_type() {
     with_database(Layout::Stepwell, async |fixture| {
-        load(&fixture.target, &snapshot(&people(), "j1", 1), &["U t 1 a 1.5", "U t 2 b 2.5"]).await;
+        let decimal = |precision| ColumnType::Decimal { precision, scale: 2 };
+        let before = schema(1, &[("name", text()), ("score", decimal(6))]);
+        load(&fixture.target, &snapshot(&before, "j1", 1), &["U t 1 a 1.5", "U t 2 b 2.5"]).await;
         fixture.run(
             "DROP ROLE IF EXISTS stepwell_test_reader; CREATE ROLE stepwell_test_reader; \
              CREATE SCHEMA reports; \
@@ -402,9 +425,9 @@ async fn views_and_what_belongs_to_them_survive_a_change_of_type() {
              GRANT SELECT ON canvas.users TO stepwell_test_reader; \
              ALTER VIEW reports.high OWNER TO stepwell_test_reader",
         ).await;
-        let retyped = schema(2, &[("name", text()), ("score", ColumnType::Decimal { precision: 8, scale: 2 })]);
+        let retyped = schema(2, &[("name", text()), ("score", decimal(8))]);
         let published = load(&fixture.target, &increment(&retyped, "j2", 1, 2), &["U t 2 b 3.25"]).await;
-        assert_eq!(published.schema_changes, ["column `score` changed from double precision to numeric(8,2)"]);
+        assert_eq!(published.schema_changes, ["column `score` changed from numeric(6,2) to numeric(8,2)"]);
         assert_eq!(fixture.text("SELECT * FROM reports.high").await, "2|3.25");
         assert_eq!(fixture.text("SELECT n, s FROM reports.summed").await, "2|4.00");
         let properties = "SELECT relname, reloptions, obj_description(oid), pg_get_userbyid(relowner) = 'stepwell_test_reader', \
@@ -515,7 +538,8 @@ async fn what_the_user_added_stays() {
 async fn a_view_that_cannot_come_back_changes_nothing() {
     with_database(Layout::Stepwell, async |fixture| {
         let target = &fixture.target;
-        load(target, &snapshot(&people(), "j1", 1), &["U t 1 a 1"]).await;
+        let before = schema(1, &[("name", text()), ("score", ColumnType::Int16)]);
+        load(target, &snapshot(&before, "j1", 1), &["U t 1 a 1"]).await;
         fixture
             .run("CREATE VIEW public.doubled AS SELECT score * 2 AS twice FROM canvas.users")
             .await;
