@@ -28,6 +28,7 @@ impl TableRun<'_> {
             OpenedLoad::Published(published) => published,
             OpenedLoad::Staging(load) => self.stage_and_publish(load, kind, &schema, job).await?,
         };
+        self.published = true;
         let result = self.result(mode, job.cursor, schema.version);
         self.prove(TableResult { published, ..result }).await
     }

@@ -64,6 +64,9 @@ pub(super) struct Checkpoint {
     /// The snapshot that is published, while its proof is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) proving: Option<Box<TableResult>>,
+    /// New columns of logs, which a snapshot fills in the rows of the last 30 days only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    filled_in_part: Vec<String>,
 }
 
 /// Why, and since when, the changes are not to be had or would not do.
@@ -87,6 +90,7 @@ impl Checkpoint {
             resnapshot: None,
             stalls: 0,
             proving: None,
+            filled_in_part: Vec::new(),
         }
     }
 }
@@ -204,6 +208,8 @@ pub(super) struct TableRun<'a> {
     pub(super) checkpoint: Checkpoint,
     /// New columns are filled in all rows.
     backfill: bool,
+    /// This invocation has published, or goes on with the proof of what was published.
+    pub(super) published: bool,
 }
 
 impl<'a> TableRun<'a> {
@@ -223,6 +229,7 @@ impl<'a> TableRun<'a> {
             ctx,
             checkpoint: left_off.unwrap_or_else(Checkpoint::start),
             backfill: service.config.backfill_new_columns,
+            published: false,
         })
     }
 
@@ -237,12 +244,20 @@ impl<'a> TableRun<'a> {
 
     pub(super) async fn snapshot(mut self) -> Result<Step, HandlerError> {
         let outcome = match self.checkpoint.proving.take() {
-            Some(result) => self.prove(*result).await,
+            Some(result) => {
+                self.published = true;
+                self.prove(*result).await
+            }
             None => self.replace().await,
         };
         let outcome = match outcome {
             Ok(result) => Ok(self.completed(result)),
-            Err(Interruption::NoSnapshotYet(error)) => self.leave_unfilled(error),
+            Err(Interruption::NoSnapshotYet(error)) => {
+                self.leave_unfilled(error, "but is not to be had yet")
+            }
+            Err(Interruption::Failed(error)) if !self.published => {
+                self.leave_unfilled(error, "but it failed")
+            }
             outcome => outcome,
         };
         self.step(outcome)
@@ -304,6 +319,15 @@ impl<'a> TableRun<'a> {
             let message = format!("DAP answers with job {id}, from before the columns were there");
             return Err(Interruption::NoSnapshotYet(HandlerError::retryable(message)));
         }
+        if self.table.is_log()
+            && let Some(state) = self.target.state(&self.table).await?
+        {
+            let unfilled = state.unfilled_under(&schema);
+            // Once it is published, the state does not tell any more.
+            if !unfilled.is_empty() {
+                self.checkpoint.filled_in_part = unfilled;
+            }
+        }
         let kind = LoadKind::Snapshot { at: job.cursor };
         self.load(Mode::Snapshot, kind, schema, id, &job).await
     }
@@ -311,6 +335,7 @@ impl<'a> TableRun<'a> {
     /// The same with what is to be told beyond the snapshot itself: a gap, and the increment before it.
     fn completed(&self, mut result: TableResult) -> TableResult {
         result.warnings.extend(self.gap(result.cursor));
+        result.warnings.extend(self.left_null(result.cursor));
         if let Some((_, merged)) = self.unfilled() {
             result.published.follow(&merged.published);
         }
@@ -324,12 +349,12 @@ impl<'a> TableRun<'a> {
     }
 
     /// The table is in step but for its new columns, and the next run tries again.
-    fn leave_unfilled(&self, error: HandlerError) -> Result<TableResult, Interruption> {
+    fn leave_unfilled(&self, error: HandlerError, why: &str) -> Result<TableResult, Interruption> {
         let Some((resnapshot, merged)) = self.unfilled() else {
             return Err(Interruption::Failed(error));
         };
         let mut result = merged.clone();
-        result.warnings.push(format!("{}, but is not to be had yet: {error}", resnapshot.reason));
+        result.warnings.push(format!("{}, {why}: {error}", resnapshot.reason));
         Ok(result)
     }
 
@@ -399,6 +424,19 @@ impl<'a> TableRun<'a> {
                 "{} may lack rows from {stood} to {begins}: the snapshot was merged into what was there, and DAP \
                  keeps 30 days only; run this pipeline more often",
                 self.table
+            )
+        })
+    }
+
+    /// The new columns of logs that rows from before the snapshot lack.
+    fn left_null(&self, at: Timestamp) -> Option<String> {
+        let columns = &self.checkpoint.filled_in_part;
+        let begins = at.checked_sub(LOGS_KEPT).ok()?;
+        (!columns.is_empty()).then(|| {
+            format!(
+                "rows of {} from before {begins} keep null in `{}`: DAP keeps 30 days only",
+                self.table,
+                columns.join("`, `")
             )
         })
     }

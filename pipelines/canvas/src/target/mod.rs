@@ -249,11 +249,11 @@ pub struct TableState {
 
 impl TableState {
     /// The columns that are [`unfilled`](Self::unfilled) once an increment with this schema is merged: a new
-    /// column, unless its default stands in the rows that are there or there are none.
+    /// column, unless a default that it can hold stands in the rows that are there or there are none.
     pub fn unfilled_under(&self, schema: &TableSchema) -> Vec<String> {
         let is_new = |column: &Column| {
             let known = self.columns.is_empty() || self.columns.contains(&column.name);
-            !known && column.default.is_none() && self.rows != Some(0)
+            !known && !postgres::holds_default(column) && self.rows != Some(0)
         };
         let is_unfilled = |column: &&Column| self.unfilled.contains(&column.name) || is_new(column);
         schema.columns.iter().filter(is_unfilled).map(|column| column.name.clone()).collect()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use stepwell_sandbox::dap::{Advance, Awkward, Endpoint, Evolution, Options};
+use stepwell_sandbox::dap::{Advance, Awkward, Endpoint, Evolution, Fault, FaultRule, Options};
 
 use crate::support::Bench;
 
@@ -176,6 +176,44 @@ async fn logs_whose_values_cannot_be_kept_fail_by_name_at_once() {
     connection.execute_batch(rename).unwrap();
     let report = bench.run(input).await;
     assert_eq!(report.summary["failed"], 0, "{:#}", report.summary);
+}
+
+/// Older rows are nowhere to be had with the new column.
+#[tokio::test]
+async fn older_logs_are_told_to_lack_new_columns() {
+    let bench = Bench::start(options()).await;
+    let input = json!({"namespace": "canvas_logs"});
+    bench.run(input.clone()).await;
+    bench.sandbox.move_clock(Duration::from_hours(25));
+    bench.sandbox.evolve("canvas_logs.web_logs", &filled("motto")).unwrap();
+    let report = bench.run(input.clone()).await;
+    let result = &report.summary["results"][0];
+    assert_eq!(result["mode"], "snapshot", "{:#}", report.summary);
+    let warnings = result["warnings"].to_string();
+    assert!(
+        warnings.contains("from before") && warnings.contains("keep null in `motto`"),
+        "{warnings}"
+    );
+    let again = bench.run(input).await;
+    assert_eq!(again.summary["results"][0]["warnings"], json!([]), "{:#}", again.summary);
+}
+
+/// What the increment brought stands, and is told.
+#[tokio::test]
+async fn a_snapshot_that_fails_to_fill_does_not_hide_the_increment() {
+    // The snapshot and the increment before are the first two jobs.
+    let fault = Fault::FailJob { message: "no room".into() };
+    let rule = FaultRule::new(Endpoint::CreateJob, fault).table("canvas.users").after(2);
+    let bench = Bench::start(Options { faults: vec![rule], ..options() }).await;
+    bench.sync(&["users"]).await;
+    bench.sandbox.move_clock(Duration::from_hours(25));
+    bench.sandbox.evolve("canvas.users", &filled("nickname")).unwrap();
+    bench.sandbox.advance(&changes(1, &["users"])).unwrap();
+    let report = bench.sync(&["users"]).await;
+    let result = &report.summary["results"][0];
+    assert_eq!((&result["mode"], &result["proven"]), (&json!("increment"), &json!(true)));
+    let warning = result["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("`nickname`") && warning.contains("but it failed"), "{warning}");
 }
 
 /// The service remembers a snapshot for a day, and there are two formats to ask for one in.

@@ -38,6 +38,12 @@ async fn clause(session: &Session, table: &Table, column: &Column) -> Result<Str
     Ok(format!(" DEFAULT {literal}"))
 }
 
+/// Whether the column has a default, and can hold it in either layout.
+pub(in crate::target) fn holds_default(column: &Column) -> bool {
+    // The stricter one: its closed lists are types.
+    text(Layout::Instructure, column).is_some()
+}
+
 fn text(layout: Layout, column: &Column) -> Option<String> {
     let default = match column.default.as_ref()? {
         serde_json::Value::Null => return None,

@@ -38,6 +38,7 @@ mod values;
 mod views;
 
 pub(super) use connect::{check_form, holds_password};
+pub(super) use defaults::holds_default;
 pub use prepare::{Preparation, Role};
 
 /// A PostgreSQL database that holds replicas.

@@ -333,6 +333,8 @@ pub(super) async fn defaults_of_every_kind_stand_in_the_rows_that_are_there(targ
     let published = load(target, &increment(&wider, "j2", 1, 2), &[&row(2)]).await;
     assert_eq!((counts(&published), published.altered_total), ((0, 1, 0, 2), 0));
     assert!(target.prove(&table()).await.unwrap().holds());
+    let unfilled = target.state(&table()).await.unwrap().unwrap().unfilled;
+    assert_eq!(unfilled, ["f"], "its default is none that it can hold");
     let rows = [row(1), row(2)];
     let rows = rows.each_ref().map(String::as_str);
     load(target, &snapshot(&wider, "j3", 3), &rows).await;
