@@ -1,5 +1,6 @@
 //! One evaluation in the library: what it sees, and what it may use up.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -61,10 +62,10 @@ fn run(
     scope: &Scope<'_>,
     seed: u64,
 ) -> Result<Option<Value>, EvaluationError> {
-    let mut exact = Exact::default();
-    let mut evaluator = evaluator(options, parsed, scope, seed, &mut exact);
+    let exact = Rc::new(RefCell::new(Exact::default()));
+    let mut evaluator = evaluator(options, parsed, scope, seed, &exact);
     match evaluator.evaluate(&parsed.tree, input) {
-        Ok(result) => value::to_json(&result, &exact),
+        Ok(result) => value::to_json(&result, &exact.borrow()),
         Err(error) => Err(explained(error.into(), parsed, input, scope, seed)),
     }
 }
@@ -79,16 +80,16 @@ fn evaluator(
     parsed: &Parsed,
     scope: &Scope<'_>,
     seed: u64,
-    exact: &mut Exact,
+    exact: &Rc<RefCell<Exact>>,
 ) -> Evaluator {
     let mut context = Context::new();
     for (name, reads) in &parsed.names.variables {
-        if let Some(value) = reads.copy(name, scope.bindings, exact) {
+        if let Some(value) = reads.copy(name, scope.bindings, &mut exact.borrow_mut()) {
             context.bind(name.clone(), value);
         }
     }
     let mut evaluator = Evaluator::with_options(context, options);
-    functions::register(&mut evaluator, seed, scope.now);
+    functions::register(&mut evaluator, seed, scope.now, Rc::clone(exact));
     guards::register(&mut evaluator);
     evaluator
 }
@@ -105,7 +106,7 @@ fn explained(
         return error;
     }
     let witness = Rc::new(explain::Witness::default());
-    let mut evaluator = evaluator(limits(TIME_EXPLAIN), parsed, scope, seed, &mut Exact::default());
+    let mut evaluator = evaluator(limits(TIME_EXPLAIN), parsed, scope, seed, &Rc::default());
     witness.register(&mut evaluator);
     match evaluator.evaluate(&explain::with_witnesses(&parsed.tree), input) {
         Ok(_) => error,

@@ -3,7 +3,7 @@
 //!
 //! A refusal carries JSONata's code and text, as that of a built-in function.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -19,15 +19,21 @@ use super::value::Exact;
 
 type Answer = Result<JValue, EvaluatorError>;
 
-/// Makes the functions known. `seed` is where all randomness of the evaluation comes from.
-pub(super) fn register(evaluator: &mut Evaluator, seed: u64, now: Timestamp) {
+/// Makes the functions known. `seed` is where all randomness of the evaluation comes from, `exact` knows the digits
+/// of its numbers.
+pub(super) fn register(
+    evaluator: &mut Evaluator,
+    seed: u64,
+    now: Timestamp,
+    exact: Rc<RefCell<Exact>>,
+) {
     let draw = Rc::new(Draw(Cell::new(seed)));
     let (shuffling, naming) = (Rc::clone(&draw), Rc::clone(&draw));
     let millis = now.as_millisecond();
     add(evaluator, "partition", partition);
     add(evaluator, "range", range);
     add(evaluator, "hash", hash);
-    add(evaluator, "parse", parse);
+    add(evaluator, "parse", move |args: &[JValue]| parse(args, &mut exact.borrow_mut()));
     add(evaluator, "uuid", move |_: &[JValue]| Ok(uuid(&naming)));
     add(evaluator, "random", move |args: &[JValue]| random(args, &draw));
     add(evaluator, "shuffle", move |args: &[JValue]| Ok(shuffle(args, &shuffling)));
@@ -143,13 +149,13 @@ fn hash(args: &[JValue]) -> Answer {
 }
 
 /// `$parse(text)`: the JSON in the text.
-fn parse(args: &[JValue]) -> Answer {
+fn parse(args: &[JValue], exact: &mut Exact) -> Answer {
     let args = Arguments::new("parse", args);
     if args.get(0).is_none() {
         return Ok(JValue::Undefined);
     }
     let json = crate::json::parse(args.text(0)?).map_err(|error| refusal(error.to_string()))?;
-    Ok(Exact::default().copy_in(&json))
+    Ok(exact.copy_in(&json))
 }
 
 /// The random bits of one evaluation.
@@ -190,6 +196,8 @@ fn random(args: &[JValue], draw: &Draw) -> Answer {
 }
 
 /// The first `nextDouble` of Java's `Random` with this seed, which is what AWS gives.
+///
+/// Source: SRC_JAVA
 fn java_fraction(seed: i64) -> f64 {
     const MULTIPLIER: u64 = 0x5_deec_e66d;
     const MASK: u64 = (1 << 48) - 1;

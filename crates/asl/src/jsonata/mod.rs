@@ -2,9 +2,10 @@
 //!
 //! Responsible for: parsing expressions once, when the definition is read; evaluating them over JSON values;
 //! payload templates made of them; the functions that AWS adds (`$partition`, `$range`, `$hash`, `$random`,
-//! `$uuid`, `$parse`) and the one that it removes (`$eval`); limits, so that no expression hangs or kills its
-//! host. Left to others: what `$states` holds and which variables there are ([`Bindings`]), where time and
-//! randomness come from ([`Scope`]), which field wants which type.
+//! `$uuid`, `$parse`) and the one that it removes (`$eval`); limits on what an expression takes, which
+//! hold for all but the expressions that `docs/reference/jsonata.md`, "Limits", names. Left to others: what `$states`
+//! holds and which variables there are ([`Bindings`]), where time and randomness come from ([`Scope`]), which field
+//! wants which type.
 //!
 //! Inside works the library `jsonata-core`; nothing outside this module sees it.
 //!

@@ -397,6 +397,39 @@ fn what_never_ends_or_takes_all_memory_ends() {
             "($double := function($s, $n) { $n = 0 ? $s : $double($s & $s, $n - 1) }; $double('x', 64))",
             memory,
         ),
+        (
+            "($x := $pad('x', 100000); $l := [1..100000].(''); $join([$join(['', ''], 'a')], $join($l, $x)))",
+            memory,
+        ),
+        (
+            "($x := $pad('x', 100000); $replace($x, /./, $join([$x, ''], $join(['', ''], 'a'))))",
+            memory,
+        ),
+        ("($x := $pad('x', 100000); [1..100000].('') ~> $join($x))", memory),
+        ("($x := $pad('x', 100000); [1..100000].($x) ~> $join)", memory),
+        ("($x := $pad('x', 100000); [1..100000].($x) ~> $join())", memory),
+        ("($x := $pad('x', 100000); $x ~> $replace(/./, $x))", memory),
+        ("($x := $pad('x', 100000); $x.$replace(/./, $x))", memory),
+        ("($x := $pad('x', 100000); $replace($x, /./, function() { $x }))", memory),
+        ("($x := $pad('x', 1000000); [1..100000].($x & $string($)))", memory),
+        ("($x := $pad('x', 1000000); [1..100000].$join([$x, 'a']))", memory),
+        ("($x := [$pad('x', 1000000)]; [1..100000].($x ~> $string()))", memory),
+        (
+            "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a}) }; $string($f(40, 1)))",
+            memory,
+        ),
+        (
+            "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a}) }; '' & $f(40, 1))",
+            memory,
+        ),
+        (
+            "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a}) }; $f(40, 1) ~> $string())",
+            memory,
+        ),
+        (
+            "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a}) }; $f(40, 1) = $f(40, 1))",
+            memory,
+        ),
         ("($f := $reduce; $f([1..64], function($s, $i) { $s & $s }, 'x'))", memory),
         ("function($f, $s) { $f($f, $s & $s) }(function($f, $s) { $f($f, $s & $s) }, 'x')", memory),
     ] {
@@ -489,4 +522,31 @@ fn a_function_behind_a_chain_is_named() {
     ] {
         assert!(error(source).ends_with(expected), "{source}: {}", error(source));
     }
+}
+
+#[test]
+fn what_is_bounded_gives_what_it_did() {
+    for (source, expected) in [
+        ("($x := 'b'; $join(['a', 'c'], $x) & $string(1))", json!("abc1")),
+        ("($x := 'b'; ['a', 'c'] ~> $join($x))", json!("abc")),
+        ("($x := ['a', 'c']; $x ~> $join)", json!("ac")),
+        ("($x := ['a', 'c']; $x ~> $join())", json!("ac")),
+        ("($x := 'abc'; $x ~> $replace('b', $join(['x', 'y'], '-')))", json!("ax-yc")),
+        ("($x := 'abcb'; $x.$replace('b', 'x', 1))", json!("axcb")),
+        ("$replace('abc', /b/, function($m) { $uppercase($m.match) })", json!("aBc")),
+        ("($up := $uppercase; $map(['abc'], $replace(?, 'b', 'x')))", json!("axc")),
+        (
+            "($x := {'a': [1]}; [$x = $x, [1] in [[1]], $string($x), $x ~> $string()])",
+            json!([true, false, "{\"a\":[1]}", "{\"a\":[1]}"]),
+        ),
+        ("($x := [1, 1]; $distinct($x))", json!([1])),
+        ("[1, 2].$string()", json!(["1", "2"])),
+    ] {
+        assert_eq!(value(source), expected, "{source}");
+    }
+}
+
+#[test]
+fn parsed_numbers_keep_their_digits() {
+    assert_eq!(value("$parse('[9007199254740993]')"), json!([9_007_199_254_740_993_u64]));
 }
