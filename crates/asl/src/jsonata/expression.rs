@@ -86,6 +86,8 @@ impl Expression {
     /// What it reads of the context (`$`), each once: `phone` in `phone.number`, `$`, `$$`, `*`. There is no
     /// context in a state machine, so AWS refuses each of these when the definition is created
     /// (`UNSUPPORTED_JSONATA_EXPRESSION`, `Reference to 'phone' at the top level is not supported.`).
+    ///
+    /// Source: reported by users in public issues, not documented.
     pub fn top_level_references(&self) -> impl Iterator<Item = &str> {
         self.parsed.names.context.iter().map(String::as_str)
     }

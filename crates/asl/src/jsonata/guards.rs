@@ -307,11 +307,15 @@ fn take_size(value: &JValue, room: &mut usize) -> Result<(), EvaluatorError> {
         _ => 0,
     };
     *room = room.checked_sub(own + 8).ok_or_else(too_much)?;
-    with_stack(|| match value {
-        JValue::Array(items) => items.iter().try_for_each(|item| take_size(item, room)),
-        JValue::Object(fields) => fields.values().try_for_each(|field| take_size(field, room)),
+    match value {
+        JValue::Array(items) => {
+            with_stack(|| items.iter().try_for_each(|item| take_size(item, room)))
+        }
+        JValue::Object(fields) => {
+            with_stack(|| fields.values().try_for_each(|field| take_size(field, room)))
+        }
         _ => Ok(()),
-    })
+    }
 }
 
 /// What one evaluation may build.

@@ -1,6 +1,10 @@
 //! Codes and texts of errors as the reference implementation and AWS write them, where the library's differ.
+//!
+//! Source: JSONata's reference implementation; that AWS writes its texts behind the code: recorded.
 
 /// AWS's texts for what uses up too much. They have no code.
+///
+/// Source: reported by users in public issues, not documented.
 pub(super) const MEMORY: &str =
     "Expression evaluation memory limit exceeded: Check for excessive memory usage";
 const STACK: &str = "Stack overflow error: Check for non-terminating recursive function. Consider \

@@ -139,6 +139,8 @@ fn json_number(number: f64) -> Value {
 }
 
 /// What is no number in JSON, as Java calls it: that is what AWS gives for `1/0`.
+///
+/// Source: reported by users in public issues, not documented.
 fn java_name(number: f64) -> &'static str {
     if number.is_nan() {
         "NaN"

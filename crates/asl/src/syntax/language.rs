@@ -139,6 +139,8 @@ impl<'t> Checker<'t> {
     }
 
     /// There is no context item in a state machine.
+    ///
+    /// Source: reported by users in public issues, not documented.
     fn check_context(&mut self, place: &Place<'t>, template: &jsonata::Template) {
         for (within, expression) in template.expressions() {
             for name in expression.top_level_references() {

@@ -413,7 +413,7 @@ fn what_never_ends_or_takes_all_memory_ends() {
         ("($x := $pad('x', 100000); $replace($x, /./, function() { $x }))", memory),
         ("($x := $pad('x', 1000000); [1..100000].($x & $string($)))", memory),
         ("($x := $pad('x', 1000000); [1..100000].$join([$x, 'a']))", memory),
-        ("($x := [$pad('x', 1000000)]; [1..100000].($x ~> $string()))", memory),
+        ("($x := $pad('x', 1000000); [1..100000].($x ~> $string()))", memory),
         (
             "($f := function($n, $a) { $n = 0 ? $a : $f($n - 1, {'a': $a, 'b': $a}) }; $string($f(40, 1)))",
             memory,
