@@ -43,8 +43,11 @@ pub(crate) struct Outcome {
     pub(crate) assigned: Assigned,
 }
 
-/// What a state with a result leaves behind: `ResultSelector`, then `Assign`, and `ResultPath` and `OutputPath`
-/// for the output; in JSONata `Assign` and `Output`.
+/// What a state with a result leaves behind: `Assign`, and `ResultSelector`, `ResultPath` and `OutputPath` for the
+/// output; in JSONata `Assign` and `Output`.
+///
+/// Source: Developer Guide, "Passing data between states with variables": `Assign` sees the result of the API or
+/// sub-workflow, as `ResultSelector` does.
 pub(crate) fn outcome(
     flow: &Flow,
     raw: &Data,
@@ -53,9 +56,9 @@ pub(crate) fn outcome(
 ) -> Result<Outcome, StatesError> {
     match &flow.fields {
         FlowFields::JsonPath(fields) => {
-            let result = build(fields.result_selector.as_ref(), result, scope)?;
-            let assigned = assign(flow.assign.as_ref(), &result, scope)?;
-            let placed = place(&fields.result_path, raw, result)?;
+            let selected = build(fields.result_selector.as_ref(), result, scope)?;
+            let assigned = assign(flow.assign.as_ref(), result, scope)?;
+            let placed = place(&fields.result_path, raw, selected)?;
             let output = select(&fields.output_path, &placed, scope)?;
             Ok(Outcome { output, assigned })
         }

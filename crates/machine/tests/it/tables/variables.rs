@@ -50,14 +50,14 @@ fn a_variable_that_nobody_assigned_fails_the_execution() {
 }
 
 #[test]
-fn a_task_assigns_from_its_selected_result_and_a_catcher_from_the_error() {
+fn a_task_assigns_from_its_result_and_a_catcher_from_the_error() {
     let states = json!({
         "Work": {
             "Type": "Task",
             "Resource": FUNCTION,
             "ResultSelector": { "rows.$": "$.count" },
             "ResultPath": null,
-            "Assign": { "rows.$": "$.rows" },
+            "Assign": { "rows.$": "$.count" },
             "Catch": [{
                 "ErrorEquals": ["States.ALL"],
                 "Assign": { "why.$": "$.Cause" },
