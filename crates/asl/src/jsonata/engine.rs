@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::expression::Parsed;
 use super::value::Exact;
-use super::{EvaluationError, Scope, explain, functions, guards, value};
+use super::{EvaluationError, Scope, clock, explain, functions, guards, value};
 
 /// How deep an evaluation may nest: some three thousand calls of a function that calls itself.
 const DEPTH_MAX: usize = 10_000;
@@ -34,7 +34,7 @@ pub(super) fn evaluate(
     evaluate_within(limits(TIME_MAX), parsed, input, scope)
 }
 
-fn limits(milliseconds: u64) -> EvaluatorOptions {
+pub(super) fn limits(milliseconds: u64) -> EvaluatorOptions {
     EvaluatorOptions {
         timeout_ms: Some(milliseconds),
         cancel: None,
@@ -43,7 +43,7 @@ fn limits(milliseconds: u64) -> EvaluatorOptions {
     }
 }
 
-fn evaluate_within(
+pub(super) fn evaluate_within(
     options: EvaluatorOptions,
     parsed: &Parsed,
     input: &JValue,
@@ -85,6 +85,9 @@ fn evaluator(
     let mut context = Context::new();
     for (name, reads) in &parsed.names.variables {
         if let Some(value) = reads.copy(name, scope.bindings, &mut exact.borrow_mut()) {
+            if let Some(alias) = guards::values::alias(name).or_else(|| clock::alias(name)) {
+                context.bind(alias.to_owned(), value.clone());
+            }
             context.bind(name.clone(), value);
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::names::Names;
 use super::reads::{Found, Selection};
-use super::{EvaluationError, QueryError, SyntaxError, dialect, engine, guards};
+use super::{EvaluationError, QueryError, SyntaxError, clock, dialect, engine, guards};
 use crate::eval::Random;
 
 /// What the variables of an expression hold.
@@ -68,6 +68,7 @@ impl Expression {
         let mut tree = dialect::parse(source)?;
         let names = Names::of(&tree);
         let selection = Selection::of(&tree);
+        clock::hand_over(&mut tree);
         guards::add(&mut tree);
         Ok(Self { parsed: Arc::new(Parsed { source: source.to_owned(), tree, names, selection }) })
     }

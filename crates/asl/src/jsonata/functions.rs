@@ -7,17 +7,17 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use jsonata_core::evaluator::{Context, Evaluator, EvaluatorError, HostFn};
+use jsonata_core::evaluator::{Evaluator, EvaluatorError, HostFn};
 use jsonata_core::value::JValue;
 use md5::{Digest, Md5};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384, Sha512};
 
 use super::engine::SEQUENCE_MAX;
-use super::texts;
 use super::value::Exact;
+use super::{clock, texts};
 
-type Answer = Result<JValue, EvaluatorError>;
+pub(super) type Answer = Result<JValue, EvaluatorError>;
 
 /// Makes the functions known. `seed` is where all randomness of the evaluation comes from, `exact` knows the digits
 /// of its numbers.
@@ -29,7 +29,6 @@ pub(super) fn register(
 ) {
     let draw = Rc::new(Draw(Cell::new(seed)));
     let (shuffling, naming) = (Rc::clone(&draw), Rc::clone(&draw));
-    let millis = now.as_millisecond();
     add(evaluator, "partition", partition);
     add(evaluator, "range", range);
     add(evaluator, "hash", hash);
@@ -37,14 +36,13 @@ pub(super) fn register(
     add(evaluator, "uuid", move |_: &[JValue]| Ok(uuid(&naming)));
     add(evaluator, "random", move |args: &[JValue]| random(args, &draw));
     add(evaluator, "shuffle", move |args: &[JValue]| Ok(shuffle(args, &shuffling)));
-    add(evaluator, "millis", move |_: &[JValue]| Ok(JValue::Number(millis as f64)));
-    add(evaluator, "now", move |args: &[JValue]| time(args, millis));
+    clock::register(evaluator, now);
     add(evaluator, "eval", |_: &[JValue]| {
         Err(refusal("T1006: Attempted to invoke a non-function"))
     });
 }
 
-fn add(evaluator: &mut Evaluator, name: &str, function: impl HostFn + 'static) {
+pub(super) fn add(evaluator: &mut Evaluator, name: &str, function: impl HostFn + 'static) {
     evaluator.register_fn_override(name, function).expect("none of these is part of a fast path");
 }
 
@@ -219,17 +217,4 @@ fn shuffle(args: &[JValue], draw: &Draw) -> JValue {
         items.swap(last, (draw.fraction() * (last + 1) as f64) as usize);
     }
     JValue::array(items)
-}
-
-/// `$now([picture [, timezone]])`: the time of the evaluation as text.
-fn time(args: &[JValue], millis: i64) -> Answer {
-    let args = Arguments::new("now", args);
-    let argument = |index| args.get(index).cloned().unwrap_or(JValue::Undefined);
-    let mut context = Context::new();
-    context.bind("millis".to_owned(), JValue::Number(millis as f64));
-    context.bind("picture".to_owned(), argument(0));
-    context.bind("timezone".to_owned(), argument(1));
-    let tree = jsonata_core::parser::parse("$fromMillis($millis, $picture, $timezone)")
-        .expect("a constant that is an expression");
-    Evaluator::with_context(context).evaluate(&tree, &JValue::Undefined)
 }

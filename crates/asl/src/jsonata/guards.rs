@@ -1,5 +1,6 @@
-//! Bounds on the texts that an expression builds. The library bounds depth, sequences and time; a text that is
-//! doubled thirty times fits into all of these.
+//! Bounds on what an expression builds. The library bounds depth, sequences and time; a text that is doubled thirty
+//! times fits into all of these. Here stand the bounds on texts, in [`parts`] those on values that share parts, in
+//! [`values`] those of functions that are used as values.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -10,6 +11,9 @@ use jsonata_core::functions;
 use jsonata_core::value::{JValue, with_stack};
 
 use super::{texts, tree};
+
+mod parts;
+pub(super) mod values;
 
 /// The longest text, in bytes: some ten times of what AWS allows an evaluation to hold.
 const TEXT_MAX: usize = 64 * 1024 * 1024;
@@ -36,6 +40,10 @@ const PAD: &str = "<pad>";
 pub(super) fn add(tree: &mut AstNode) {
     let mut repeats = false;
     tree::rewrite(tree, &mut |node| repeats |= uses_twice(node));
+    values::rename(tree);
+    if repeats {
+        parts::add(tree);
+    }
     bound_texts(tree, repeats);
     if !binds(tree, "pad") {
         tree::rewrite(tree, &mut hand_context_to_pad);
@@ -43,7 +51,7 @@ pub(super) fn add(tree: &mut AstNode) {
 }
 
 /// Whether the expression binds the name itself, somewhere.
-fn binds(tree: &mut AstNode, name: &str) -> bool {
+pub(super) fn binds(tree: &mut AstNode, name: &str) -> bool {
     let mut found = false;
     tree::rewrite(tree, &mut |node| {
         found |= match node {
@@ -282,6 +290,8 @@ pub(super) fn register(evaluator: &mut Evaluator) {
     add(PIECE, Budget::take_piece);
     add(AS_TEXT, |_, args| within(args, TEXT_MAX));
     add(TO_WALK, |_, args| within(args, WALK_MAX));
+    values::register(evaluator, &budget);
+    parts::register(evaluator);
 }
 
 type Answer = Result<JValue, EvaluatorError>;

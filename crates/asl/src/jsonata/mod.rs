@@ -12,6 +12,7 @@
 //! Source: Step Functions Developer Guide, "Transforming data with JSONata in Step Functions"; the JSONata 2.0.6
 //! documentation; its reference implementation for the texts of errors.
 
+mod clock;
 mod dialect;
 mod engine;
 mod error;

@@ -431,6 +431,10 @@ fn what_never_ends_or_takes_all_memory_ends() {
             memory,
         ),
         ("($f := $reduce; $f([1..64], function($s, $i) { $s & $s }, 'x'))", memory),
+        ("($x := $pad('x', 100000); $j := $join; $j([1..100000].($x)))", memory),
+        ("($x := $pad('x', 100000); $f := $join(?, $x); $f([1..100000].('')))", memory),
+        ("($x := $pad('x', 100000); $r := $replace; $r($x, 'x', $x))", memory),
+        ("($x := $pad('x', 100000); $map([$x], $replace(?, /x/, $x)))", memory),
         ("function($f, $s) { $f($f, $s & $s) }(function($f, $s) { $f($f, $s & $s) }, 'x')", memory),
     ] {
         assert_eq!(error(source), expected, "{source}");
@@ -444,6 +448,50 @@ fn what_never_ends_or_takes_all_memory_ends() {
     );
     assert!(Expression::parse(&"(".repeat(100_000)).is_err());
     assert!(Expression::parse(&format!("1{}", "+1".repeat(100_000))).is_err());
+}
+
+/// A value of 40 objects or arrays, each of which holds the next one twice, has 2^40 parts to who walks it.
+#[test]
+fn what_shares_its_parts_is_not_walked_without_end() {
+    let memory = "Expression evaluation memory limit exceeded: Check for excessive memory usage";
+    let function =
+        |result| format!("$f := function($n, $a) {{ $n = 0 ? $a : $f($n - 1, {result}) }}");
+    let objects = function("{'a': $a, 'b': $a}");
+    for walk in [
+        "$f(40, 1).**",
+        "$f(40, 1).*.*.*.**",
+        "$f(40, 1) ~> |**|{'c': 1}|",
+        "$map([$f(40, 1)], $string)",
+        "[$f(40, 1)] ~> $map($string)",
+        "$distinct([$f(40, 1), $f(40, 1)])",
+        "$d := $distinct; $d([$f(40, 1), $f(40, 1)])",
+    ] {
+        assert_eq!(error(&format!("({objects}; {walk})")), memory, "{walk}");
+    }
+    let arrays = function("[[$a], [$a]]");
+    for walk in [
+        "$boolean($f(40, 0))",
+        "$f(40, 0) ? 1 : 2",
+        "$f(40, 0) and true",
+        "$not($f(40, 0))",
+        "[1, 2][$f(40, 0)]",
+        "$filter([1], function() { $f(40, 0) })",
+        "$lookup($f(40, 0), 'k')",
+        "$f(40, 0).k",
+        "$keys($f(40, 0))",
+    ] {
+        assert_eq!(error(&format!("({arrays}; {walk})")), memory, "{walk}");
+    }
+    for source in [
+        "$reduce([1..64], function($a, $i) { {'a': $a, 'b': $a} }, 1).**",
+        "($d := function($a, $i) { {'a': $a, 'b': $a} }; $reduce([1..64], $d, 1).**)",
+        &format!("($a := [1]; {}$a.**)", "$a := $zip($a, $a); ".repeat(40)),
+        &format!("[1]{}.**", ".({'a': $, 'b': $})".repeat(40)),
+        &format!("[1]{}.**", ".{'a': $, 'b': $}".repeat(40)),
+        &format!("[1]{}.k", ".[[$], [$]]".repeat(40)),
+    ] {
+        assert_eq!(error(source), memory, "{source}");
+    }
 }
 
 #[test]
@@ -502,6 +550,27 @@ fn pad_takes_its_text_from_everywhere() {
     assert!(error("$pad(1, 2, 'a')").starts_with("T0410: Argument 1 of function \"pad\""));
 }
 
+/// The time of the evaluation is 2026-11-21T05:06:07.089Z.
+#[test]
+fn a_picture_without_a_year_is_of_the_year_of_the_evaluation() {
+    for (source, expected) in [
+        ("$toMillis('13:45', '[H]:[m]')", "2026-11-21T13:45:00.000Z"),
+        ("$toMillis('03-04', '[M]-[D]')", "2026-03-04T00:00:00.000Z"),
+        ("$toMillis('4', '[D]')", "2026-11-04T00:00:00.000Z"),
+        ("$toMillis('7', '[m]')", "2026-11-21T05:07:00.000Z"),
+        ("'1 pm' ~> $toMillis('[h] [P]')", "2026-11-21T13:00:00.000Z"),
+        ("$map(['13'], $toMillis(?, '[H]'))", "2026-11-21T13:00:00.000Z"),
+        ("($t := $toMillis; $t('13', '[H]'))", "2026-11-21T13:00:00.000Z"),
+        ("$toMillis('1999-12-31', '[Y]-[M]-[D]')", "1999-12-31T00:00:00.000Z"),
+        ("$map(['1999-12-31'], $toMillis)", "1999-12-31T00:00:00.000Z"),
+        ("['1999-12-31'].$toMillis()", "1999-12-31T00:00:00.000Z"),
+    ] {
+        assert_eq!(value(&format!("{source} ~> $fromMillis()")), json!(expected), "{source}");
+    }
+    assert!(error("$toMillis('3 13', '[M] [H]')").starts_with("D3136"));
+    assert!(error("$toMillis(1, '[H]')").starts_with("T0410"));
+}
+
 #[test]
 fn what_must_be_whole_is_rounded_down() {
     assert_eq!(value("$partition([1, 2, 3], 2.9)"), json!([[1, 2], [3]]));
@@ -541,6 +610,21 @@ fn what_is_bounded_gives_what_it_did() {
         ),
         ("($x := [1, 1]; $distinct($x))", json!([1])),
         ("[1, 2].$string()", json!(["1", "2"])),
+        ("$map([1, {'a': 2}], $string)", json!(["1", "{\"a\":2}"])),
+        ("($s := $string; $s([1], true))", json!("[\n  1\n]")),
+        ("($j := $join; $j(['a', 'b'], '-'))", json!("a-b")),
+        ("($j := $join(?, '-'); $j(['a', 'b']))", json!("a-b")),
+        (
+            "($r := $replace; [$r('abab', 'b', 'x', 1), $r('abab', /b/, '<$0>')])",
+            json!(["axab", "a<b>a<b>"]),
+        ),
+        ("($d := $distinct; $d([1, 1, 2]))", json!([1, 2])),
+        ("($string := function($x) { 'mine' }; $map([1], $string))", json!("mine")),
+        ("($twice := function($x) { $x = $x ? [$x, $x] : 0 }; $twice(1))", json!([1, 1])),
+        (
+            "($sum := function($n, $acc) { $n = 0 ? $acc + $acc : $sum($n - 1, $acc + $n) }; $sum(20000, 0))",
+            json!(400_020_000),
+        ),
     ] {
         assert_eq!(value(source), expected, "{source}");
     }
