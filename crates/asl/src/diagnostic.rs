@@ -127,6 +127,8 @@ codes! {
     NotInExpress = "SW0127", "SCHEMA_VALIDATION_FAILED";
     /// A JSONata expression that reads a context (`$`), of which there is none.
     UnsupportedJsonata = "SW0128", "UNSUPPORTED_JSONATA_EXPRESSION";
+    /// `$states`, or a field of it, where it is not there.
+    StatesFieldNotHere = "SW0129", "INVALID_JSONATA_EXPRESSION";
     /// A Distributed Map, which is not supported yet.
     DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
 }

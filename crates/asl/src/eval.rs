@@ -159,6 +159,14 @@ impl Expression {
         Ok(Self { field: field.into(), kind })
     }
 
+    /// The paths in it.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        match &self.kind {
+            Kind::Path(path) => vec![path],
+            Kind::Call(call) => call.paths(),
+        }
+    }
+
     /// Whether it may stand in `ErrorPath` and `CausePath`: a path, or a function that can give a text.
     pub(crate) fn may_give_text(&self) -> bool {
         match &self.kind {

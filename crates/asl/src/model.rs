@@ -75,6 +75,8 @@ pub struct State {
     pub id: StateId,
     /// The name, unique within the whole machine.
     pub name: Arc<str>,
+    /// The variables that it reads, in alphabetical order; those of the states within it are theirs.
+    pub variables: Vec<Arc<str>>,
     /// What kind of state it is.
     pub kind: StateKind,
 }
@@ -323,9 +325,9 @@ pub struct Map {
     pub items: Items,
     /// `ItemSelector`, or the legacy `Parameters`.
     pub item_selector: Option<Payload>,
-    /// `ToleratedFailureCount` and `ToleratedFailurePercentage` as expressions. They mean nothing to an inline
-    /// Map, but are evaluated.
-    pub tolerated_failures: Vec<Query>,
+    /// `ToleratedFailureCount` and `ToleratedFailurePercentage` as expressions, with the largest number that each
+    /// may give. They mean nothing to an inline Map, but are evaluated.
+    pub tolerated_failures: Vec<(Query, f64)>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is without bound.
     pub max_concurrency: Dynamic<u32>,
     /// Where each iteration starts.

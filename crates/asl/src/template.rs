@@ -10,6 +10,7 @@
 use serde_json::{Map, Value};
 
 use crate::eval::{Expression, ExpressionError, Scope, StatesError};
+use crate::jsonpath::Path;
 
 /// A parsed payload template.
 #[derive(Debug, Clone)]
@@ -66,6 +67,11 @@ impl Template {
         if errors.is_empty() { Ok(Self { node }) } else { Err(errors) }
     }
 
+    /// The paths in it, those among the arguments of functions included.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        self.node.paths()
+    }
+
     /// Builds the payload.
     ///
     /// # Errors
@@ -90,6 +96,15 @@ impl Node {
                 .map(|node| node.evaluate(input, scope))
                 .collect::<Result<Vec<_>, _>>()
                 .map(Value::Array),
+        }
+    }
+
+    fn paths(&self) -> Vec<&Path> {
+        match self {
+            Self::Constant(_) => Vec::new(),
+            Self::Expression(expression) => expression.paths(),
+            Self::Object(fields) => fields.iter().flat_map(|(_, node)| node.paths()).collect(),
+            Self::Array(items) => items.iter().flat_map(Self::paths).collect(),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The data flow of a state: from its raw input to what it works on, and from its result to its output.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{DEPTH_MAX, build, is_too_deep, place, select};
 use stepwell_asl::eval::{Scope, StatesError};
@@ -110,18 +111,47 @@ pub(crate) fn query(
     }
 }
 
-/// A whole number of at least `min` in a field of a JSONata state.
+/// The longest time in seconds that a field can hold.
+pub(crate) const SECONDS_MAX: u64 = 99_999_999;
+
+/// A whole number within a range in a field of a JSONata state; 5.0 is one.
 pub(crate) fn whole_number(
     query: &Query,
-    min: u64,
+    range: RangeInclusive<u64>,
     scope: &mut Scope<'_>,
 ) -> Result<u64, StatesError> {
     let number = query.evaluate_as("number", scope, |value| value.as_number().cloned())?;
-    number.as_u64().filter(|number| *number >= min).ok_or_else(|| {
-        let kind = if min == 0 { "a non-negative" } else { "a positive" };
-        let field = query.location();
+    let field = query.location();
+    let whole = whole(&number).filter(|whole| whole >= range.start()).ok_or_else(|| {
+        let kind = if *range.start() == 0 { "a non-negative" } else { "a positive" };
         query.unusable(format!("The {field} field must be {kind} integer but was: {number}"))
-    })
+    })?;
+    if whole > *range.end() {
+        let max = range.end();
+        return Err(
+            query.unusable(format!("The {field} field must be at most {max} but was: {number}"))
+        );
+    }
+    Ok(whole)
+}
+
+fn whole(number: &Number) -> Option<u64> {
+    let is_whole = |float: &f64| *float >= 0.0 && *float < u64::MAX as f64 && float.fract() == 0.0;
+    number.as_u64().or_else(|| number.as_f64().filter(is_whole).map(|float| float as u64))
+}
+
+/// A number from 0 up to `max` in a field of a JSONata state.
+pub(crate) fn number_up_to(
+    query: &Query,
+    max: f64,
+    scope: &mut Scope<'_>,
+) -> Result<f64, StatesError> {
+    let number = query.evaluate_as("number", scope, Value::as_f64)?;
+    if (0.0..=max).contains(&number) {
+        return Ok(number);
+    }
+    let field = query.location();
+    Err(query.unusable(format!("The {field} field must be from 0 to {max} but was: {number}")))
 }
 
 /// The values of the variables that an `Assign` names. All of them see the variables as they were when the

@@ -1,8 +1,8 @@
 //! `cargo xtask conformance`: the cases recorded from AWS, counted by group.
 //!
-//! The interpreter runs them in its own test, with virtual time; the real binary through the program that comes with
-//! the cases. Both write the verdict of every case into a report, which is counted here. The table of COMPAT.md is
-//! made from the report of the interpreter.
+//! The interpreter runs the executions in its own test, with virtual time, and the API the sequences of requests in
+//! its own; the real binary runs them through the program that comes with the cases. The tests write the verdict of
+//! every case into a report, which is counted here. The table of COMPAT.md is made from these reports.
 
 mod binary;
 mod report;
@@ -19,13 +19,13 @@ use report::Report;
 
 /// Where the tests find the cases.
 pub(crate) const FOLDER: &str = "STEPWELL_CONFORMANCE_DIR";
-/// Where the test of the interpreter leaves its verdicts.
+/// The folder in which the tests leave their verdicts.
 pub(crate) const REPORT: &str = "STEPWELL_CONFORMANCE_REPORT";
 
 /// Hold stepwell against what AWS answered
 ///
-/// Runs the cases recorded from AWS through the interpreter, with virtual time, and prints how many passed in each
-/// group. Without the cases it says so and does nothing. The exit code is 1 if a case failed.
+/// Runs the executions recorded from AWS through the interpreter, with virtual time, and the sequences of requests
+/// through the API, and prints how many passed in each group. Without the cases it says so and does nothing. The exit code is 1 if a case failed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder with the recorded cases
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     if let Some(binary) = &args.binary {
         return binary::run(&repository, binary, &cases, &args.arguments);
     }
-    let report = interpret(&repository, &cases)?;
+    let report = test(&repository, &cases)?;
     print!("{report}");
     if args.write {
         table::write(&repository, &report)?;
@@ -68,40 +68,44 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     Ok(ExitCode::from(u8::from(report.has_failed())))
 }
 
-/// Runs the test of the interpreter for its report.
-fn interpret(repository: &Repository, cases: &Path) -> Result<Report> {
-    let file = new_report_file(repository)?;
-    ui::step("running the cases through the interpreter");
-    let test =
-        ["test", "--quiet", "--package", "stepwell-machine", "--test", "it", "conformance::"];
+/// Runs the tests of the interpreter and of the API for their reports.
+fn test(repository: &Repository, cases: &Path) -> Result<Report> {
+    let reports = new_report_folder(repository)?;
+    ui::step("running the cases through the interpreter and the API");
+    let packages = ["--package", "stepwell-machine", "--package", "stepwell-sfn-api"];
     let output = Command::new("cargo")
         .current_dir(&repository.root)
-        .args(test)
+        .args(["test", "--quiet", "--no-fail-fast"])
+        .args(packages)
+        .args(["--test", "it", "conformance::"])
         .env(FOLDER, cases)
-        .env(REPORT, &file)
+        .env(REPORT, &reports)
         .output()
         .context("failed to run cargo")?;
-    // A failed case is in the report; without one, the test does not compile or broke down.
-    ensure!(file.exists(), "no report: {}", String::from_utf8_lossy(&output.stderr));
-    Report::read(&file)
+    let report = Report::read(&reports)?;
+    // A failed case is in a report; where one is missing, a test does not compile or broke down.
+    ensure!(report.is_complete(), "no report: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(report)
 }
 
-/// Where the interpreter is to leave its report; that of an earlier run is gone.
+/// Where the tests are to leave their reports; those of an earlier run are gone.
 ///
 /// # Errors
-/// If it cannot be removed.
-pub(crate) fn new_report_file(repository: &Repository) -> Result<PathBuf> {
-    let file = repository.target.join("conformance.json");
-    if file.exists() {
-        std::fs::remove_file(&file)?;
+/// If the folder cannot be emptied or made.
+pub(crate) fn new_report_folder(repository: &Repository) -> Result<PathBuf> {
+    let folder = repository.target.join("conformance");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
     }
-    Ok(file)
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
-/// Whether the table of COMPAT.md says what this report says.
+/// Whether the table of COMPAT.md says what the reports say; nothing where not all of them were made.
 ///
 /// # Errors
-/// If one of the two cannot be read.
-pub(crate) fn is_table_up_to_date(repository: &Repository, report: &Path) -> Result<bool> {
-    table::is_up_to_date(repository, &Report::read(report)?)
+/// If one of them cannot be read.
+pub(crate) fn is_table_up_to_date(repository: &Repository, reports: &Path) -> Result<Option<bool>> {
+    let report = Report::read(reports)?;
+    report.is_complete().then(|| table::is_up_to_date(repository, &report)).transpose()
 }

@@ -7,15 +7,19 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
+/// The reports of a run: that of the interpreter, and that of the API.
+const PARTS: [&str; 2] = ["machine.json", "sfn-api.json"];
+
 /// The verdicts of one run.
-#[derive(Debug, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug)]
 pub(super) struct Report {
     verdicts: Vec<Verdict>,
+    /// How many reports they come from.
+    parts: usize,
 }
 
 /// How one case went.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub(super) struct Verdict {
     pub(super) id: String,
     group: String,
@@ -55,13 +59,31 @@ impl Tally {
 }
 
 impl Report {
-    /// Reads the report of a run.
+    /// Reads the reports of a run. A case that one test skipped counts as another one found it.
     ///
     /// # Errors
-    /// If there is none.
-    pub(super) fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-        serde_json::from_str(&text).with_context(|| file.display().to_string())
+    /// If one of them cannot be read.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let (mut verdicts, mut parts) = (BTreeMap::new(), 0);
+        for part in PARTS.map(|part| folder.join(part)).iter().filter(|part| part.exists()) {
+            let text = std::fs::read_to_string(part).with_context(|| part.display().to_string())?;
+            let found: Vec<Verdict> =
+                serde_json::from_str(&text).with_context(|| part.display().to_string())?;
+            parts += 1;
+            for verdict in found {
+                let known = verdicts.entry(verdict.id.clone());
+                let known = known.or_insert_with(|| verdict.clone());
+                if known.kind == Kind::Skipped {
+                    *known = verdict;
+                }
+            }
+        }
+        Ok(Self { verdicts: verdicts.into_values().collect(), parts })
+    }
+
+    /// Whether every test has left its report.
+    pub(super) fn is_complete(&self) -> bool {
+        self.parts == PARTS.len()
     }
 
     /// Whether a case failed for no known reason.
@@ -126,7 +148,22 @@ pub(super) mod tests {
             {"id": "c", "group": "wait", "verdict": "skipped", "reason": "needs sqs"},
             {"id": "d", "group": "wait", "verdict": "failed", "reason": "output"}
         ]"#;
-        serde_json::from_str(json).unwrap()
+        Report { verdicts: serde_json::from_str(json).unwrap(), parts: PARTS.len() }
+    }
+
+    #[test]
+    fn a_case_counts_as_the_test_found_it_that_ran_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |part: &str, kind: &str| {
+            let verdict =
+                format!(r#"[{{"id": "a", "group": "api", "verdict": "{kind}", "reason": "r"}}]"#);
+            std::fs::write(folder.path().join(part), verdict).unwrap();
+            Report::read(folder.path()).unwrap()
+        };
+        assert!(!write(PARTS[0], "skipped").is_complete());
+        let report = write(PARTS[1], "passed");
+        assert!(report.is_complete());
+        assert_eq!(report.tallies().1, Tally { passed: 1, ..Tally::default() });
     }
 
     #[test]

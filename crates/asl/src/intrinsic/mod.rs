@@ -128,6 +128,19 @@ impl Function {
 }
 
 impl Call {
+    /// The paths among its arguments, those of calls within it included.
+    pub(crate) fn paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        for argument in &self.arguments {
+            match argument {
+                Argument::Path(path) => paths.push(path),
+                Argument::Call(call) => paths.extend(call.paths()),
+                Argument::Value(_) | Argument::Template(_) => {}
+            }
+        }
+        paths
+    }
+
     /// Parses a call, arguments and nested calls included.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use jiff::Timestamp;
+use jsonata_core::ast::AstNode;
 use jsonata_core::evaluator::{Context, Evaluator, EvaluatorOptions};
 use jsonata_core::value::JValue;
 use serde_json::Value;
@@ -68,6 +70,14 @@ fn run(
         Ok(result) => value::to_json(&result, &exact.borrow()),
         Err(error) => Err(explained(error.into(), parsed, input, scope, seed)),
     }
+}
+
+/// Whether a name that no variable has is that of a function.
+pub(super) fn is_function(name: &str) -> bool {
+    let mut evaluator = Evaluator::new();
+    functions::register(&mut evaluator, 0, Timestamp::UNIX_EPOCH, Rc::default());
+    let found = evaluator.evaluate(&AstNode::Variable(name.to_owned()), &JValue::Undefined);
+    found.is_ok_and(|value| matches!(value, JValue::Builtin { .. }))
 }
 
 fn broke_down() -> EvaluationError {

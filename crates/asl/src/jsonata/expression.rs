@@ -11,6 +11,7 @@ use super::names::Names;
 use super::reads::{Found, Selection};
 use super::{EvaluationError, QueryError, SyntaxError, clock, dialect, engine, guards};
 use crate::eval::Random;
+use crate::variable::RESERVED;
 
 /// What the variables of an expression hold.
 pub trait Bindings {
@@ -82,6 +83,12 @@ impl Expression {
     /// What it binds itself (`:=`, parameters, `@$`, `#$`) is not among them.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         self.parsed.names.variables.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The fields that it reads of `$states`, each once.
+    pub fn states_fields(&self) -> impl Iterator<Item = &str> {
+        let states = self.parsed.names.variables.iter().find(|(name, _)| name == RESERVED);
+        states.into_iter().flat_map(|(_, reads)| reads.fields())
     }
 
     /// What it reads of the context (`$`), each once: `phone` in `phone.number`, `$`, `$$`, `*`. There is no

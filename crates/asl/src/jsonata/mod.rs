@@ -33,6 +33,18 @@ pub use error::{EvaluationError, QueryError, SyntaxError};
 pub use expression::{Bindings, Expression, Scope};
 pub use template::{Template, TemplateError};
 
+/// Whether a name that no variable has is that of a function, as in `$map(list, $uppercase)`.
+///
+/// ```
+/// use stepwell_asl::jsonata::is_function;
+///
+/// assert!(is_function("uppercase") && is_function("partition"));
+/// assert!(!is_function("customer") && !is_function("eval"));
+/// ```
+pub fn is_function(name: &str) -> bool {
+    name != "eval" && engine::is_function(name)
+}
+
 /// The text between `{%` and `%}`, blanks trimmed, if `text` is an expression. Anything before or behind the
 /// delimiters, a blank included, makes it a plain text.
 ///

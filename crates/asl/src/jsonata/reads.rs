@@ -37,6 +37,15 @@ impl Reads {
         fields[known].1.add(rest);
     }
 
+    /// The fields that are read, where not all of them are.
+    pub(super) fn fields(&self) -> impl Iterator<Item = &str> {
+        let fields = match self {
+            Self::Whole => &[][..],
+            Self::Fields(fields) => fields,
+        };
+        fields.iter().map(|(name, _)| name.as_str())
+    }
+
     /// Copies what is read of the variable `name`; nothing if there is no such variable.
     pub(super) fn copy(
         &self,

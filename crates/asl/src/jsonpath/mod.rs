@@ -95,6 +95,14 @@ impl Path {
         &self.root
     }
 
+    /// The variable that the path starts from, if it does.
+    pub fn variable(&self) -> Option<&str> {
+        match &self.root {
+            Root::Variable(name) => Some(name),
+            Root::Input | Root::Context | Root::Current => None,
+        }
+    }
+
     /// What the path finds in `root`, the value that it [starts](Self::start) from.
     ///
     /// ```

@@ -195,7 +195,10 @@ impl<'t> Checker<'t> {
     pub(super) fn path(&mut self, place: &Place<'t>) -> Option<Path> {
         let text = self.string(place)?;
         match Path::parse(text) {
-            Ok(path) => Some(path),
+            Ok(path) => {
+                self.refer_to_paths(place, [&path]);
+                Some(path)
+            }
             Err(error) => self.invalid_path(place, text, &error),
         }
     }
@@ -284,9 +287,11 @@ impl<'t> Checker<'t> {
     pub(super) fn template(&mut self, object: &Object<'t>, name: &str) -> Option<Template> {
         let place = object.get(name)?;
         self.object(&place)?;
+        self.check_names_once(&place);
         match Template::parse(&place.node.to_value()) {
             Ok(template) => {
                 self.warn_of_literals(&place);
+                self.refer_to_paths(&place, template.paths());
                 Some(template)
             }
             Err(errors) => {
@@ -298,16 +303,28 @@ impl<'t> Checker<'t> {
         }
     }
 
+    /// A field and its twin whose name ends in `.$` would be one field of the payload.
+    fn check_names_once(&mut self, place: &Place<'t>) {
+        if let Shape::Object(fields) = &place.node.shape {
+            for field in fields {
+                let twin = field.name.strip_suffix(".$");
+                if twin.is_some_and(|twin| fields.iter().any(|other| other.name == twin)) {
+                    let message =
+                        format!("Duplicate field '{}'", field.name.trim_end_matches(".$"));
+                    self.findings
+                        .name(Code::DuplicateField, &place.field(field), message)
+                        .help("both fill the same field of the payload: remove or rename one");
+                }
+            }
+        }
+        for inner in inner(place) {
+            self.check_names_once(&inner);
+        }
+    }
+
     /// Warns of texts that look like an expression in fields whose name lacks the `.$`.
     fn warn_of_literals(&mut self, place: &Place<'t>) {
-        let inner: Vec<Place<'t>> = match &place.node.shape {
-            Shape::Object(fields) => fields.iter().map(|field| place.field(field)).collect(),
-            Shape::Array(items) => {
-                items.iter().enumerate().map(|(i, node)| place.item(i, node)).collect()
-            }
-            Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::String(_) => return,
-        };
-        for place in inner {
+        for place in inner(place) {
             let name = place.field_name();
             if let Shape::String(text) = &place.node.shape
                 && place.name.is_some()
@@ -337,7 +354,10 @@ impl<'t> Checker<'t> {
     pub(super) fn expression(&mut self, place: &Place<'t>) -> Option<Expression> {
         let text = self.string(place)?;
         match Expression::parse(place.field_name(), text) {
-            Ok(expression) => Some(expression),
+            Ok(expression) => {
+                self.refer_to_paths(place, expression.paths());
+                Some(expression)
+            }
             Err(error) => {
                 self.expression_error(place, &error);
                 None
@@ -390,4 +410,15 @@ fn looks_like_an_expression(text: &str) -> bool {
     let is_call = text.starts_with("States.") && text.ends_with(')');
     (is_path && !text.contains(char::is_whitespace) || is_call)
         && Expression::parse("", text).is_ok()
+}
+
+/// The values right below a value.
+fn inner<'t>(place: &Place<'t>) -> Vec<Place<'t>> {
+    match &place.node.shape {
+        Shape::Object(fields) => fields.iter().map(|field| place.field(field)).collect(),
+        Shape::Array(items) => {
+            items.iter().enumerate().map(|(i, node)| place.item(i, node)).collect()
+        }
+        Shape::Null | Shape::Bool(_) | Shape::Number(_) | Shape::String(_) => Vec::new(),
+    }
 }

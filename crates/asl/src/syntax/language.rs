@@ -35,6 +35,10 @@ impl Language {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Current {
     pub(super) language: Language,
+    /// Its place in the text.
+    pub(super) start: usize,
+    /// Whether it gets a result that `$states.result` stands for.
+    has_result: bool,
     /// Where it stands, as AWS writes it.
     location: String,
 }
@@ -46,12 +50,15 @@ impl<'t> Checker<'t> {
     }
 
     /// Enters a state; gives the one around it, to go back to.
-    pub(super) fn enter_state(&mut self, object: &Object<'t>) -> Current {
+    pub(super) fn enter_state(&mut self, object: &Object<'t>, state_type: &str) -> Current {
         let language = self.state_language(object);
-        std::mem::replace(
-            &mut self.current,
-            Current { language, location: object.place.aws_location() },
-        )
+        let state = Current {
+            language,
+            start: object.place.node.span.start,
+            has_result: matches!(state_type, "Task" | "Parallel" | "Map"),
+            location: object.place.aws_location(),
+        };
+        std::mem::replace(&mut self.current, state)
     }
 
     fn state_language(&mut self, object: &Object<'t>) -> Language {
@@ -118,8 +125,13 @@ impl<'t> Checker<'t> {
         self.check_duplicates_within(place);
         match jsonata::Template::parse(&place.node.to_value()) {
             Ok(template) => {
+                let location = self.location_in_state(place);
                 self.check_context(place, &template);
-                Some(Query::new(&self.location_in_state(place), template))
+                self.check_states_fields(place, &location, &template);
+                for (_, expression) in template.expressions() {
+                    self.refer_to_names(expression);
+                }
+                Some(Query::new(&location, template))
             }
             Err(errors) => {
                 for error in errors {
@@ -149,6 +161,40 @@ impl<'t> Checker<'t> {
                 let help =
                     "read the input of the state as `$states.input`, and variables as `$name`";
                 self.findings.value(Code::UnsupportedJsonata, &place, message).help(help);
+            }
+        }
+    }
+
+    /// `$states.result` is there once a state has its result, `$states.errorOutput` in a Catcher.
+    ///
+    /// Source: Step Functions Developer Guide, "Transforming data with JSONata in Step Functions": references from
+    /// elsewhere are caught when the definition is created.
+    fn check_states_fields(
+        &mut self,
+        place: &Place<'t>,
+        location: &str,
+        template: &jsonata::Template,
+    ) {
+        let follows = |field: &str| {
+            let rest = location.strip_prefix(field);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))
+        };
+        let in_catcher = follows("Catch");
+        let after_result = self.current.has_result && (follows("Output") || follows("Assign"));
+        for (within, expression) in template.expressions() {
+            for field in expression.states_fields() {
+                let help = match field {
+                    "result" if !after_result => {
+                        "the result of a Task, Parallel or Map state is there in its `Output` and `Assign`"
+                    }
+                    "errorOutput" if !in_catcher => {
+                        "the error output is there in the `Output` and `Assign` of a Catcher"
+                    }
+                    _ => continue,
+                };
+                let message = format!("$states.{field} is not available in the field '{location}'");
+                let place = place.descend(&within);
+                self.findings.value(Code::StatesFieldNotHere, &place, message).help(help);
             }
         }
     }

@@ -113,6 +113,7 @@ struct Checker<'t> {
     /// The first state of each name.
     names: HashMap<&'t str, usize>,
     scopes: variables::Scopes<'t>,
+    references: variables::References,
     machine_language: language::Language,
     current: language::Current,
     /// How many names were compared in search of one that was perhaps meant.
@@ -155,6 +156,7 @@ impl<'t> Checker<'t> {
         self.check_scopes();
         let start_at = start_at?;
         let mut states = std::mem::take(&mut self.states);
+        self.hand_out_references(&mut states);
         states.sort_by_key(|state| state.id);
         Some(StateMachine::new(comment, timeout, start_at, states))
     }
@@ -202,7 +204,8 @@ impl<'t> Checker<'t> {
         self.check_name(place, scope);
         scope.enter(id);
         if let Some(kind) = self.state_kind(place, scope) {
-            self.states.push(State { id, name: Arc::from(place.field_name()), kind });
+            let name = Arc::from(place.field_name());
+            self.states.push(State { id, name, variables: Vec::new(), kind });
         }
     }
 

@@ -24,7 +24,7 @@ impl<'t> Checker<'t> {
             scope.leads_somewhere();
             return None;
         };
-        let around = self.enter_state(&object);
+        let around = self.enter_state(&object, state_type);
         self.comment(&object);
         self.check_fields(&object, fields);
         let kind = match state_type {
@@ -290,7 +290,7 @@ impl<'t> Checker<'t> {
     }
 
     /// `ToleratedFailureCount` and `ToleratedFailurePercentage`.
-    fn tolerated_failures(&mut self, object: &Object<'t>) -> Vec<Query> {
+    fn tolerated_failures(&mut self, object: &Object<'t>) -> Vec<(Query, f64)> {
         const PERCENTAGE_MAX: u64 = 100;
         let mut expressions = Vec::new();
         for (name, path, max) in [
@@ -299,7 +299,7 @@ impl<'t> Checker<'t> {
         ] {
             let read = |this: &mut Self, place: &Place<'t>| this.number(place, max);
             if let Some(Dynamic::Query(query)) = self.or_path(object, name, path, read) {
-                expressions.push(query);
+                expressions.push((query, max as f64));
             }
         }
         expressions

@@ -1,15 +1,17 @@
-//! `Assign`: the names of variables, and the scopes that they belong to.
+//! Variables: their names in `Assign`, the scopes that they belong to, and which state reads which.
 //!
 //! The states of one `States` object share a scope. Those of a branch or an item processor have a scope of
 //! their own; they see the variables of the scopes around it and cannot assign them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Checker;
 use super::place::{Object, Place};
 use crate::diagnostic::Code;
-use crate::model::Payload;
-use crate::variable;
+use crate::jsonpath::Path;
+use crate::model::{Payload, State, StateId};
+use crate::{jsonata, variable};
 
 /// What is known of the scopes of variables.
 #[derive(Debug, Default)]
@@ -41,6 +43,11 @@ impl<'t> Scopes<'t> {
         self.current = around;
     }
 
+    /// Whether a variable of this name is assigned anywhere.
+    fn assigns(&self, name: &str) -> bool {
+        self.assignments.iter().any(|one| one.name == name)
+    }
+
     /// The assignments of variables that a scope further out assigns as well.
     fn shadowing(&self) -> impl Iterator<Item = &Assignment<'t>> {
         let mut assigned: HashMap<&str, HashSet<Option<usize>>> = HashMap::new();
@@ -55,7 +62,65 @@ impl<'t> Scopes<'t> {
     }
 }
 
+/// Which state reads which variables.
+#[derive(Debug, Default)]
+pub(super) struct References(Vec<Reference>);
+
+#[derive(Debug)]
+struct Reference {
+    /// The place of the state in the text.
+    state: usize,
+    name: String,
+    /// Whether the name may mean a function as well.
+    is_function: bool,
+}
+
 impl<'t> Checker<'t> {
+    /// Notes the variables that paths of the current state start from.
+    pub(super) fn refer_to_paths<'p>(
+        &mut self,
+        place: &Place<'t>,
+        paths: impl IntoIterator<Item = &'p Path>,
+    ) {
+        for name in paths.into_iter().filter_map(Path::variable) {
+            if name == variable::RESERVED {
+                let message = "$states is not available in the query language JSONPath";
+                self.findings.value(Code::StatesFieldNotHere, place, message).warning().help(
+                    "the input is `$`, the context object `$$`; nothing is ever assigned to `$states`",
+                );
+            }
+            self.refer(name, false);
+        }
+    }
+
+    /// Notes the variables that an expression of the current state reads.
+    pub(super) fn refer_to_names(&mut self, expression: &jsonata::Expression) {
+        for name in expression.variables().filter(|name| *name != variable::RESERVED) {
+            self.refer(name, jsonata::is_function(name));
+        }
+    }
+
+    fn refer(&mut self, name: &str, is_function: bool) {
+        let state = self.current.start;
+        self.references.0.push(Reference { state, name: name.to_owned(), is_function });
+    }
+
+    /// Gives every state the variables that it reads. What may mean a function means a variable if one is assigned.
+    pub(super) fn hand_out_references(&mut self, states: &mut [State]) {
+        let mut names: BTreeMap<StateId, BTreeSet<Arc<str>>> = BTreeMap::new();
+        for Reference { state, name, is_function } in std::mem::take(&mut self.references).0 {
+            if let Some(id) = self.ids.get(&state)
+                && (!is_function || self.scopes.assigns(&name))
+            {
+                names.entry(*id).or_default().insert(name.into());
+            }
+        }
+        for state in states {
+            let read = names.remove(&state.id).unwrap_or_default();
+            state.variables = read.into_iter().collect();
+        }
+    }
+
     /// `Assign`.
     pub(super) fn assign(&mut self, object: &Object<'t>) -> Option<Payload> {
         let place = object.get("Assign")?;
@@ -91,8 +156,7 @@ impl<'t> Checker<'t> {
 
     /// Reports variables that are assigned although a scope further out assigns them.
     pub(super) fn check_scopes(&mut self) {
-        let scopes = std::mem::take(&mut self.scopes);
-        for one in scopes.shadowing() {
+        for one in self.scopes.shadowing() {
             let message = format!("Variable '{}' is already assigned in an outer scope", one.name);
             self.findings.name(Code::VariableOfOuterScope, &one.place, message).help(
                 "branches and item processors can read the variables around them, not assign them; \

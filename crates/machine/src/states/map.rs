@@ -76,8 +76,8 @@ fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesE
     let input = data_flow::effective_input(&map.flow, raw, scope)?;
     let max_concurrency = max_concurrency(map, &input, scope)?;
     let items = items(map, &input, scope)?;
-    for query in &map.tolerated_failures {
-        query.evaluate_as("number", scope, Value::as_f64)?;
+    for (query, max) in &map.tolerated_failures {
+        data_flow::number_up_to(query, *max, scope)?;
     }
     let length = items.as_array().map_or(0, Vec::len);
     Ok(Opening { input, items, length, max_concurrency })
@@ -159,8 +159,8 @@ fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32
     let path = match &map.max_concurrency {
         Dynamic::Literal(bound) => return Ok(*bound),
         Dynamic::Query(query) => {
-            let bound = data_flow::whole_number(query, 0, scope)?;
-            return Ok(u32::try_from(bound).unwrap_or(u32::MAX));
+            let bound = data_flow::whole_number(query, 0..=u64::from(u32::MAX), scope)?;
+            return Ok(u32::try_from(bound).expect("within the range"));
         }
         Dynamic::Path(path) => path,
     };

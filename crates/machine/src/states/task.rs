@@ -16,12 +16,13 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{is_too_deep, resolve};
 use stepwell_asl::eval::{Scope, StatesError};
-use stepwell_asl::model::{Dynamic, Resource, State, Task};
+use stepwell_asl::model::{Dynamic, Payload, Resource, State, Task};
 
-use crate::data_flow;
+use crate::data_flow::{self, SECONDS_MAX};
 use crate::decide::Decider;
 use crate::decision::TaskResult;
 use crate::event::{Event, Reason, TaskLimit, TaskResource};
@@ -92,8 +93,16 @@ fn role_arn(
     scope: &mut Scope<'_>,
 ) -> Result<Option<String>, StatesError> {
     let Some(credentials) = &task.credentials else { return Ok(None) };
-    let credentials = credentials.build(input, scope)?;
-    Ok(credentials["RoleArn"].as_str().map(str::to_owned))
+    let role = credentials.build(input, scope)?["RoleArn"].take();
+    match (role, credentials) {
+        (Value::String(role), _) => Ok(Some(role)),
+        (other, Payload::Jsonata(query)) => {
+            Err(query.unusable(format!("The RoleArn field must be a string but was: {other}")))
+        }
+        (other, Payload::JsonPath(_)) => Err(StatesError::runtime(format!(
+            "The RoleArn field must be a string but was: {other}"
+        ))),
+    }
 }
 
 /// A limit of the task: literal, or read by a path.
@@ -106,7 +115,9 @@ fn seconds(
     let path = match limit {
         None => return Ok(None),
         Some(Dynamic::Literal(seconds)) => return Ok(Some(*seconds)),
-        Some(Dynamic::Query(query)) => return data_flow::whole_number(query, 1, scope).map(Some),
+        Some(Dynamic::Query(query)) => {
+            return data_flow::whole_number(query, 1..=SECONDS_MAX, scope).map(Some);
+        }
         Some(Dynamic::Path(path)) => path,
     };
     let value = resolve(path, input, scope)?.into_owned();

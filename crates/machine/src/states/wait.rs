@@ -14,7 +14,7 @@ use stepwell_asl::eval::{Scope, StatesError};
 use stepwell_asl::jsonpath::Path;
 use stepwell_asl::model::{Dynamic, State, Wait, WaitUntil};
 
-use crate::data_flow;
+use crate::data_flow::{self, SECONDS_MAX};
 use crate::decide::Decider;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -67,7 +67,7 @@ fn find_until(
             seconds(path, &value).map(|seconds| after(now, seconds))
         }
         WaitUntil::Seconds(Dynamic::Query(query)) => {
-            Ok(after(now, data_flow::whole_number(query, 0, scope)?))
+            Ok(after(now, data_flow::whole_number(query, 0..=SECONDS_MAX, scope)?))
         }
         WaitUntil::Timestamp(Dynamic::Literal(text)) => parse("Timestamp", None, text),
         WaitUntil::Timestamp(Dynamic::Path(path)) => {

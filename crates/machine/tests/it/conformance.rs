@@ -2,7 +2,7 @@
 //!
 //! `STEPWELL_CONFORMANCE_DIR` names the corpus; without it the test says that it was skipped. Only cases
 //! that need nothing but the interpreter and Lambda functions run here; time is virtual. Where
-//! `STEPWELL_CONFORMANCE_REPORT` names a file, it gets the verdict of every case, for `cargo xtask conformance`.
+//! `STEPWELL_CONFORMANCE_REPORT` names a folder, a file in it gets the verdict of every case, for `cargo xtask conformance`.
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,8 @@ fn executions_go_as_aws_recorded_them() {
     let broken = std::fs::read_to_string(folder.join("broken.txt")).unwrap_or_default();
     let cases = cases(folder);
     let verdicts: Vec<_> = cases.iter().map(|case| (case, verdict(case, &broken))).collect();
-    if let Some(file) = std::env::var_os("STEPWELL_CONFORMANCE_REPORT") {
+    if let Some(reports) = std::env::var_os("STEPWELL_CONFORMANCE_REPORT") {
+        let file = Path::new(&reports).join("machine.json");
         std::fs::write(file, report(&verdicts)).expect("the report can be written");
     }
     let failed = verdicts.iter().filter_map(|(case, verdict)| match verdict {

@@ -1,8 +1,10 @@
 //! `DescribeStateMachine`. Source: API reference, "DescribeStateMachine".
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use stepwell_asl::StateMachine;
 use stepwell_engine::{Handle, StateMachineRecord};
 use uuid::Uuid;
 
@@ -30,6 +32,8 @@ pub(crate) struct Response {
     tracing_configuration: TracingConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "VariableReferences::is_empty")]
+    variable_references: VariableReferences,
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
@@ -37,6 +41,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let found = engine.describe_state_machine(&arn).await?;
     Ok(Response {
         revision_id: shown_revision(&found),
+        variable_references: variable_references(&found.definition),
         state_machine_arn: found.arn,
         name: found.name,
         status: "ACTIVE",
@@ -47,6 +52,17 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
         logging_configuration: LoggingConfiguration::OFF,
         tracing_configuration: TracingConfiguration::OFF,
     })
+}
+
+/// The names of states, and the variables that each of them reads.
+pub(crate) type VariableReferences = BTreeMap<Arc<str>, Vec<Arc<str>>>;
+
+/// States that read no variable are left out.
+pub(crate) fn variable_references(definition: &str) -> VariableReferences {
+    let (machine, _) = stepwell_asl::parse(definition);
+    let states = machine.iter().flat_map(StateMachine::states);
+    let reading = states.filter(|state| !state.variables.is_empty());
+    reading.map(|state| (Arc::clone(&state.name), state.variables.clone())).collect()
 }
 
 /// The revision as `DescribeStateMachine` shows it: AWS shows none for the first.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use stepwell_engine::Handle;
 
-use super::describe_state_machine::shown_revision;
+use super::describe_state_machine::{VariableReferences, shown_revision, variable_references};
 use crate::constraints::arn;
 use crate::error::ApiError;
 use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration};
@@ -28,6 +28,8 @@ pub(crate) struct Response {
     tracing_configuration: TracingConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
+    #[serde(skip_serializing_if = "VariableReferences::is_empty")]
+    variable_references: VariableReferences,
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
@@ -35,6 +37,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let found = engine.describe_state_machine_for_execution(&arn).await?;
     Ok(Response {
         revision_id: shown_revision(&found),
+        variable_references: variable_references(&found.definition),
         state_machine_arn: found.arn,
         name: found.name,
         definition: found.definition,

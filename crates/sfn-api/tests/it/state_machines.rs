@@ -200,3 +200,38 @@ async fn validation_answers_with_findings_up_to_the_number_that_is_asked_for() {
     assert_eq!(warned["diagnostics"][0]["severity"], "WARNING", "{warned}");
     assert_eq!(validate(json!({"definition": unreachable})).await["diagnostics"], json!([]));
 }
+
+#[tokio::test]
+async fn the_variables_that_each_state_reads_are_shown() {
+    let server = Server::start().await;
+    let definition = json!({
+        "StartAt": "Set",
+        "States": {
+            "Set": { "Type": "Pass", "Assign": { "list": [1], "sum": 0, "b": 1 }, "Next": "Each" },
+            "Each": {
+                "Type": "Map",
+                "ItemsPath": "$list",
+                "ItemSelector": { "text.$": "States.Format('{} {}', $sum, $$.Map.Item.Value)" },
+                "ItemProcessor": {
+                    "StartAt": "In",
+                    "States": {
+                        "In": {
+                            "Type": "Pass",
+                            "QueryLanguage": "JSONata",
+                            "Output": "{% ($own := $b; $map($states.input.x, $string) & $sum & $own) %}",
+                            "End": true,
+                        },
+                    },
+                },
+                "End": true,
+            },
+        },
+    });
+    let arn = server.create("m", &definition.to_string()).await;
+    let shown = server.ok("DescribeStateMachine", json!({ "stateMachineArn": arn })).await;
+    let expected = json!({ "Each": ["list", "sum"], "In": ["b", "sum"] });
+    assert_eq!(shown["variableReferences"], expected);
+    let other = server.create("other", PASS).await;
+    let shown = server.ok("DescribeStateMachine", json!({ "stateMachineArn": other })).await;
+    assert_eq!(shown.get("variableReferences"), None);
+}

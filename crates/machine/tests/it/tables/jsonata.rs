@@ -217,3 +217,104 @@ fn the_rule_of_a_choice_has_an_output_of_its_own() {
     assert_eq!(end("2"), "6 < 5 ExecutionSucceeded 2");
     assert_eq!(end("3"), "6 < 5 ExecutionSucceeded \"other\"");
 }
+
+#[test]
+fn whole_floats_are_whole_and_what_is_too_large_is_refused() {
+    let wait = json!({ "Type": "Wait", "Seconds": "{% $states.input %}" });
+    let played = play(&only(&wait), "start 2.0\npass 2");
+    assert!(played.contains("ExecutionSucceeded 2"), "{played}");
+    let map = |field: &str| {
+        let processor =
+            json!({ "StartAt": "In", "States": { "In": { "Type": "Pass", "End": true } } });
+        let mut map = json!({ "Type": "Map", "Items": [], "ItemProcessor": processor });
+        map[field] = json!("{% $states.input %}");
+        map
+    };
+    for (state, input, why) in [
+        (wait, "100000000", "Seconds field must be at most 99999999"),
+        (map("MaxConcurrency"), "4294967296", "MaxConcurrency field must be at most 4294967295"),
+        (map("ToleratedFailureCount"), "-1", "ToleratedFailureCount field must be from 0 to"),
+        (
+            map("ToleratedFailurePercentage"),
+            "100.5",
+            "ToleratedFailurePercentage field must be from 0 to 100",
+        ),
+    ] {
+        let played = play(&only(&state), &format!("start {input}"));
+        assert!(played.contains("EvaluationFailed States.QueryEvaluationError"), "{played}");
+        assert!(played.contains(why), "{played}");
+    }
+}
+
+#[test]
+fn a_role_that_is_no_text_is_refused() {
+    let role = json!({ "RoleArn": "{% 5 %}" });
+    let state = json!({ "Type": "Task", "Resource": FUNCTION, "Credentials": role });
+    let played = play(&only(&state), "start {}");
+    assert!(played.contains("The RoleArn field must be a string but was: 5"), "{played}");
+}
+
+#[test]
+fn a_fail_has_its_error_from_an_expression() {
+    let state = json!({ "Type": "Fail", "Error": "{% $states.input.name %}", "Cause": "{% 'No ' & $states.input.what %}" });
+    assert_snapshot!(play(&only(&state), r#"start {"name":"Broken","what":"heat"}"#), @r#"
+    start {"name":"Broken","what":"heat"}
+      1 < 0 ExecutionStarted {"name":"Broken","what":"heat"}
+      2 < 0 FailStateEntered State {"name":"Broken","what":"heat"}
+      3 < 2 ExecutionFailed Broken No heat
+    "#);
+}
+
+#[test]
+fn the_catcher_of_a_parallel_assigns_and_gives_an_output() {
+    let branch = json!({ "StartAt": "In", "States": { "In": { "Type": "Fail", "Error": "Broken", "Cause": "heat" } } });
+    assert_snapshot!(play(&caught(&json!({ "Type": "Parallel", "Branches": [branch] })), "start {\"x\":1}"), @r#"
+    start {"x":1}
+      1 < 0 ExecutionStarted {"x":1}
+      2 < 0 ParallelStateEntered Work {"x":1}
+      3 < 2 ParallelStateStarted
+      4 < 3 FailStateEntered In {"x":1}
+      5 < 4 ParallelStateFailed
+      6 < 5 ParallelStateExited Work {"cause":"heat","x":1} {"name":"\"Broken\""}
+      7 < 6 SucceedStateEntered Done {"cause":"heat","x":1}
+      8 < 7 SucceedStateExited Done {"name":"Broken","was":{"cause":"heat","x":1}}
+      9 < 8 ExecutionSucceeded {"name":"Broken","was":{"cause":"heat","x":1}}
+    "#);
+}
+
+#[test]
+fn the_catcher_of_a_map_assigns_and_gives_an_output() {
+    let processor = json!({ "StartAt": "In", "States": { "In": { "Type": "Fail", "Error": "Broken", "Cause": "heat" } } });
+    assert_snapshot!(play(&caught(&json!({ "Type": "Map", "Items": [1], "ItemProcessor": processor })), "start {\"x\":1}"), @r#"
+    start {"x":1}
+      1 < 0 ExecutionStarted {"x":1}
+      2 < 0 MapStateEntered Work {"x":1}
+      3 < 2 MapStateStarted 1
+      4 < 3 MapIterationStarted Work 0
+      5 < 4 FailStateEntered In 1
+      6 < 5 MapIterationFailed Work 0
+      7 < 5 MapStateFailed
+      8 < 7 MapStateExited Work {"cause":"heat","x":1} {"name":"\"Broken\""}
+      9 < 8 SucceedStateEntered Done {"cause":"heat","x":1}
+      10 < 9 SucceedStateExited Done {"name":"Broken","was":{"cause":"heat","x":1}}
+      11 < 10 ExecutionSucceeded {"name":"Broken","was":{"cause":"heat","x":1}}
+    "#);
+}
+
+/// A machine whose only state of work fails, is caught, and shows what its Catcher made of that.
+fn caught(work: &Value) -> String {
+    let mut work = work.clone();
+    work["Catch"] = json!([{
+        "ErrorEquals": ["Broken"],
+        "Assign": { "name": "{% $states.errorOutput.Error %}" },
+        "Output": { "cause": "{% $states.errorOutput.Cause %}", "x": "{% $states.input.x %}" },
+        "Next": "Done",
+    }]);
+    work["Next"] = json!("Done");
+    let done = json!({ "Type": "Succeed", "Output": { "name": "{% $name %}", "was": "{% $states.input %}" } });
+    let mut definition: Value =
+        serde_json::from_str(&machine("Work", &json!({ "Work": work, "Done": done })))
+            .expect("JSON");
+    definition["QueryLanguage"] = json!("JSONata");
+    definition.to_string()
+}
