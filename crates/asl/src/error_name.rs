@@ -86,6 +86,14 @@ mod tests {
     }
 
     #[test]
+    fn the_reference_page_has_every_name() {
+        let page = include_str!("../../../docs/reference/states-errors.md");
+        let has = |name: &str| page.lines().any(|line| line.starts_with(&format!("| `{name}` |")));
+        let missing: Vec<_> = RESERVED.iter().filter(|name| !has(name)).collect();
+        assert!(missing.is_empty(), "missing in the page: {missing:?}");
+    }
+
+    #[test]
     fn states_all_leaves_out_the_terminal_errors() {
         for error in ["Custom", "", "States.Timeout", "States.BranchFailed", "States.TaskFailed"] {
             assert!(matches(ALL, error), "{error}");

@@ -240,3 +240,17 @@ impl std::fmt::Display for Call {
         f.write_str(&self.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reference_page_has_every_function() {
+        let page = include_str!("../../../../docs/reference/intrinsics.md");
+        let has = |name: &str| page.lines().any(|line| line.starts_with(&format!("| `{name}` |")));
+        let names = SIGNATURES.iter().map(|signature| signature.name);
+        let missing: Vec<_> = names.filter(|name| !has(name)).collect();
+        assert!(missing.is_empty(), "missing in the page: {missing:?}");
+    }
+}

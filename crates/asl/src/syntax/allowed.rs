@@ -230,6 +230,33 @@ pub(super) fn advice(name: &str, known: &[&'static str]) -> String {
 mod tests {
     use super::*;
 
+    /// The reference page of fields says of each what it does.
+    #[test]
+    fn the_reference_page_has_every_field() {
+        let page = include_str!("../../../../docs/reference/fields.md");
+        let first_cell =
+            |line: &str| line.strip_prefix("| ")?.split(" | ").next().map(str::to_owned);
+        let cells: Vec<String> = page.lines().filter_map(first_cell).collect();
+        let objects = [
+            MACHINE,
+            BRANCH,
+            PROCESSOR,
+            PROCESSOR_CONFIG,
+            RETRIER,
+            CREDENTIALS,
+            CATCHER,
+            CONDITION,
+        ];
+        let states = STATES.iter().map(|(_, fields)| *fields);
+        let missing: Vec<&str> = objects
+            .into_iter()
+            .chain(states)
+            .flat_map(Fields::all)
+            .filter(|name| !cells.iter().any(|cell| cell.contains(&format!("`{name}`"))))
+            .collect();
+        assert!(missing.is_empty(), "missing in the page: {missing:?}");
+    }
+
     /// The reference page has a row for every state type, and no field too many or too few.
     #[test]
     fn the_reference_page_lists_the_fields_of_every_state() {
