@@ -8,7 +8,9 @@
 mod canvas;
 mod child;
 mod engine;
+mod jsonata;
 mod machine;
+mod npm;
 mod sample;
 mod table;
 
@@ -25,6 +27,7 @@ struct Cli {
 enum Suite {
     Engine(engine::Args),
     Canvas(canvas::Args),
+    Jsonata(jsonata::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -33,5 +36,6 @@ fn main() -> anyhow::Result<()> {
     match suite {
         Suite::Engine(args) => engine::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
+        Suite::Jsonata(args) => jsonata::run(&args),
     }
 }

@@ -13,7 +13,7 @@ use crate::repository::Repository;
 use crate::server::{self, Profile};
 use crate::ui;
 
-/// Measure the engine or the canvas pipeline beside its peers
+/// Measure the engine, JSONata or the canvas pipeline beside its peers
 ///
 /// Everything is compiled in release mode and measured in one run on this machine, the peers included where they can
 /// be installed; docs/benchmarks.md keeps the tables.
@@ -32,6 +32,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// JSONata expressions; beside the reference implementation on node (npm)
+    Jsonata {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -46,11 +52,13 @@ enum Suite {
 /// If they do not compile, or what they need cannot be installed.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let repository = Repository::discover()?;
-    let binary = server::build(&repository, Profile::Release)?;
-    let mut variables =
-        vec![("STEPWELL_BINARY", binary), ("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
+    let mut variables = vec![("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
+    if !matches!(args.suite, Suite::Jsonata { .. }) {
+        variables.push(("STEPWELL_BINARY", server::build(&repository, Profile::Release)?));
+    }
     match &args.suite {
         Suite::Engine { arguments } => measure("engine", arguments, &variables),
+        Suite::Jsonata { arguments } => measure("jsonata", arguments, &variables),
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;
             let python = Python::prepare(&repository)?;

@@ -1,11 +1,12 @@
 //! The peer: Restate, installed by npm and driven by `benches/peers/restate.mjs`.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 use serde::Deserialize;
 use xtask::ui;
+
+use crate::npm;
 
 const PACKAGES: [&str; 2] = ["@restatedev/restate-server@1.7.12", "@restatedev/restate-sdk@1.17.2"];
 
@@ -39,25 +40,5 @@ pub(crate) fn measure(folder: &Path, seconds: u64) -> Option<Restate> {
 }
 
 fn try_measure(folder: &Path, seconds: u64) -> Result<Restate> {
-    let folder = folder.join("restate");
-    std::fs::create_dir_all(&folder)?;
-    // No scripts: one of its dependencies reports each installation to a third party.
-    let installed = Command::new("npm")
-        .current_dir(&folder)
-        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
-        .args(PACKAGES)
-        .status()
-        .context("npm is not installed")?;
-    ensure!(installed.success(), "npm cannot install Restate");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/restate.mjs");
-    let output = Command::new("timeout")
-        .current_dir(&folder)
-        .args(["120", "node"])
-        .arg(script)
-        .arg(seconds.to_string())
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "the measurement of Restate failed");
-    serde_json::from_slice(&output.stdout).context("failed to read the measurement of Restate")
+    npm::run(&folder.join("restate"), &PACKAGES, "restate.mjs", [seconds.to_string()], "")
 }

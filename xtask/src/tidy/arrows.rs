@@ -54,7 +54,7 @@ const ALLOWED: &[Arrows] = &[
     ),
     arrows(
         "stepwell-benches",
-        &["stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
+        &["stepwell-asl", "stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
         &[],
     ),
     arrows("xtask", &[], &[]),
