@@ -36,7 +36,8 @@ pub(crate) struct Response {
     cause: Option<String>,
     redrive_count: u32,
     redrive_status: &'static str,
-    redrive_status_reason: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_status_reason: Option<String>,
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
@@ -51,6 +52,11 @@ impl From<ExecutionRecord> for Response {
     fn from(record: ExecutionRecord) -> Self {
         let summary = record.summary;
         Self {
+            redrive_status: if is_redrivable(summary.status) {
+                "REDRIVABLE"
+            } else {
+                "NOT_REDRIVABLE"
+            },
             redrive_status_reason: redrive_status_reason(summary.status),
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
@@ -65,18 +71,18 @@ impl From<ExecutionRecord> for Response {
             error: record.error,
             cause: record.cause,
             redrive_count: 0,
-            redrive_status: "NOT_REDRIVABLE",
         }
     }
 }
 
-fn redrive_status_reason(status: Status) -> String {
+/// What AWS says of such an execution; that `RedriveExecution` is not there yet is told by that operation.
+fn is_redrivable(status: Status) -> bool {
     match status {
-        Status::Running | Status::Succeeded => {
-            format!("Execution is {status} and cannot be redriven")
-        }
-        Status::Failed | Status::TimedOut | Status::Aborted => {
-            "stepwell does not support RedriveExecution yet".to_owned()
-        }
+        Status::Running | Status::Succeeded => false,
+        Status::Failed | Status::TimedOut | Status::Aborted => true,
     }
+}
+
+fn redrive_status_reason(status: Status) -> Option<String> {
+    (!is_redrivable(status)).then(|| format!("Execution is {status} and cannot be redriven"))
 }
