@@ -29,6 +29,7 @@ implementations!(
     a_malformed_document_changes_nothing,
     a_name_that_iam_does_not_take_is_refused,
     a_role_is_found_with_its_boundary_and_by_its_path,
+    all_roles_come_with_their_policies,
     the_sum_of_a_role_is_limited,
 );
 
@@ -37,7 +38,7 @@ async fn embedded() -> Fixture {
     let options = EmbeddedOptions {
         account: "123456789012".to_owned(),
         strict_roles: true,
-        permissions_boundary: None,
+        ..EmbeddedOptions::default()
     };
     let path = folder.path().join("access.db");
     let policies = EmbeddedRolePolicies::open(&path, options, Time::manual().clock()).unwrap();
@@ -173,6 +174,19 @@ async fn a_role_is_found_with_its_boundary_and_by_its_path(fixture: &Fixture) {
     assert!(found(fixture.policies.list_roles("/teams/").await.unwrap()));
     assert!(found(fixture.policies.list_roles("/").await.unwrap()));
     assert!(!found(fixture.policies.list_roles("/others/").await.unwrap()));
+}
+
+async fn all_roles_come_with_their_policies(fixture: &Fixture) {
+    for name in ["b", "a"] {
+        fixture.put(name, &document(2)).await.unwrap();
+    }
+    let roles = fixture.policies.roles_with_policies().await.unwrap();
+    assert!(roles.is_sorted_by(|a, b| a.role.name < b.role.name));
+    let found = roles.iter().find(|it| it.role.name == fixture.role).unwrap();
+    assert_eq!(found.role.arn, fixture.policies.get_role(&fixture.role).await.unwrap().arn);
+    assert_eq!(found.role.path, "/teams/");
+    let policies: Vec<_> = found.policies.iter().collect();
+    assert_eq!(policies, [(&"a".to_owned(), &document(2)), (&"b".to_owned(), &document(2))]);
 }
 
 async fn the_sum_of_a_role_is_limited(fixture: &Fixture) {
