@@ -198,7 +198,7 @@ fn pipelines(
 /// What pipelines find around them.
 fn surroundings(project: &Project, config: &Config) -> Surroundings {
     Surroundings {
-        secrets: Arc::new(secrets::Resolver::new(project.vault())),
+        secrets: Arc::new(secrets::Resolver::new(project.vault(), &config.services)),
         services: config.services.clone(),
         state: project.state(),
     }

@@ -44,6 +44,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-asl",
             "stepwell-canvas",
             "stepwell-engine",
+            "stepwell-integrations",
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",

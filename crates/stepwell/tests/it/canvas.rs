@@ -133,6 +133,51 @@ fn no_secret_reaches_a_file_or_the_output() {
     assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
 }
 
+/// A secret that is nowhere on this machine is asked for where `[services]` says.
+#[test]
+fn a_secret_may_lie_in_aws_secrets_manager() {
+    let Some(moto) = provided("STEPWELL_TEST_MOTO") else { return };
+    let mut case = Case::new();
+    let secret = case.sandbox.client_secret().to_owned();
+    // moto has an account of its own for each key id of twelve digits.
+    let account = format!("{:012}", std::process::id());
+    case.runtime.block_on(create_secret(&moto, &account, "canvas/client-secret", &secret));
+    case.project.variable("DAP_CLIENT_SECRET", "");
+    case.project.variable("AWS_ENDPOINT_URL", &moto);
+    let services = "[services]\nsecretsmanager = \"aws\"\n[services.aws]\nregion = \"eu-central-1\"\nsecret_access_key = \"secret:aws/key\"\n";
+    let settings = format!("{SETTINGS}client_secret = \"secret:canvas/client-secret\"\n{services}");
+    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"{account}\"\n"));
+    case.project.variable("STEPWELL_SECRET_AWS_KEY", "sealed");
+    let only = ["--input", r#"{"tables":["users"]}"#];
+    let summary = output(&case.run(&only));
+    assert_eq!(summary["failed"], 0, "{summary}");
+    assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
+
+    let settings = settings.replace("secret:canvas/client-secret", "secret:canvas/nobody");
+    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"{account}\"\n"));
+    let ended = case.run(&only);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("create it in AWS Secrets Manager"), "{}", ended.stderr);
+}
+
+/// Calls the API itself; moto reads of a signature only whose it is.
+async fn create_secret(moto: &str, account: &str, name: &str, value: &str) {
+    let credential =
+        format!("Credential={account}/20260101/eu-central-1/secretsmanager/aws4_request");
+    let http = stepwell_pipeline::http::client(std::time::Duration::from_secs(30)).unwrap();
+    let request = http
+        .post(moto)
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "secretsmanager.CreateSecret")
+        .header(
+            "authorization",
+            format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"),
+        )
+        .body(json!({"Name": name, "SecretString": value}).to_string());
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+}
+
 /// An administrator who is no superuser prepares the database; the role that comes of it is enough.
 #[test]
 fn init_prepares_postgresql_for_a_proven_run() {
