@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
 use stepwell_pipeline::secret::SecretRef;
 use stepwell_pipeline::surroundings::{Aws, Services};
 
@@ -28,7 +29,9 @@ impl Reader {
         let places = aws.iter().map(|(key, entry)| (key.clone(), entry.node.place.clone()));
         let places: BTreeMap<_, _> = places.collect();
         let mut services: Services = self.typed(table, &Place::Unknown).unwrap_or_default();
-        services.aws = self.typed(aws, &Place::Unknown).unwrap_or_default();
+        // Also after a mistake, to find the others.
+        let aws = self.as_far_as_possible(aws, &Place::Unknown, Aws::deserialize);
+        services.aws = aws.unwrap_or_default();
         self.check(&services.aws, &places);
         let warnings = exposed_credentials(&services.aws, &places);
         let written = |setting: Option<String>, variables: &[&str]| {
