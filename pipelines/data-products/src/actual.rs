@@ -38,14 +38,18 @@ impl Actual {
         may_write: bool,
         ctx: &Context,
     ) -> Result<Self, HandlerError> {
-        let (schemas, tagged, views) = (schemas(clients, may_write, ctx), tagged(clients, ctx), views(clients, known, ctx));
+        let (schemas, tagged, views) =
+            (schemas(clients, may_write, ctx), tagged(clients, ctx), views(clients, known, ctx));
         let galaxy = &clients.galaxy;
-        let lists = async { Ok::<_, HandlerError>(tokio::try_join!(galaxy.users(ctx), galaxy.products(ctx))?) };
+        let lists = async {
+            Ok::<_, HandlerError>(tokio::try_join!(galaxy.users(ctx), galaxy.products(ctx))?)
+        };
         let ((users, products), schemas, (catalog, tagged), mut views, cluster) =
             tokio::try_join!(lists, schemas, tagged, views, cluster(clients, ctx))?;
         let more = tagged.difference(known).cloned().collect();
         views.extend(self::views(clients, &more, ctx).await?);
-        let users = users.into_iter().map(|user| (user.email.to_lowercase(), user.user_id)).collect();
+        let users =
+            users.into_iter().map(|user| (user.email.to_lowercase(), user.user_id)).collect();
         Ok(Self { catalog, cluster, users, products, schemas, tagged, views })
     }
 
@@ -61,7 +65,8 @@ impl Actual {
     /// The products in a schema of the configured catalog.
     pub(crate) fn products_in(&self, schema: &str) -> impl Iterator<Item = &galaxy::Product> {
         let here = move |product: &&galaxy::Product| {
-            product.catalog_id() == Some(&self.catalog) && product.schema_name.eq_ignore_ascii_case(schema)
+            product.catalog_id() == Some(&self.catalog)
+                && product.schema_name.eq_ignore_ascii_case(schema)
         };
         self.products.iter().filter(here)
     }
@@ -78,14 +83,21 @@ pub(crate) fn carries_tag(schema: &Schema, terms: &Terms) -> bool {
 }
 
 /// The cluster knows at once what the index of the catalog may learn later. This also wakes it.
-async fn schemas(clients: &Clients, may_write: bool, ctx: &Context) -> Result<BTreeSet<String>, HandlerError> {
+async fn schemas(
+    clients: &Clients,
+    may_write: bool,
+    ctx: &Context,
+) -> Result<BTreeSet<String>, HandlerError> {
     let sql = statements::schemata(&clients.terms.catalog);
     let rows = clients.wake(&sql, "list the schemas of the catalog", may_write, ctx).await?;
     Ok(rows.texts(["schema_name"]).into_iter().map(|[name]| name.to_lowercase()).collect())
 }
 
 /// The id of the catalog, and its schemas with the tag.
-async fn tagged(clients: &Clients, ctx: &Context) -> Result<(String, BTreeSet<String>), HandlerError> {
+async fn tagged(
+    clients: &Clients,
+    ctx: &Context,
+) -> Result<(String, BTreeSet<String>), HandlerError> {
     let Terms { catalog, .. } = &clients.terms;
     let id = clients.galaxy.catalog(catalog, ctx).await?.ok_or_else(|| {
         HandlerError::Config(format!(

@@ -36,20 +36,49 @@ impl Clients {
         let access = config.access(secrets).await?;
         let gate = || Gate::new(config.max_requests);
         let server = |name, base| Server { name, base, http: http.clone(), gate: gate() };
-        let session = |user, password, role| Session { user, password, role, start_takes_max: config.cluster_start };
-        let sql = |name, base, session| Trino::new(name, base, http.clone(), config.max_requests, session);
+        let session = |user, password, role| Session {
+            user,
+            password,
+            role,
+            start_takes_max: config.cluster_start,
+        };
+        let sql = |name, base, session| {
+            Trino::new(name, base, http.clone(), config.max_requests, session)
+        };
         let galaxy = Galaxy::new(
             server(galaxy::NAME, access.galaxy.clone()),
             access.galaxy_client_id.clone(),
             access.galaxy_client_secret.clone(),
         );
         let cluster = cluster_address(&access, &galaxy, ctx).await?;
-        let Access { sep, sep_sql, sep_username, sep_password, sep_role, galaxy_sql_username, galaxy_sql_password, terms, .. } =
-            access;
+        let Access {
+            sep,
+            sep_sql,
+            sep_username,
+            sep_password,
+            sep_role,
+            galaxy_sql_username,
+            galaxy_sql_password,
+            terms,
+            ..
+        } = access;
         Ok(Self {
-            sep_sql: sql(trino::SEP, sep_sql, session(sep_username.clone(), sep_password.clone(), sep_role.clone())),
-            sep: Sep { server: server(sep::NAME, sep), user: sep_username, password: sep_password, role: sep_role },
-            galaxy_sql: sql(trino::GALAXY, cluster, session(galaxy_sql_username, galaxy_sql_password, None)),
+            sep_sql: sql(
+                trino::SEP,
+                sep_sql,
+                session(sep_username.clone(), sep_password.clone(), sep_role.clone()),
+            ),
+            sep: Sep {
+                server: server(sep::NAME, sep),
+                user: sep_username,
+                password: sep_password,
+                role: sep_role,
+            },
+            galaxy_sql: sql(
+                trino::GALAXY,
+                cluster,
+                session(galaxy_sql_username, galaxy_sql_password, None),
+            ),
             galaxy,
             terms,
             enable_cluster: config.enable_cluster,
@@ -63,12 +92,22 @@ impl Clients {
     }
 
     /// Runs the first statement of a run. A cluster that is disabled is enabled first, where that is allowed.
-    pub(crate) async fn wake(&self, sql: &str, what: &str, may_write: bool, ctx: &Context) -> Result<Rows, HandlerError> {
+    pub(crate) async fn wake(
+        &self,
+        sql: &str,
+        what: &str,
+        may_write: bool,
+        ctx: &Context,
+    ) -> Result<Rows, HandlerError> {
         let error = match self.galaxy_sql.run(sql, what, ctx).await {
             Ok(rows) => return Ok(rows),
             Err(error) => error,
         };
-        let cluster = self.terms.cluster.as_deref().filter(|_| may_write && self.enable_cluster && error.says_disabled());
+        let cluster = self
+            .terms
+            .cluster
+            .as_deref()
+            .filter(|_| may_write && self.enable_cluster && error.says_disabled());
         let Some(name) = cluster else { return Err(error.into()) };
         let cluster = self.cluster(name, ctx).await?;
         tracing::info!(cluster = name, "the cluster is disabled: enabling it");
@@ -77,13 +116,21 @@ impl Clients {
     }
 
     /// A cluster that the settings name.
-    pub(crate) async fn cluster(&self, name: &str, ctx: &Context) -> Result<galaxy::Cluster, HandlerError> {
+    pub(crate) async fn cluster(
+        &self,
+        name: &str,
+        ctx: &Context,
+    ) -> Result<galaxy::Cluster, HandlerError> {
         self.galaxy.cluster(name, ctx).await?.ok_or_else(|| no_cluster(name))
     }
 }
 
 /// What is written counts; else what Galaxy tells.
-async fn cluster_address(access: &Access, galaxy: &Galaxy, ctx: &Context) -> Result<reqwest::Url, HandlerError> {
+async fn cluster_address(
+    access: &Access,
+    galaxy: &Galaxy,
+    ctx: &Context,
+) -> Result<reqwest::Url, HandlerError> {
     if let Some(url) = &access.galaxy_sql {
         return Ok(url.clone());
     }

@@ -147,7 +147,11 @@ impl settings::Settings for Settings {
         problem::literal_secrets(self)
     }
 
-    fn build(&self, variables: Variables<'_>, surroundings: &Surroundings) -> Result<Pipeline, HandlerError> {
+    fn build(
+        &self,
+        variables: Variables<'_>,
+        surroundings: &Surroundings,
+    ) -> Result<Pipeline, HandlerError> {
         settings::check(&self.problems(variables))?;
         crate::pipeline(Config::new(self.clone()), surroundings)
     }
@@ -155,7 +159,8 @@ impl settings::Settings for Settings {
 
 impl Config {
     fn new(settings: Settings) -> Self {
-        let seconds = |setting: Option<u64>, default| Duration::from_secs(setting.unwrap_or(default));
+        let seconds =
+            |setting: Option<u64>, default| Duration::from_secs(setting.unwrap_or(default));
         let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
         Self {
             selection: Selection {

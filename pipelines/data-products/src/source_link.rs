@@ -31,11 +31,15 @@ pub(crate) fn source_link(terms: &Terms, id: &str) -> Link {
 /// What the links of a product say.
 pub(crate) fn origin(terms: &Terms, links: &[Link]) -> Origin {
     let name = name(terms);
-    let found = links.iter().filter(|link| link.name == name).filter_map(|link| Url::parse(&link.uri).ok());
+    let found =
+        links.iter().filter(|link| link.name == name).filter_map(|link| Url::parse(&link.uri).ok());
     let source = Url::parse(&terms.source).ok().and_then(|url| host(&url));
     let mut ours = found.filter(|url| host(url).is_some() && host(url) == source);
     match ours.next() {
-        Some(url) => url.fragment().filter(|id| !id.is_empty()).map_or(Origin::OursUnnamed, |id| Origin::Ours(id.to_owned())),
+        Some(url) => url
+            .fragment()
+            .filter(|id| !id.is_empty())
+            .map_or(Origin::OursUnnamed, |id| Origin::Ours(id.to_owned())),
         None => Origin::Foreign,
     }
 }
@@ -75,10 +79,15 @@ mod tests {
 
     #[test]
     fn another_host_port_name_or_no_link_is_foreign() {
-        for uri in ["https://other.example.org/#1", "https://sep.example.org:8443/#1", "nonsense", ""] {
+        for uri in
+            ["https://other.example.org/#1", "https://sep.example.org:8443/#1", "nonsense", ""]
+        {
             assert_eq!(origin_of(uri), Origin::Foreign, "{uri}");
         }
-        let link = Link { name: "other/SourceCluster".to_owned(), uri: "https://sep.example.org/#1".to_owned() };
+        let link = Link {
+            name: "other/SourceCluster".to_owned(),
+            uri: "https://sep.example.org/#1".to_owned(),
+        };
         assert_eq!(origin(&terms(), &[link]), Origin::Foreign);
         assert_eq!(origin(&terms(), &[]), Origin::Foreign);
     }

@@ -43,6 +43,13 @@ pub(crate) struct Terms {
     pub(crate) fallback_contact: Option<String>,
 }
 
+impl Terms {
+    /// The source as the ledger knows it: whether it is reached with or without TLS does not count.
+    pub(crate) fn host(&self) -> &str {
+        self.source.split_once("://").map_or(self.source.as_str(), |(_, host)| host)
+    }
+}
+
 impl Config {
     /// Resolves everything, now.
     ///
@@ -53,21 +60,32 @@ impl Config {
         let all = Parameters::read(&self.settings, secrets).await?;
         let settings = &self.settings;
         let sep = address("sep_host", &all.needed("sep_host", settings.sep_host.as_ref()).await?)?;
-        let sep_sql = sep_sql_url.as_ref().map(|url| address("sep_sql_url", &url.clone().into())).transpose()?;
-        let galaxy_sql = all.get("galaxy_sql_cluster_url", settings.galaxy_sql_cluster_url.as_ref()).await?;
-        let galaxy_sql = galaxy_sql.map(|url| address("galaxy_sql_cluster_url", &url)).transpose()?;
+        let sep_sql = sep_sql_url
+            .as_ref()
+            .map(|url| address("sep_sql_url", &url.clone().into()))
+            .transpose()?;
+        let galaxy_sql =
+            all.get("galaxy_sql_cluster_url", settings.galaxy_sql_cluster_url.as_ref()).await?;
+        let galaxy_sql =
+            galaxy_sql.map(|url| address("galaxy_sql_cluster_url", &url)).transpose()?;
         let cluster = all.get("default_cluster", settings.default_cluster.as_ref()).await?;
-        let galaxy_sql_username = all.needed("galaxy_sql_username", settings.galaxy_sql_username.as_ref()).await?;
+        let galaxy_sql_username =
+            all.needed("galaxy_sql_username", settings.galaxy_sql_username.as_ref()).await?;
         let plain = |value: SecretString| value.expose_secret().to_owned();
-        let catalog = all.needed("data_product_catalog", settings.data_product_catalog.as_ref()).await?;
-        let own_address = galaxy_sql_username.expose_secret().split('/').next().unwrap_or_default().to_owned();
+        let catalog =
+            all.needed("data_product_catalog", settings.data_product_catalog.as_ref()).await?;
+        let own_address =
+            galaxy_sql_username.expose_secret().split('/').next().unwrap_or_default().to_owned();
         let terms = Terms {
             source: sep.origin().ascii_serialization(),
             catalog: plain(catalog).to_lowercase(),
             cluster: cluster.map(plain),
             tag: all.get("tag", settings.tag.as_ref()).await?.map_or_else(|| TAG.to_owned(), plain),
             search: all.get("search_string", settings.search_string.as_ref()).await?.map(plain),
-            catalogs: catalogs.iter().map(|(from, to)| (from.to_lowercase(), to.to_lowercase())).collect(),
+            catalogs: catalogs
+                .iter()
+                .map(|(from, to)| (from.to_lowercase(), to.to_lowercase()))
+                .collect(),
             fallback_contact: Some(fallback_contact.clone().unwrap_or(own_address).to_lowercase()),
         };
         if galaxy_sql.is_none() && terms.cluster.is_none() {
@@ -79,11 +97,20 @@ impl Config {
             sep_username: all.needed("sep_username", settings.sep_username.as_ref()).await?,
             sep_password: all.needed("sep_password", settings.sep_password.as_ref()).await?,
             sep_role: sep_role.as_deref().map(role),
-            galaxy: address("galaxy_host", &all.needed("galaxy_host", settings.galaxy_host.as_ref()).await?)?,
-            galaxy_client_id: all.needed("galaxy_client_id", settings.galaxy_client_id.as_ref()).await?,
-            galaxy_client_secret: all.needed("galaxy_client_secret", settings.galaxy_client_secret.as_ref()).await?,
+            galaxy: address(
+                "galaxy_host",
+                &all.needed("galaxy_host", settings.galaxy_host.as_ref()).await?,
+            )?,
+            galaxy_client_id: all
+                .needed("galaxy_client_id", settings.galaxy_client_id.as_ref())
+                .await?,
+            galaxy_client_secret: all
+                .needed("galaxy_client_secret", settings.galaxy_client_secret.as_ref())
+                .await?,
             galaxy_sql_username,
-            galaxy_sql_password: all.needed("galaxy_sql_password", settings.galaxy_sql_password.as_ref()).await?,
+            galaxy_sql_password: all
+                .needed("galaxy_sql_password", settings.galaxy_sql_password.as_ref())
+                .await?,
             galaxy_sql,
             terms,
         })
@@ -98,7 +125,9 @@ struct Parameters<'s> {
 
 impl<'s> Parameters<'s> {
     async fn read(settings: &Settings, secrets: &'s dyn Secrets) -> Result<Self, HandlerError> {
-        let Some(secret) = &settings.secret else { return Ok(Self { filled: Map::new(), secrets }) };
+        let Some(secret) = &settings.secret else {
+            return Ok(Self { filled: Map::new(), secrets });
+        };
         let text = secret.reveal(secrets).await?;
         let filled = serde_json::from_str(text.expose_secret()).map_err(|_| {
             HandlerError::Config(
@@ -110,12 +139,20 @@ impl<'s> Parameters<'s> {
         Ok(Self { filled, secrets })
     }
 
-    async fn needed(&self, key: &str, setting: Option<&SecretRef>) -> Result<SecretString, HandlerError> {
+    async fn needed(
+        &self,
+        key: &str,
+        setting: Option<&SecretRef>,
+    ) -> Result<SecretString, HandlerError> {
         self.get(key, setting).await?.ok_or_else(|| missing(key))
     }
 
     /// What is written, or else stands in the secret. Empty is as good as nothing.
-    async fn get(&self, key: &str, setting: Option<&SecretRef>) -> Result<Option<SecretString>, HandlerError> {
+    async fn get(
+        &self,
+        key: &str,
+        setting: Option<&SecretRef>,
+    ) -> Result<Option<SecretString>, HandlerError> {
         let value = match setting {
             Some(setting) => Some(setting.reveal(self.secrets).await?),
             None => self.filled(key)?,
@@ -128,7 +165,9 @@ impl<'s> Parameters<'s> {
         match self.filled.get(&key.replace('_', "-")).or_else(|| self.filled.get(key)) {
             Some(Value::String(text)) => Ok(Some(text.clone().into())),
             None | Some(Value::Null) => Ok(None),
-            Some(_) => Err(HandlerError::Config(format!("`{key}` in the secret that `secret` names is no text"))),
+            Some(_) => Err(HandlerError::Config(format!(
+                "`{key}` in the secret that `secret` names is no text"
+            ))),
         }
     }
 }
@@ -141,8 +180,11 @@ fn missing(key: &str) -> HandlerError {
 
 /// A host, with or without scheme, port and path.
 fn address(key: &str, text: &SecretString) -> Result<Url, HandlerError> {
-    parse_address(text.expose_secret())
-        .ok_or_else(|| HandlerError::Config(format!("`{key}` is no address; write for instance `sep.example.org:8443`")))
+    parse_address(text.expose_secret()).ok_or_else(|| {
+        HandlerError::Config(format!(
+            "`{key}` is no address; write for instance `sep.example.org:8443`"
+        ))
+    })
 }
 
 pub(crate) fn parse_address(text: &str) -> Option<Url> {
@@ -150,7 +192,8 @@ pub(crate) fn parse_address(text: &str) -> Option<Url> {
     let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let mut url = Url::parse(&full).ok()?;
     let is_plain = url.username().is_empty() && url.password().is_none();
-    let is_address = matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && is_plain;
+    let is_address =
+        matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && is_plain;
     url.set_query(None);
     url.set_fragment(None);
     is_address.then_some(url)

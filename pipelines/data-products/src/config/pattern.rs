@@ -13,7 +13,9 @@ impl Pattern {
 
     pub(super) fn matches(&self, name: &str) -> bool {
         let [first, middle @ .., last] = &self.parts[..] else { return self.parts[0] == name };
-        let Some(mut rest) = name.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str())) else {
+        let Some(mut rest) =
+            name.strip_prefix(first.as_str()).and_then(|rest| rest.strip_suffix(last.as_str()))
+        else {
             return false;
         };
         middle.iter().all(|part| match rest.split_once(part.as_str()) {
@@ -32,11 +34,20 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_any_text() {
-        let matching = [("a", "a"), ("*", ""), ("a*", "a"), ("a*c", "abc"), ("*b*", "abc"), ("a*b*c", "a_b_b_c")];
+        let matching = [
+            ("a", "a"),
+            ("*", ""),
+            ("a*", "a"),
+            ("a*c", "abc"),
+            ("*b*", "abc"),
+            ("a*b*c", "a_b_b_c"),
+        ];
         for (pattern, name) in matching {
             assert!(Pattern::new(pattern).matches(name), "{pattern} {name}");
         }
-        for (pattern, name) in [("a", "ab"), ("a*a", "a"), ("*b*", "ac"), ("a*b*c", "acb"), ("", "a")] {
+        for (pattern, name) in
+            [("a", "ab"), ("a*a", "a"), ("*b*", "ac"), ("a*b*c", "acb"), ("", "a")]
+        {
             assert!(!Pattern::new(pattern).matches(name), "{pattern} {name}");
         }
     }

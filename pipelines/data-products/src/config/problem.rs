@@ -10,7 +10,11 @@ use super::access::parse_address;
 
 /// Everything that is missing or wrong.
 pub(super) fn problems(settings: &Settings) -> Vec<Problem> {
-    missing(settings).chain(addresses(settings)).chain(empty(settings)).chain(out_of_range(settings)).collect()
+    missing(settings)
+        .chain(addresses(settings))
+        .chain(empty(settings))
+        .chain(out_of_range(settings))
+        .collect()
 }
 
 /// What is written as it is, and would do harm in the wrong hands.
@@ -18,10 +22,15 @@ pub(super) fn literal_secrets(settings: &Settings) -> Vec<(&'static str, &'stati
     let secret = [
         ("secret", "data-products/parameters", &settings.secret),
         ("sep_password", "data-products/sep-password", &settings.sep_password),
-        ("galaxy_client_secret", "data-products/galaxy-client-secret", &settings.galaxy_client_secret),
+        (
+            "galaxy_client_secret",
+            "data-products/galaxy-client-secret",
+            &settings.galaxy_client_secret,
+        ),
         ("galaxy_sql_password", "data-products/galaxy-sql-password", &settings.galaxy_sql_password),
     ];
-    let literal = secret.into_iter().filter(|(_, _, setting)| matches!(setting, Some(SecretRef::Literal(_))));
+    let literal =
+        secret.into_iter().filter(|(_, _, setting)| matches!(setting, Some(SecretRef::Literal(_))));
     literal.map(|(key, name, _)| (key, name)).collect()
 }
 
@@ -39,7 +48,8 @@ fn missing(settings: &Settings) -> impl Iterator<Item = Problem> {
         ("data_product_catalog", &settings.data_product_catalog),
     ];
     let may_be_filled = settings.secret.is_some();
-    let no_cluster = settings.galaxy_sql_cluster_url.is_none() && settings.default_cluster.is_none();
+    let no_cluster =
+        settings.galaxy_sql_cluster_url.is_none() && settings.default_cluster.is_none();
     let cluster = no_cluster.then_some("galaxy_sql_cluster_url");
     let missing = needed.into_iter().filter(|(_, setting)| setting.is_none()).map(|(key, _)| key);
     missing.chain(cluster).filter(move |_| !may_be_filled).map(|key| {
@@ -61,19 +71,31 @@ fn addresses(settings: &Settings) -> impl Iterator<Item = Problem> {
         ("sep_sql_url", sep_sql_url),
     ];
     let wrong = addresses.into_iter().filter(|(_, setting)| {
-        literal(setting.as_ref()).is_some_and(|text| !text.is_empty() && parse_address(text).is_none())
+        literal(setting.as_ref())
+            .is_some_and(|text| !text.is_empty() && parse_address(text).is_none())
     });
     wrong.map(|(key, _)| {
-        Problem::wrong(key, format!("`{key}` is no address"), "write for instance `sep.example.org` or `https://sep.example.org:8443`")
+        Problem::wrong(
+            key,
+            format!("`{key}` is no address"),
+            "write for instance `sep.example.org` or `https://sep.example.org:8443`",
+        )
     })
 }
 
 /// A tag that is empty would own everything.
 fn empty(settings: &Settings) -> impl Iterator<Item = Problem> {
-    let settings = [("tag", &settings.tag), ("data_product_catalog", &settings.data_product_catalog)];
-    let empty = settings.into_iter().filter(|(_, setting)| literal(setting.as_ref()).is_some_and(|it| it.trim().is_empty()));
+    let settings =
+        [("tag", &settings.tag), ("data_product_catalog", &settings.data_product_catalog)];
+    let empty = settings
+        .into_iter()
+        .filter(|(_, setting)| literal(setting.as_ref()).is_some_and(|it| it.trim().is_empty()));
     empty.map(|(key, _)| {
-        Problem::wrong(key, format!("`{key}` is empty"), "leave the key out for its default, or name one")
+        Problem::wrong(
+            key,
+            format!("`{key}` is empty"),
+            "leave the key out for its default, or name one",
+        )
     })
 }
 
@@ -88,7 +110,11 @@ fn out_of_range(settings: &Settings) -> impl Iterator<Item = Problem> {
     let zero = zero.map(|(key, _)| Problem::wrong(key, format!("`{key}` is 0"), "the least is 1"));
     let share = settings.max_delete_share.filter(|share| !(0.0..=1.0).contains(share));
     let share = share.map(|share| {
-        Problem::wrong("max_delete_share", format!("`max_delete_share` is {share}"), "write a share between 0 and 1, for instance 0.3")
+        Problem::wrong(
+            "max_delete_share",
+            format!("`max_delete_share` is {share}"),
+            "write a share between 0 and 1, for instance 0.3",
+        )
     });
     zero.chain(share)
 }

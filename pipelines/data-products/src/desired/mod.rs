@@ -45,11 +45,15 @@ impl Desired {
     ///
     /// # Errors
     /// If the listing or the storage tables cannot be read. A single product that cannot is told by itself.
-    pub(crate) async fn fetch(clients: &Clients, selection: &Selection, ctx: &Context) -> Result<Self, HandlerError> {
+    pub(crate) async fn fetch(
+        clients: &Clients,
+        selection: &Selection,
+        ctx: &Context,
+    ) -> Result<Self, HandlerError> {
         let terms = &clients.terms;
         let mut desired = Self::default();
         let wanted = select::list(clients, selection, &mut desired, ctx).await?;
-        let full = details(clients, &wanted, &mut desired, ctx).await;
+        let full = details(clients, &wanted, &mut desired, ctx).await?;
         let full = select::by_owner(full, selection, &mut desired);
         let storage = storage::find(clients, &full, ctx).await?;
         let names = product::Names::of(&full);
@@ -62,26 +66,45 @@ impl Desired {
 
     /// Whether the source lists it, whatever becomes of it.
     pub(crate) fn lists(&self, id: &str) -> bool {
-        self.products.contains_key(id) || self.passed_over.contains_key(id) || self.unreadable.contains_key(id)
+        self.products.contains_key(id)
+            || self.passed_over.contains_key(id)
+            || self.unreadable.contains_key(id)
     }
 }
 
 /// Reads every product. One that has gone since it was listed is as good as not listed.
-async fn details(clients: &Clients, wanted: &[sep::Summary], desired: &mut Desired, ctx: &Context) -> Vec<sep::Product> {
-    let read = async |summary: &sep::Summary| (summary.clone(), clients.sep.product(&summary.id, ctx).await);
+///
+/// # Errors
+/// If most of them cannot be read: then it is not about a product.
+async fn details(
+    clients: &Clients,
+    wanted: &[sep::Summary],
+    desired: &mut Desired,
+    ctx: &Context,
+) -> Result<Vec<sep::Product>, HandlerError> {
+    let read = async |summary: &sep::Summary| {
+        (summary.clone(), clients.sep.product(&summary.id, ctx).await)
+    };
     let mut reading: FuturesUnordered<_> = wanted.iter().map(read).collect();
     let mut found = Vec::with_capacity(wanted.len());
+    let mut failures = Vec::new();
     while let Some((summary, outcome)) = reading.next().await {
         match outcome {
             Ok(Some(product)) => found.push(product),
             Ok(None) => {}
-            Err(error) => {
-                let listed = Listed { name: summary.name.clone(), reason: error.to_string() };
-                desired.unreadable.insert(summary.id.clone(), listed);
-            }
+            Err(error) => failures.push((summary, error)),
         }
     }
-    found
+    if failures.len() * 2 > wanted.len()
+        && let Some((_, error)) = failures.pop()
+    {
+        return Err(error.into());
+    }
+    let listed = failures.into_iter().map(|(summary, error)| {
+        (summary.id, Listed { name: summary.name, reason: error.to_string() })
+    });
+    desired.unreadable.extend(listed);
+    Ok(found)
 }
 
 /// A name, folded as Trino folds it.

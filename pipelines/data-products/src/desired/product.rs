@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reqwest::Url;
 use serde::Serialize;
 
 use super::folded;
@@ -11,7 +12,7 @@ use crate::digest::digest;
 use crate::galaxy::Link;
 use crate::sep::{self, Column, Publication, Stage};
 use crate::source_link::source_link;
-use crate::sql::names::{Table, rewrite, tables};
+use crate::sql::names::{Table, query, rewrite, tables};
 use crate::sql::quote::qualified;
 use crate::sql::statements;
 
@@ -33,6 +34,8 @@ pub(crate) struct Product {
     pub(crate) views: BTreeMap<String, View>,
     /// Parts that are left as they are in Galaxy, and why.
     pub(crate) left: BTreeMap<String, String>,
+    /// Links that Galaxy would refuse.
+    pub(crate) bad_links: Vec<String>,
 }
 
 /// A view in Galaxy's terms.
@@ -80,16 +83,30 @@ impl Names {
 }
 
 fn in_sep(product: &sep::Product, view: &Publication) -> Table {
-    Table { catalog: folded(&product.catalog_name), schema: folded(&product.schema_name), table: folded(&view.name) }
+    Table {
+        catalog: folded(&product.catalog_name),
+        schema: folded(&product.schema_name),
+        table: folded(&view.name),
+    }
 }
 
 impl Product {
-    pub(super) fn new(product: sep::Product, storage: &Storage, names: &Names, terms: &Terms) -> Self {
+    pub(super) fn new(
+        product: sep::Product,
+        storage: &Storage,
+        names: &Names,
+        terms: &Terms,
+    ) -> Self {
         let contacts = owners(&product).into_iter().collect();
-        let relevant = product.relevant_links.iter().map(|link| Link { name: link.label.clone(), uri: link.url.clone() });
+        let (relevant, bad_links): (Vec<_>, Vec<_>) =
+            product.relevant_links.iter().partition(|link| Url::parse(&link.url).is_ok());
+        let relevant =
+            relevant.into_iter().map(|it| Link { name: it.label.clone(), uri: it.url.clone() });
         let links = relevant.chain([source_link(terms, &product.id)]).collect();
+        let bad_links = bad_links.into_iter().map(|it| it.url.clone()).collect();
         let (mut views, mut left) = (BTreeMap::new(), BTreeMap::new());
-        let parts = product.views.iter().map(|view| (&view.publication, Ok(of_view(view, names, terms))));
+        let parts =
+            product.views.iter().map(|view| (&view.publication, Ok(of_view(view, names, terms))));
         let materialized = product.materialized_views.iter().map(|view| {
             (&view.publication, of_materialized(&product, &view.publication, storage, terms))
         });
@@ -102,7 +119,8 @@ impl Product {
             }
         }
         Self {
-            summary: product.summary.trim().to_owned(),
+            summary: summary(&product),
+            bad_links,
             description: product.description,
             business_context: product.business_context.filter(|it| !it.is_empty()),
             schema: folded(&product.schema_name),
@@ -116,6 +134,12 @@ impl Product {
     }
 }
 
+/// Galaxy wants one.
+fn summary(product: &sep::Product) -> String {
+    let summary = product.summary.trim();
+    if summary.is_empty() { product.name.clone() } else { summary.to_owned() }
+}
+
 fn objection(stage: Stage) -> Option<&'static str> {
     match stage {
         Stage::Published => None,
@@ -126,15 +150,22 @@ fn objection(stage: Stage) -> Option<&'static str> {
 }
 
 fn of_view(view: &sep::View, names: &Names, terms: &Terms) -> View {
-    let text = view.definition_query.trim().trim_end_matches(';').trim_end();
+    let text = query(&view.definition_query);
     let query = rewrite(text, |table| {
-        let catalog = if names.views.contains(table) { terms.catalog.clone() } else { terms.catalog_in_galaxy(&table.catalog) };
+        let catalog = if names.views.contains(table) {
+            terms.catalog.clone()
+        } else {
+            terms.catalog_in_galaxy(&table.catalog)
+        };
         (catalog != table.catalog).then_some(catalog)
     });
     let reads = tables(text).into_iter().filter(|table| names.views.contains(table));
     View {
         comment: view.publication.description.clone(),
-        invoker: view.view_security_mode.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("INVOKER")),
+        invoker: view
+            .view_security_mode
+            .as_deref()
+            .is_some_and(|mode| mode.eq_ignore_ascii_case("INVOKER")),
         columns: described(&view.publication.columns),
         reads: reads.map(|table| (table.schema, table.table)).collect(),
         query,
@@ -142,12 +173,18 @@ fn of_view(view: &sep::View, names: &Names, terms: &Terms) -> View {
 }
 
 /// A view that shows the columns of the materialized view, and nothing else that its storage has.
-fn of_materialized(product: &sep::Product, view: &Publication, storage: &Storage, terms: &Terms) -> Result<View, String> {
+fn of_materialized(
+    product: &sep::Product,
+    view: &Publication,
+    storage: &Storage,
+    terms: &Terms,
+) -> Result<View, String> {
     let name = in_sep(product, view);
     let table = storage.table(&name)?;
     let catalog = terms.catalog_in_galaxy(&table.catalog);
     let told: Vec<String> = view.columns.iter().map(|column| column.name.clone()).collect();
-    let columns = if told.is_empty() { storage.columns(&name).unwrap_or_default().to_vec() } else { told };
+    let columns =
+        if told.is_empty() { storage.columns(&name).unwrap_or_default().to_vec() } else { told };
     if columns.is_empty() {
         return Err("its columns are not to be had".to_owned());
     }
@@ -168,7 +205,8 @@ fn described(columns: &[Column]) -> Vec<(String, String)> {
 /// The e-mails of everybody who owns the product, in lower case, each once.
 pub(super) fn owners(product: &sep::Product) -> Vec<String> {
     let all = product.product_owners.iter().chain(&product.owners);
-    let emails = all.filter_map(|owner| owner.email.as_deref()).map(|email| email.trim().to_lowercase());
+    let emails =
+        all.filter_map(|owner| owner.email.as_deref()).map(|email| email.trim().to_lowercase());
     emails.filter(|email| !email.is_empty()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 

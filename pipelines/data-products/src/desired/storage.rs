@@ -35,7 +35,9 @@ impl Storage {
         match (tables.next(), tables.next()) {
             (Some(table), None) => Ok(table),
             (Some(_), Some(_)) => Err("SEP names several storage tables for it".to_owned()),
-            (None, _) => Err("it has no storage table yet, or none that the user of SEP may see".to_owned()),
+            (None, _) => {
+                Err("it has no storage table yet, or none that the user of SEP may see".to_owned())
+            }
         }
     }
 
@@ -45,12 +47,23 @@ impl Storage {
 }
 
 /// Asks for all materialized views of these products.
-pub(super) async fn find(clients: &Clients, products: &[sep::Product], ctx: &Context) -> Result<Storage, HandlerError> {
+pub(super) async fn find(
+    clients: &Clients,
+    products: &[sep::Product],
+    ctx: &Context,
+) -> Result<Storage, HandlerError> {
     let with_views = products.iter().filter(|product| !product.materialized_views.is_empty());
-    let untold = products.iter().filter(|product| product.materialized_views.iter().any(|view| view.publication.columns.is_empty()));
+    let untold = products.iter().filter(|product| {
+        product.materialized_views.iter().any(|view| view.publication.columns.is_empty())
+    });
+    let (with_views, untold) = (by_catalog(with_views), by_catalog(untold));
     let (tables, columns) = tokio::try_join!(
-        try_join_all(by_catalog(with_views).iter().map(|(catalog, schemas)| tables(clients, catalog, schemas, ctx))),
-        try_join_all(by_catalog(untold).iter().map(|(catalog, schemas)| columns(clients, catalog, schemas, ctx))),
+        try_join_all(
+            with_views.iter().map(|(catalog, schemas)| tables(clients, catalog, schemas, ctx))
+        ),
+        try_join_all(
+            untold.iter().map(|(catalog, schemas)| columns(clients, catalog, schemas, ctx))
+        ),
     )?;
     let mut storage = Storage::default();
     for (view, table) in tables.into_iter().flatten() {
@@ -66,18 +79,29 @@ pub(super) async fn find(clients: &Clients, products: &[sep::Product], ctx: &Con
 fn by_catalog<'p>(products: impl Iterator<Item = &'p sep::Product>) -> Vec<(String, Vec<String>)> {
     let mut schemas: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for product in products {
-        schemas.entry(folded(&product.catalog_name)).or_default().insert(folded(&product.schema_name));
+        schemas
+            .entry(folded(&product.catalog_name))
+            .or_default()
+            .insert(folded(&product.schema_name));
     }
     let portions = schemas.into_iter().flat_map(|(catalog, schemas)| {
         let schemas: Vec<String> = schemas.into_iter().collect();
-        let portions: Vec<_> = schemas.chunks(SCHEMAS_MAX).map(|portion| (catalog.clone(), portion.to_vec())).collect();
+        let portions: Vec<_> = schemas
+            .chunks(SCHEMAS_MAX)
+            .map(|portion| (catalog.clone(), portion.to_vec()))
+            .collect();
         portions
     });
     portions.collect()
 }
 
 /// A view without a storage table has empty texts in the place of its name.
-async fn tables(clients: &Clients, catalog: &str, schemas: &[String], ctx: &Context) -> Result<Vec<(Table, Table)>, HandlerError> {
+async fn tables(
+    clients: &Clients,
+    catalog: &str,
+    schemas: &[String],
+    ctx: &Context,
+) -> Result<Vec<(Table, Table)>, HandlerError> {
     let sql = statements::storage_tables(catalog, &texts(schemas));
     let what = "find the storage tables of materialized views";
     let rows = clients.sep_sql.run(&sql, what, ctx).await?;
@@ -90,12 +114,20 @@ async fn tables(clients: &Clients, catalog: &str, schemas: &[String], ctx: &Cont
     Ok(rows.texts(names).into_iter().filter_map(read).collect())
 }
 
-async fn columns(clients: &Clients, catalog: &str, schemas: &[String], ctx: &Context) -> Result<Vec<(Table, String)>, HandlerError> {
+async fn columns(
+    clients: &Clients,
+    catalog: &str,
+    schemas: &[String],
+    ctx: &Context,
+) -> Result<Vec<(Table, String)>, HandlerError> {
     let sql = statements::columns(catalog, &texts(schemas));
     let rows = clients.sep_sql.run(&sql, "find the columns of materialized views", ctx).await?;
     let mut found = rows.texts(["table_schema", "table_name", "column_name", "ordinal_position"]);
     found.sort_by_key(|[_, _, _, position]| position.parse::<u32>().unwrap_or(u32::MAX));
-    Ok(found.into_iter().map(|[schema, view, column, _]| (named(catalog, &schema, &view), column)).collect())
+    Ok(found
+        .into_iter()
+        .map(|[schema, view, column, _]| (named(catalog, &schema, &view), column))
+        .collect())
 }
 
 fn texts(owned: &[String]) -> Vec<&str> {

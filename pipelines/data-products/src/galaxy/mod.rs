@@ -48,7 +48,11 @@ pub(crate) struct Galaxy {
 }
 
 impl Galaxy {
-    pub(crate) fn new(server: Server, client_id: SecretString, client_secret: SecretString) -> Self {
+    pub(crate) fn new(
+        server: Server,
+        client_id: SecretString,
+        client_secret: SecretString,
+    ) -> Self {
         Self { server, client_id, client_secret, token: TokenCache::default() }
     }
 
@@ -59,14 +63,23 @@ impl Galaxy {
     }
 
     /// A cluster by its name.
-    pub(crate) async fn cluster(&self, name: &str, ctx: &Context) -> Result<Option<Cluster>, Error> {
+    pub(crate) async fn cluster(
+        &self,
+        name: &str,
+        ctx: &Context,
+    ) -> Result<Option<Cluster>, Error> {
         self.named("cluster", name, ctx).await
     }
 
     /// Lets a cluster that is disabled start when it is asked.
     pub(crate) async fn enable_cluster(&self, id: &str, ctx: &Context) -> Result<(), Error> {
         let what = "enable the cluster";
-        let call = Call { what, method: Method::PATCH, url: self.url(&["cluster", id]), body: Some(json!({"enabled": true})) };
+        let call = Call {
+            what,
+            method: Method::PATCH,
+            url: self.url(&["cluster", id]),
+            body: Some(json!({"enabled": true})),
+        };
         self.call(&call, ctx).await?.succeeded(&self.server, what)
     }
 
@@ -78,8 +91,10 @@ impl Galaxy {
     /// A tag by its name, created if there is none.
     pub(crate) async fn ensure_tag(&self, name: &str, ctx: &Context) -> Result<Tag, Error> {
         let what = format!("create the tag `{name}`");
-        let body = json!({"name": name, "color": TAG_COLOR, "description": "Made and used by stepwell"});
-        let call = Call { what: &what, method: Method::POST, url: self.url(&["tag"]), body: Some(body) };
+        let body =
+            json!({"name": name, "color": TAG_COLOR, "description": "Made and used by stepwell"});
+        let call =
+            Call { what: &what, method: Method::POST, url: self.url(&["tag"]), body: Some(body) };
         let find = || self.tag(name, ctx);
         if let Some(tag) = find().await? {
             return Ok(tag);
@@ -88,9 +103,20 @@ impl Galaxy {
     }
 
     /// Puts a tag on a schema. A schema that was just created may not be known for some seconds.
-    pub(crate) async fn tag_schema(&self, tag: &Tag, catalog: &str, schema: &str, ctx: &Context) -> Result<(), Error> {
+    pub(crate) async fn tag_schema(
+        &self,
+        tag: &Tag,
+        catalog: &str,
+        schema: &str,
+        ctx: &Context,
+    ) -> Result<(), Error> {
         let what = format!("tag the schema `{schema}`");
-        let call = Call { what: &what, method: Method::PUT, url: self.tag_url(tag, catalog, schema), body: None };
+        let call = Call {
+            what: &what,
+            method: Method::PUT,
+            url: self.tag_url(tag, catalog, schema),
+            body: None,
+        };
         let mut waits = TAG_WAITS_MS.into_iter().map(std::time::Duration::from_millis);
         loop {
             let answer = self.call(&call, ctx).await?;
@@ -102,7 +128,13 @@ impl Galaxy {
     }
 
     /// Takes a tag off a schema.
-    pub(crate) async fn untag_schema(&self, tag: &Tag, catalog: &str, schema: &str, ctx: &Context) -> Result<(), Error> {
+    pub(crate) async fn untag_schema(
+        &self,
+        tag: &Tag,
+        catalog: &str,
+        schema: &str,
+        ctx: &Context,
+    ) -> Result<(), Error> {
         let what = format!("take the tag off the schema `{schema}`");
         self.delete(self.tag_url(tag, catalog, schema), &what, ctx).await
     }
@@ -126,13 +158,23 @@ impl Galaxy {
     ///
     /// # Errors
     /// Inside: the answer of 409, if the name is taken.
-    pub(crate) async fn create_product(&self, body: Value, ctx: &Context) -> Result<Result<String, Answer>, Error> {
+    pub(crate) async fn create_product(
+        &self,
+        body: Value,
+        ctx: &Context,
+    ) -> Result<Result<String, Answer>, Error> {
         let name = body["name"].as_str().unwrap_or_default().to_owned();
         let links: Vec<Link> = serde_json::from_value(body["links"].clone()).unwrap_or_default();
         let what = format!("create the data product `{name}`");
-        let call = Call { what: &what, method: Method::POST, url: self.url(&["dataProduct"]), body: Some(body) };
+        let call = Call {
+            what: &what,
+            method: Method::POST,
+            url: self.url(&["dataProduct"]),
+            body: Some(body),
+        };
         let find = || async {
-            let is_it = |it: &Product| it.name == name && links.iter().all(|link| it.links.contains(link));
+            let is_it =
+                |it: &Product| it.name == name && links.iter().all(|link| it.links.contains(link));
             Ok(self.products(ctx).await?.into_iter().find(is_it))
         };
         let created: Result<Product, Answer> = self.create(&call, find, ctx).await?;
@@ -140,15 +182,26 @@ impl Galaxy {
     }
 
     /// Changes members of a data product; nothing inside if it is not there, the answer if the name is taken.
-    pub(crate) async fn patch_product(&self, id: &str, body: Value, ctx: &Context) -> Result<Answer, Error> {
+    pub(crate) async fn patch_product(
+        &self,
+        id: &str,
+        body: Value,
+        ctx: &Context,
+    ) -> Result<Answer, Error> {
         let what = format!("change the data product {id}");
-        let call = Call { what: &what, method: Method::PATCH, url: self.url(&["dataProduct", id]), body: Some(body) };
+        let call = Call {
+            what: &what,
+            method: Method::PATCH,
+            url: self.url(&["dataProduct", id]),
+            body: Some(body),
+        };
         self.call(&call, ctx).await
     }
 
     /// Deletes the record of a data product; its schema and views stay.
     pub(crate) async fn delete_product(&self, id: &str, ctx: &Context) -> Result<(), Error> {
-        self.delete(self.url(&["dataProduct", id]), &format!("delete the data product {id}"), ctx).await
+        self.delete(self.url(&["dataProduct", id]), &format!("delete the data product {id}"), ctx)
+            .await
     }
 
     /// That an answer means failure.
@@ -167,11 +220,15 @@ impl Galaxy {
         let mut attempts = 0;
         loop {
             let uncertain = match self.call(call, ctx).await {
-                Ok(answer) if answer.status.as_u16() != 409 => match answer.json(&self.server, call.what) {
-                    // It was created, and told in other words than expected.
-                    Err(malformed @ Error::Malformed { .. }) => return find().await?.map(Ok).ok_or(malformed),
-                    read => return read.map(Ok),
-                },
+                Ok(answer) if answer.status.as_u16() != 409 => {
+                    match answer.json(&self.server, call.what) {
+                        // It was created, and told in other words than expected.
+                        Err(malformed @ Error::Malformed { .. }) => {
+                            return find().await?.map(Ok).ok_or(malformed);
+                        }
+                        read => return read.map(Ok),
+                    }
+                }
                 Ok(answer) => return Ok(find().await?.ok_or(answer)),
                 Err(Error::Uncertain { wait, error }) => (wait, error),
                 Err(error) => return Err(error),
@@ -189,10 +246,16 @@ impl Galaxy {
     }
 
     /// Looks something up by its name.
-    async fn named<T: DeserializeOwned>(&self, kind: &str, name: &str, ctx: &Context) -> Result<Option<T>, Error> {
+    async fn named<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        name: &str,
+        ctx: &Context,
+    ) -> Result<Option<T>, Error> {
         let what = format!("find the {kind} `{name}`");
         let url = self.url(&[kind, &format!("name={name}")]);
-        let answer = self.call(&Call { what: &what, method: Method::GET, url, body: None }, ctx).await?;
+        let answer =
+            self.call(&Call { what: &what, method: Method::GET, url, body: None }, ctx).await?;
         if answer.status.as_u16() == 404 {
             return Ok(None);
         }
@@ -200,7 +263,12 @@ impl Galaxy {
     }
 
     /// Every page of a list.
-    async fn list<T: DeserializeOwned>(&self, path: &[&str], what: &str, ctx: &Context) -> Result<Vec<T>, Error> {
+    async fn list<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        what: &str,
+        ctx: &Context,
+    ) -> Result<Vec<T>, Error> {
         let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
         let mut token: Option<String> = None;
         loop {
@@ -209,12 +277,19 @@ impl Galaxy {
             if let Some(token) = &token {
                 url.query_pairs_mut().append_pair("pageToken", token);
             }
-            let answer = self.call(&Call { what, method: Method::GET, url, body: None }, ctx).await?;
+            let answer =
+                self.call(&Call { what, method: Method::GET, url, body: None }, ctx).await?;
             let page: wire::Page<T> = answer.json(&self.server, what)?;
             found.extend(page.result.unwrap_or_default());
-            let Some(next) = page.next_page_token.filter(|it| !it.trim().is_empty()) else { return Ok(found) };
+            let Some(next) = page.next_page_token.filter(|it| !it.trim().is_empty()) else {
+                return Ok(found);
+            };
             if !seen.insert(next.clone()) || seen.len() > PAGES_MAX {
-                return Err(Error::malformed(&self.server, what, "its pages never end: a page token came again"));
+                return Err(Error::malformed(
+                    &self.server,
+                    what,
+                    "its pages never end: a page token came again",
+                ));
             }
             token = Some(next);
         }
@@ -222,7 +297,8 @@ impl Galaxy {
 
     /// What is not there is deleted.
     async fn delete(&self, url: Url, what: &str, ctx: &Context) -> Result<(), Error> {
-        let answer = self.call(&Call { what, method: Method::DELETE, url, body: None }, ctx).await?;
+        let answer =
+            self.call(&Call { what, method: Method::DELETE, url, body: None }, ctx).await?;
         if answer.status.as_u16() == 404 { Ok(()) } else { answer.succeeded(&self.server, what) }
     }
 
@@ -238,11 +314,17 @@ impl Galaxy {
         self.call_with(call, &token, ctx).await
     }
 
-    async fn call_with(&self, call: &Call<'_>, token: &SecretString, ctx: &Context) -> Result<Answer, Error> {
+    async fn call_with(
+        &self,
+        call: &Call<'_>,
+        token: &SecretString,
+        ctx: &Context,
+    ) -> Result<Answer, Error> {
         let repeat = if call.method == Method::POST { Repeat::LookFirst } else { Repeat::Harmless };
         let prepare = || {
             let request = self.server.http.request(call.method.clone(), call.url.clone());
-            let request = request.bearer_auth(token.expose_secret()).header("Accept", "application/json");
+            let request =
+                request.bearer_auth(token.expose_secret()).header("Accept", "application/json");
             match &call.body {
                 Some(body) => request.json(body),
                 None => request,

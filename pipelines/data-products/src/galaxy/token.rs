@@ -54,7 +54,10 @@ impl Galaxy {
     /// Galaxy refused this token: the next call logs in anew, unless another caller already did.
     pub(super) async fn forget(&self, refused: &SecretString, ctx: &Context) -> Result<(), NotNow> {
         let mut cached = self.token.lock(ctx).await?;
-        if cached.as_ref().is_some_and(|token| token.text.expose_secret() == refused.expose_secret()) {
+        if cached
+            .as_ref()
+            .is_some_and(|token| token.text.expose_secret() == refused.expose_secret())
+        {
             *cached = None;
         }
         Ok(())
@@ -65,7 +68,10 @@ impl Galaxy {
         let prepare = || {
             let request = self.server.http.post(url.clone());
             request
-                .basic_auth(self.client_id.expose_secret(), Some(self.client_secret.expose_secret()))
+                .basic_auth(
+                    self.client_id.expose_secret(),
+                    Some(self.client_secret.expose_secret()),
+                )
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .body("grant_type=client_credentials")
         };

@@ -21,7 +21,12 @@ pub(crate) trait Ledger: Send + Sync {
     async fn rows(&self, source: &str) -> Result<Rows, HandlerError>;
 
     /// Keeps rows in the place of those with their ids, and of the one with the id in `instead_of`; all or none.
-    async fn save(&self, source: &str, rows: &[Row], instead_of: Option<&str>) -> Result<(), HandlerError>;
+    async fn save(
+        &self,
+        source: &str,
+        rows: &[Row],
+        instead_of: Option<&str>,
+    ) -> Result<(), HandlerError>;
 
     /// Forgets a row.
     async fn remove(&self, source: &str, id: &str) -> Result<(), HandlerError>;

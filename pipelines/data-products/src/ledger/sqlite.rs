@@ -61,7 +61,9 @@ impl SqliteLedger {
     /// Reading creates nothing: a plan leaves no trace.
     async fn is_there(&self) -> Result<bool, HandlerError> {
         let there = tokio::fs::try_exists(&*self.path).await;
-        there.map_err(|error| HandlerError::Config(format!("{} cannot be looked at: {error}", self.path.display())))
+        there.map_err(|error| {
+            HandlerError::Config(format!("{} cannot be looked at: {error}", self.path.display()))
+        })
     }
 }
 
@@ -73,25 +75,35 @@ impl Ledger for SqliteLedger {
         }
         let source = source.to_owned();
         let texts = self.run("reading", move |connection| {
-            let mut statement = connection.prepare_cached("SELECT id, row FROM products WHERE source = ?1")?;
+            let mut statement =
+                connection.prepare_cached("SELECT id, row FROM products WHERE source = ?1")?;
             let rows = statement.query_map([source], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<rusqlite::Result<Vec<(String, String)>>>()
         });
         let read = |(id, text): (String, String)| {
-            let row: Row = serde_json::from_str(&text).map_err(|error| self.damaged(&id, &error))?;
+            let row: Row =
+                serde_json::from_str(&text).map_err(|error| self.damaged(&id, &error))?;
             Ok((id, row))
         };
         texts.await?.into_iter().map(read).collect()
     }
 
-    async fn save(&self, source: &str, rows: &[Row], instead_of: Option<&str>) -> Result<(), HandlerError> {
+    async fn save(
+        &self,
+        source: &str,
+        rows: &[Row],
+        instead_of: Option<&str>,
+    ) -> Result<(), HandlerError> {
         let text = |row: &Row| serde_json::to_string(row).expect("a row has text keys only");
         let texts: Vec<_> = rows.iter().map(|row| (row.id.clone(), text(row))).collect();
         let (source, instead_of) = (source.to_owned(), instead_of.map(str::to_owned));
         let work = move |connection: &mut Connection| {
             let transaction = connection.transaction()?;
             if let Some(other) = instead_of {
-                transaction.execute("DELETE FROM products WHERE source = ?1 AND id = ?2", params![source, other])?;
+                transaction.execute(
+                    "DELETE FROM products WHERE source = ?1 AND id = ?2",
+                    params![source, other],
+                )?;
             }
             let sql = "INSERT INTO products (source, id, row) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET row = ?3";
             for (id, text) in texts {
@@ -105,7 +117,8 @@ impl Ledger for SqliteLedger {
     async fn remove(&self, source: &str, id: &str) -> Result<(), HandlerError> {
         let (source, id) = (source.to_owned(), id.to_owned());
         let work = move |connection: &mut Connection| {
-            connection.execute("DELETE FROM products WHERE source = ?1 AND id = ?2", params![source, id])
+            connection
+                .execute("DELETE FROM products WHERE source = ?1 AND id = ?2", params![source, id])
         };
         self.run("writing", work).await.map(drop)
     }
@@ -123,8 +136,9 @@ impl SqliteLedger {
 
 fn open(path: &Path) -> Result<Connection, HandlerError> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| HandlerError::Config(format!("the folder {} cannot be made: {error}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            HandlerError::Config(format!("the folder {} cannot be made: {error}", folder.display()))
+        })?;
     }
     let prepared = || {
         let mut connection = Connection::open(path)?;
@@ -146,7 +160,8 @@ fn open(path: &Path) -> Result<Connection, HandlerError> {
 
 /// Gives the version that the file has now.
 fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     let version = transaction.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if version != 0 {
         return Ok(version);
@@ -161,7 +176,9 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<i64> {
 fn explain(path: &Path, doing: &str, error: &rusqlite::Error) -> HandlerError {
     let message = format!("{doing} the ledger {} failed: {error}", path.display());
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => HandlerError::Retryable(message),
+        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked) => {
+            HandlerError::Retryable(message)
+        }
         _ => HandlerError::Config(message),
     }
 }
@@ -196,7 +213,10 @@ mod tests {
         let path = folder.path().join("data-products.db");
         std::fs::write(&path, "no database at all, but long enough to look like a header of one........................").unwrap();
         let error = SqliteLedger::new(path.clone()).rows("one").await.unwrap_err();
-        assert!(matches!(&error, HandlerError::Config(text) if text.contains("data-products.db")), "{error}");
+        assert!(
+            matches!(&error, HandlerError::Config(text) if text.contains("data-products.db")),
+            "{error}"
+        );
         std::fs::remove_file(&path).unwrap();
         let newer = Connection::open(&path).unwrap();
         newer.pragma_update(None, "user_version", 7).unwrap();

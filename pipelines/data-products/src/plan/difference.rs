@@ -42,7 +42,12 @@ pub(crate) struct Difference {
 }
 
 impl Difference {
-    pub(super) fn between(sides: Sides<'_>, product: &Product, ownership: &Ownership<'_>, trust: Trust) -> Self {
+    pub(super) fn between(
+        sides: Sides<'_>,
+        product: &Product,
+        ownership: &Ownership<'_>,
+        trust: Trust,
+    ) -> Self {
         let Sides { actual, rows, terms, .. } = sides;
         let row = rows.get(&product.id).filter(|row| row.catalog == terms.catalog);
         let here = row.filter(|row| row.schema == product.schema);
@@ -56,13 +61,18 @@ impl Difference {
         };
         let is_same = |name: &str, view: &View| {
             let text = actual.view(&product.schema, name);
-            text.is_some_and(|text| is_same(view, text, known.and_then(|known| known.get(name)), trust))
+            text.is_some_and(|text| {
+                is_same(view, text, known.and_then(|known| known.get(name)), trust)
+            })
         };
         let write = product.views.iter().filter(|(name, view)| !is_same(name, view));
-        let write = write.map(|(name, _)| (name.clone(), actual.view(&product.schema, name).map(digest)));
-        let is_wanted = |name: &str| product.views.contains_key(name) || product.left.contains_key(name);
+        let write =
+            write.map(|(name, _)| (name.clone(), actual.view(&product.schema, name).map(digest)));
+        let is_wanted =
+            |name: &str| product.views.contains_key(name) || product.left.contains_key(name);
         let ours = known.into_iter().flatten().map(|(name, _)| name);
-        let drop = ours.filter(|name| !is_wanted(name) && actual.view(&product.schema, name).is_some());
+        let drop =
+            ours.filter(|name| !is_wanted(name) && actual.view(&product.schema, name).is_some());
         Self {
             galaxy_id: ownership.record.map(|record| record.data_product_id.clone()),
             members,
@@ -110,21 +120,36 @@ impl Difference {
 }
 
 fn left(product: &Product) -> Vec<String> {
-    product.left.iter().map(|(name, reason)| format!("the view `{name}` is left as it is: {reason}")).collect()
+    let views = product.left.iter();
+    let views = views.map(|(name, reason)| format!("the view `{name}` is left as it is: {reason}"));
+    let links =
+        product.bad_links.iter().map(|url| format!("a link is left out that is no URL: {url}"));
+    views.chain(links).collect()
 }
 
 fn leaves(row: &Row) -> LeftBehind {
-    LeftBehind { catalog: row.catalog.clone(), schema: row.schema.clone(), views: row.views.keys().cloned().collect() }
+    LeftBehind {
+        catalog: row.catalog.clone(),
+        schema: row.schema.clone(),
+        views: row.views.keys().cloned().collect(),
+    }
 }
 
 /// The ids of the owners who have an account. The others are told.
-fn contacts(product: &Product, actual: &Actual, fallback: Option<&str>, warnings: &mut Vec<String>) -> BTreeSet<String> {
-    let (known, unknown): (Vec<_>, Vec<_>) = product.contacts.iter().partition(|email| actual.users.contains_key(*email));
+fn contacts(
+    product: &Product,
+    actual: &Actual,
+    fallback: Option<&str>,
+    warnings: &mut Vec<String>,
+) -> BTreeSet<String> {
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        product.contacts.iter().partition(|email| actual.users.contains_key(*email));
     if !unknown.is_empty() {
         let unknown: Vec<_> = unknown.into_iter().map(String::as_str).collect();
         warnings.push(format!("no account in Galaxy: {}", unknown.join(", ")));
     }
-    let mut ids: BTreeSet<String> = known.into_iter().map(|email| actual.users[email].clone()).collect();
+    let mut ids: BTreeSet<String> =
+        known.into_iter().map(|email| actual.users[email].clone()).collect();
     if ids.is_empty() {
         ids.extend(fallback.and_then(|email| actual.users.get(email)).cloned());
     }
@@ -133,8 +158,10 @@ fn contacts(product: &Product, actual: &Actual, fallback: Option<&str>, warnings
 
 /// The record as Galaxy wants it written. The context and the cluster are left as they are where nothing is said.
 fn members(product: &Product, actual: &Actual, contacts: BTreeSet<String>) -> Map<String, Value> {
-    let email = |id: &String| actual.users.iter().find(|(_, it)| *it == id).map(|(email, _)| email.clone());
-    let contacts: Vec<Value> = contacts.iter().map(|id| json!({"userId": id, "email": email(id)})).collect();
+    let email =
+        |id: &String| actual.users.iter().find(|(_, it)| *it == id).map(|(email, _)| email.clone());
+    let contacts: Vec<Value> =
+        contacts.iter().map(|id| json!({"userId": id, "email": email(id)})).collect();
     let mut members = Map::from_iter([
         ("name".to_owned(), json!(product.name)),
         ("summary".to_owned(), json!(product.summary)),
@@ -144,7 +171,9 @@ fn members(product: &Product, actual: &Actual, contacts: BTreeSet<String>) -> Ma
         ("contacts".to_owned(), json!(contacts)),
         ("links".to_owned(), json!(product.links)),
     ]);
-    members.extend(product.business_context.iter().map(|it| ("businessContext".to_owned(), json!(it))));
+    members.extend(
+        product.business_context.iter().map(|it| ("businessContext".to_owned(), json!(it))),
+    );
     members.extend(actual.cluster.iter().map(|it| ("defaultClusterId".to_owned(), json!(it))));
     members
 }
@@ -155,7 +184,8 @@ fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, 
         let all = contacts.as_array().into_iter().flatten();
         all.filter_map(|contact| contact["userId"].as_str().map(str::to_owned)).collect()
     };
-    let actual_ids = || record.contacts.iter().map(|contact| contact.user_id.clone()).collect::<BTreeSet<_>>();
+    let actual_ids =
+        || record.contacts.iter().map(|contact| contact.user_id.clone()).collect::<BTreeSet<_>>();
     let actual_links = || json!(record.links.iter().collect::<BTreeSet<_>>());
     let is_so = |name: &str, value: &Value| match name {
         "name" => *value == record.name,
@@ -163,7 +193,9 @@ fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, 
         "description" => *value == record.description,
         "businessContext" => *value == record.business_context,
         "catalogId" => value.as_str() == record.catalog_id(),
-        "schemaName" => value.as_str().is_some_and(|it| it.eq_ignore_ascii_case(&record.schema_name)),
+        "schemaName" => {
+            value.as_str().is_some_and(|it| it.eq_ignore_ascii_case(&record.schema_name))
+        }
         "defaultClusterId" => value.as_str() == record.default_cluster_id.as_deref(),
         "contacts" => ids(value) == actual_ids(),
         "links" => *value == actual_links(),
@@ -181,7 +213,9 @@ fn is_same(view: &View, text: &str, part: Option<&Part>, trust: Trust) -> bool {
     }
     match &part.read {
         Some(read) => *read == digest(&text) || says_the_same(),
-        None if trust == Trust::JustSent => says_the_same() || part.replaced.as_ref() != Some(&digest(&text)),
+        None if trust == Trust::JustSent => {
+            says_the_same() || part.replaced.as_ref() != Some(&digest(&text))
+        }
         None => says_the_same(),
     }
 }

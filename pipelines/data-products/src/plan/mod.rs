@@ -16,8 +16,8 @@ use crate::config::access::Terms;
 use crate::desired::{Desired, Product};
 use crate::ledger::Rows;
 use difference::{Difference, Trust};
-use owner::Ownership;
-pub(crate) use removal::{Removal, Removals};
+use owner::{Ownership, TakeOver, TakeOvers};
+pub(crate) use removal::Removal;
 
 /// Everything that a plan is made from.
 #[derive(Clone, Copy)]
@@ -41,6 +41,9 @@ pub(crate) struct Change {
     pub(crate) action: Action,
     /// What differs.
     pub(crate) detail: String,
+    /// The product that it continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) takes_over: Option<TakeOver>,
 }
 
 /// What is done about a product.
@@ -75,20 +78,30 @@ pub(crate) enum NoticeKind {
 }
 
 /// The products that differ, in an order in which views come after those that they read.
-pub(crate) fn changes(sides: Sides<'_>, takes_over: &owner::TakeOvers) -> (Vec<Change>, Vec<Notice>, usize) {
+pub(crate) fn changes(
+    sides: Sides<'_>,
+    takes_over: &TakeOvers,
+) -> (Vec<Change>, Vec<Notice>, usize) {
     let (mut changes, mut notices, mut unchanged) = (Vec::new(), Vec::new(), 0);
     for product in order::ordered(&sides.desired.products) {
         match compare(sides, product, takes_over, Trust::Nothing) {
             Err(conflict) => notices.push(Notice::of(product, NoticeKind::Failed, conflict)),
             Ok(difference) if difference.is_empty() => {
                 unchanged += 1;
-                notices.extend(difference.told().map(|told| Notice::of(product, NoticeKind::Unchanged, told)));
+                notices.extend(
+                    difference.told().map(|told| Notice::of(product, NoticeKind::Unchanged, told)),
+                );
             }
-            Ok(difference) => changes.push(Change::of(product, &difference, sides)),
+            Ok(difference) => changes.push(Change::of(product, &difference, sides, takes_over)),
         }
     }
     for (id, listed) in &sides.desired.unreadable {
-        notices.push(Notice { id: id.clone(), name: listed.name.clone(), kind: NoticeKind::Failed, detail: listed.reason.clone() });
+        notices.push(Notice {
+            id: id.clone(),
+            name: listed.name.clone(),
+            kind: NoticeKind::Failed,
+            detail: listed.reason.clone(),
+        });
     }
     (changes, notices, unchanged)
 }
@@ -100,7 +113,7 @@ pub(crate) fn changes(sides: Sides<'_>, takes_over: &owner::TakeOvers) -> (Vec<C
 pub(crate) fn compare(
     sides: Sides<'_>,
     product: &Product,
-    takes_over: &owner::TakeOvers,
+    takes_over: &TakeOvers,
     trust: Trust,
 ) -> Result<Difference, String> {
     let ownership = Ownership::of(sides, product, takes_over)?;
@@ -108,7 +121,12 @@ pub(crate) fn compare(
 }
 
 impl Change {
-    fn of(product: &Product, difference: &Difference, sides: Sides<'_>) -> Self {
+    fn of(
+        product: &Product,
+        difference: &Difference,
+        sides: Sides<'_>,
+        takes_over: &TakeOvers,
+    ) -> Self {
         let action = if difference.galaxy_id.is_some() { Action::Update } else { Action::Create };
         let row = sides.rows.get(&product.id);
         let is_known = row.is_some_and(|row| row.hash.as_ref() == Some(&product.hash()));
@@ -118,7 +136,8 @@ impl Change {
             Action::Update => " (changed in SEP)",
         };
         let detail = format!("{}{why}", difference.line());
-        Self { id: product.id.clone(), name: product.name.clone(), action, detail }
+        let takes_over = takes_over.get(&product.id).cloned();
+        Self { id: product.id.clone(), name: product.name.clone(), action, detail, takes_over }
     }
 }
 

@@ -10,11 +10,17 @@ use crate::desired::{Product, View};
 pub(crate) fn ordered(products: &BTreeMap<String, Arc<Product>>) -> Vec<&Product> {
     let owners: BTreeMap<(&str, &str), &str> = products
         .values()
-        .flat_map(|product| product.views.keys().map(|view| ((product.schema.as_str(), view.as_str()), product.id.as_str())))
+        .flat_map(|product| {
+            product
+                .views
+                .keys()
+                .map(|view| ((product.schema.as_str(), view.as_str()), product.id.as_str()))
+        })
         .collect();
     let reads = |id: &str| {
         let read = products[id].views.values().flat_map(|view| &view.reads);
-        read.filter_map(|(schema, view)| owners.get(&(schema.as_str(), view.as_str())).copied()).collect()
+        read.filter_map(|(schema, view)| owners.get(&(schema.as_str(), view.as_str())).copied())
+            .collect()
     };
     let ids = products.keys().map(String::as_str).collect();
     sorted(ids, reads).into_iter().map(|id| &*products[id]).collect()
@@ -25,12 +31,22 @@ pub(crate) fn layers<'v>(schema: &str, views: &BTreeMap<&'v str, &'v View>) -> V
     let mut left: BTreeSet<&str> = views.keys().copied().collect();
     let mut layers = Vec::new();
     while !left.is_empty() {
-        let waits = |view: &str| views[view].reads.iter().any(|(of, read)| of == schema && read != view && left.contains(read.as_str()));
+        let waits = |view: &str| {
+            views[view]
+                .reads
+                .iter()
+                .any(|(of, read)| of == schema && read != view && left.contains(read.as_str()))
+        };
         let layer: Vec<&str> = left.iter().copied().filter(|view| !waits(view)).collect();
         // A circle: the server will say so.
         let layer = if layer.is_empty() { left.iter().copied().collect() } else { layer };
         left.retain(|view| !layer.contains(view));
-        layers.push(layer.iter().map(|view| *views.keys().find(|it| *it == view).expect("it came from there")).collect());
+        layers.push(
+            layer
+                .iter()
+                .map(|view| *views.keys().find(|it| *it == view).expect("it came from there"))
+                .collect(),
+        );
     }
     layers
 }
@@ -68,7 +84,11 @@ mod tests {
 
     #[test]
     fn views_come_in_layers_and_a_circle_ends() {
-        let (a, b, c) = (view_reading(&[("s", "b")]), view_reading(&[]), view_reading(&[("s", "a"), ("s", "b")]));
+        let (a, b, c) = (
+            view_reading(&[("s", "b")]),
+            view_reading(&[]),
+            view_reading(&[("s", "a"), ("s", "b")]),
+        );
         let views = [("a", &a), ("b", &b), ("c", &c)].into();
         assert_eq!(layers("s", &views), [vec!["b"], vec!["a"], vec!["c"]]);
         let (one, two) = (view_reading(&[("s", "two")]), view_reading(&[("s", "one")]));

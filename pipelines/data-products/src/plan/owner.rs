@@ -36,10 +36,16 @@ pub(crate) struct Ownership<'s> {
 impl<'s> Ownership<'s> {
     /// # Errors
     /// Why the product must not be touched.
-    pub(super) fn of(sides: Sides<'s>, product: &Product, takes_over: &TakeOvers) -> Result<Self, String> {
+    pub(super) fn of(
+        sides: Sides<'s>,
+        product: &Product,
+        takes_over: &TakeOvers,
+    ) -> Result<Self, String> {
         same_schema_twice(sides, product)?;
         let record = record(sides, product, takes_over);
-        if let Some(foreign) = sides.actual.products.iter().find(|it| it.name == product.name && !is(record, it)) {
+        if let Some(foreign) =
+            sides.actual.products.iter().find(|it| it.name == product.name && !is(record, it))
+        {
             let is_ours = is_of_another_product_of_ours(sides, foreign);
             if !is_ours {
                 return Err(format!(
@@ -66,18 +72,30 @@ fn is(record: Option<&galaxy::Product>, other: &galaxy::Product) -> bool {
 /// Two products of SEP cannot share a schema here: both would drop the other's views.
 fn same_schema_twice(sides: Sides<'_>, product: &Product) -> Result<(), String> {
     let holds = |it: &Product| sides.rows.get(&it.id).is_some_and(|row| row.schema == it.schema);
-    let others = sides.desired.products.values().filter(|it| it.id != product.id && it.schema == product.schema);
+    let others = sides
+        .desired
+        .products
+        .values()
+        .filter(|it| it.id != product.id && it.schema == product.schema);
     for other in others {
-        let is_first = holds(product) && !holds(other) || holds(product) == holds(other) && product.id < other.id;
+        let is_first = holds(product) && !holds(other)
+            || holds(product) == holds(other) && product.id < other.id;
         if !is_first {
-            return Err(format!("its schema `{}` is also that of `{}`", product.schema, other.name));
+            return Err(format!(
+                "its schema `{}` is also that of `{}`",
+                product.schema, other.name
+            ));
         }
     }
     Ok(())
 }
 
 /// The record of a product in Galaxy.
-fn record<'s>(sides: Sides<'s>, product: &Product, takes_over: &TakeOvers) -> Option<&'s galaxy::Product> {
+fn record<'s>(
+    sides: Sides<'s>,
+    product: &Product,
+    takes_over: &TakeOvers,
+) -> Option<&'s galaxy::Product> {
     let by_id = |id: &str| sides.actual.products.iter().find(|it| it.data_product_id == id);
     let known = sides.rows.get(&product.id).and_then(|row| row.galaxy_id.as_deref());
     let taken = takes_over.get(&product.id).map(|it| it.galaxy_id.as_str());
@@ -97,20 +115,27 @@ fn adopted<'s>(sides: Sides<'s>, product: &Product) -> Option<&'s galaxy::Produc
 
 /// Whether the schema of a record carries the tag.
 pub(super) fn is_tagged(sides: Sides<'_>, record: &galaxy::Product) -> bool {
-    record.catalog_id() == Some(sides.actual.catalog.as_str()) && sides.actual.is_tagged(&record.schema_name)
+    record.catalog_id() == Some(sides.actual.catalog.as_str())
+        && sides.actual.is_tagged(&record.schema_name)
 }
 
 /// Another product of ours holds the name now, and is to leave it in this run or has left the source.
 fn is_of_another_product_of_ours(sides: Sides<'_>, record: &galaxy::Product) -> bool {
     match origin(sides.terms, &record.links) {
         Origin::Ours(id) => {
-            is_tagged(sides, record) && sides.desired.products.get(&id).is_some_and(|other| other.name != record.name)
+            is_tagged(sides, record)
+                && sides.desired.products.get(&id).is_some_and(|other| other.name != record.name)
         }
         Origin::OursUnnamed | Origin::Foreign => false,
     }
 }
 
-fn owns_schema(sides: Sides<'_>, product: &Product, record: Option<&galaxy::Product>, takes_over: &TakeOvers) -> bool {
+fn owns_schema(
+    sides: Sides<'_>,
+    product: &Product,
+    record: Option<&galaxy::Product>,
+    takes_over: &TakeOvers,
+) -> bool {
     let schema = product.schema.as_str();
     let is_foreign = |it: &galaxy::Product| {
         let of_ours = matches!(origin(sides.terms, &it.links), Origin::Ours(id) if sides.rows.contains_key(&id));
@@ -120,10 +145,15 @@ fn owns_schema(sides: Sides<'_>, product: &Product, record: Option<&galaxy::Prod
         return false;
     }
     let claims = |id: &str| {
-        sides.rows.get(id).is_some_and(|row| row.catalog == sides.terms.catalog && row.schema == schema)
+        sides
+            .rows
+            .get(id)
+            .is_some_and(|row| row.catalog == sides.terms.catalog && row.schema == schema)
     };
-    let claimed = claims(&product.id) || takes_over.get(&product.id).is_some_and(|it| claims(&it.from));
-    let recorded = record.is_some_and(|it| is_tagged(sides, it) && it.schema_name.eq_ignore_ascii_case(schema));
+    let claimed =
+        claims(&product.id) || takes_over.get(&product.id).is_some_and(|it| claims(&it.from));
+    let recorded = record
+        .is_some_and(|it| is_tagged(sides, it) && it.schema_name.eq_ignore_ascii_case(schema));
     claimed || recorded || is_left_by_a_creation(sides, product)
 }
 

@@ -77,7 +77,8 @@ pub(crate) struct Missing {
 /// The products of ours that SEP does not list, if the guard lets them be looked at at all.
 pub(crate) fn missing(sides: Sides<'_>, guards: Guards) -> Result<Vec<Missing>, Vec<Notice>> {
     let known = known(sides);
-    let missing: Vec<Missing> = known.values().filter(|it| !sides.desired.lists(&it.id)).cloned().collect();
+    let missing: Vec<Missing> =
+        known.values().filter(|it| !sides.desired.lists(&it.id)).cloned().collect();
     let share = missing.len() as f64 / (known.len() as f64).max(1.0);
     if guards.allow_deletes || share <= guards.max_delete_share {
         return Ok(missing);
@@ -96,11 +97,17 @@ pub(crate) fn missing(sides: Sides<'_>, guards: Guards) -> Result<Vec<Missing>, 
 fn known(sides: Sides<'_>) -> BTreeMap<String, Missing> {
     let marked = sides.actual.products.iter().filter(|it| is_tagged(sides, it));
     let marked = marked.filter_map(|it| match origin(sides.terms, &it.links) {
-        Origin::Ours(id) => Some(Missing { id, name: it.name.clone(), galaxy_id: Some(it.data_product_id.clone()) }),
+        Origin::Ours(id) => {
+            Some(Missing { id, name: it.name.clone(), galaxy_id: Some(it.data_product_id.clone()) })
+        }
         Origin::OursUnnamed | Origin::Foreign => None,
     });
     let rows = sides.rows.values();
-    let rows = rows.map(|row| Missing { id: row.id.clone(), name: row.name.clone(), galaxy_id: row.galaxy_id.clone() });
+    let rows = rows.map(|row| Missing {
+        id: row.id.clone(),
+        name: row.name.clone(),
+        galaxy_id: row.galaxy_id.clone(),
+    });
     // The ledger last: its id in Galaxy counts.
     marked.chain(rows).map(|it| (it.id.clone(), it)).collect()
 }
@@ -126,7 +133,9 @@ pub(crate) fn removals(
                 let detail = "SEP does not list it, but has it: it is left as it is";
                 found.notices.push(it.notice(NoticeKind::Skipped, detail));
             }
-            Some(Confirmation::Unknown(reason)) => found.notices.push(it.notice(NoticeKind::Failed, reason)),
+            Some(Confirmation::Unknown(reason)) => {
+                found.notices.push(it.notice(NoticeKind::Failed, reason))
+            }
             None => {}
         }
     }
@@ -139,10 +148,14 @@ impl Removals {
     /// A product that is really gone: removed, or continued by one of the same name.
     fn gone(&mut self, sides: Sides<'_>, missing: &Missing, guards: Guards) {
         let row = sides.rows.get(&missing.id);
-        let record = missing.galaxy_id.as_deref().and_then(|id| sides.actual.products.iter().find(|it| it.data_product_id == id));
+        let record = missing
+            .galaxy_id
+            .as_deref()
+            .and_then(|id| sides.actual.products.iter().find(|it| it.data_product_id == id));
         if let Some(new) = record.and_then(|record| successor(sides, record)) {
             let record = record.expect("it has a successor");
-            let take_over = TakeOver { from: missing.id.clone(), galaxy_id: record.data_product_id.clone() };
+            let take_over =
+                TakeOver { from: missing.id.clone(), galaxy_id: record.data_product_id.clone() };
             self.takes_over.insert(new, take_over);
             return;
         }
@@ -150,7 +163,9 @@ impl Removals {
             self.notices.push(missing.notice(NoticeKind::Skipped, &objection));
             return;
         }
-        let schema = row.map(|row| row.schema.clone()).or_else(|| record.map(|it| it.schema_name.to_lowercase()));
+        let schema = row
+            .map(|row| row.schema.clone())
+            .or_else(|| record.map(|it| it.schema_name.to_lowercase()));
         let schema = schema.unwrap_or_default();
         let views = match row {
             Some(row) => row.views.keys().cloned().collect(),
@@ -177,9 +192,18 @@ impl Removals {
                 views: row.views.keys().cloned().collect(),
             });
             let left = row.left_behind.iter().cloned().chain(leaves);
-            for LeftBehind { schema, views, .. } in left.filter(|it| it.catalog == sides.terms.catalog) {
+            for LeftBehind { schema, views, .. } in
+                left.filter(|it| it.catalog == sides.terms.catalog)
+            {
                 let (id, name) = (product.id.clone(), product.name.clone());
-                self.removals.push(Removal { id, name, galaxy_id: None, schema, views, why: Why::Moved });
+                self.removals.push(Removal {
+                    id,
+                    name,
+                    galaxy_id: None,
+                    schema,
+                    views,
+                    why: Why::Moved,
+                });
             }
         }
     }
@@ -188,19 +212,58 @@ impl Removals {
     fn passed_over(&mut self, sides: Sides<'_>) {
         let known: BTreeSet<String> = known(sides).into_keys().collect();
         for (id, listed) in &sides.desired.passed_over {
-            let in_galaxy = if known.contains(id) { "; what Galaxy has of it is left as it is" } else { "" };
+            let in_galaxy =
+                if known.contains(id) { "; what Galaxy has of it is left as it is" } else { "" };
             let detail = format!("{}{in_galaxy}", listed.reason);
-            self.notices.push(Notice { id: id.clone(), name: listed.name.clone(), kind: NoticeKind::Skipped, detail });
+            self.notices.push(Notice {
+                id: id.clone(),
+                name: listed.name.clone(),
+                kind: NoticeKind::Skipped,
+                detail,
+            });
         }
+        self.unnamed(sides);
+    }
+
+    /// What the reference made carries no id: that it is gone cannot be confirmed.
+    fn unnamed(&mut self, sides: Sides<'_>) {
+        let named = |name: &str| {
+            sides.desired.products.values().any(|it| it.name == name)
+                || sides.desired.passed_over.values().any(|it| it.name == name)
+                || sides.desired.unreadable.values().any(|it| it.name == name)
+        };
+        let of_reference = |it: &&galaxy::Product| {
+            is_tagged(sides, it) && origin(sides.terms, &it.links) == Origin::OursUnnamed
+        };
+        let left = sides.actual.products.iter().filter(of_reference).filter(|it| !named(&it.name));
+        self.notices.extend(left.map(|it| Notice {
+            id: it.data_product_id.clone(),
+            name: it.name.clone(),
+            kind: NoticeKind::Skipped,
+            detail: "SEP lists no product of this name, and its source link carries no id to confirm that by: delete it \
+                     by hand"
+                .to_owned(),
+        }));
     }
 }
 
-/// The product that has the name of one that is gone, and no record of its own.
+/// The product that has the name or the schema of one that is gone, and no record of its own.
 fn successor(sides: Sides<'_>, record: &galaxy::Product) -> Option<String> {
     let recorded = |id: &str| sides.rows.get(id).is_some_and(|row| row.galaxy_id.is_some());
-    let is_marked = |id: &str| sides.actual.products.iter().any(|it| origin(sides.terms, &it.links) == Origin::Ours(id.to_owned()));
-    let named = sides.desired.products.values().find(|product| product.name == record.name)?;
-    (!recorded(&named.id) && !is_marked(&named.id)).then(|| named.id.clone())
+    let is_marked = |id: &str| {
+        sides
+            .actual
+            .products
+            .iter()
+            .any(|it| origin(sides.terms, &it.links) == Origin::Ours(id.to_owned()))
+    };
+    let continues = |product: &&std::sync::Arc<crate::desired::Product>| {
+        product.name == record.name || product.schema.eq_ignore_ascii_case(&record.schema_name)
+    };
+    let is_new = |id: &str| !recorded(id) && !is_marked(id);
+    let mut new =
+        sides.desired.products.values().filter(continues).map(|product| product.id.clone());
+    new.find(|id| is_new(id)).filter(|_| is_tagged(sides, record))
 }
 
 /// Why a record must not be deleted. Both marks must be there, whatever the ledger says.

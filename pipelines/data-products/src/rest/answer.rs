@@ -53,7 +53,11 @@ impl Answer {
     }
 
     /// The body, if the answer is a good one.
-    pub(crate) fn json<T: DeserializeOwned>(&self, server: &Server, what: &str) -> Result<T, Error> {
+    pub(crate) fn json<T: DeserializeOwned>(
+        &self,
+        server: &Server,
+        what: &str,
+    ) -> Result<T, Error> {
         if !self.status.is_success() {
             return Err(self.error(server, what));
         }
@@ -95,14 +99,17 @@ impl Answer {
             ),
             serde_json::error::Category::Eof => "it ends too early".to_owned(),
             _ if self.content_type.contains("json") => "it is no JSON".to_owned(),
-            _ => format!("it is `{}` and no JSON: a page of a gateway or proxy?", self.content_type),
+            _ => {
+                format!("it is `{}` and no JSON: a page of a gateway or proxy?", self.content_type)
+            }
         };
         Error::malformed(server, what, problem)
     }
 
     /// The server's own words about an error, in one line.
     fn told(&self) -> String {
-        let text = |value: &Value| value.as_str().filter(|it| !it.trim().is_empty()).map(str::to_owned);
+        let text =
+            |value: &Value| value.as_str().filter(|it| !it.trim().is_empty()).map(str::to_owned);
         let body: Option<Value> = serde_json::from_slice(&self.body).ok();
         let named = body.as_ref().and_then(|body| {
             let names = ["message", "error_description", "error", "detail", "status"];
@@ -125,7 +132,9 @@ async fn read(mut response: Response) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(Failure::transport)? {
         if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(Failure::Transport(format!("the answer is longer than {ANSWER_BYTES_MAX} bytes")));
+            return Err(Failure::Transport(format!(
+                "the answer is longer than {ANSWER_BYTES_MAX} bytes"
+            )));
         }
         body.extend_from_slice(&chunk);
     }

@@ -9,7 +9,7 @@ use super::{Failure, Server};
 
 /// Why a server did not give what was asked for. Messages hold no secret.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// What has to be waited for does not come within this slice.
     #[error(transparent)]
     NotNow(#[from] NotNow),
@@ -17,7 +17,9 @@ pub enum Error {
     #[error("stopped before the server answered")]
     Stopped,
     /// Nobody answers.
-    #[error("cannot {what}: {server} at {base} cannot be reached: {cause}; check its address and the network")]
+    #[error(
+        "cannot {what}: {server} at {base} cannot be reached: {cause}; check its address and the network"
+    )]
     Unreachable {
         /// What was asked.
         what: String,
@@ -29,7 +31,9 @@ pub enum Error {
         cause: String,
     },
     /// More calls than the server allows, in spite of waiting.
-    #[error("cannot {what}: {server} still answers 429 (too many requests) after many waits; lower `max_requests`")]
+    #[error(
+        "cannot {what}: {server} still answers 429 (too many requests) after many waits; lower `max_requests`"
+    )]
     Busy {
         /// What was asked.
         what: String,
@@ -49,7 +53,9 @@ pub enum Error {
         told: String,
     },
     /// The server does not know these credentials, or they may not do it.
-    #[error("cannot {what}: {server} at {base} refused the credentials with {status}: {told}; check {settings}")]
+    #[error(
+        "cannot {what}: {server} at {base} refused the credentials with {status}: {told}; check {settings}"
+    )]
     Denied {
         /// What was asked.
         what: String,
@@ -89,7 +95,7 @@ pub enum Error {
         problem: String,
     },
     /// A call that creates something failed, and may have created it all the same.
-    #[error(transparent)]
+    #[error("{error}")]
     Uncertain {
         /// When to look.
         wait: Duration,
@@ -105,7 +111,9 @@ impl Error {
             Failure::NoConnection(cause) | Failure::Transport(cause) => {
                 Self::Unreachable { what, server: name, base: server.base.to_string(), cause }
             }
-            Failure::Status { status: StatusCode::TOO_MANY_REQUESTS, .. } => Self::Busy { what, server: name },
+            Failure::Status { status: StatusCode::TOO_MANY_REQUESTS, .. } => {
+                Self::Busy { what, server: name }
+            }
             Failure::Status { status, told, .. } => {
                 Self::Failed { what, server: name, status: status.as_u16(), told }
             }
@@ -120,7 +128,8 @@ impl Error {
     }
 
     pub(super) fn denied(server: &Server, what: &str, status: StatusCode, told: String) -> Self {
-        let (what, base, settings) = (what.to_owned(), server.base.to_string(), settings(server.name));
+        let (what, base, settings) =
+            (what.to_owned(), server.base.to_string(), settings(server.name));
         Self::Denied { what, server: server.name, base, status: status.as_u16(), told, settings }
     }
 
@@ -128,20 +137,14 @@ impl Error {
         let (what, base) = (what.to_owned(), server.base.to_string());
         Self::Malformed { what, server: server.name, base, problem: problem.into() }
     }
-
-    /// The status that the server refused with.
-    pub(crate) fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused { status, .. } | Self::Denied { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
 }
 
 /// The settings that a server's credentials stand in.
 fn settings(server: &str) -> &'static str {
     match server {
-        super::super::galaxy::NAME => "`galaxy_client_id` and `galaxy_client_secret`, and what their role may do",
+        super::super::galaxy::NAME => {
+            "`galaxy_client_id` and `galaxy_client_secret`, and what their role may do"
+        }
         super::super::trino::GALAXY => "`galaxy_sql_username` and `galaxy_sql_password`",
         _ => "`sep_username`, `sep_password` and `sep_role`",
     }

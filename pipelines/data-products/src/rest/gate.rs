@@ -36,7 +36,8 @@ impl Gate {
     /// A gate for `max` requests at once, at least one.
     pub(crate) fn new(max: u32) -> Self {
         let max = f64::from(max.max(1));
-        let state = State { inside: 0, allowed: max, closed_until: Instant::now(), refused_in_a_row: 0 };
+        let state =
+            State { inside: 0, allowed: max, closed_until: Instant::now(), refused_in_a_row: 0 };
         Self { max, state: Mutex::new(state), left: Notify::new() }
     }
 

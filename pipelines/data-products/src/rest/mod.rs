@@ -20,7 +20,7 @@ mod error;
 mod gate;
 
 pub(crate) use answer::{Answer, Failure};
-pub use error::Error;
+pub(crate) use error::Error;
 pub(crate) use gate::Gate;
 
 /// Waits between attempts on a server that fails.

@@ -11,7 +11,9 @@ use crate::rest::{Answer, Error, Repeat, Server};
 
 mod wire;
 
-pub(crate) use wire::{Column, Domain, Product, Publication, Stage, Summary, View, is_published, or_default};
+pub(crate) use wire::{
+    Column, Domain, Product, Publication, Stage, Summary, View, is_published, or_default,
+};
 
 /// As errors call it.
 pub(crate) const NAME: &str = "SEP";
@@ -27,7 +29,11 @@ pub(crate) struct Sep {
 
 impl Sep {
     /// The products that are visible, drafts included: those of which any attribute holds the text, if one is given.
-    pub(crate) async fn products(&self, search: Option<&str>, ctx: &Context) -> Result<Vec<Summary>, Error> {
+    pub(crate) async fn products(
+        &self,
+        search: Option<&str>,
+        ctx: &Context,
+    ) -> Result<Vec<Summary>, Error> {
         let mut url = self.url(&["products"]);
         if let Some(text) = search {
             let options = json!({ "searchString": text }).to_string();
@@ -36,7 +42,8 @@ impl Sep {
         let what = "list the data products";
         let answer: Vec<Value> = self.get(url, what, ctx).await?.json(&self.server, what)?;
         let read = |value: Value| {
-            let problem = |_| Error::malformed(&self.server, what, "a product has no id or no name");
+            let problem =
+                |_| Error::malformed(&self.server, what, "a product has no id or no name");
             serde_json::from_value(value).map_err(problem)
         };
         answer.into_iter().map(read).collect()

@@ -10,10 +10,6 @@ pub(crate) struct Summary {
     pub(crate) id: String,
     pub(crate) name: String,
     #[serde(default)]
-    pub(crate) catalog_name: Option<String>,
-    #[serde(default)]
-    pub(crate) schema_name: Option<String>,
-    #[serde(default)]
     pub(crate) data_domain_id: Option<String>,
     #[serde(default)]
     pub(crate) status: Option<String>,
@@ -141,12 +137,17 @@ impl Publication {
         if !published || self.published_at == Some(None) {
             return Stage::Unpublished;
         }
-        if self.was_edited_since() && self.matches_trino_definition == Some(false) { Stage::Edited } else { Stage::Published }
+        if self.was_edited_since() && self.matches_trino_definition == Some(false) {
+            Stage::Edited
+        } else {
+            Stage::Published
+        }
     }
 
     fn was_edited_since(&self) -> bool {
         let time = |text: Option<&String>| text.and_then(|it| it.parse::<jiff::Timestamp>().ok());
-        let (updated, published) = (time(self.updated_at.as_ref()), time(self.published_at.iter().flatten().next()));
+        let (updated, published) =
+            (time(self.updated_at.as_ref()), time(self.published_at.iter().flatten().next()));
         updated.zip(published).is_some_and(|(updated, published)| updated > published)
     }
 }
@@ -157,12 +158,16 @@ pub(crate) fn is_published(status: &str) -> bool {
 }
 
 /// Null is as good as nothing.
-pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 /// Tells null from nothing.
-fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(deserializer).map(Some)
 }
 
@@ -181,11 +186,18 @@ mod tests {
     fn a_view_counts_as_published_unless_something_says_otherwise() {
         let (early, late) = ("2026-01-02T03:04:05.678Z", "2026-01-02T03:05:00Z");
         assert_eq!(stage(json!({})), Stage::Published);
-        assert_eq!(stage(json!({"status": "PUBLISHED", "updatedAt": early, "publishedAt": late})), Stage::Published);
+        assert_eq!(
+            stage(json!({"status": "PUBLISHED", "updatedAt": early, "publishedAt": late})),
+            Stage::Published
+        );
         assert_eq!(stage(json!({"status": "DRAFT", "publishedAt": early})), Stage::Unpublished);
         assert_eq!(stage(json!({"status": "PUBLISHED", "publishedAt": null})), Stage::Unpublished);
-        assert_eq!(stage(json!({"status": "PUBLISHED", "markedForDeletion": true})), Stage::Leaving);
-        let edited = json!({"updatedAt": late, "publishedAt": early, "matchesTrinoDefinition": false});
+        assert_eq!(
+            stage(json!({"status": "PUBLISHED", "markedForDeletion": true})),
+            Stage::Leaving
+        );
+        let edited =
+            json!({"updatedAt": late, "publishedAt": early, "matchesTrinoDefinition": false});
         assert_eq!(stage(edited), Stage::Edited);
         assert_eq!(stage(json!({"updatedAt": late, "publishedAt": early})), Stage::Published);
     }
@@ -197,6 +209,9 @@ mod tests {
             "surprise": {}, "materializedViews": [{"name": "m", "columns": null, "markedForDeletion": null}]
         });
         let product: Product = serde_json::from_value(product).unwrap();
-        assert_eq!((product.summary.as_str(), product.views.len(), product.materialized_views.len()), ("", 0, 1));
+        assert_eq!(
+            (product.summary.as_str(), product.views.len(), product.materialized_views.len()),
+            ("", 0, 1)
+        );
     }
 }

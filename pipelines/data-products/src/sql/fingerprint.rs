@@ -43,7 +43,13 @@ mod tests {
 
     #[test]
     fn another_column_table_or_value_counts() {
-        let texts = ["SELECT a FROM t", "SELECT b FROM t", "SELECT a FROM u", "SELECT 'a' FROM t", "SELECT 'A' FROM t"];
+        let texts = [
+            "SELECT a FROM t",
+            "SELECT b FROM t",
+            "SELECT a FROM u",
+            "SELECT 'a' FROM t",
+            "SELECT 'A' FROM t",
+        ];
         for (index, text) in texts.iter().enumerate() {
             for other in &texts[index + 1..] {
                 assert_ne!(fingerprint(text), fingerprint(other), "{text} / {other}");

@@ -28,6 +28,15 @@ pub(crate) fn rewrite(text: &str, catalog_of: impl Fn(&Table) -> Option<String>)
     written + &text[copied..]
 }
 
+/// The query without what may end a statement: semicolons, and comments after them.
+pub(crate) fn query(text: &str) -> &str {
+    let tokens = tokens(text);
+    let end =
+        tokens.iter().rev().find(|token| !token.is_symbol(";")).map_or(0, |token| token.range.end);
+    let start = tokens.first().map_or(0, |token| token.range.start);
+    &text[start.min(end)..end]
+}
+
 /// The tables that the text reads by their full names.
 pub(crate) fn tables(text: &str) -> Vec<Table> {
     found(text).into_iter().map(|found| found.table).collect()
@@ -67,7 +76,11 @@ fn chain(tokens: &[Token]) -> Vec<String> {
     while let Some(name) = rest.first().and_then(Token::name) {
         names.push(name);
         match rest.get(1) {
-            Some(dot) if dot.is_symbol(".") && rest.get(2).is_some_and(|it| it.name().is_some()) => rest = &rest[2..],
+            Some(dot)
+                if dot.is_symbol(".") && rest.get(2).is_some_and(|it| it.name().is_some()) =>
+            {
+                rest = &rest[2..]
+            }
             _ => break,
         }
     }
@@ -85,7 +98,18 @@ struct Places {
 
 /// What ends a `FROM` clause.
 const ENDS_FROM: [&str; 12] = [
-    "select", "where", "group", "having", "order", "limit", "offset", "fetch", "union", "intersect", "except", "window",
+    "select",
+    "where",
+    "group",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "fetch",
+    "union",
+    "intersect",
+    "except",
+    "window",
 ];
 
 impl Places {
@@ -121,7 +145,10 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<String> {
-        tables(text).into_iter().map(|it| format!("{}.{}.{}", it.catalog, it.schema, it.table)).collect()
+        tables(text)
+            .into_iter()
+            .map(|it| format!("{}.{}.{}", it.catalog, it.schema, it.table))
+            .collect()
     }
 
     #[test]
@@ -133,6 +160,13 @@ mod tests {
     }
 
     #[test]
+    fn a_query_ends_before_its_semicolon() {
+        assert_eq!(query(" -- first\n SELECT ';' ; ; -- the end;"), "SELECT ';'");
+        assert_eq!(query("SELECT 1 -- the end"), "SELECT 1");
+        assert_eq!(query(";"), "");
+    }
+
+    #[test]
     fn a_column_in_four_parts_names_its_table() {
         assert_eq!(names("SELECT a.b.c.d FROM a.b.c"), ["a.b.c", "a.b.c"]);
         assert_eq!(names("SELECT a.b.c FROM b.c"), [""; 0]);
@@ -140,12 +174,16 @@ mod tests {
 
     #[test]
     fn parentheses_around_a_join_hide_no_table() {
-        assert_eq!(names("SELECT * FROM ((a.b.c x CROSS JOIN a.b.d) JOIN a.b.e ON true)"), ["a.b.c", "a.b.d", "a.b.e"]);
+        assert_eq!(
+            names("SELECT * FROM ((a.b.c x CROSS JOIN a.b.d) JOIN a.b.e ON true)"),
+            ["a.b.c", "a.b.d", "a.b.e"]
+        );
     }
 
     #[test]
     fn only_the_names_of_other_catalogs_are_rewritten() {
-        let text = "SELECT 'lake.raw.t' x, t.f.g FROM lake.raw.\"T x\" t JOIN other.raw.u ON t.id = u.id";
+        let text =
+            "SELECT 'lake.raw.t' x, t.f.g FROM lake.raw.\"T x\" t JOIN other.raw.u ON t.id = u.id";
         let written = rewrite(text, |it| (it.catalog == "lake").then(|| "my\"lake".to_owned()));
         let expected = "SELECT 'lake.raw.t' x, t.f.g FROM \"my\"\"lake\".\"raw\".\"t x\" t JOIN other.raw.u ON t.id = u.id";
         assert_eq!(written, expected);

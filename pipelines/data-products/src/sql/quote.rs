@@ -21,7 +21,10 @@ mod tests {
 
     #[test]
     fn quotes_cannot_be_left() {
-        assert_eq!(identifier("or\"ders\"; DROP SCHEMA x; --"), "\"or\"\"ders\"\"; DROP SCHEMA x; --\"");
+        assert_eq!(
+            identifier("or\"ders\"; DROP SCHEMA x; --"),
+            "\"or\"\"ders\"\"; DROP SCHEMA x; --\""
+        );
         assert_eq!(literal("it's'; DROP"), "'it''s''; DROP'");
         assert_eq!(qualified(&["hive", "a.b", "select"]), "\"hive\".\"a.b\".\"select\"");
     }

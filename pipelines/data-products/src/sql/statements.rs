@@ -2,9 +2,6 @@
 
 use super::quote::{identifier, literal, qualified};
 
-/// Wakes a cluster, and says whether it answers.
-pub(crate) const WAKE: &str = "SELECT 1";
-
 pub(crate) fn schemata(catalog: &str) -> String {
     format!("SELECT schema_name FROM {}.information_schema.schemata", identifier(catalog))
 }
@@ -78,7 +75,10 @@ pub(crate) fn select(columns: &[String], table: &str) -> String {
 fn among(texts: &[&str]) -> String {
     match texts {
         [one] => format!("= {}", literal(one)),
-        _ => format!("IN ({})", texts.iter().map(|text| literal(text)).collect::<Vec<_>>().join(", ")),
+        _ => format!(
+            "IN ({})",
+            texts.iter().map(|text| literal(text)).collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 

@@ -85,7 +85,8 @@ fn token(rest: &str, first: char) -> (Kind, usize) {
         let length = run(|it| it.is_ascii_alphanumeric() || it == '_');
         return (Kind::Number(rest[..length].to_lowercase()), length);
     }
-    let length = PAIRS.iter().find(|pair| rest.starts_with(**pair)).map_or(first.len_utf8(), |it| it.len());
+    let length =
+        PAIRS.iter().find(|pair| rest.starts_with(**pair)).map_or(first.len_utf8(), |it| it.len());
     (Kind::Symbol(rest[..length].to_owned()), length)
 }
 
@@ -112,7 +113,8 @@ mod tests {
 
     #[test]
     fn names_texts_and_comments_are_told_apart() {
-        let text = "SELECT \"a\"\"B\", 'x''y -- no' -- yes \"z\n/* FROM */ FROM t$1 WHERE 1 != 2.5e3";
+        let text =
+            "SELECT \"a\"\"B\", 'x''y -- no' -- yes \"z\n/* FROM */ FROM t$1 WHERE 1 != 2.5e3";
         let word = |it: &str| Kind::Word(it.to_owned());
         let symbol = |it: &str| Kind::Symbol(it.to_owned());
         let number = |it: &str| Kind::Number(it.to_owned());

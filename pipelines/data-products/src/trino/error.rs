@@ -7,7 +7,7 @@ use crate::rest;
 
 /// Why a statement did not come to a good end.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// The server cannot be asked.
     #[error(transparent)]
     Http(#[from] rest::Error),
@@ -39,13 +39,13 @@ pub enum Error {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, thiserror::Error)]
 #[serde(default, rename_all = "camelCase")]
 #[error("{message} ({error_name})")]
-pub struct StatementError {
+pub(crate) struct StatementError {
     /// For people.
-    pub message: String,
+    pub(crate) message: String,
     /// What to decide by, for instance `TABLE_NOT_FOUND`.
-    pub error_name: String,
+    pub(crate) error_name: String,
     /// `USER_ERROR`, `INTERNAL_ERROR`, `INSUFFICIENT_RESOURCES` or `EXTERNAL`.
-    pub error_type: String,
+    pub(crate) error_type: String,
 }
 
 /// What passes by itself, besides everything that is external to Trino or a lack of resources.

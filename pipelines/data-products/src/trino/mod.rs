@@ -24,7 +24,7 @@ use crate::rest::{self, Answer, Failure, Gate, Server};
 mod error;
 mod page;
 
-pub use error::{Error, StatementError};
+pub(crate) use error::{Error, StatementError};
 use page::Page;
 pub(crate) use page::Rows;
 
@@ -70,7 +70,13 @@ pub(crate) struct Session {
 }
 
 impl Trino {
-    pub(crate) fn new(name: &'static str, base: Url, http: reqwest::Client, max_requests: u32, session: Session) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        base: Url,
+        http: reqwest::Client,
+        max_requests: u32,
+        session: Session,
+    ) -> Self {
         let Session { user, password, role, start_takes_max } = session;
         let server = Server { name, base, http, gate: Gate::new(max_requests) };
         Self { server, user, password, role, start_takes_max }
@@ -88,7 +94,9 @@ impl Trino {
                 Err(error) => error,
             };
             tracing::debug!(server = self.server.name, what, %error, "a statement failed");
-            let Some(wait) = waits.next().filter(|_| error.is_worth_another_attempt()) else { return Err(error) };
+            let Some(wait) = waits.next().filter(|_| error.is_worth_another_attempt()) else {
+                return Err(error);
+            };
             ctx.sleep(wait).await.map_err(rest::Error::from)?;
         }
     }
@@ -103,7 +111,12 @@ impl Trino {
     }
 
     /// One page. Sent again while the cluster starts, and where it is not known what became of the request.
-    async fn page(&self, what: &str, prepare: impl Fn() -> RequestBuilder, ctx: &Context) -> Result<Page, Error> {
+    async fn page(
+        &self,
+        what: &str,
+        prepare: impl Fn() -> RequestBuilder,
+        ctx: &Context,
+    ) -> Result<Page, Error> {
         let begun = Instant::now();
         let mut wait = WAIT_MIN;
         loop {
@@ -155,14 +168,19 @@ impl Trino {
         };
         let url = Url::parse(next).ok().filter(is_ours);
         url.ok_or_else(|| {
-            rest::Error::malformed(&self.server, what, "its `nextUri` leads to another server than the one that is configured")
-                .into()
+            rest::Error::malformed(
+                &self.server,
+                what,
+                "its `nextUri` leads to another server than the one that is configured",
+            )
+            .into()
         })
     }
 }
 
 fn is_loopback(url: &Url) -> bool {
-    url.host_str().is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."))
+    url.host_str()
+        .is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."))
 }
 
 /// A statement on its way.
@@ -176,7 +194,12 @@ impl Running<'_> {
     async fn follow(&mut self, sql: &str, what: &str, ctx: &Context) -> Result<Rows, Error> {
         let trino = self.trino;
         let url = trino.server.url(["v1", "statement"]);
-        let post = || trino.prepare(Method::POST, url.clone()).header("Content-Type", "text/plain; charset=utf-8").body(sql.to_owned());
+        let post = || {
+            trino
+                .prepare(Method::POST, url.clone())
+                .header("Content-Type", "text/plain; charset=utf-8")
+                .body(sql.to_owned())
+        };
         let mut page = trino.page(what, post, ctx).await?;
         let (mut rows, mut error, mut idle) = (Rows::default(), None, 0);
         loop {
@@ -192,7 +215,9 @@ impl Running<'_> {
             page = trino.page(what, || trino.prepare(Method::GET, next.clone()), ctx).await?;
         }
         let server = trino.server.name;
-        error.map_or(Ok(rows), |error| Err(Error::Statement { what: what.to_owned(), server, error }))
+        error.map_or(Ok(rows), |error| {
+            Err(Error::Statement { what: what.to_owned(), server, error })
+        })
     }
 
     async fn cancel(&mut self) {

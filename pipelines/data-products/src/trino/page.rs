@@ -48,7 +48,8 @@ impl Rows {
     /// These columns of every row as texts; NULL is empty.
     pub(crate) fn texts<const N: usize>(&self, names: [&str; N]) -> Vec<[String; N]> {
         let place = |index: usize| {
-            let named = self.columns.iter().position(|column| column.eq_ignore_ascii_case(names[index]));
+            let named =
+                self.columns.iter().position(|column| column.eq_ignore_ascii_case(names[index]));
             named.unwrap_or(index)
         };
         let text = |row: &Vec<Value>, index| match row.get(place(index)) {
