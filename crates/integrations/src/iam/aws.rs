@@ -3,10 +3,14 @@
 use async_trait::async_trait;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_iam::types::{EntityType, RoleDetail};
 use percent_encoding::percent_decode_str;
 
-use super::{Error, Role, RolePolicies, check_policy_name, check_role_name};
+use super::{Error, Role, RolePolicies, RoleWithPolicies, check_policy_name, check_role_name};
 use crate::aws::{CallError, Connection, classify};
+
+/// Roles in one answer. Source: IAM API reference, `GetAccountAuthorizationDetails`.
+const PAGE_MAX: i32 = 1_000;
 
 /// The role policies of an account. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -87,6 +91,18 @@ impl RolePolicies for AwsRolePolicies {
         Ok(sorted(roles.into_iter().map(|role| role.role_name)))
     }
 
+    async fn roles_with_policies(&self) -> Result<Vec<RoleWithPolicies>, Error> {
+        let request = self.client.get_account_authorization_details().filter(EntityType::Role);
+        let pages = request.into_paginator().page_size(PAGE_MAX).send();
+        let pages = pages.collect::<Result<Vec<_>, _>>().await;
+        let pages =
+            pages.map_err(|error| classify("iam:GetAccountAuthorizationDetails", &error))?;
+        let details = pages.into_iter().flat_map(|page| page.role_detail_list.unwrap_or_default());
+        let mut roles: Vec<_> = details.map(read_role).collect();
+        roles.sort_by(|a, b| a.role.name.cmp(&b.role.name));
+        Ok(roles)
+    }
+
     async fn list_role_policies(&self, role: &str) -> Result<Vec<String>, Error> {
         check_role_name(role)?;
         let pages = self.client.list_role_policies().role_name(role).into_paginator().items();
@@ -124,6 +140,18 @@ impl RolePolicies for AwsRolePolicies {
             Err(error) => Err(self.explain("iam:DeleteRolePolicy", role, policy, &error).await),
         }
     }
+}
+
+fn read_role(detail: RoleDetail) -> RoleWithPolicies {
+    let role = Role {
+        name: detail.role_name.unwrap_or_default(),
+        arn: detail.arn.unwrap_or_default(),
+        path: detail.path.unwrap_or_default(),
+        permissions_boundary: detail.permissions_boundary.and_then(|it| it.permissions_boundary_arn),
+    };
+    let policies = detail.role_policy_list.unwrap_or_default().into_iter();
+    let policies = policies.filter_map(|it| Some((it.policy_name?, decode(&it.policy_document?))));
+    RoleWithPolicies { role, policies: policies.collect() }
 }
 
 /// The meaning of a failed call that names nothing but a role.

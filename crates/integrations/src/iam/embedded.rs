@@ -5,6 +5,7 @@
 //! Unless roles are strict, every well-formed role name is a role without policies, and comes into being when it is first granted
 //! something: an installation without AWS has no roles of its own to check against. Names are compared exactly.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 use super::document::{check_document, counted_characters};
 use super::export::{Exported, export};
 use super::{
-    Error, ROLE_POLICIES_CHARACTERS_MAX, Role, RolePolicies, check_policy_name, check_role_name,
+    Error, ROLE_POLICIES_CHARACTERS_MAX, Role, RolePolicies, RoleWithPolicies, check_policy_name,
+    check_role_name,
 };
 use crate::Clock;
 use crate::sqlite::{Database, Format};
@@ -43,6 +45,8 @@ const FORMAT: Format = Format {
 /// What the ledger is like.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmbeddedOptions {
+    /// The partition in the ARNs of its roles: `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
     /// The account in the ARNs of its roles.
     pub account: String,
     /// Whether there are only roles that [`EmbeddedRolePolicies::create_role`] made.
@@ -54,7 +58,12 @@ pub struct EmbeddedOptions {
 impl Default for EmbeddedOptions {
     /// An account of zeros, roles that come into being by themselves, no boundary.
     fn default() -> Self {
-        Self { account: "000000000000".to_owned(), strict_roles: false, permissions_boundary: None }
+        Self {
+            partition: "aws".to_owned(),
+            account: "000000000000".to_owned(),
+            strict_roles: false,
+            permissions_boundary: None,
+        }
     }
 }
 
@@ -174,6 +183,11 @@ impl RolePolicies for EmbeddedRolePolicies {
         .await
     }
 
+    async fn roles_with_policies(&self) -> Result<Vec<RoleWithPolicies>, Error> {
+        self.change(|transaction, options, _| roles_with_policies(transaction, options).map(Ok))
+            .await
+    }
+
     async fn list_role_policies(&self, role: &str) -> Result<Vec<String>, Error> {
         check_role_name(role)?;
         let role = role.to_owned();
@@ -245,15 +259,43 @@ fn find_role(
     name: String,
 ) -> rusqlite::Result<Result<Role, Error>> {
     let sql = "SELECT path, permissions_boundary FROM role WHERE name = ?1";
-    let found =
-        transaction.query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-    let (path, permissions_boundary) = match found {
+    let found = transaction
+        .query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (path, boundary) = match found {
         Some(found) => found,
         None if options.strict_roles => return Ok(Err(Error::NoSuchRole { role: name })),
         None => ("/".to_owned(), options.permissions_boundary.clone()),
     };
-    let arn = format!("arn:aws:iam::{}:role{path}{name}", options.account);
-    Ok(Ok(Role { name, arn, path, permissions_boundary }))
+    Ok(Ok(role(options, name, path, boundary)))
+}
+
+fn role(
+    options: &EmbeddedOptions,
+    name: String,
+    path: String,
+    permissions_boundary: Option<String>,
+) -> Role {
+    let EmbeddedOptions { partition, account, .. } = options;
+    let arn = format!("arn:{partition}:iam::{account}:role{path}{name}");
+    Role { name, arn, path, permissions_boundary }
+}
+
+fn roles_with_policies(
+    transaction: &Transaction<'_>,
+    options: &EmbeddedOptions,
+) -> rusqlite::Result<Vec<RoleWithPolicies>> {
+    let mut statement =
+        transaction.prepare("SELECT name, path, permissions_boundary FROM role ORDER BY name")?;
+    let mut policies = transaction.prepare("SELECT name, document FROM policy WHERE role = ?1")?;
+    let roles = statement
+        .query_map([], |row| Ok(role(options, row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let with_policies = |role: Role| {
+        let found = policies.query_map([&role.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let policies = found.collect::<rusqlite::Result<BTreeMap<_, _>>>()?;
+        Ok(RoleWithPolicies { role, policies })
+    };
+    roles.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().map(with_policies).collect()
 }
 
 /// Why there is no such policy.

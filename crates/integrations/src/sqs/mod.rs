@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::StoreError;
@@ -125,7 +126,10 @@ impl Default for Receive {
 }
 
 /// A message that was received.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Kept as `{"id": "17", "group": "acc-17", "deduplication_id": "7b0d...", "body": "...", "receive_count": 1,
+/// "sent_at": "2026-03-01T09:00:00Z", "receipt": "1.17"}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Of the queue's making.
     pub id: String,
@@ -144,7 +148,8 @@ pub struct Message {
 }
 
 /// Stands for one delivery of a message; text that only its queue understands.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Receipt(String);
 
 impl Receipt {

@@ -19,20 +19,19 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::endpoint::{CloseConnection, router};
-use super::service::Service;
+use super::CloseConnection;
+use crate::clock::Clock;
 
 /// How long nothing is accepted after a failure.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until it is dropped; open connections close with it.
-pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
-    let router = router(Arc::clone(&service));
+pub(crate) async fn serve(listener: TcpListener, router: Router, clock: Arc<Clock>) {
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                connections.spawn(serve_connection(stream, router.clone(), Arc::clone(&service)));
+                connections.spawn(serve_connection(stream, router.clone(), Arc::clone(&clock)));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
@@ -44,11 +43,11 @@ pub(crate) async fn serve(listener: TcpListener, service: Arc<Service>) {
     }
 }
 
-async fn serve_connection(stream: TcpStream, router: Router, service: Arc<Service>) {
+async fn serve_connection(stream: TcpStream, router: Router, clock: Arc<Clock>) {
     let answer = service_fn(async |request: hyper::Request<Incoming>| {
         let mut response = respond(router.clone(), request.map(Body::new)).await?;
-        // Clients reckon the age of a job by the service's clock, so it must be the one that can be moved.
-        response.headers_mut().insert(header::DATE, service.clock.http_date());
+        // Clients reckon ages by the service's clock, so it must be the one that can be moved.
+        response.headers_mut().insert(header::DATE, clock.http_date());
         Ok::<_, io::Error>(response)
     });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await {

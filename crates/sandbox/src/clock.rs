@@ -7,7 +7,8 @@ use axum::http::HeaderValue;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
 
-use super::data::calendar::Micros;
+/// Microseconds since 1970-01-01T00:00:00Z.
+pub(crate) type Micros = i64;
 
 /// Where time comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +42,12 @@ impl Clock {
 
     pub(crate) fn now_seconds(&self) -> i64 {
         self.now().div_euclid(1_000_000)
+    }
+
+    /// `2026-01-02T03:04:05.678Z`, as Java services print times.
+    pub(crate) fn now_millis_text(&self) -> String {
+        let now = Timestamp::from_microsecond(self.now()).unwrap_or(Timestamp::MAX);
+        format!("{now:.3}")
     }
 
     /// For the `Date` header.
