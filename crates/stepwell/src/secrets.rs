@@ -7,6 +7,7 @@ mod vault;
 
 use std::path::{Component, Path, PathBuf};
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
@@ -49,8 +50,9 @@ impl Resolver {
     }
 }
 
+#[async_trait]
 impl Secrets for Resolver {
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
+    async fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
         check_name(name)
             .map_err(|reason| HandlerError::Config(format!("`secret:{name}`: {reason}")))?;
         let variable = variable_name(name);

@@ -15,7 +15,7 @@ use stepwell_engine::Status;
 use stepwell_sandbox::dap::{Advance, Options, Sandbox};
 
 use super::Global;
-use crate::config::{Canvas, Config};
+use crate::config::{Config, Section};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::{Display, Hub};
 use crate::project::Project;
@@ -114,7 +114,8 @@ async fn both_legs(project: &Project, rows: u64) -> Outcome<Vec<Leg>> {
         HumanCount(rows)
     ));
     let sandbox = Sandbox::start(Options { total_rows: rows, ..Options::default() }).await?;
-    let config = Config { canvas: Some(canvas_at(&sandbox)), ..Config::default() };
+    let pipelines = [("canvas", Section::of(canvas_at(&sandbox)))].into();
+    let config = Config { pipelines, ..Config::default() };
     let parts = Parts::read(project, &config, None)?;
     let hub = Hub::new();
     let running = Running::start(project, &config, &parts.pipelines, Arc::new(hub.clone()))??;
@@ -135,16 +136,15 @@ async fn both_legs(project: &Project, rows: u64) -> Outcome<Vec<Leg>> {
 }
 
 /// The settings that a user would write, with the credentials of the sandbox.
-fn canvas_at(sandbox: &Sandbox) -> Canvas {
-    let settings = stepwell_canvas::Settings {
+fn canvas_at(sandbox: &Sandbox) -> stepwell_canvas::Settings {
+    stepwell_canvas::Settings {
         base_url: Some(sandbox.base_url().to_owned()),
         client_id: Some(sandbox.client_id().to_owned().into()),
         client_secret: Some(sandbox.client_secret().to_owned().into()),
         target: Some("sqlite:canvas.db".to_owned().into()),
         limits: UNLIMITED,
         ..Default::default()
-    };
-    Canvas { settings, ..Canvas::default() }
+    }
 }
 
 /// The pipeline replicates one namespace; changes elsewhere would not be seen.

@@ -66,7 +66,9 @@ fn what_cannot_run_is_refused_before_anything_happens() {
     let says = project.fails(3, &["run", "nigthly"]);
     assert!(says.contains("hint: did you mean `nightly`?"), "{says}");
     let says = project.fails(2, &["run", "nightly", "--plan"]);
-    assert!(says.contains("has no plan to show"), "{says}");
+    assert!(says.contains("`nightly` does not know `--plan`"), "{says}");
+    let says = project.fails(2, &["run", "nightly", "--allow-deletes"]);
+    assert!(says.contains("`nightly` does not know `--allow-deletes`"), "{says}");
     project.write("nightly.asl.json", "{");
     let says = project.fails(3, &["run", "nightly"]);
     assert!(says.contains("error[SW0100]") && says.contains("nightly.asl.json:1:"), "{says}");
