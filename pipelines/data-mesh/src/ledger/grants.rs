@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Error, Ledger, from_json, to_json};
 use crate::desired::Statement;
@@ -89,6 +89,8 @@ pub struct Examination {
     pub ticket: i64,
     /// What is not revoked.
     pub grants: Vec<Grant>,
+    /// What was revoked last.
+    pub revoked: Option<Grant>,
     /// What was reported last.
     pub reported: Option<String>,
 }
@@ -112,7 +114,8 @@ impl Ledger {
                     Ok((row.get(0)?, row.get(1)?))
                 })?;
             let grants = grants_where(connection, "access = ?1 AND state <> 'revoked'", &[&access])?;
-            Ok(Examination { ticket, grants, reported })
+            let revoked = last_revoked(connection, &access)?;
+            Ok(Examination { ticket, grants, revoked, reported })
         })
         .await
     }
@@ -179,6 +182,15 @@ impl Ledger {
         .await
     }
 
+    /// What an access had, and was revoked last.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn last_revoked(&self, access: &str) -> Result<Option<Grant>, Error> {
+        let access = access.to_owned();
+        self.read(move |connection| last_revoked(connection, &access)).await
+    }
+
     /// What a role has that is not revoked.
     ///
     /// # Errors
@@ -242,6 +254,19 @@ impl Ledger {
         self.read(move |connection| policies(connection, "run = ?1", &[&run])).await
     }
 
+    /// What was reported last about an access.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn last_report(&self, access: &str) -> Result<Option<String>, Error> {
+        let access = access.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT reported FROM access WHERE id = ?1";
+            Ok(connection.query_row(sql, [access], |row| row.get(0)).optional()?.flatten())
+        })
+        .await
+    }
+
     /// Remembers what was reported about an access.
     ///
     /// # Errors
@@ -292,6 +317,13 @@ fn grants_where(
     let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map(rusqlite::params_from_iter(values), grant)?;
     rows.collect()
+}
+
+fn last_revoked(connection: &Connection, access: &str) -> rusqlite::Result<Option<Grant>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM granted WHERE access = ?1 AND state = 'revoked' ORDER BY updated_at DESC LIMIT 1"
+    );
+    connection.prepare_cached(&sql)?.query_row([access], grant).optional()
 }
 
 fn grant(row: &Row<'_>) -> rusqlite::Result<Grant> {

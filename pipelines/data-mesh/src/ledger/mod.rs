@@ -16,6 +16,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, ErrorCode};
 use stepwell_pipeline::HandlerError;
 use tokio::sync::oneshot;
@@ -111,10 +112,12 @@ impl Ledger {
     /// # Errors
     /// [`Error::Sqlite`]
     pub async fn copy(&self) -> Result<Self, Error> {
-        let bytes = self.read(|connection| Ok(connection.serialize("main")?.to_vec())).await?;
-        let mut copy = Connection::open_in_memory()?;
-        copy.deserialize_read_exact("main", bytes.as_slice(), bytes.len(), false)?;
-        Ok(Self::on(copy))
+        let copy = self.read(|connection| {
+            let mut copy = Connection::open_in_memory()?;
+            Backup::new(connection, &mut copy)?.step(-1)?;
+            Ok(copy)
+        });
+        Ok(Self::on(copy.await?))
     }
 
     fn on(connection: Connection) -> Self {
