@@ -29,6 +29,9 @@ use crate::aws::{CallError, Connection, classify};
 /// Entries and messages of one call. Source: SQS API reference.
 const CALL_MAX: usize = 10;
 
+/// Every FIFO queue is named so. Source: SQS API reference, `CreateQueue`.
+const FIFO_SUFFIX: &str = ".fifo";
+
 /// How long dead letters are hidden while they are listed or redriven.
 const LISTING_VISIBILITY: Duration = Duration::from_secs(30);
 
@@ -285,7 +288,7 @@ impl Queue for AwsQueue {
 /// The URL of a queue that is given by URL, ARN or name.
 async fn find(client: &Client, queue: &str) -> Result<String, Error> {
     let no_such_queue = || Error::NoSuchQueue { queue: queue.to_owned() };
-    if !queue.ends_with(".fifo") {
+    if !queue.ends_with(FIFO_SUFFIX) {
         return Err(no_such_queue());
     }
     if queue.starts_with("https://") || queue.starts_with("http://") {
@@ -399,7 +402,7 @@ fn read_message(message: SdkMessage) -> Message {
 fn read_dead_letter(message: &SdkMessage) -> DeadLetter {
     let given = |name: &str| {
         let attributes = message.message_attributes.as_ref()?;
-        Some(attributes.get(name)?.string_value.clone()?.to_owned())
+        attributes.get(name)?.string_value.clone()
     };
     let system = |name| system_attribute(message, &name).unwrap_or_default().to_owned();
     DeadLetter {
