@@ -147,7 +147,9 @@ fn read_role(detail: RoleDetail) -> RoleWithPolicies {
         name: detail.role_name.unwrap_or_default(),
         arn: detail.arn.unwrap_or_default(),
         path: detail.path.unwrap_or_default(),
-        permissions_boundary: detail.permissions_boundary.and_then(|it| it.permissions_boundary_arn),
+        permissions_boundary: detail
+            .permissions_boundary
+            .and_then(|it| it.permissions_boundary_arn),
     };
     let policies = detail.role_policy_list.unwrap_or_default().into_iter();
     let policies = policies.filter_map(|it| Some((it.policy_name?, decode(&it.policy_document?))));

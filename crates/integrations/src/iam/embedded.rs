@@ -259,9 +259,8 @@ fn find_role(
     name: String,
 ) -> rusqlite::Result<Result<Role, Error>> {
     let sql = "SELECT path, permissions_boundary FROM role WHERE name = ?1";
-    let found = transaction
-        .query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
+    let found =
+        transaction.query_row(sql, [&name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let (path, boundary) = match found {
         Some(found) => found,
         None if options.strict_roles => return Ok(Err(Error::NoSuchRole { role: name })),
@@ -288,8 +287,8 @@ fn roles_with_policies(
     let mut statement =
         transaction.prepare("SELECT name, path, permissions_boundary FROM role ORDER BY name")?;
     let mut policies = transaction.prepare("SELECT name, document FROM policy WHERE role = ?1")?;
-    let roles = statement
-        .query_map([], |row| Ok(role(options, row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let roles =
+        statement.query_map([], |row| Ok(role(options, row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let with_policies = |role: Role| {
         let found = policies.query_map([&role.name], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let policies = found.collect::<rusqlite::Result<BTreeMap<_, _>>>()?;
