@@ -12,6 +12,7 @@
 
 mod clock;
 pub mod dap;
+pub mod dmm;
 mod draw;
 mod faults;
 mod http;

@@ -8,7 +8,11 @@ use stepwell_pipeline::{HandlerError, Machine, Pipeline, Settings, Surroundings}
 use crate::config;
 
 /// Every built-in pipeline.
-pub(crate) static ALL: [BuiltIn; 1] = [BuiltIn::of::<stepwell_canvas::Settings>()];
+pub(crate) static ALL: [BuiltIn; 3] = [
+    BuiltIn::of::<stepwell_canvas::Settings>(),
+    BuiltIn::of::<stepwell_data_products::Settings>(),
+    BuiltIn::of::<stepwell_data_mesh::Settings>(),
+];
 
 /// What is known of a pipeline before it is configured.
 pub(crate) struct BuiltIn {

@@ -83,9 +83,9 @@ fn check_one_of(
     negated: &str,
     is_valid: fn(&str) -> bool,
 ) -> Result<(), String> {
-    let value = match (statement.get(name), statement.get(negated)) {
-        (Some(value), None) | (None, Some(value)) => value,
-        _ => return Err(format!("one of `{name}` and `{negated}` must be there")),
+    let ((Some(value), None) | (None, Some(value))) = (statement.get(name), statement.get(negated))
+    else {
+        return Err(format!("one of `{name}` and `{negated}` must be there"));
     };
     let values = match value {
         Value::Array(values) => values.as_slice(),

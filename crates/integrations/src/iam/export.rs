@@ -14,6 +14,9 @@ use crate::StoreError;
 /// Lists the files of the last export: `{"format": 1, "files": ["roles/a/b.json"]}`.
 const MANIFEST: &str = "manifest.json";
 
+/// How files of policies end.
+const SUFFIX: &str = ".json";
+
 const MANIFEST_FORMAT: u64 = 1;
 
 /// One policy.
@@ -40,7 +43,7 @@ pub(super) fn export(folder: &Path, policies: &[Exported]) -> Result<usize, Stor
 }
 
 fn place(policy: &Exported) -> String {
-    format!("roles/{}/{}.json", folder_name(&policy.role), policy.policy)
+    format!("roles/{}/{}{SUFFIX}", folder_name(&policy.role), policy.policy)
 }
 
 /// A role may be named `..`, which is no folder of its own.
@@ -65,7 +68,7 @@ fn read_manifest(folder: &Path) -> BTreeSet<String> {
 /// Whoever can edit the manifest must not have us remove anything else by it.
 fn is_place(file: &str) -> bool {
     let parts: Vec<_> = file.split('/').collect();
-    matches!(parts[..], ["roles", role, policy] if role != ".." && role != "." && policy.ends_with(".json"))
+    matches!(parts[..], ["roles", role, policy] if role != ".." && role != "." && policy.ends_with(SUFFIX))
 }
 
 fn write_manifest(folder: &Path, files: &BTreeSet<String>) -> Result<(), StoreError> {

@@ -11,9 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::SdkError;
-use aws_sdk_sqs::operation::change_message_visibility::ChangeMessageVisibilityError;
-use aws_sdk_sqs::operation::get_queue_url::GetQueueUrlError;
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, DeleteMessageBatchRequestEntry, Message as SdkMessage,
     MessageAttributeValue, MessageSystemAttributeName as System, QueueAttributeName,
@@ -30,6 +28,9 @@ use crate::aws::{CallError, Connection, classify};
 
 /// Entries and messages of one call. Source: SQS API reference.
 const CALL_MAX: usize = 10;
+
+/// Every FIFO queue is named so. Source: SQS API reference, `CreateQueue`.
+const FIFO_SUFFIX: &str = ".fifo";
 
 /// How long dead letters are hidden while they are listed or redriven.
 const LISTING_VISIBILITY: Duration = Duration::from_secs(30);
@@ -139,13 +140,8 @@ impl AwsQueue {
     ) -> Result<(), Error> {
         let request = self.client.change_message_visibility().queue_url(url);
         let request = request.receipt_handle(receipt).visibility_timeout(whole_seconds(from_now));
-        request.send().await.map(drop).map_err(|error| match error.as_service_error() {
-            Some(
-                ChangeMessageVisibilityError::MessageNotInflight(_)
-                | ChangeMessageVisibilityError::ReceiptHandleIsInvalid(_),
-            ) => Error::ReceiptExpired,
-            _ => expired_or("sqs:ChangeMessageVisibility", &error),
-        })
+        let answer = request.send().await;
+        answer.map(drop).map_err(|error| expired_or("sqs:ChangeMessageVisibility", &error))
     }
 
     async fn delete_one(&self, url: &str, receipt: &str) -> Result<(), Error> {
@@ -292,7 +288,7 @@ impl Queue for AwsQueue {
 /// The URL of a queue that is given by URL, ARN or name.
 async fn find(client: &Client, queue: &str) -> Result<String, Error> {
     let no_such_queue = || Error::NoSuchQueue { queue: queue.to_owned() };
-    if !queue.ends_with(".fifo") {
+    if !queue.ends_with(FIFO_SUFFIX) {
         return Err(no_such_queue());
     }
     if queue.starts_with("https://") || queue.starts_with("http://") {
@@ -302,10 +298,8 @@ async fn find(client: &Client, queue: &str) -> Result<String, Error> {
     let name = parts.next().unwrap_or_default();
     let request = client.get_queue_url().queue_name(name);
     let request = request.set_queue_owner_aws_account_id(parts.next().map(str::to_owned));
-    let answer = request.send().await.map_err(|error| match error.as_service_error() {
-        Some(GetQueueUrlError::QueueDoesNotExist(_)) => no_such_queue(),
-        _ => classify("sqs:GetQueueUrl", &error).into(),
-    })?;
+    let answer = request.send().await;
+    let answer = answer.map_err(|error| missing_or("sqs:GetQueueUrl", queue, &error))?;
     answer.queue_url.ok_or_else(no_such_queue)
 }
 
@@ -313,15 +307,7 @@ async fn find(client: &Client, queue: &str) -> Result<String, Error> {
 async fn redrive_target(client: &Client, url: &str, queue: &str) -> Result<Option<String>, Error> {
     let request = client.get_queue_attributes().queue_url(url);
     let answer = request.attribute_names(QueueAttributeName::RedrivePolicy).send().await;
-    let answer = answer.map_err(|error| {
-        let is_missing =
-            error.as_service_error().is_some_and(|error| error.is_queue_does_not_exist());
-        if is_missing {
-            Error::NoSuchQueue { queue: queue.to_owned() }
-        } else {
-            classify("sqs:GetQueueAttributes", &error).into()
-        }
-    })?;
+    let answer = answer.map_err(|error| missing_or("sqs:GetQueueAttributes", queue, &error))?;
     let policy = answer.attributes.and_then(|mut it| it.remove(&QueueAttributeName::RedrivePolicy));
     let policy: Option<Value> = policy.and_then(|text| serde_json::from_str(&text).ok());
     Ok(policy.and_then(|it| Some(it.get("deadLetterTargetArn")?.as_str()?.to_owned())))
@@ -368,14 +354,30 @@ fn not_sent(indices: std::ops::Range<usize>, reason: &str) -> Vec<NotSent> {
     indices.map(|index| NotSent { index, reason: reason.to_owned() }).collect()
 }
 
+/// SQS has two codes for a queue that is not there: of its JSON protocol and of the older one.
+fn missing_or<E>(operation: &'static str, queue: &str, error: &SdkError<E>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    match classify(operation, error) {
+        CallError::Refused { code, .. }
+            if code.ends_with("QueueDoesNotExist") || code.ends_with("NonExistentQueue") =>
+        {
+            Error::NoSuchQueue { queue: queue.to_owned() }
+        }
+        other => other.into(),
+    }
+}
+
 /// SQS says in several ways that a receipt is of an earlier delivery.
 fn expired_or<E>(operation: &'static str, error: &SdkError<E>) -> Error
 where
-    E: std::error::Error + aws_sdk_sqs::error::ProvideErrorMetadata + 'static,
+    E: std::error::Error + ProvideErrorMetadata + 'static,
 {
     match classify(operation, error) {
         CallError::Refused { code, message, .. }
-            if code.contains("ReceiptHandleIsInvalid")
+            if code.ends_with("ReceiptHandleIsInvalid")
+                || code.ends_with("MessageNotInflight")
                 || message.to_lowercase().contains("receipt handle") =>
         {
             Error::ReceiptExpired
@@ -400,7 +402,7 @@ fn read_message(message: SdkMessage) -> Message {
 fn read_dead_letter(message: &SdkMessage) -> DeadLetter {
     let given = |name: &str| {
         let attributes = message.message_attributes.as_ref()?;
-        Some(attributes.get(name)?.string_value.clone()?.to_owned())
+        attributes.get(name)?.string_value.clone()
     };
     let system = |name| system_attribute(message, &name).unwrap_or_default().to_owned();
     DeadLetter {

@@ -28,10 +28,11 @@ async fn the_window_of_an_id_ends_after_five_minutes() {
     let time = Time::manual();
     let queue = open(folder.path(), "events", &time);
     queue.send_batch(&[entry("a", 1)]).await.unwrap();
-    time.wait_out(DEDUPLICATION_WINDOW - Duration::from_millis(1)).await;
+    let last_moment = Duration::from_millis(1);
+    time.wait_out(DEDUPLICATION_WINDOW.checked_sub(last_moment).unwrap()).await;
     queue.send_batch(&[entry("a", 1)]).await.unwrap();
     assert_eq!(queue.depth().await.unwrap().waiting, 1);
-    time.wait_out(Duration::from_millis(1)).await;
+    time.wait_out(last_moment).await;
     queue.send_batch(&[entry("a", 1)]).await.unwrap();
     assert_eq!(queue.depth().await.unwrap().waiting, 2);
 }
@@ -71,7 +72,7 @@ async fn a_consumer_that_waits_is_woken_by_a_sender() {
     let folder = tempfile::tempdir().unwrap();
     let time = Time::manual();
     let queue = open(folder.path(), "events", &time);
-    let wanted = Receive { wait: Duration::from_secs(60), ..Receive::default() };
+    let wanted = Receive { wait: Duration::from_mins(1), ..Receive::default() };
     let sender = open(folder.path(), "events", &time);
     let (messages, ()) = tokio::join!(queue.receive(&wanted), async {
         // Another connection, as from another process: found by looking again.
