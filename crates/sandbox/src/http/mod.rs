@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Response};
 pub use fault::HttpFault;
 
 pub(crate) use basic::basic_credentials;
+pub(crate) use fault::broken_off;
 pub(crate) use observer::{Named, Observer, Request, observe};
 pub(crate) use server::serve;
 
