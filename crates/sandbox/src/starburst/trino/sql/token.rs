@@ -217,6 +217,11 @@ fn read_while(
     (kind(text[..length].to_owned()), start + length)
 }
 
+/// Whether a text is made of tokens; more is not known of a statement with parameters.
+pub(crate) fn check_tokens(sql: &str) -> Result<(), QueryError> {
+    tokenize(sql).map(|_| ())
+}
+
 /// As Trino writes an identifier: quoted only if it has to be.
 pub(crate) fn identifier_text(name: &str) -> String {
     let is_plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
