@@ -25,6 +25,9 @@ pub(super) fn populate(
     agreements: usize,
     consumers: Option<usize>,
 ) {
+    if agreements == 0 {
+        return;
+    }
     let consumers = consumers.unwrap_or(agreements / 5).max(1);
     let providers = agreements.div_ceil(PORTS_PER_PRODUCT);
     for name in DOMAINS.iter().chain(CONSUMERS) {
@@ -33,7 +36,7 @@ pub(super) fn populate(
     for number in 0..providers {
         organization.put_data_product(provider(number), Principal::User);
     }
-    for number in 0..if agreements == 0 { 0 } else { consumers } {
+    for number in 0..consumers {
         organization.put_data_product(consumer(number), Principal::User);
     }
     for number in 0..agreements {
