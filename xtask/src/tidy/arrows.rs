@@ -28,6 +28,7 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-schedule", &[], &[]),
     arrows("stepwell-engine", &["stepwell-asl", "stepwell-machine", "stepwell-task"], &[]),
     arrows("stepwell-sfn-api", &["stepwell-asl", "stepwell-engine"], &["stepwell-task"]),
+    arrows("stepwell-integrations", &[], &[]),
     // A pipeline says error names and definitions in the language's own types.
     arrows("stepwell-pipeline", &["stepwell-asl", "stepwell-task"], &[]),
     arrows(
