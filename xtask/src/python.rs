@@ -9,8 +9,14 @@ use anyhow::{Context, Result, ensure};
 use crate::repository::Repository;
 use crate::{debian, ui};
 
-/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK, and Trino's own client.
-const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
+/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK, a double of
+/// AWS, and Trino's own client.
+const PACKAGES: &[&str] = &[
+    "instructure-dap-client[postgresql]==2.3.1",
+    "boto3",
+    "moto[server]==5.2.5",
+    "trino==0.340.0",
+];
 
 /// Names to look for; the client needs Python 3.11.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
@@ -47,6 +53,11 @@ impl Python {
     /// The official DAP client, `dap`.
     pub fn dap_client(&self) -> PathBuf {
         self.folder.join("bin/dap")
+    }
+
+    /// The double of AWS, `moto_server`.
+    pub fn moto_server(&self) -> PathBuf {
+        self.folder.join("bin/moto_server")
     }
 
     fn create(&self) -> Result<()> {

@@ -8,10 +8,10 @@ use serde::Deserialize;
 /// {"Error":"Data","Cause":"{\"errorMessage\":\"...\",\"errorType\":\"Data\"}"}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Caught {
+pub(crate) struct Caught {
     /// The error name.
     #[serde(rename = "Error")]
-    pub error: String,
+    pub(crate) error: String,
     /// What the function said.
     #[serde(rename = "Cause")]
     cause: Option<String>,
@@ -19,7 +19,7 @@ pub struct Caught {
 
 impl Caught {
     /// The text for people: functions put it into JSON.
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         #[derive(Deserialize)]
         struct Cause {
             #[serde(rename = "errorMessage")]

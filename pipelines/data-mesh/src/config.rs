@@ -18,6 +18,7 @@ use crate::desired::role::Pattern;
 use crate::dmm::Resource;
 
 const BASE_URL: &str = "https://api.entropy-data.com";
+const PARTITION: &str = "aws";
 const QUEUE: &str = "dmm-events.fifo";
 const EXPORT: &str = "data-mesh-policies";
 const VISIBILITY_SECONDS: u64 = 180;
@@ -49,6 +50,8 @@ pub struct Settings {
     pub resource: Resource,
     /// The accounts whose roles may be touched.
     pub accounts: Vec<String>,
+    /// The partition of the roles in the embedded access ledger; AWS knows its own.
+    pub partition: Option<String>,
     /// The names of roles that may be touched, with `*` and `?`.
     pub role_patterns: Vec<String>,
     /// The path that roles must have.
@@ -100,6 +103,7 @@ pub(crate) struct Config {
     pub(crate) api_key: SecretRef,
     pub(crate) resource: Resource,
     pub(crate) rules: Rules,
+    pub(crate) partition: String,
     pub(crate) queue: String,
     pub(crate) dead_letter_queue: Option<String>,
     pub(crate) visibility: Duration,
@@ -146,6 +150,7 @@ impl Config {
             base_url: settings.base_url.unwrap_or_else(|| BASE_URL.to_owned()),
             api_key: settings.api_key.expect("a missing one is a problem"),
             resource: settings.resource,
+            partition: settings.partition.unwrap_or_else(|| PARTITION.to_owned()),
             queue: settings.queue.unwrap_or_else(|| QUEUE.to_owned()),
             dead_letter_queue: settings.dead_letter_queue,
             visibility: seconds(settings.visibility_seconds, VISIBILITY_SECONDS),

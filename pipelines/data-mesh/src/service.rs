@@ -115,10 +115,12 @@ impl Service {
         let account = rules.accounts.first().expect("accounts are not empty").clone();
         let permissions_boundary = match &rules.boundary {
             Boundary::This(arn) => Some(arn.clone()),
-            Boundary::Any => Some(format!("arn:aws:iam::{account}:policy/embedded")),
+            Boundary::Any => Some(format!("arn:{}:iam::{account}:policy/embedded", self.config.partition)),
             Boundary::NotNeeded => None,
         };
-        let options = RoleOptions { account, permissions_boundary, ..RoleOptions::default() };
+        let partition = self.config.partition.clone();
+        let options =
+            RoleOptions { partition, account, permissions_boundary, ..RoleOptions::default() };
         EmbeddedRolePolicies::open(&self.file("iam.db")?, options, clock())
             .map_err(|error| handler_error(&error))
     }

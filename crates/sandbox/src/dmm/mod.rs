@@ -87,7 +87,8 @@ pub enum Provisioning {
 pub struct Options {
     /// Decides ids of events and the backlog.
     pub seed: u64,
-    /// Well-behaved agreements: S3 buckets and Glue tables, both formats of documents, most of them active, some to come, some ended.
+    /// Well-behaved agreements: S3 buckets and Glue tables, both formats of documents, most of them active, some to come, some
+    /// ended. With 0 the organization is empty but for awkward ones.
     pub agreements: usize,
     /// Consumer products that they spread over; a fifth of the agreements if none. One crowds a single role.
     pub consumers: Option<usize>,

@@ -4,6 +4,7 @@
 
 mod admin;
 mod data;
+mod dmm;
 mod download;
 mod faults;
 mod formats;

@@ -8,6 +8,7 @@ use stepwell_pipeline::secret::SecretRef;
 use stepwell_pipeline::settings::Problem;
 
 use super::Settings;
+use crate::desired::arn::PARTITIONS;
 use crate::desired::role::{self, Pattern};
 use crate::dmm;
 
@@ -85,6 +86,10 @@ impl Settings {
             let message = "`role_path_prefix` does not begin and end with `/`";
             found.push(Problem::wrong("role_path_prefix", message, "write for instance \"/data/\""));
         }
+        if self.partition.as_ref().is_some_and(|it| !PARTITIONS.contains(&it.as_str())) {
+            let help = "write \"aws\", \"aws-cn\" or \"aws-us-gov\"";
+            found.push(Problem::wrong("partition", "`partition` is none of AWS", help));
+        }
         let is_arn = |it: &String| it.starts_with("arn:") && it.contains(":policy/");
         if self.permissions_boundary.as_ref().is_some_and(|it| !is_arn(it)) {
             let message = "`permissions_boundary` is no ARN of a policy";
@@ -132,12 +137,12 @@ mod tests {
     fn what_is_missing_and_what_is_wrong_is_told_at_once() {
         assert_eq!(keys(json!({})), ["api_key", "accounts", "role_patterns"]);
         let wrong = json!({
-            "api_key": "secret:k", "accounts": ["12"], "role_patterns": [""], "base_url": "ftp://x",
+            "api_key": "secret:k", "accounts": ["12"], "role_patterns": [""], "base_url": "ftp://x", "partition": "x",
             "users": {"ann": "AdministratorAccess"}, "role_path_prefix": "x", "permissions_boundary": "x",
             "max_attempts": 0, "max_revoked_percent": 101, "visibility_seconds": 50_000
         });
         assert_eq!(keys(wrong), [
-            "base_url", "accounts", "role_patterns", "users", "role_path_prefix", "permissions_boundary",
+            "base_url", "accounts", "role_patterns", "users", "role_path_prefix", "partition", "permissions_boundary",
             "max_attempts", "visibility_seconds", "max_revoked_percent"
         ]);
     }

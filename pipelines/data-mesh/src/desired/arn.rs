@@ -59,6 +59,9 @@ pub enum ArnError {
     Service(String),
 }
 
+/// The partitions of AWS that are known here.
+pub(crate) const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+
 const FORMS: [(&str, &str, &str); 6] = [
     (
         "s3",
@@ -102,8 +105,7 @@ impl Arn {
         let mut parts = text.trim_end_matches('/').splitn(4, ':');
         let (arn, partition) = (parts.next(), parts.next().unwrap_or_default());
         let (service, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let is_partition = matches!(partition, "aws" | "aws-cn" | "aws-us-gov");
-        if arn != Some("arn") || !is_partition {
+        if arn != Some("arn") || !PARTITIONS.contains(&partition) {
             let form = "arn:PARTITION:SERVICE:… with the partition aws, aws-cn or aws-us-gov";
             return Err(ArnError::Form(text.to_owned(), form));
         }

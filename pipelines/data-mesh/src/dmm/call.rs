@@ -3,7 +3,7 @@
 //! | Failure | What follows |
 //! | --- | --- |
 //! | 429, 503 with `Retry-After` | every caller waits as long as the service wishes |
-//! | 5xx, 408, dropped connection, time-out, a page instead of JSON with 5xx | three more attempts, waits growing from 0.25 s |
+//! | 5xx, 408, dropped connection, time-out, JSON that is cut off | three more attempts, waits growing from 0.25 s |
 //! | 401, 403 | an error at once: both mean the key |
 //! | other 4xx | an error at once |
 //!
@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderMap, HeaderName, LINK, RETRY_AFTER};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use stepwell_pipeline::Context;
@@ -115,11 +115,11 @@ impl Dmm {
             Some(body) => prepared.json(body),
             None => prepared,
         };
-        Ok(receive(prepared).await)
+        Ok(receive(prepared, request.method == Method::GET).await)
     }
 }
 
-async fn receive(prepared: reqwest::RequestBuilder) -> Result<Answer, Failure> {
+async fn receive(prepared: RequestBuilder, needs_body: bool) -> Result<Answer, Failure> {
     let response = prepared.send().await.map_err(Failure::transport)?;
     let (status, headers) = (response.status(), response.headers().clone());
     let text = read(response).await?;
@@ -128,11 +128,14 @@ async fn receive(prepared: reqwest::RequestBuilder) -> Result<Answer, Failure> {
         let problem = serde_json::from_slice(&text).unwrap_or_default();
         return Err(Failure::Status { status, retry_after, problem });
     }
+    let content_type = header(&headers, &CONTENT_TYPE).unwrap_or("no content type");
     let body = match serde_json::from_slice(&text) {
         Ok(body) => body,
-        Err(_) if text.is_empty() => Value::Null,
+        Err(_) if text.is_empty() && !needs_body => Value::Null,
+        Err(_) if text.is_empty() || content_type.contains("json") => {
+            return Err(Failure::Transport("the answer ends too early".to_owned()));
+        }
         Err(_) => {
-            let content_type = header(&headers, &CONTENT_TYPE).unwrap_or("no content type");
             return Err(Failure::NotJson { status, content_type: content_type.to_owned() });
         }
     };

@@ -22,7 +22,7 @@ mod call;
 mod document;
 mod error;
 
-pub use document::{Access, Consumer, Event, Port, Product, Team};
+pub use document::{Access, Consumer, Custom, Event, Port, Product, Team};
 pub use error::{Error, Problem, Violation};
 
 use call::{Gate, Request};

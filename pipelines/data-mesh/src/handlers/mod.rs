@@ -35,14 +35,14 @@ mod write_back;
 
 pub use fetch_access::{Decision, FetchAccess, Fetched};
 pub use grant::Grant;
-pub use poll_feed::{PollFeed, Polled};
-pub use receive::{Receive, Received};
+pub use poll_feed::{Counts, Poll, PollFeed, Polled};
+pub use receive::{Receive, Received, ToExamine, Wanted};
 pub use report::Report;
 pub use revoke::Revoke;
-pub use settle::{Settle, Settled};
-pub use summarise::Summarise;
+pub use settle::{Settle, Settled, WorkedOn};
+pub use summarise::{Ended, Summarise};
 pub use survey::{Survey, Surveyed};
-pub use verify::{Proof, Verify};
+pub use verify::{Proof, ToVerify, Verify};
 pub use write_back::{WriteBack, Written};
 
 use crate::dmm;

@@ -122,11 +122,11 @@ impl Case {
         let port = json!({"id": "port", "name": "port", "type": "S3", "custom": s3(slug)});
         Self {
             access: access(&format!("acc-{slug}"), &provider, "port", &consumer),
-            provider: dps(&provider, "orders", vec![port], &json!({})),
+            provider: dps(&provider, "orders", &[port], &json!({})),
             consumer: Some(dps(
                 &consumer,
                 "billing",
-                vec![],
+                &[],
                 &json!({"aws-role-name": format!("{slug}-consumer")}),
             )),
             team: None,

@@ -48,14 +48,14 @@ pub(crate) fn add_backlog(
         match draw.below(20) {
             0..=15 => {
                 let name = draw.pick(ACCESS_EVENTS);
-                organization.emit(name, access, principal(name), Value::Null);
+                organization.emit(name, access, principal(name), &Value::Null);
             }
             16..=18 => {
                 let name = draw.pick(PRODUCT_EVENTS);
                 let data = json!({"outputPortId": port});
-                organization.emit(name, product, Principal::User, data);
+                organization.emit(name, product, Principal::User, &data);
             }
-            _ => organization.emit(draw.pick(OTHER_EVENTS), access, Principal::User, Value::Null),
+            _ => organization.emit(draw.pick(OTHER_EVENTS), access, Principal::User, &Value::Null),
         }
     }
 }

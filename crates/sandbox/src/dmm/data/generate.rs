@@ -25,6 +25,9 @@ pub(super) fn populate(
     agreements: usize,
     consumers: Option<usize>,
 ) {
+    if agreements == 0 {
+        return;
+    }
     let consumers = consumers.unwrap_or(agreements / 5).max(1);
     let providers = agreements.div_ceil(PORTS_PER_PRODUCT);
     for name in DOMAINS.iter().chain(CONSUMERS) {
@@ -33,7 +36,7 @@ pub(super) fn populate(
     for number in 0..providers {
         organization.put_data_product(provider(number), Principal::User);
     }
-    for number in 0..if agreements == 0 { 0 } else { consumers } {
+    for number in 0..consumers {
         organization.put_data_product(consumer(number), Principal::User);
     }
     for number in 0..agreements {
@@ -118,11 +121,11 @@ fn provider(number: usize) -> Value {
         let ports = ports.map(|(name, kind, custom)| {
             json!({"name": name, "version": "1.0.0", "type": kind, "customProperties": listed(&custom)})
         });
-        odps(&id, ports.collect(), &json!({}))
+        odps(&id, &ports.collect::<Vec<_>>(), &json!({}))
     } else {
         let ports = ports
             .map(|(name, kind, custom)| json!({"id": name, "name": name, "type": kind, "custom": custom}));
-        dps(&id, domain(number), ports.collect(), &json!({}))
+        dps(&id, domain(number), &ports.collect::<Vec<_>>(), &json!({}))
     }
 }
 
@@ -130,10 +133,10 @@ fn provider(number: usize) -> Value {
 fn consumer(number: usize) -> Value {
     let (id, team) = (consumer_id(number), CONSUMERS[number % CONSUMERS.len()]);
     let custom = json!({"aws-role-name": format!("{team}-consumer-{number}")});
-    if number % 4 == 3 { odps(&id, vec![], &custom) } else { dps(&id, team, vec![], &custom) }
+    if number % 4 == 3 { odps(&id, &[], &custom) } else { dps(&id, team, &[], &custom) }
 }
 
-pub(super) fn dps(id: &str, owner: &str, ports: Vec<Value>, custom: &Value) -> Value {
+pub(super) fn dps(id: &str, owner: &str, ports: &[Value], custom: &Value) -> Value {
     json!({
         "dataProductSpecification": "0.0.1", "id": id,
         "info": {"title": format!("Product {id}"), "owner": owner, "status": "active"},
@@ -141,7 +144,7 @@ pub(super) fn dps(id: &str, owner: &str, ports: Vec<Value>, custom: &Value) -> V
     })
 }
 
-pub(super) fn odps(id: &str, ports: Vec<Value>, custom: &Value) -> Value {
+pub(super) fn odps(id: &str, ports: &[Value], custom: &Value) -> Value {
     json!({
         "apiVersion": "v1.0.0", "kind": "DataProduct", "id": id, "status": "active",
         "outputPorts": ports, "customProperties": listed(custom),

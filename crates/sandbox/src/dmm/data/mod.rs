@@ -83,10 +83,10 @@ fn arns(fields: Vec<(String, String)>) -> Vec<String> {
 
 /// The texts among the custom fields, of DPS and of ODPS.
 fn custom_fields(document: &Value) -> Vec<(String, String)> {
-    let of_dps = document["custom"].as_object().into_iter().flatten();
-    let of_dps = of_dps.map(|(name, value)| (name.as_str(), value));
-    let of_odps = document["customProperties"].as_array().into_iter().flatten();
-    let of_odps = of_odps.filter_map(|it| Some((it["property"].as_str()?, &it["value"])));
-    let texts = of_dps.chain(of_odps);
+    let map = document["custom"].as_object().into_iter().flatten();
+    let map = map.map(|(name, value)| (name.as_str(), value));
+    let list = document["customProperties"].as_array().into_iter().flatten();
+    let list = list.filter_map(|it| Some((it["property"].as_str()?, &it["value"])));
+    let texts = map.chain(list);
     texts.filter_map(|(name, value)| Some((name.to_owned(), value.as_str()?.to_owned()))).collect()
 }

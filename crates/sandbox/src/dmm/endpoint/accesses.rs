@@ -10,7 +10,7 @@ use axum::response::{AppendHeaders, Response};
 use jiff::civil::Date;
 use serde_json::Value;
 
-use super::pages::{Page, Query as Parameters};
+use super::pages::{Page, Query as Parameters, encode};
 use crate::dmm::organization::access::{Access, Status, check, check_id, from_legacy};
 use crate::dmm::organization::feed::Principal;
 use crate::dmm::problem::{Problem, Violation};
@@ -23,7 +23,7 @@ pub(super) type Put = AppendHeaders<[(HeaderName, String); 1]>;
 
 pub(super) fn link_to_page(service: &Service, kind: &str, id: &str) -> Put {
     let name = HeaderName::from_static("location-html");
-    AppendHeaders([(name, format!("{}/acme/{kind}/{}", service.base_url, id.escape_default()))])
+    AppendHeaders([(name, format!("{}/acme/{kind}/{}", service.base_url, encode(id)))])
 }
 
 pub(super) async fn list(

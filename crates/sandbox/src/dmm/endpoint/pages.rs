@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::{NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::dmm::problem::Problem;
@@ -57,17 +58,11 @@ impl Page {
 
     fn next(&self, path: &str, query: &Query) -> String {
         let others = query.iter().filter(|(name, _)| *name != "p");
-        let encode = |text: &str| text.bytes().map(encode_byte).collect::<String>();
-        let others: String =
-            others.map(|(name, value)| format!("&{}={}", encode(name), encode(value))).collect();
-        format!("{path}?p={}{others}", self.number + 1)
+        let start = format!("{path}?p={}", self.number + 1);
+        others.fold(start, |url, (name, value)| format!("{url}&{}={}", encode(name), encode(value)))
     }
 }
 
-fn encode_byte(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-        char::from(byte).to_string()
-    } else {
-        format!("%{byte:02X}")
-    }
+pub(super) fn encode(text: &str) -> PercentEncode<'_> {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
 }

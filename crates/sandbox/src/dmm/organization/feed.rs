@@ -39,7 +39,7 @@ pub(crate) struct Happening<'a> {
     pub(crate) subject: &'a str,
     pub(crate) principal: Principal,
     /// Besides `id` and `timestamp`.
-    pub(crate) data: Value,
+    pub(crate) data: &'a Value,
 }
 
 /// The log, of which the oldest events may have been forgotten.
@@ -63,7 +63,7 @@ impl Feed {
     }
 
     /// Appends an event; `time` is RFC 3339.
-    pub(crate) fn append(&mut self, happening: Happening<'_>, time: &str) {
+    pub(crate) fn append(&mut self, happening: &Happening<'_>, time: &str) {
         let mut draw = Draw::new(mix(self.seed, self.next_number()));
         let random = (u128::from(draw.next()) << 64) | u128::from(draw.next());
         let id = Builder::from_random_bytes(random.to_be_bytes()).into_uuid().to_string();
@@ -109,8 +109,8 @@ impl Feed {
     }
 }
 
-fn event(id: &str, happening: Happening<'_>, time: &str) -> Value {
-    let Happening { name, subject, principal, data: more } = happening;
+fn event(id: &str, happening: &Happening<'_>, time: &str) -> Value {
+    let Happening { name, subject, principal, data: more } = *happening;
     let mut data = json!({"id": subject, "timestamp": time});
     for (name, value) in more.as_object().into_iter().flatten() {
         data[name] = value.clone();
@@ -137,9 +137,9 @@ mod tests {
         let mut feed = Feed::new(1, repeats, retention);
         for _ in 0..events {
             let principal = Principal::System;
-            let data = Value::Null;
+            let data = &Value::Null;
             feed.append(
-                Happening { name: "A", subject: "s", principal, data },
+                &Happening { name: "A", subject: "s", principal, data },
                 "2026-03-01T00:00:00Z",
             );
         }

@@ -23,6 +23,7 @@ use access::{Access, Status};
 use feed::{Feed, Happening, Principal};
 use provisioning::Transition;
 
+use products::port_events;
 pub(crate) use products::{Documents, ports};
 
 /// Which names the events about an access have.
@@ -95,7 +96,7 @@ impl Organization {
     }
 
     /// Appends an event; one about an access once for each generation.
-    pub(crate) fn emit(&mut self, name: &str, subject: &str, principal: Principal, data: Value) {
+    pub(crate) fn emit(&mut self, name: &str, subject: &str, principal: Principal, data: &Value) {
         let now = self.clock.now_millis_text();
         let names = if name.starts_with("Access") {
             self.generations.iter().filter_map(|it| it.name_of(name)).collect()
@@ -103,8 +104,7 @@ impl Organization {
             vec![name.to_owned()]
         };
         for name in names {
-            let data = data.clone();
-            self.feed.append(Happening { name: &name, subject, principal, data }, &now);
+            self.feed.append(&Happening { name: &name, subject, principal, data }, &now);
         }
     }
 
@@ -127,13 +127,13 @@ impl Organization {
         let id = id_of(&document).to_owned();
         if let Ok(access) = self.access_mut(&id) {
             access.replace(document);
-            self.emit("AccessUpdated", &id, by, Value::Null);
+            self.emit("AccessUpdated", &id, by, &Value::Null);
         } else {
             self.accesses.push((id.clone(), Access::new(document, status)));
-            self.emit("AccessCreated", &id, by, Value::Null);
-            self.emit("AccessRequested", &id, by, Value::Null);
+            self.emit("AccessCreated", &id, by, &Value::Null);
+            self.emit("AccessRequested", &id, by, &Value::Null);
             if status == Status::Approved {
-                self.emit("AccessApproved", &id, by, Value::Null);
+                self.emit("AccessApproved", &id, by, &Value::Null);
             }
         }
         self.settle(&id);
@@ -147,7 +147,7 @@ impl Organization {
     ) -> Result<(), Problem> {
         self.access_mut(id)?.status = status;
         let name = if status == Status::Approved { "AccessApproved" } else { "AccessRejected" };
-        self.emit(name, id, by, Value::Null);
+        self.emit(name, id, by, &Value::Null);
         self.settle(id);
         Ok(())
     }
@@ -155,7 +155,7 @@ impl Organization {
     /// It ends after this day.
     pub(crate) fn cancel(&mut self, id: &str, end: Date, by: Principal) -> Result<(), Problem> {
         self.access_mut(id)?.set_date("endDate", Some(end));
-        self.emit("AccessCanceled", id, by, Value::Null);
+        self.emit("AccessCanceled", id, by, &Value::Null);
         self.settle(id);
         Ok(())
     }
@@ -180,7 +180,7 @@ impl Organization {
     pub(crate) fn delete_access(&mut self, id: &str, by: Principal) -> Result<(), Problem> {
         self.access(id)?;
         self.accesses.retain(|(found, _)| found != id);
-        self.emit("AccessDeleted", id, by, Value::Null);
+        self.emit("AccessDeleted", id, by, &Value::Null);
         Ok(())
     }
 
@@ -196,7 +196,7 @@ impl Organization {
         let record = step.apply(access.provisioning.as_ref(), report, &now);
         access.provisioning = Some(record.clone());
         let data = provisioning::event_data(&record);
-        self.emit(&step.event(), id, Principal::ApiKey, data);
+        self.emit(&step.event(), id, Principal::ApiKey, &data);
         Ok(record)
     }
 
@@ -207,39 +207,30 @@ impl Organization {
         let earlier = access.provisioning.replace(record.clone());
         if earlier.is_none_or(|earlier| earlier["status"] != record["status"]) {
             let data = provisioning::event_data(&record);
-            self.emit(&step.event(), id, Principal::ApiKey, data);
+            self.emit(&step.event(), id, Principal::ApiKey, &data);
         }
         Ok(record)
     }
 
     pub(crate) fn put_data_product(&mut self, document: Value, by: Principal) {
         let id = id_of(&document).to_owned();
-        let earlier = self.data_products.put(document.clone());
-        let name = if earlier.is_some() { "DataProductUpdated" } else { "DataProductCreated" };
-        self.emit(name, &id, by, Value::Null);
-        let earlier = earlier.as_ref().map(ports).unwrap_or_default();
         let present = ports(&document);
-        for (port, value) in &present {
-            match earlier.iter().find(|(found, _)| found == port) {
-                None => self.emit_port("OutputPortCreated", &id, port, by),
-                Some((_, was)) if was != value => {
-                    self.emit_port("OutputPortUpdated", &id, port, by)
-                }
-                Some(_) => {}
+        let earlier = self.data_products.put(document);
+        let name = if earlier.is_some() { "DataProductUpdated" } else { "DataProductCreated" };
+        self.emit(name, &id, by, &Value::Null);
+        let earlier = earlier.as_ref().map(ports).unwrap_or_default();
+        for (name, port) in port_events(&earlier, &present) {
+            if name == "OutputPortDeleted" {
+                self.forget_providers(&["outputPortId"], |it| {
+                    it.provider_product() == id && it.provider_port() == port
+                });
             }
-        }
-        for (port, _) in
-            earlier.iter().filter(|(port, _)| !present.iter().any(|(it, _)| it == port))
-        {
-            self.forget_providers(&["outputPortId"], |it| {
-                it.provider_product() == id && it.provider_port() == port
-            });
-            self.emit_port("OutputPortDeleted", &id, port, by);
+            self.emit_port(name, &id, port, by);
         }
     }
 
     fn emit_port(&mut self, name: &str, product: &str, port: &str, by: Principal) {
-        self.emit(name, product, by, json!({"outputPortId": port}));
+        self.emit(name, product, by, &json!({"outputPortId": port}));
     }
 
     fn forget_providers(&mut self, names: &[&str], is_affected: impl Fn(&Access) -> bool) {
@@ -265,7 +256,7 @@ impl Organization {
         }
         self.data_products.remove(id);
         self.forget_providers(&["dataProductId", "outputPortId"], |it| it.provider_product() == id);
-        self.emit("DataProductDeleted", id, by, Value::Null);
+        self.emit("DataProductDeleted", id, by, &Value::Null);
         for port in ports {
             self.emit_port("OutputPortDeleted", id, &port, by);
         }
@@ -276,7 +267,7 @@ impl Organization {
         let id = id_of(&document).to_owned();
         let is_new = self.teams.put(document).is_none();
         let name = if is_new { "TeamCreated" } else { "TeamUpdated" };
-        self.emit(name, &id, by, Value::Null);
+        self.emit(name, &id, by, &Value::Null);
     }
 
     /// Tells what today's date, or a change, made of one access.
@@ -287,7 +278,7 @@ impl Organization {
         if active != access.was_active {
             access.was_active = active;
             let name = if active { "AccessActivated" } else { "AccessDeactivated" };
-            self.emit(name, id, Principal::System, Value::Null);
+            self.emit(name, id, Principal::System, &Value::Null);
         }
     }
 

@@ -11,13 +11,11 @@ pub(crate) struct Documents(Vec<Value>);
 impl Documents {
     /// Creates or replaces; returns what was there.
     pub(crate) fn put(&mut self, document: Value) -> Option<Value> {
-        match self.0.iter_mut().find(|found| id_of(found) == id_of(&document)) {
-            Some(found) => Some(std::mem::replace(found, document)),
-            None => {
-                self.0.push(document);
-                None
-            }
+        if let Some(found) = self.0.iter_mut().find(|found| id_of(found) == id_of(&document)) {
+            return Some(std::mem::replace(found, document));
         }
+        self.0.push(document);
+        None
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
@@ -44,4 +42,22 @@ pub(crate) fn ports(product: &Value) -> Vec<(String, Value)> {
         (id.unwrap_or_else(|| text(port, "/name")).to_owned(), port.clone())
     });
     named.collect()
+}
+
+/// The events about ports between two versions of a product, each with the id of its port.
+pub(super) fn port_events<'a>(
+    earlier: &'a [(String, Value)],
+    present: &'a [(String, Value)],
+) -> Vec<(&'static str, &'a str)> {
+    let event = |(port, value): &'a (String, Value)| {
+        let was = earlier.iter().find(|(found, _)| found == port);
+        match was {
+            None => Some(("OutputPortCreated", port.as_str())),
+            Some((_, was)) if was != value => Some(("OutputPortUpdated", port.as_str())),
+            Some(_) => None,
+        }
+    };
+    let is_gone = |(port, _): &&(String, Value)| !present.iter().any(|(found, _)| found == port);
+    let gone = earlier.iter().filter(is_gone).map(|(port, _)| ("OutputPortDeleted", port.as_str()));
+    present.iter().filter_map(event).chain(gone).collect()
 }
