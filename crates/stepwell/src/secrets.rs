@@ -141,10 +141,10 @@ fn without_line_end(mut text: String) -> String {
 
 /// A name is also a relative path, so it must not lead elsewhere.
 pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./+=@:".contains(c);
     let plain = |component| matches!(component, Component::Normal(_));
     if name.is_empty() || name.len() > 200 || !name.chars().all(allowed) {
-        return Err("the name of a secret has 1 to 200 letters, digits, `-`, `_`, `.` or `/`");
+        return Err("the name of a secret has 1 to 200 letters, digits, or some of `-_./+=@:`");
     }
     if !Path::new(name).components().all(plain) || name.ends_with('/') || name.contains("//") {
         return Err("the name of a secret is a plain relative path such as `canvas/client-id`");
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_name_stays_inside_its_folder() {
-        for name in ["canvas/client-id", "a", "a.b_c-d/e"] {
+        for name in ["canvas/client-id", "a", "a.b_c-d/e", "arn:aws:secretsmanager:eu-central-1:1:secret:a"] {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
         for name in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "a b", "a\0", "ä"] {

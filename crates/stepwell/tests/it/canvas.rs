@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use stepwell_sandbox::dap::{Advance, Options, Sandbox};
 use tokio::runtime::Runtime;
 
-use crate::support::{Ended, Project, provided};
+use crate::moto::Moto;
+use crate::support::{Ended, Project, provided, runtime};
 
 /// The sandbox allows any number of calls; the documented limits would stretch a run over minutes.
 const SETTINGS: &str = "[pipelines.canvas]\nlimits = { create_job = 1000, tables = 1000 }\n";
@@ -18,11 +19,7 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let sandbox = runtime
             .block_on(Sandbox::start(Options { total_rows: 500, ..Options::default() }))
             .unwrap();
@@ -136,14 +133,15 @@ fn no_secret_reaches_a_file_or_the_output() {
 /// A secret that is nowhere on this machine is asked for where `[services]` says.
 #[test]
 fn a_secret_may_lie_in_aws_secrets_manager() {
-    let Some(moto) = provided("STEPWELL_TEST_MOTO") else { return };
+    let Some(moto) = Moto::find() else { return };
     let mut case = Case::new();
     let secret = case.sandbox.client_secret().to_owned();
     // moto has an account of its own for each key id of twelve digits.
     let account = format!("{:012}", std::process::id());
-    case.runtime.block_on(create_secret(&moto, &account, "canvas/client-secret", &secret));
+    let moto = moto.of_account(&account);
+    case.runtime.block_on(moto.create_secret("canvas/client-secret", &secret));
     case.project.variable("DAP_CLIENT_SECRET", "");
-    case.project.variable("AWS_ENDPOINT_URL", &moto);
+    case.project.variable("AWS_ENDPOINT_URL", &moto.url);
     let services = "[services]\nsecretsmanager = \"aws\"\n[services.aws]\nregion = \"eu-central-1\"\nsecret_access_key = \"secret:aws/key\"\n";
     let settings = format!("{SETTINGS}client_secret = \"secret:canvas/client-secret\"\n{services}");
     case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"{account}\"\n"));
@@ -158,24 +156,6 @@ fn a_secret_may_lie_in_aws_secrets_manager() {
     let ended = case.run(&only);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("create it in AWS Secrets Manager"), "{}", ended.stderr);
-}
-
-/// Calls the API itself; moto reads of a signature only whose it is.
-async fn create_secret(moto: &str, account: &str, name: &str, value: &str) {
-    let credential =
-        format!("Credential={account}/20260101/eu-central-1/secretsmanager/aws4_request");
-    let http = stepwell_pipeline::http::client(std::time::Duration::from_secs(30)).unwrap();
-    let request = http
-        .post(moto)
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-target", "secretsmanager.CreateSecret")
-        .header(
-            "authorization",
-            format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"),
-        )
-        .body(json!({"Name": name, "SecretString": value}).to_string());
-    let answer = request.send().await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
 }
 
 /// An administrator who is no superuser prepares the database; the role that comes of it is enough.

@@ -8,7 +8,10 @@
 mod canvas;
 mod commands;
 mod configuration;
+mod data_mesh;
+mod data_products;
 mod hand_over;
+mod moto;
 mod resume;
 mod secrets;
 mod serve;
