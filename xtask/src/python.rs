@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use crate::repository::Repository;
 use crate::{debian, ui};
 
-/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, and the AWS SDK.
-const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3"];
+/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK, and Trino's own client.
+const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
 
 /// Names to look for; the client needs Python 3.11.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];

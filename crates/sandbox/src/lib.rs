@@ -3,7 +3,7 @@
 //! Pipelines, tests, benches and `stepwell demo` talk to them as they talk to the real thing. A sandbox knows nothing of the engine
 //! or of the pipelines; what it serves is what the source's documentation says.
 //!
-//! `http`, `faults`, `clock` and `draw` are what all sandboxes share.
+//! `http`, `faults`, `clock`, `draw` and `token` are what all sandboxes share.
 
 #![expect(
     clippy::disallowed_methods,
@@ -15,3 +15,5 @@ pub mod dap;
 mod draw;
 mod faults;
 mod http;
+pub mod starburst;
+mod token;

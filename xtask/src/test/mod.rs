@@ -17,7 +17,7 @@ use crate::ui;
 /// Run every test, with a PostgreSQL server and the official Canvas client to test against
 ///
 /// Finds PostgreSQL, or installs it by apt-get where that is possible without a password; starts a private server in
-/// a temporary folder; makes a Python environment under target/ with the official DAP client and boto3 (once); then
+/// a temporary folder; makes a Python environment under target/ with the official DAP client, Trino's and boto3 (once); then
 /// runs the unit, integration and documentation tests of the whole workspace, and every command of README.md and
 /// docs/guides in a block marked `sh run`. Ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]

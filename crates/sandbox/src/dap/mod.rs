@@ -30,7 +30,6 @@ mod limits;
 mod presign;
 mod render;
 mod service;
-mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

@@ -22,8 +22,8 @@ use super::jobs::{Fate, Job, JobTiming, Jobs, Object, Outcome, Request};
 use super::limits::Limiter;
 use super::presign::Signer;
 use super::render::{Cut, Part, Query, render};
-use super::token::Tokens;
 use crate::clock::Clock;
+use crate::token::Tokens;
 
 /// The running sandbox, without its socket.
 pub(crate) struct Service {

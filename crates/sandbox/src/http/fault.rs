@@ -1,9 +1,11 @@
 //! What can go wrong with any HTTP server, whatever it serves.
 
+use std::io;
+
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -145,8 +147,18 @@ async fn cut(response: Response, breaks: bool) -> Response {
         return Response::from_parts(parts, Body::from(half));
     }
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    let broken = std::io::Error::new(std::io::ErrorKind::ConnectionAborted, "broken on request");
-    Response::from_parts(parts, Body::from_stream(stream::iter([Ok(half), Err(broken)])))
+    Response::from_parts(parts, broken_off(half))
+}
+
+/// A body that comes to an error after its content.
+pub(crate) fn broken_off(content: Bytes) -> Body {
+    let content = stream::once(async { Ok(content) });
+    let end = stream::once(async {
+        // A pause, in which the server sends what it has; otherwise not even the head would arrive.
+        tokio::task::yield_now().await;
+        Err(io::Error::new(io::ErrorKind::ConnectionReset, "broken off on request"))
+    });
+    Body::from_stream(content.chain(end))
 }
 
 fn status_of(status: u16) -> StatusCode {

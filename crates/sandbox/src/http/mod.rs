@@ -6,6 +6,7 @@
 //!
 //! It knows no service: endpoints, their error bodies and their data are the sandboxes'.
 
+mod basic;
 mod fault;
 mod observer;
 mod server;
@@ -13,9 +14,10 @@ mod server;
 use axum::response::{IntoResponse, Response};
 
 pub use fault::HttpFault;
-pub use observer::Request;
 
-pub(crate) use observer::{Named, Observer, observe};
+pub(crate) use basic::basic_credentials;
+pub(crate) use fault::broken_off;
+pub(crate) use observer::{Named, Observer, Request, observe};
 pub(crate) use server::serve;
 
 /// Marks a response that must not be sent: the connection closes instead.

@@ -12,4 +12,5 @@ mod limits;
 mod login;
 mod official_client;
 mod query;
+mod starburst;
 mod support;
