@@ -13,7 +13,7 @@ use crate::repository::Repository;
 use crate::server::{self, Profile};
 use crate::ui;
 
-/// Measure the engine or the canvas pipeline beside its peers
+/// Measure the engine or a pipeline beside its peers
 ///
 /// Everything is compiled in release mode and measured in one run on this machine, the peers included where they can
 /// be installed; docs/benchmarks.md keeps the tables.
@@ -28,6 +28,12 @@ pub struct Args {
 enum Suite {
     /// Executions per second, latencies, recovery, start-up and memory; beside Restate (npm)
     Engine {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// A first run, one without a change and one with a few, with a delay on every request
+    DataProducts {
         /// Arguments of the measuring program, see `-- --help`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -51,6 +57,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         vec![("STEPWELL_BINARY", binary), ("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
     match &args.suite {
         Suite::Engine { arguments } => measure("engine", arguments, &variables),
+        Suite::DataProducts { arguments } => measure("data-products", arguments, &variables),
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;
             let python = Python::prepare(&repository)?;
