@@ -7,6 +7,7 @@
 
 mod canvas;
 mod child;
+mod data_mesh;
 mod engine;
 mod machine;
 mod sample;
@@ -25,6 +26,7 @@ struct Cli {
 enum Suite {
     Engine(engine::Args),
     Canvas(canvas::Args),
+    DataMesh(data_mesh::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -33,5 +35,6 @@ fn main() -> anyhow::Result<()> {
     match suite {
         Suite::Engine(args) => engine::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
+        Suite::DataMesh(args) => data_mesh::run(&args),
     }
 }

@@ -7,13 +7,14 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
+use crate::moto::Moto;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
 use crate::server::{self, Profile};
 use crate::ui;
 
-/// Measure the engine or the canvas pipeline beside its peers
+/// Measure the engine or a pipeline beside its peers
 ///
 /// Everything is compiled in release mode and measured in one run on this machine, the peers included where they can
 /// be installed; docs/benchmarks.md keeps the tables.
@@ -28,6 +29,12 @@ pub struct Args {
 enum Suite {
     /// Executions per second, latencies, recovery, start-up and memory; beside Restate (npm)
     Engine {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// A backlog of 10,000 feed events; against a double of SQS and IAM, moto (pip)
+    DataMesh {
         /// Arguments of the measuring program, see `-- --help`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -51,6 +58,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         vec![("STEPWELL_BINARY", binary), ("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
     match &args.suite {
         Suite::Engine { arguments } => measure("engine", arguments, &variables),
+        Suite::DataMesh { arguments } => {
+            let moto = Moto::start(&Python::prepare(&repository)?)?;
+            variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
+            measure("data-mesh", arguments, &variables)
+        }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;
             let python = Python::prepare(&repository)?;

@@ -36,6 +36,11 @@ const ALLOWED: &[Arrows] = &[
         &["stepwell-pipeline"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
+    arrows(
+        "stepwell-data-mesh",
+        &["stepwell-integrations", "stepwell-pipeline"],
+        &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
+    ),
     // It stands for the outside world, so it knows nothing of ours.
     arrows("stepwell-sandbox", &[], &[]),
     arrows("stepwell-sim", &["stepwell-asl", "stepwell-engine", "stepwell-machine"], &[]),
