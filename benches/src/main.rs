@@ -8,6 +8,7 @@
 mod canvas;
 mod child;
 mod data_products;
+mod data_mesh;
 mod engine;
 mod machine;
 mod sample;
@@ -27,6 +28,7 @@ enum Suite {
     Engine(engine::Args),
     Canvas(canvas::Args),
     DataProducts(data_products::Args),
+    DataMesh(data_mesh::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -36,5 +38,6 @@ fn main() -> anyhow::Result<()> {
         Suite::Engine(args) => engine::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
         Suite::DataProducts(args) => data_products::run(&args),
+        Suite::DataMesh(args) => data_mesh::run(&args),
     }
 }

@@ -7,6 +7,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
+use crate::moto::Moto;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
@@ -38,6 +39,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// A backlog of 10,000 feed events; against a double of SQS and IAM, moto (pip)
+    DataMesh {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -58,6 +65,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.suite {
         Suite::Engine { arguments } => measure("engine", arguments, &variables),
         Suite::DataProducts { arguments } => measure("data-products", arguments, &variables),
+        Suite::DataMesh { arguments } => {
+            let moto = Moto::start(&Python::prepare(&repository)?)?;
+            variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
+            measure("data-mesh", arguments, &variables)
+        }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;
             let python = Python::prepare(&repository)?;

@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,6 +10,7 @@ use stepwell_data_mesh::layout::policy_name;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
 use stepwell_integrations::iam::{AwsRolePolicies, RolePolicies};
 use stepwell_integrations::sqs::{AwsQueue, Queue};
+use stepwell_pipeline::http;
 use stepwell_pipeline::surroundings::{Aws, Provider, Services};
 use stepwell_sandbox::dmm::{Endpoint, FaultRule, HttpFault, Options, Sandbox};
 
@@ -76,7 +78,8 @@ impl Moto {
         let credential = format!("Credential=AKIAIOSFODNN7EXAMPLE/20260301/{REGION}/{service}/aws4_request");
         let form = [&[("Action", action), ("Version", version)], parameters].concat();
         let body: String = form.iter().map(|(name, value)| format!("{name}={}&", encode(value))).collect();
-        let answer = reqwest::Client::new()
+        let answer = http::client(Duration::from_secs(30))
+            .unwrap()
             .post(&self.url)
             .header("Authorization", format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"))
             .header("Content-Type", "application/x-www-form-urlencoded")
