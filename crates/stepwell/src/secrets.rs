@@ -158,7 +158,9 @@ mod tests {
 
     #[test]
     fn a_name_stays_inside_its_folder() {
-        for name in ["canvas/client-id", "a", "a.b_c-d/e", "arn:aws:secretsmanager:eu-central-1:1:secret:a"] {
+        for name in
+            ["canvas/client-id", "a", "a.b_c-d/e", "arn:aws:secretsmanager:eu-central-1:1:secret:a"]
+        {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
         for name in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "a b", "a\0", "ä"] {

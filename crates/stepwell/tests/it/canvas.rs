@@ -136,23 +136,21 @@ fn a_secret_may_lie_in_aws_secrets_manager() {
     let Some(moto) = Moto::find() else { return };
     let mut case = Case::new();
     let secret = case.sandbox.client_secret().to_owned();
-    // moto has an account of its own for each key id of twelve digits.
-    let account = format!("{:012}", std::process::id());
-    let moto = moto.of_account(&account);
-    case.runtime.block_on(moto.create_secret("canvas/client-secret", &secret));
+    let name = format!("canvas/client-secret-{}", jiff::Timestamp::now().as_nanosecond());
+    case.runtime.block_on(moto.create_secret(&name, &secret));
     case.project.variable("DAP_CLIENT_SECRET", "");
     case.project.variable("AWS_ENDPOINT_URL", &moto.url);
     let services = "[services]\nsecretsmanager = \"aws\"\n[services.aws]\nregion = \"eu-central-1\"\nsecret_access_key = \"secret:aws/key\"\n";
-    let settings = format!("{SETTINGS}client_secret = \"secret:canvas/client-secret\"\n{services}");
-    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"{account}\"\n"));
+    let settings = format!("{SETTINGS}client_secret = \"secret:{name}\"\n{services}");
+    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"me\"\n"));
     case.project.variable("STEPWELL_SECRET_AWS_KEY", "sealed");
     let only = ["--input", r#"{"tables":["users"]}"#];
     let summary = output(&case.run(&only));
     assert_eq!(summary["failed"], 0, "{summary}");
     assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
 
-    let settings = settings.replace("secret:canvas/client-secret", "secret:canvas/nobody");
-    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"{account}\"\n"));
+    let settings = settings.replace(&format!("secret:{name}"), "secret:canvas/nobody");
+    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"me\"\n"));
     let ended = case.run(&only);
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     assert!(ended.stderr.contains("create it in AWS Secrets Manager"), "{}", ended.stderr);

@@ -19,7 +19,7 @@ struct Case {
 
 impl Case {
     fn new(products: usize) -> Self {
-        Self::with(Options { products, awkward: false, ..Options::default() })
+        Self::with(options(products))
     }
 
     fn with(options: Options) -> Self {
@@ -63,6 +63,18 @@ impl Case {
 
     fn names(&self) -> BTreeSet<String> {
         self.sandbox.galaxy_products().into_iter().map(|it| it.name).collect()
+    }
+}
+
+/// The values of secrets are found nowhere else.
+fn options(products: usize) -> Options {
+    Options {
+        products,
+        awkward: false,
+        sep_password: "hush-of-sep".to_owned(),
+        client_secret: "hush-of-galaxy".to_owned(),
+        sql_password: "hush-of-trino".to_owned(),
+        ..Options::default()
     }
 }
 
@@ -169,7 +181,7 @@ fn so_many_deletions_are_held_back_until_they_are_allowed() {
 #[test]
 fn a_killed_run_goes_on_and_converges() {
     let latency = Duration::from_millis(20);
-    let case = Case::with(Options { products: 8, awkward: false, latency, ..Options::default() });
+    let case = Case::with(Options { latency, ..options(8) });
     let foreign = case.names();
     for writes in [2, 8] {
         let mut child = case

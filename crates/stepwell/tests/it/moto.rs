@@ -4,10 +4,9 @@ use stepwell_pipeline::http;
 
 use crate::support::provided;
 
-/// A moto server. It keeps an account of its own for each access key id of twelve digits.
+/// A moto server.
 pub(crate) struct Moto {
     pub(crate) url: String,
-    account: String,
 }
 
 impl Moto {
@@ -15,12 +14,7 @@ impl Moto {
 
     /// The server that `cargo xtask test` starts.
     pub(crate) fn find() -> Option<Self> {
-        let url = provided("STEPWELL_TEST_MOTO")?;
-        Some(Self { url, account: "123456789012".to_owned() })
-    }
-
-    pub(crate) fn of_account(self, account: &str) -> Self {
-        Self { account: account.to_owned(), ..self }
+        provided("STEPWELL_TEST_MOTO").map(|url| Self { url })
     }
 
     pub(crate) async fn create_secret(&self, name: &str, value: &str) {
@@ -59,7 +53,7 @@ impl Moto {
 
     /// moto reads of a signature only whose it is, and for which service.
     async fn call(&self, service: &str, target: &str, content_type: &str, body: String) -> String {
-        let scope = format!("{}/20260101/{}/{service}/aws4_request", self.account, Self::REGION);
+        let scope = format!("me/20260101/{}/{service}/aws4_request", Self::REGION);
         let signature =
             format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
         let client = http::client(std::time::Duration::from_secs(30)).unwrap();
