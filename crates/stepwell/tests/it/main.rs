@@ -10,6 +10,7 @@ mod commands;
 mod configuration;
 mod data_mesh;
 mod data_products;
+mod demo;
 mod hand_over;
 mod moto;
 mod resume;
