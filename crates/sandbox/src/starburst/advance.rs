@@ -52,8 +52,8 @@ pub struct Advanced {
 pub(crate) fn advance(world: &mut World, wanted: &Advance, now: &str) -> Advanced {
     let mut draw = Draw::new(mix(wanted.seed, 0xad7a));
     let mut free = candidates(world, &mut draw);
-    let mut advanced = Advanced::default();
-    advanced.refreshed = refresh(world, &mut free, wanted.refreshed);
+    let refreshed = refresh(world, &mut free, wanted.refreshed);
+    let mut advanced = Advanced { refreshed, ..Advanced::default() };
     for _ in 0..wanted.deleted {
         let Some(id) = free.pop() else { break };
         delete(world, &id);

@@ -103,7 +103,7 @@ pub(crate) fn ordinary(seed: u64, number: usize) -> Product {
     product.data_domain_id = domain_id(domain);
     EARLIER.clone_into(&mut product.created_at);
     EARLIER.clone_into(&mut product.updated_at);
-    for at in 0..1 + draw.below(3) {
+    for at in 0..=draw.below(3) {
         product.views.push(ordinary_view(&mut draw, &name, at));
     }
     if draw.one_in(3) {
@@ -182,7 +182,7 @@ fn hard_to_quote() -> Product {
         .view(raw_view("with-dash.and dot", "dash"))
         .view(raw_view("dollar$", "dollar"));
     product.views[0].view_security_mode = Some("INVOKER".to_owned());
-    product.summary = "It's; DROP SCHEMA \"x\" CASCADE --".to_owned();
+    "It's; DROP SCHEMA \"x\" CASCADE --".clone_into(&mut product.summary);
     product
 }
 
@@ -191,7 +191,7 @@ fn in_many_scripts() -> Product {
         .owner(&email(3))
         .link("Läs mér 日本語", "https://wiki.example.org/日本語")
         .view(raw_view("größe_日本", "unicode").described("Größe – 大きさ 🙂 \u{202e}"));
-    product.summary = "Größe, 大きさ, размер 🙂".to_owned();
+    "Größe, 大きさ, размер 🙂".clone_into(&mut product.summary);
     product.description = Some("Zeile 1\nZeile 2\tTab ∅".to_owned());
     product
 }
