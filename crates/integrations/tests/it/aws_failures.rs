@@ -44,6 +44,13 @@ async fn a_refused_caller_is_not_tried_again_and_sees_no_secret() {
 }
 
 #[tokio::test]
+async fn nothing_that_is_shown_for_debugging_shows_a_secret() {
+    let connection = connection("http://127.0.0.1:1").await;
+    let shown = format!("{connection:?} {:?}", AwsRolePolicies::new(&connection));
+    assert!(!shown.contains(SECRET_KEY));
+}
+
+#[tokio::test]
 async fn throttling_and_trouble_are_tried_three_times_and_then_retryable() {
     let (error, server) = put(&[(400, &refusal("Throttling", "Rate exceeded"))]).await;
     assert!(matches!(&error, Error::Call(CallError::Throttled { .. })), "{error}");
