@@ -201,7 +201,7 @@ async fn a_role_is_taken_where_one_is_needed() {
 async fn a_product_that_cannot_be_read_fails_alone() {
     let bench = Bench::start(few()).await;
     let product = bench.sandbox.sep_products().remove(0);
-    let broken = HttpFault::ReplaceBody { body: "{\"id\": 7}".to_owned() };
+    let broken = HttpFault::ReplaceBody { body: json!({"id": 7}) };
     bench.sandbox.add_fault(FaultRule::new(Endpoint::SepGetProduct, broken).about(&product.id));
     let summary = bench.run(json!({})).await;
     assert_eq!((&summary["failed"], &summary["created"]), (&json!(1), &json!(3)), "{summary:#}");
