@@ -159,7 +159,8 @@ fn print(rows: &[Row]) {
     let (seconds, calls) = REFERENCE;
     let reference = ["10,000 events", "reference (as stated with it)", seconds, calls, "", ""];
     let lines = ours.chain([reference.map(str::to_owned).to_vec()]);
-    let columns = ["work", "by", "seconds", "AWS calls", "policies written or removed", "peak memory"];
+    let columns =
+        ["work", "by", "seconds", "AWS calls", "policies written or removed", "peak memory"];
     println!("{}", markdown(&columns, lines));
     println!("\nBudgets: <= 15 s and <= 500 AWS calls for a backlog of 10,000 events.");
 }

@@ -64,7 +64,8 @@ fn single_group(access: &str) -> String {
 }
 
 fn entry(group: &str, items: &[Item], page: &str) -> Entry {
-    let body = serde_json::to_string(&Body { accesses: items.to_vec() }).expect("texts become JSON");
+    let body =
+        serde_json::to_string(&Body { accesses: items.to_vec() }).expect("texts become JSON");
     let deduplication_id = hex::encode(Sha256::digest(format!("{page}\n{group}\n{body}")));
     Entry { group: group.to_owned(), deduplication_id, body }
 }
@@ -118,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_thousand_accesses_are_few_messages_that_hold_each_once() {
-        let accesses: BTreeMap<_, _> = (0..1_000).map(|at| (format!("acc-{at}"), cause())).collect();
+        let accesses: BTreeMap<_, _> =
+            (0..1_000).map(|at| (format!("acc-{at}"), cause())).collect();
         let entries = entries(accesses.clone(), "page");
         assert!(entries.len() <= 20, "{}", entries.len());
         let mut found = BTreeMap::new();
@@ -137,7 +139,9 @@ mod tests {
 
     #[test]
     fn an_event_of_the_reference_is_understood_and_nonsense_is_not() {
-        let body = |text: &str| message(Entry { group: "1".into(), deduplication_id: "1".into(), body: text.into() });
+        let body = |text: &str| {
+            message(Entry { group: "1".into(), deduplication_id: "1".into(), body: text.into() })
+        };
         let event = r#"{"id":"7","type":"com.datamesh-manager.events.DataUsageAgreementActivatedEvent","data":{"id":"a"}}"#;
         assert_eq!(read(&body(event)).unwrap().accesses.len(), 1);
         read(&body("nonsense")).unwrap_err();

@@ -170,7 +170,8 @@ impl Rules {
         let set = |list: &[String]| list.iter().cloned().collect::<BTreeSet<_>>();
         let accounts = set(&settings.accounts);
         let resource_accounts = settings.resource_accounts.as_deref();
-        let boundary = match (&settings.permissions_boundary, settings.require_permissions_boundary) {
+        let boundary = match (&settings.permissions_boundary, settings.require_permissions_boundary)
+        {
             (Some(arn), _) => Boundary::This(arn.clone()),
             (None, true) => Boundary::Any,
             (None, false) => Boundary::NotNeeded,

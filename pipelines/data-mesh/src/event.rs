@@ -106,7 +106,11 @@ mod tests {
 
     #[test]
     fn all_generations_ask_for_the_access_once() {
-        let kinds = ["AccessActivatedEvent", "DataUsageAgreementActivatedEvent", "DataContractActivatedEvent"];
+        let kinds = [
+            "AccessActivatedEvent",
+            "DataUsageAgreementActivatedEvent",
+            "DataContractActivatedEvent",
+        ];
         let events: Vec<_> =
             kinds.iter().enumerate().map(|(at, kind)| event(&at.to_string(), kind, "a")).collect();
         let asked = Asked::by(&events);
@@ -116,8 +120,15 @@ mod tests {
 
     #[test]
     fn our_own_reports_and_what_is_unknown_ask_for_nothing() {
-        for kind in ["AccessProvisionedEvent", "AccessProvisioningFailedEvent", "AccessDeprovisionedEvent",
-            "DataContractUpdatedEvent", "TestResultsCreatedEvent", "NewThingEvent", ""] {
+        for kind in [
+            "AccessProvisionedEvent",
+            "AccessProvisioningFailedEvent",
+            "AccessDeprovisionedEvent",
+            "DataContractUpdatedEvent",
+            "TestResultsCreatedEvent",
+            "NewThingEvent",
+            "",
+        ] {
             let asked = Asked::by(&[event("1", kind, "a")]);
             assert_eq!((asked.accesses.len(), asked.skipped), (0, 1), "{kind}");
         }
@@ -125,7 +136,10 @@ mod tests {
 
     #[test]
     fn a_product_asks_for_the_accesses_that_it_affects() {
-        let mut asked = Asked::by(&[event("1", "OutputPortUpdatedEvent", "p"), event("2", "TeamUpdatedEvent", "t")]);
+        let mut asked = Asked::by(&[
+            event("1", "OutputPortUpdatedEvent", "p"),
+            event("2", "TeamUpdatedEvent", "t"),
+        ]);
         asked.add_affected([("a".into(), "p".into()), ("b".into(), "t".into())].into());
         assert_eq!(asked.accesses.keys().collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(asked.accesses["b"].kind, "TeamUpdatedEvent");

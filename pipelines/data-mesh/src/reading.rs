@@ -46,7 +46,12 @@ impl Readings {
 
 impl Reading {
     /// An access, read anew; nothing if it is deleted. A 404 counts only where the collection is there.
-    pub(crate) async fn access(&self, dmm: &Dmm, id: &str, ctx: &Context) -> Result<Option<Access>, Error> {
+    pub(crate) async fn access(
+        &self,
+        dmm: &Dmm,
+        id: &str,
+        ctx: &Context,
+    ) -> Result<Option<Access>, Error> {
         let access = dmm.access(id, ctx).await?;
         if access.is_none() {
             self.probed.get_or_try_init(|| dmm.probe(ctx)).await?;
@@ -84,7 +89,12 @@ impl Reading {
         })
     }
 
-    async fn product(&self, dmm: &Dmm, id: &str, ctx: &Context) -> Result<Option<Arc<Product>>, Error> {
+    async fn product(
+        &self,
+        dmm: &Dmm,
+        id: &str,
+        ctx: &Context,
+    ) -> Result<Option<Arc<Product>>, Error> {
         let read = async || Ok(dmm.product(id, ctx).await?.map(Arc::new));
         let product = once(&self.products, id);
         product.get_or_try_init(read).await.cloned()

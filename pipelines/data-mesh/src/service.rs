@@ -8,12 +8,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings as AwsSettings};
 use stepwell_integrations::iam::{
     AwsRolePolicies, EmbeddedOptions as RoleOptions, EmbeddedRolePolicies, RolePolicies,
 };
 use stepwell_integrations::sqs::{AwsQueue, EmbeddedOptions as QueueOptions, EmbeddedQueue, Queue};
-use stepwell_integrations::Clock;
 use stepwell_pipeline::surroundings::Provider;
 use stepwell_pipeline::{HandlerError, Surroundings};
 use tokio::sync::OnceCell;
@@ -115,7 +115,9 @@ impl Service {
         let account = rules.accounts.first().expect("accounts are not empty").clone();
         let permissions_boundary = match &rules.boundary {
             Boundary::This(arn) => Some(arn.clone()),
-            Boundary::Any => Some(format!("arn:{}:iam::{account}:policy/embedded", self.config.partition)),
+            Boundary::Any => {
+                Some(format!("arn:{}:iam::{account}:policy/embedded", self.config.partition))
+            }
             Boundary::NotNeeded => None,
         };
         let partition = self.config.partition.clone();

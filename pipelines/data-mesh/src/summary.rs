@@ -171,12 +171,18 @@ impl Summary {
         };
         match &self.failures[..] {
             [] => moved,
-            [Failure { access: None, cause, .. }] => format!("the run broke off: {cause} ({moved})"),
+            [Failure { access: None, cause, .. }] => {
+                format!("the run broke off: {cause} ({moved})")
+            }
             failures => {
                 let named: Vec<_> = failures.iter().take(NAMED_MAX).map(line).collect();
                 let more = failures.len().saturating_sub(NAMED_MAX);
                 let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-                let later = if is_stopped { "; the service does not answer, the next run goes on" } else { "" };
+                let later = if is_stopped {
+                    "; the service does not answer, the next run goes on"
+                } else {
+                    ""
+                };
                 format!("{} failed ({moved}): {}{more}{later}", self.failed, named.join("; "))
             }
         }

@@ -49,7 +49,11 @@ impl Settings {
         let base_url = self.base_url.as_ref()?;
         let _ = dmm::base_url(base_url).err()?;
         let help = "write for instance \"https://api.entropy-data.com\"";
-        Some(Problem::wrong("base_url", format!("`base_url` is `{base_url}`, which is no URL"), help))
+        Some(Problem::wrong(
+            "base_url",
+            format!("`base_url` is `{base_url}`, which is no URL"),
+            help,
+        ))
     }
 
     fn account_problems(&self) -> Vec<Problem> {
@@ -72,19 +76,31 @@ impl Settings {
         let mut found = Vec::new();
         let buckets = self.buckets.as_deref().unwrap_or_default();
         for (key, patterns) in [("role_patterns", &self.role_patterns[..]), ("buckets", buckets)] {
-            if let Some(pattern) = patterns.iter().find(|it| it.is_empty() || Pattern::new(it).is_err()) {
+            if let Some(pattern) =
+                patterns.iter().find(|it| it.is_empty() || Pattern::new(it).is_err())
+            {
                 let message = format!("`{key}` has `{pattern}`, which is no pattern");
                 found.push(Problem::wrong(key, message, "write a name with `*` and `?`"));
             }
         }
-        let allowed: Vec<_> = self.role_patterns.iter().filter_map(|it| Pattern::new(it).ok()).collect();
-        if let Some(error) = self.users.values().find_map(|name| role::check(name, &allowed).err()) {
+        let allowed: Vec<_> =
+            self.role_patterns.iter().filter_map(|it| Pattern::new(it).ok()).collect();
+        if let Some(error) = self.users.values().find_map(|name| role::check(name, &allowed).err())
+        {
             let help = "name roles that `role_patterns` allows";
             found.push(Problem::wrong("users", format!("`users`: {error}"), help));
         }
-        if self.role_path_prefix.as_ref().is_some_and(|it| !it.starts_with('/') || !it.ends_with('/')) {
+        if self
+            .role_path_prefix
+            .as_ref()
+            .is_some_and(|it| !it.starts_with('/') || !it.ends_with('/'))
+        {
             let message = "`role_path_prefix` does not begin and end with `/`";
-            found.push(Problem::wrong("role_path_prefix", message, "write for instance \"/data/\""));
+            found.push(Problem::wrong(
+                "role_path_prefix",
+                message,
+                "write for instance \"/data/\"",
+            ));
         }
         if self.partition.as_ref().is_some_and(|it| !PARTITIONS.contains(&it.as_str())) {
             let help = "write \"aws\", \"aws-cn\" or \"aws-us-gov\"";
@@ -108,8 +124,9 @@ impl Settings {
             ("silence_seconds", self.silence_seconds == Some(0)),
         ];
         let zero = zero.into_iter().filter(|(_, is_zero)| *is_zero);
-        let mut found: Vec<_> =
-            zero.map(|(key, _)| Problem::wrong(key, format!("`{key}` is 0"), "the least is 1")).collect();
+        let mut found: Vec<_> = zero
+            .map(|(key, _)| Problem::wrong(key, format!("`{key}` is 0"), "the least is 1"))
+            .collect();
         if self.visibility_seconds.is_some_and(|it| it > 43_200) {
             let message = "`visibility_seconds` is more than 12 hours";
             found.push(Problem::wrong("visibility_seconds", message, "the most is 43200"));
@@ -141,10 +158,21 @@ mod tests {
             "users": {"ann": "AdministratorAccess"}, "role_path_prefix": "x", "permissions_boundary": "x",
             "max_attempts": 0, "max_revoked_percent": 101, "visibility_seconds": 50_000
         });
-        assert_eq!(keys(wrong), [
-            "base_url", "accounts", "role_patterns", "users", "role_path_prefix", "partition", "permissions_boundary",
-            "max_attempts", "visibility_seconds", "max_revoked_percent"
-        ]);
+        assert_eq!(
+            keys(wrong),
+            [
+                "base_url",
+                "accounts",
+                "role_patterns",
+                "users",
+                "role_path_prefix",
+                "partition",
+                "permissions_boundary",
+                "max_attempts",
+                "visibility_seconds",
+                "max_revoked_percent"
+            ]
+        );
     }
 
     #[test]

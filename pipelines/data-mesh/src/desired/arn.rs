@@ -118,9 +118,15 @@ impl Arn {
         if service == "s3" {
             let bucket = part(1).ok_or_else(refused)?;
             let resource = Resource::S3 { bucket, prefix: part(2) };
-            return Ok(Self { partition: partition.to_owned(), region: None, account: None, resource });
+            return Ok(Self {
+                partition: partition.to_owned(),
+                region: None,
+                account: None,
+                resource,
+            });
         }
-        let region = part(1).filter(|region| is_region_of(partition, region)).ok_or_else(refused)?;
+        let region =
+            part(1).filter(|region| is_region_of(partition, region)).ok_or_else(refused)?;
         let name = part(3).ok_or_else(refused)?;
         let resource = match (service, rest.rsplit(':').next().unwrap_or_default()) {
             ("glue", "catalog") => Resource::GlueCatalog,
@@ -129,7 +135,12 @@ impl Arn {
             ("athena", _) => Resource::AthenaWorkgroup(name),
             _ => Resource::KmsKey(name),
         };
-        Ok(Self { partition: partition.to_owned(), region: Some(region), account: part(2), resource })
+        Ok(Self {
+            partition: partition.to_owned(),
+            region: Some(region),
+            account: part(2),
+            resource,
+        })
     }
 }
 
@@ -185,7 +196,12 @@ mod tests {
 
     #[test]
     fn what_is_more_than_one_resource_or_of_another_form_is_refused() {
-        for text in ["arn:aws:s3:::*", "arn:aws:s3:::acme/*", "arn:aws:s3:::${aws:username}", "arn:aws:s3:::acm?"] {
+        for text in [
+            "arn:aws:s3:::*",
+            "arn:aws:s3:::acme/*",
+            "arn:aws:s3:::${aws:username}",
+            "arn:aws:s3:::acm?",
+        ] {
             assert!(matches!(Arn::read(text), Err(ArnError::Wildcard(_))), "{text}");
         }
         for text in [

@@ -317,7 +317,10 @@ mod tests {
         assert_eq!(lists.len(), 2);
         assert!(lists.iter().all(|it| it.condition.is_some()));
         let puts = found.iter().filter(|it| it.action.iter().any(|it| it == "s3:PutObject"));
-        assert_eq!(puts.flat_map(|it| &it.resource).collect::<Vec<_>>(), ["arn:aws:s3:::results/team/*"]);
+        assert_eq!(
+            puts.flat_map(|it| &it.resource).collect::<Vec<_>>(),
+            ["arn:aws:s3:::results/team/*"]
+        );
         assert!(document(&found).contains("kms:GenerateDataKey"));
         assert_eq!(read(&document(&found)).unwrap().len(), found.len());
     }

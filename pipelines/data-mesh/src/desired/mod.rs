@@ -102,7 +102,9 @@ pub(crate) fn desired(
         [found] => port_resources(found, rules).and_then(|grant| {
             owned(access, &grant.1, rules).map_or(Ok(grant), |reason| Err(vec![reason]))
         }),
-        _ => Err(vec![format!("the data product `{product}` has several output ports named `{port}`")]),
+        _ => Err(vec![format!(
+            "the data product `{product}` has several output ports named `{port}`"
+        )]),
     };
     match (role, wanted) {
         (Ok(role), Ok((kind, resources, warnings))) => {
@@ -111,7 +113,8 @@ pub(crate) fn desired(
         (role, wanted) => {
             let keep = role.as_ref().ok().cloned();
             let of_port = wanted.err().into_iter().flatten();
-            let of_port = of_port.map(|reason| format!("output port `{port}` of `{product}`: {reason}"));
+            let of_port =
+                of_port.map(|reason| format!("output port `{port}` of `{product}`: {reason}"));
             Desired::Refused { reasons: role.err().into_iter().chain(of_port).collect(), keep }
         }
     }
@@ -142,13 +145,19 @@ fn role_of(access: &Access, consuming: &Consuming, rules: &Rules) -> Result<Stri
             let missing = missing(format!("the consumer's data product `{id}`"));
             product.custom.get(ROLE_NAME).cloned().ok_or(missing)
         }
-        (Consumer::DataProduct(id), _) => Err(format!("the consumer's data product `{id}` does not exist")),
-        (Consumer::Team(id), Consuming::Team(Some(team))) => {
-            team.custom.get(ROLE_NAME).cloned().ok_or_else(|| missing(format!("the consumer's team `{id}`")))
+        (Consumer::DataProduct(id), _) => {
+            Err(format!("the consumer's data product `{id}` does not exist"))
         }
+        (Consumer::Team(id), Consuming::Team(Some(team))) => team
+            .custom
+            .get(ROLE_NAME)
+            .cloned()
+            .ok_or_else(|| missing(format!("the consumer's team `{id}`"))),
         (Consumer::Team(id), _) => Err(format!("the consumer's team `{id}` does not exist")),
         (Consumer::User(id), _) => rules.users.get(id).cloned().ok_or_else(|| {
-            format!("the consumer is the user `{id}`, who has no role; map one in the setting `users`")
+            format!(
+                "the consumer is the user `{id}`, who has no role; map one in the setting `users`"
+            )
         }),
         (Consumer::Unknown, _) => Err("the access names no consumer".to_owned()),
     }?;
@@ -163,9 +172,9 @@ fn port_resources(port: &Port, rules: &Rules) -> Result<Found, Vec<String>> {
     let kind = match port.custom.get(PORT_TYPE).map(String::as_str) {
         Some("s3_bucket") => Ok(PortKind::S3Bucket),
         Some("glue_table") => Ok(PortKind::GlueTable),
-        Some(other) => {
-            Err(format!("the custom field `{PORT_TYPE}` is `{other}`, not `s3_bucket` or `glue_table`"))
-        }
+        Some(other) => Err(format!(
+            "the custom field `{PORT_TYPE}` is `{other}`, not `s3_bucket` or `glue_table`"
+        )),
         None => Err(format!("misses the custom field `{PORT_TYPE}`")),
     };
     let (mut resources, mut warnings, mut wrong) = (Resources::default(), Vec::new(), Vec::new());
@@ -175,7 +184,9 @@ fn port_resources(port: &Port, rules: &Rules) -> Result<Found, Vec<String>> {
                 Some(reason) => wrong.push(format!("`{key}`: {reason}")),
                 None => resources.add(key, arn),
             },
-            Err(error @ ArnError::Service(_)) => warnings.push(format!("`{key}`: {error}; it is left out")),
+            Err(error @ ArnError::Service(_)) => {
+                warnings.push(format!("`{key}`: {error}; it is left out"))
+            }
             Err(error) => wrong.push(format!("`{key}`: {error}")),
         }
     }
@@ -191,7 +202,9 @@ fn port_resources(port: &Port, rules: &Rules) -> Result<Found, Vec<String>> {
         resources.data.append(&mut resources.results);
     }
     if wrong.is_empty() {
-        wrong.extend(resources.missing(kind).map(|field| format!("misses the custom field `{field}`")));
+        wrong.extend(
+            resources.missing(kind).map(|field| format!("misses the custom field `{field}`")),
+        );
     }
     let partitions: BTreeSet<_> = resources.all().map(|arn| arn.partition.as_str()).collect();
     if partitions.len() > 1 {
@@ -210,16 +223,21 @@ fn refused(arn: &Arn, rules: &Rules) -> Option<String> {
     let not_in = |what: &str, value: &str, setting: &str| {
         format!("`{arn}` is of the {what} {value}, which `{setting}` does not allow")
     };
-    if let Some(account) = arn.account.as_ref().filter(|it| !rules.resource_accounts.contains(*it)) {
+    if let Some(account) = arn.account.as_ref().filter(|it| !rules.resource_accounts.contains(*it))
+    {
         return Some(not_in("account", account, "resource_accounts"));
     }
     let regions = &rules.regions;
-    if let Some(region) = arn.region.as_ref().filter(|it| !regions.is_empty() && !regions.contains(*it)) {
+    if let Some(region) =
+        arn.region.as_ref().filter(|it| !regions.is_empty() && !regions.contains(*it))
+    {
         return Some(not_in("region", region, "regions"));
     }
     match &arn.resource {
         Resource::S3 { bucket, .. } if !rules.buckets.iter().any(|it| it.matches(bucket)) => {
-            Some(format!("the bucket `{bucket}` is not among the `buckets` that the configuration allows"))
+            Some(format!(
+                "the bucket `{bucket}` is not among the `buckets` that the configuration allows"
+            ))
         }
         _ => None,
     }
@@ -229,7 +247,8 @@ fn refused(arn: &Arn, rules: &Rules) -> Option<String> {
 fn owned(access: &Access, resources: &Resources, rules: &Rules) -> Option<String> {
     let team = access.provider_team.as_ref()?;
     let accounts = rules.team_accounts.get(team)?;
-    let foreign = resources.all().find_map(|arn| arn.account.as_ref().filter(|it| !accounts.contains(it)))?;
+    let foreign =
+        resources.all().find_map(|arn| arn.account.as_ref().filter(|it| !accounts.contains(it)))?;
     Some(format!("the account {foreign} does not belong to the provider's team `{team}`"))
 }
 
@@ -238,7 +257,9 @@ impl Resources {
         let of = match &arn.resource {
             Resource::S3 { .. } if key.to_ascii_lowercase().contains("result") => &mut self.results,
             Resource::S3 { .. } => &mut self.data,
-            Resource::GlueCatalog | Resource::GlueDatabase(_) | Resource::GlueTable(_) => &mut self.glue,
+            Resource::GlueCatalog | Resource::GlueDatabase(_) | Resource::GlueTable(_) => {
+                &mut self.glue
+            }
             Resource::AthenaWorkgroup(_) => &mut self.athena,
             Resource::KmsKey(_) => &mut self.keys,
         };

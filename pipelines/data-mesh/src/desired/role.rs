@@ -107,8 +107,17 @@ mod tests {
 
     #[test]
     fn administrators_are_refused_even_where_everything_is_allowed() {
-        for name in ["AdministratorAccess", "OrganizationAccountAccessRole", "Admin", "DataAdminRole", "data-admin",
-            "AWSReservedSSO_PowerUser_1", "AWSServiceRoleForECS", "ADMIN", "root"] {
+        for name in [
+            "AdministratorAccess",
+            "OrganizationAccountAccessRole",
+            "Admin",
+            "DataAdminRole",
+            "data-admin",
+            "AWSReservedSSO_PowerUser_1",
+            "AWSServiceRoleForECS",
+            "ADMIN",
+            "root",
+        ] {
             assert_eq!(check(name, &all()), Err(RoleError::Administrator(name.into())), "{name}");
         }
         for name in ["payments-consumer", "badminton-reader", "Trooter", "r_+=,.@-1"] {

@@ -122,7 +122,9 @@ impl Product {
         let by = |key: fn(&Port) -> &Option<String>| -> Vec<&Port> {
             self.ports.iter().filter(|port| key(port).as_deref() == Some(id)).collect()
         };
-        Some(by(|port| &port.id)).filter(|found| !found.is_empty()).unwrap_or_else(|| by(|port| &port.name))
+        Some(by(|port| &port.id))
+            .filter(|found| !found.is_empty())
+            .unwrap_or_else(|| by(|port| &port.name))
     }
 }
 
@@ -221,7 +223,9 @@ mod tests {
 
     #[test]
     fn a_port_is_found_by_its_id_and_else_by_its_name() {
-        let product = Product::read(&json!({"outputPorts": [{"id": "a", "name": "b"}, {"name": "a"}, {"name": "b"}]}));
+        let product = Product::read(
+            &json!({"outputPorts": [{"id": "a", "name": "b"}, {"name": "a"}, {"name": "b"}]}),
+        );
         let product = product.unwrap();
         assert_eq!(product.ports_of("a").len(), 1);
         assert_eq!(product.ports_of("b").len(), 2);

@@ -257,9 +257,13 @@ impl Dmm {
     ///
     /// # Errors
     /// What every call may meet.
-    pub async fn report(&self, access: &str, report: &Report, ctx: &Context) -> Result<bool, Error> {
-        let path =
-            ["api", self.resource.path(), access, "provisioning", report.transition.path()];
+    pub async fn report(
+        &self,
+        access: &str,
+        report: &Report,
+        ctx: &Context,
+    ) -> Result<bool, Error> {
+        let path = ["api", self.resource.path(), access, "provisioning", report.transition.path()];
         let mut body = serde_json::json!({"platform": "aws", "executor": EXECUTOR});
         let said = [
             ("reference", &report.reference),

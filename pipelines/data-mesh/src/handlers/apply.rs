@@ -59,7 +59,8 @@ impl Work<'_> {
         let on_role = world.ledger.grants_on(state.account(), name).await?;
         let mut grant = self.new_grant(wanted, state, &on_role);
         let known = on_role.iter().find(|it| it.access == task.access);
-        let others: Vec<_> = on_role.iter().filter(|it| it.access != task.access).cloned().collect();
+        let others: Vec<_> =
+            on_role.iter().filter(|it| it.access != task.access).cloned().collect();
         let members: Vec<_> = others.iter().chain([&grant]).map(member).collect();
         let layout = match layout::plan(&state.policies, &members, &[]) {
             Ok(layout) => layout,
@@ -72,7 +73,9 @@ impl Work<'_> {
             match world.target.carry_out(&mut slot, name, &layout.steps).await {
                 Ok(()) => {}
                 // Somebody else has taken the room meanwhile.
-                Err(error @ IamError::LimitExceeded { .. }) => return Ok(Granting::Refused(error.to_string())),
+                Err(error @ IamError::LimitExceeded { .. }) => {
+                    return Ok(Granting::Refused(error.to_string()));
+                }
                 Err(error) => return Err(handler_error(&error)),
             }
         }
@@ -103,7 +106,11 @@ impl Work<'_> {
         Ok(Some(revoked))
     }
 
-    async fn revoke_one(&self, mut grant: Grant, reason: &str) -> Result<Option<Grant>, HandlerError> {
+    async fn revoke_one(
+        &self,
+        mut grant: Grant,
+        reason: &str,
+    ) -> Result<Option<Grant>, HandlerError> {
         let (world, task, name) = (self.world, self.task, grant.role.clone());
         self.check_allowed(&grant)?;
         let mut slot = world.target.lock(&name).await;
@@ -119,7 +126,8 @@ impl Work<'_> {
             match world.target.carry_out(&mut slot, &name, &gone).await {
                 Ok(()) => {}
                 Err(IamError::NoSuchRole { .. }) => {
-                    grant.note = Some(format!("{reason}; the role is gone, and its policies with it"));
+                    grant.note =
+                        Some(format!("{reason}; the role is gone, and its policies with it"));
                 }
                 Err(error) => return Err(handler_error(&error)),
             }
@@ -203,20 +211,27 @@ fn refusal(state: &RoleState, partition: &str, rules: &Rules) -> Option<String> 
     let role = &state.role;
     let (account, of) = (state.account(), state.partition());
     if !rules.accounts.contains(account) {
-        return Some(format!("the account {account} of the role `{}` is not among the `accounts`", role.name));
+        return Some(format!(
+            "the account {account} of the role `{}` is not among the `accounts`",
+            role.name
+        ));
     }
     if !role.path.starts_with(&rules.role_path_prefix) {
         let (path, prefix) = (&role.path, &rules.role_path_prefix);
         return Some(format!("the role `{}` has the path `{path}`, not `{prefix}`", role.name));
     }
     if of != partition {
-        return Some(format!("the role `{}` is of the partition {of}, the resources are of {partition}", role.name));
+        return Some(format!(
+            "the role `{}` is of the partition {of}, the resources are of {partition}",
+            role.name
+        ));
     }
     let has = role.permissions_boundary.as_deref();
     match &rules.boundary {
-        Boundary::Any if has.is_none() => {
-            Some(format!("the role `{}` has no permissions boundary, which the configuration requires", role.name))
-        }
+        Boundary::Any if has.is_none() => Some(format!(
+            "the role `{}` has no permissions boundary, which the configuration requires",
+            role.name
+        )),
         Boundary::This(wanted) if has != Some(wanted) => Some(format!(
             "the role `{}` has the permissions boundary `{}`, not `{wanted}`",
             role.name,

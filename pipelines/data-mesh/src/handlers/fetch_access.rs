@@ -163,11 +163,7 @@ fn in_place<'g>(wanted: &Wanted, grants: &'g [Grant]) -> Option<&'g Grant> {
 }
 
 /// The result of an access about which nothing has to be done.
-fn nothing_to_do(
-    access: &str,
-    fetched: &Fetched,
-    examination: &Examination,
-) -> Option<ItemResult> {
+fn nothing_to_do(access: &str, fetched: &Fetched, examination: &Examination) -> Option<ItemResult> {
     if !matches!(fetched.decision, Decision::Nothing | Decision::WriteBack) {
         return None;
     }

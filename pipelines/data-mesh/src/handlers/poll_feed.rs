@@ -133,7 +133,9 @@ impl Polling<'_> {
             if let Some(last) = gathered.events.last() {
                 self.queue(&gathered.events).await?;
                 if !self.world.ledger.advance(cursor.version, &last.id).await? {
-                    return Err(HandlerError::retryable("somebody else moves the cursor of the feed"));
+                    return Err(HandlerError::retryable(
+                        "somebody else moves the cursor of the feed",
+                    ));
                 }
                 cursor.version += 1;
                 cursor.last_event_id = Some(last.id.clone());
@@ -142,7 +144,9 @@ impl Polling<'_> {
                 Then::CaughtUp => return Ok(self.end(Status::Queued, None)),
                 Then::Unknown(words) => {
                     tracing::warn!(%words, "the feed does not know the cursor: everything is surveyed");
-                    return self.anchor(&format!("the feed does not know the cursor ({words})")).await;
+                    return self
+                        .anchor(&format!("the feed does not know the cursor ({words})"))
+                        .await;
                 }
                 Then::More if self.ctx.slice_is_over() => {
                     return Ok(self.end(Status::InProgress, None));
@@ -180,7 +184,8 @@ impl Polling<'_> {
     async fn queue(&mut self, events: &[Event]) -> Result<(), HandlerError> {
         let mut asked = Asked::by(events);
         let keys = |of: &std::collections::BTreeMap<String, _>| of.keys().cloned().collect();
-        let affected = self.world.ledger.affected(keys(&asked.products), keys(&asked.teams)).await?;
+        let affected =
+            self.world.ledger.affected(keys(&asked.products), keys(&asked.teams)).await?;
         asked.add_affected(affected);
         self.counts.skipped += asked.skipped;
         self.counts.accesses += asked.accesses.len();
@@ -205,7 +210,9 @@ impl Polling<'_> {
                 // Retention overtook us: what is retained now is passed over again.
                 self.counts.passed = None;
                 if seen.is_empty() {
-                    return Err(HandlerError::retryable("the feed does not know its own last event"));
+                    return Err(HandlerError::retryable(
+                        "the feed does not know its own last event",
+                    ));
                 }
                 seen.clear();
                 continue;

@@ -45,7 +45,9 @@ pub(super) async fn refuse(
     let grants = work.world.ledger.grants_of(&work.task.access).await?;
     let kept = grants.iter().find(|grant| Some(grant.role.as_str()) == keep);
     let diagnostics = reasons.join("; ");
-    let Some(revoked) = work.revoke(kept, &diagnostics).await? else { return superseded(work).await };
+    let Some(revoked) = work.revoke(kept, &diagnostics).await? else {
+        return superseded(work).await;
+    };
     let mut warnings: Vec<_> =
         revoked.iter().map(|grant| format!("removed from the role `{}`", grant.role)).collect();
     let note = kept.map(|it| format!("what was granted before stays on the role `{}`", it.role));

@@ -31,7 +31,9 @@ impl Function for Revoke {
         let rules = &self.service.config.rules;
         let work = Work { world: &world, rules, task: &task, ticket: fetched.ticket };
         let reason = fetched.reasons.join("; ");
-        let Some(revoked) = work.revoke(None, &reason).await? else { return superseded(&work).await };
+        let Some(revoked) = work.revoke(None, &reason).await? else {
+            return superseded(&work).await;
+        };
         // A repeated call finds nothing left to revoke: the first one did it.
         let revoked = match revoked.into_iter().last() {
             Some(grant) => Some(grant),

@@ -112,7 +112,12 @@ impl Function for Settle {
 
 impl Settle {
     /// Whether the failures are the service's, or the key's, and not the accesses'.
-    async fn is_outage(&self, failed: &[Iteration], came_through: &[String], ctx: &Context) -> bool {
+    async fn is_outage(
+        &self,
+        failed: &[Iteration],
+        came_through: &[String],
+        ctx: &Context,
+    ) -> bool {
         let of_service = [HandlerError::RETRYABLE, HandlerError::CONFIG];
         let is_of_service = |it: &Iteration| {
             it.failure.as_ref().is_some_and(|it| of_service.contains(&it.error.as_str()))

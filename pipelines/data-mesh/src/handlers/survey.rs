@@ -129,19 +129,24 @@ impl Survey {
         // An empty feed says nothing about the cursor: all may have been forgotten for its age.
         let is_lost = !is_in_place && (newest.is_some() || !is_anchored);
         if is_lost {
-            let reason = if is_anchored { "the feed has forgotten the cursor" } else { "the first start" };
+            let reason =
+                if is_anchored { "the feed has forgotten the cursor" } else { "the first start" };
             world.ledger.anchor(newest.as_deref(), reason).await?;
         }
         Ok(is_lost && is_anchored)
     }
 
-    async fn look_at_roles(&self, world: &World) -> Result<BTreeMap<String, RoleState>, HandlerError> {
+    async fn look_at_roles(
+        &self,
+        world: &World,
+    ) -> Result<BTreeMap<String, RoleState>, HandlerError> {
         let Config { rules, .. } = &self.service.config;
         let is_allowed = |name: &str| role::check(name, &rules.role_patterns).is_ok();
         let roles = world.target.survey(&rules.role_path_prefix, is_allowed).await;
         let mut roles = roles.map_err(|error| handler_error(&error))?;
         roles.retain(|_, state| {
-            rules.accounts.contains(state.account()) && state.role.path.starts_with(&rules.role_path_prefix)
+            rules.accounts.contains(state.account())
+                && state.role.path.starts_with(&rules.role_path_prefix)
         });
         Ok(roles)
     }
@@ -157,7 +162,9 @@ fn check_share(
     let listed: BTreeSet<_> = accesses.iter().map(|it| it.id.as_str()).collect();
     let granted: BTreeSet<_> = known.iter().map(|it| it.access.as_str()).collect();
     let missing = granted.difference(&listed).count();
-    if missing <= REVOKED_MIN || (missing * 100) as u64 <= granted.len() as u64 * max_revoked_percent {
+    if missing <= REVOKED_MIN
+        || (missing * 100) as u64 <= granted.len() as u64 * max_revoked_percent
+    {
         return Ok(());
     }
     Err(HandlerError::Config(format!(
@@ -176,9 +183,11 @@ fn found(known: &[Grant], roles: &BTreeMap<String, RoleState>) -> Vec<Grant> {
     };
     let of_role = |state: &RoleState| {
         let policies = state.policies.iter();
-        let ours = policies.filter_map(|(policy, text)| Some((layout::access_of(policy)?, policy, text)));
+        let ours =
+            policies.filter_map(|(policy, text)| Some((layout::access_of(policy)?, policy, text)));
         let new = ours.filter(|(access, _, _)| !is_known(access, state));
-        new.map(|(access, policy, text)| found_grant(access, policy, text, state)).collect::<Vec<_>>()
+        new.map(|(access, policy, text)| found_grant(access, policy, text, state))
+            .collect::<Vec<_>>()
     };
     roles.values().flat_map(of_role).collect()
 }
@@ -216,7 +225,9 @@ async fn drifted(
         let actual = roles.get(&grant.role).and_then(|state| state.policies.get(&grant.policy));
         match (actual, wanted.get(&key).and_then(Option::as_ref)) {
             (None, _) => Some("its policy was missing"),
-            (Some(actual), Some(wanted)) if !same(actual, wanted) => Some("its policy was changed by hand"),
+            (Some(actual), Some(wanted)) if !same(actual, wanted) => {
+                Some("its policy was changed by hand")
+            }
             _ if has_another(grant, roles) => Some("the role had a second policy for it"),
             _ => None,
         }

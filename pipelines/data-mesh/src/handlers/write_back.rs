@@ -104,7 +104,9 @@ fn merge(document: &mut Value, report: &Report) -> bool {
     }
     let policy = match report.transition {
         Transition::DeprovisioningSucceeded => None,
-        _ => report.reference.as_deref().and_then(|it| it.split_once('#')).map(|(_, policy)| policy),
+        _ => {
+            report.reference.as_deref().and_then(|it| it.split_once('#')).map(|(_, policy)| policy)
+        }
     };
     for (field, value) in [(POLICY, policy), (DIAGNOSTICS, report.diagnostics.as_deref())] {
         set(document, field, value);
@@ -153,7 +155,11 @@ mod tests {
     #[test]
     fn a_failure_is_told_where_there_was_nothing() {
         let mut access = json!({"id": "a"});
-        let failed = Report { diagnostics: Some("why".into()), reference: None, ..report(Transition::ProvisioningFailed) };
+        let failed = Report {
+            diagnostics: Some("why".into()),
+            reference: None,
+            ..report(Transition::ProvisioningFailed)
+        };
         assert!(merge(&mut access, &failed));
         assert_eq!(access["custom"], json!({"aws-integration-diagnostics": "why"}));
         assert_eq!(access["tags"], json!(["aws-integration", "aws-integration-failed"]));

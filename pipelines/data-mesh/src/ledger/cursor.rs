@@ -44,7 +44,8 @@ impl Ledger {
     pub async fn advance(&self, version: i64, last_event_id: &str) -> Result<bool, Error> {
         let last_event_id = last_event_id.to_owned();
         self.change(move |connection| {
-            let sql = "UPDATE cursor SET last_event_id = ?2, version = version + 1 WHERE version = ?1";
+            let sql =
+                "UPDATE cursor SET last_event_id = ?2, version = version + 1 WHERE version = ?1";
             Ok(connection.execute(sql, params![version, last_event_id])? == 1)
         })
         .await
@@ -71,7 +72,8 @@ impl Ledger {
     pub async fn finish_reconcile(&self, run: &str) -> Result<(), Error> {
         let run = run.to_owned();
         self.change(move |connection| {
-            let sql = "UPDATE cursor SET reconcile = NULL, surveyed_by = NULL WHERE surveyed_by = ?1";
+            let sql =
+                "UPDATE cursor SET reconcile = NULL, surveyed_by = NULL WHERE surveyed_by = ?1";
             connection.execute(sql, [run]).map(drop)
         })
         .await

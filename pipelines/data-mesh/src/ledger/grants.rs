@@ -151,7 +151,11 @@ impl Ledger {
         self.read(move |connection| {
             let sql = "SELECT id FROM access WHERE provider = ?1 OR consumer_product = ?1";
             let mut found = affected(connection, sql, products)?;
-            found.extend(affected(connection, "SELECT id FROM access WHERE consumer_team = ?1", teams)?);
+            found.extend(affected(
+                connection,
+                "SELECT id FROM access WHERE consumer_team = ?1",
+                teams,
+            )?);
             Ok(found)
         })
         .await
@@ -226,7 +230,8 @@ impl Ledger {
         let (run, now) = (run.to_owned(), now.to_string());
         self.change(move |connection| {
             grants.iter().try_for_each(|grant| write_grant(connection, grant, &now))?;
-            let sql = "INSERT INTO policy VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account, role, policy)
+            let sql =
+                "INSERT INTO policy VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account, role, policy)
                        DO UPDATE SET document = excluded.document, run = excluded.run";
             let mut insert = connection.prepare_cached(sql)?;
             for Policy { account, role, policy, document } in &policies {
@@ -313,7 +318,8 @@ fn grants_where(
     condition: &str,
     values: &[&String],
 ) -> rusqlite::Result<Vec<Grant>> {
-    let sql = format!("SELECT {COLUMNS} FROM granted WHERE {condition} ORDER BY access, account, role");
+    let sql =
+        format!("SELECT {COLUMNS} FROM granted WHERE {condition} ORDER BY access, account, role");
     let mut select = connection.prepare_cached(&sql)?;
     let rows = select.query_map(rusqlite::params_from_iter(values), grant)?;
     rows.collect()

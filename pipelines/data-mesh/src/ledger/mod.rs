@@ -55,7 +55,9 @@ pub enum Error {
         found: i64,
     },
     /// SQLite cannot read or write it.
-    #[error("the ledger of grants cannot be used: {message}; check that the folder can be written and the disk is not full")]
+    #[error(
+        "the ledger of grants cannot be used: {message}; check that the folder can be written and the disk is not full"
+    )]
     Sqlite {
         /// SQLite's own words.
         message: String,
@@ -123,7 +125,10 @@ impl Ledger {
     fn on(connection: Connection) -> Self {
         let (jobs, waiting) = mpsc::channel();
         let work = move || write(connection, &waiting);
-        thread::Builder::new().name("data-mesh-ledger".into()).spawn(work).expect("a thread starts");
+        thread::Builder::new()
+            .name("data-mesh-ledger".into())
+            .spawn(work)
+            .expect("a thread starts");
         Self { jobs }
     }
 

@@ -88,7 +88,8 @@ impl Ledger {
     pub async fn record(&self, run: &str, result: ItemResult) -> Result<(), Error> {
         let run = run.to_owned();
         self.change(move |connection| {
-            let sql = "SELECT outcome FROM result WHERE run = ?1 AND access = ?2 AND outcome IS NOT NULL";
+            let sql =
+                "SELECT outcome FROM result WHERE run = ?1 AND access = ?2 AND outcome IS NOT NULL";
             let known: Option<String> = connection
                 .query_row(sql, params![run, result.access], |row| row.get(0))
                 .optional()?;
@@ -144,7 +145,8 @@ impl Ledger {
             let mut rows = select.query([&run])?;
             let mut told = Told::default();
             while let Some(row) = rows.next()? {
-                let (outcome, failure): (Option<String>, Option<String>) = (row.get(0)?, row.get(1)?);
+                let (outcome, failure): (Option<String>, Option<String>) =
+                    (row.get(0)?, row.get(1)?);
                 match failure {
                     Some(failure) => told.failures.push(from_json(&failure)?),
                     None => told.results.extend(outcome.map(|it| from_json(&it)).transpose()?),

@@ -106,7 +106,8 @@ impl Ledger {
     pub async fn settle(&self, batch: &str, come_to_an_end: Vec<String>) -> Result<(), Error> {
         let batch = batch.to_owned();
         self.change(move |connection| {
-            let sql = "UPDATE access SET attempts = 0, counted_in = NULL WHERE id = ?1 AND attempts > 0";
+            let sql =
+                "UPDATE access SET attempts = 0, counted_in = NULL WHERE id = ?1 AND attempts > 0";
             let mut clear = connection.prepare_cached(sql)?;
             for access in come_to_an_end {
                 clear.execute([access])?;
@@ -137,7 +138,8 @@ impl Ledger {
 fn add(connection: &Connection, run: &str, source: Source, batch: &Batch) -> rusqlite::Result<()> {
     let sql = "INSERT OR IGNORE INTO batch (id, run, source) VALUES (?1, ?2, ?3)";
     connection.execute(sql, params![batch.id, run, source.text()])?;
-    let mut work = connection.prepare_cached("INSERT OR IGNORE INTO work VALUES (?1, ?2, ?3, ?4)")?;
+    let mut work =
+        connection.prepare_cached("INSERT OR IGNORE INTO work VALUES (?1, ?2, ?3, ?4)")?;
     for Item { access, cause } in &batch.items {
         work.execute(params![batch.id, access, cause.event, cause.kind])?;
     }

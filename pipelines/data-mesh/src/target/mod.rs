@@ -87,7 +87,8 @@ impl Target {
         batch: &str,
         is_of_many: bool,
     ) -> Result<Option<&'s mut RoleState>, Error> {
-        let is_known = slot.batch.as_deref() == Some(batch) || (self.is_plan && slot.batch.is_some());
+        let is_known =
+            slot.batch.as_deref() == Some(batch) || (self.is_plan && slot.batch.is_some());
         if !is_known {
             slot.state = self.read(role, batch, is_of_many, slot.written).await?;
             slot.batch = Some(batch.to_owned());
@@ -146,7 +147,9 @@ impl Target {
                 Ok(Some(Overview { read, roles: roles.collect() }))
             }
             Err(Error::Call(CallError::AccessDenied { .. })) => {
-                tracing::debug!("roles are read one by one: iam:GetAccountAuthorizationDetails is not allowed");
+                tracing::debug!(
+                    "roles are read one by one: iam:GetAccountAuthorizationDetails is not allowed"
+                );
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -183,7 +186,12 @@ impl Target {
     }
 
     /// Carries the steps out, one after the other.
-    pub(crate) async fn carry_out(&self, slot: &mut Slot, role: &str, steps: &[Step]) -> Result<(), Error> {
+    pub(crate) async fn carry_out(
+        &self,
+        slot: &mut Slot,
+        role: &str,
+        steps: &[Step],
+    ) -> Result<(), Error> {
         for step in steps {
             if !self.is_plan {
                 // What is half done is read anew.
@@ -207,7 +215,9 @@ impl Target {
 
     async fn write(&self, role: &str, step: &Step) -> Result<(), Error> {
         match step {
-            Step::Put { policy, document } => self.iam.put_role_policy(role, policy, document).await,
+            Step::Put { policy, document } => {
+                self.iam.put_role_policy(role, policy, document).await
+            }
             Step::Delete { policy } => match self.iam.delete_role_policy(role, policy).await {
                 Err(Error::NoSuchPolicy { .. }) => Ok(()),
                 outcome => outcome,

@@ -19,7 +19,9 @@ fn change(bench: &Bench) {
     sandbox.deactivate(&active[0].id).unwrap();
     sandbox.delete_access(&active[1].id).unwrap();
     let consumer = consumer_of(sandbox, &active[2].id);
-    sandbox.change_data_product(&consumer, |it| set_custom(it, "aws-role-name", "renamed-consumer")).unwrap();
+    sandbox
+        .change_data_product(&consumer, |it| set_custom(it, "aws-role-name", "renamed-consumer"))
+        .unwrap();
     let inactive = sandbox.agreements().into_iter().find(|it| !it.active).unwrap();
     sandbox.activate(&inactive.id).unwrap();
 }
@@ -94,7 +96,9 @@ async fn the_owner_is_told_after_a_crash() {
     bench.sandbox.deactivate(&access).unwrap();
     let mut calls = 1;
     while bench.granted().await.iter().any(|(_, policy)| policy.ends_with(&access)) {
-        bench.drive("data-mesh", json!({}), Driving { crash_after: Some(calls), twice: false }).await;
+        bench
+            .drive("data-mesh", json!({}), Driving { crash_after: Some(calls), twice: false })
+            .await;
         calls += 1;
     }
     bench.follow().await;

@@ -95,8 +95,12 @@ async fn regions_buckets_and_team_accounts_are_held() {
     let bench = Bench::with(Options::default(), settings).await;
     let summary = bench.follow().await;
     assert!(bench.policies().await.is_empty());
-    let details: Vec<_> =
-        summary["results"].as_array().unwrap().iter().filter_map(|it| it["detail"].as_str()).collect();
+    let details: Vec<_> = summary["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it["detail"].as_str())
+        .collect();
     assert!(details.iter().any(|it| it.contains("`regions`")), "{details:#?}");
     assert!(details.iter().any(|it| it.contains("`buckets`")), "{details:#?}");
 }

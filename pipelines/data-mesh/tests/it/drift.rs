@@ -39,7 +39,11 @@ async fn policies_that_no_active_agreement_asks_for_are_removed() {
     let bench = Bench::settled(Options::default()).await;
     let inactive = bench.sandbox.agreements().into_iter().find(|it| !it.active).unwrap();
     let iam = bench.iam();
-    for policy in [policy_name("deleted-long-ago"), policy_name(&inactive.id), "DMM_Datacontract_old".to_owned()] {
+    for policy in [
+        policy_name("deleted-long-ago"),
+        policy_name(&inactive.id),
+        "DMM_Datacontract_old".to_owned(),
+    ] {
         iam.put_role_policy("some-consumer", &policy, OTHER).await.unwrap();
     }
     let summary = bench.reconcile().await;
@@ -80,8 +84,12 @@ async fn older_names_are_recognised_and_kept_and_doubles_go() {
     iam.put_role_policy(&role, &policy_name(&access), OTHER).await.unwrap();
     let summary = bench.follow().await;
     assert_eq!(result(&summary, &access)["outcome"], "repaired");
-    let of_access: Vec<_> =
-        bench.granted().await.into_iter().filter(|(_, it)| it.ends_with(&format!("_{access}"))).collect();
+    let of_access: Vec<_> = bench
+        .granted()
+        .await
+        .into_iter()
+        .filter(|(_, it)| it.ends_with(&format!("_{access}")))
+        .collect();
     assert_eq!(of_access.len(), 1, "{of_access:?}");
     bench.sandbox.deactivate(&access).unwrap();
     bench.follow().await;
@@ -148,7 +156,8 @@ async fn a_404_of_a_collection_that_is_not_there_revokes_nothing() {
 
 #[tokio::test]
 async fn many_accesses_over_several_pages_are_all_surveyed() {
-    let bench = Bench::new(Options { agreements: 1_300, consumers: Some(400), ..Options::default() }).await;
+    let bench =
+        Bench::new(Options { agreements: 1_300, consumers: Some(400), ..Options::default() }).await;
     let summary = bench.reconcile().await;
     assert_eq!((&summary["survey"]["accesses"], &summary["granted"]), (&json!(1_300), &json!(910)));
     bench.assert_in_step().await;

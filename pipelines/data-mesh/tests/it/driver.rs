@@ -94,12 +94,7 @@ pub(crate) async fn drive(
 }
 
 /// Calls a function as the engine does, and looks for secrets in what it says.
-async fn call(
-    pipeline: &Pipeline,
-    task: ScheduledTask,
-    twice: bool,
-    secrets: &[&str],
-) -> Input {
+async fn call(pipeline: &Pipeline, task: ScheduledTask, twice: bool, secrets: &[&str]) -> Input {
     let name = task.parameters["FunctionName"].as_str().unwrap();
     let function = pipeline.functions.iter().find(|it| it.name() == name).unwrap();
     let key = format!("{}#{name}", COUNT.fetch_add(1, Ordering::Relaxed));
@@ -114,7 +109,9 @@ async fn call(
         scheduled: task.scheduled,
         started_at: Timestamp::now(),
         outcome: match outcome {
-            Ok(payload) => TaskResult::Succeeded { output: Arc::new(json!({ "Payload": payload })) },
+            Ok(payload) => {
+                TaskResult::Succeeded { output: Arc::new(json!({ "Payload": payload })) }
+            }
             Err(error) => failed(&error),
         },
     }

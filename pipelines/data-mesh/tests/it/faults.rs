@@ -33,7 +33,11 @@ async fn each_fault_on_each_endpoint_is_got_over() {
         bench.follow().await;
         bench.assert_in_step().await;
         let (access, _) = an_active(&bench.sandbox);
-        assert_eq!(bench.sandbox.provisioning(&access).unwrap()["status"], "provisioned", "{fault:?}");
+        assert_eq!(
+            bench.sandbox.provisioning(&access).unwrap()["status"],
+            "provisioned",
+            "{fault:?}"
+        );
     }
 }
 

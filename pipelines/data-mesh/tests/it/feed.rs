@@ -67,8 +67,10 @@ async fn all_generations_of_events_at_once_and_twice_do_the_work_once() {
 /// A generation at a time, as an old service emits them.
 #[tokio::test]
 async fn each_generation_alone_is_understood() {
-    for generation in [Generation::DataContract, Generation::DataUsageAgreement, Generation::Access] {
-        let bench = Bench::settled(Options { generations: vec![generation], ..Options::default() }).await;
+    for generation in [Generation::DataContract, Generation::DataUsageAgreement, Generation::Access]
+    {
+        let bench =
+            Bench::settled(Options { generations: vec![generation], ..Options::default() }).await;
         let (access, _) = an_active(&bench.sandbox);
         bench.sandbox.deactivate(&access).unwrap();
         assert_eq!(bench.follow().await["revoked"], 1, "{generation:?}");
@@ -77,7 +79,8 @@ async fn each_generation_alone_is_understood() {
 
 #[tokio::test]
 async fn an_old_collection_with_old_documents_is_read() {
-    let options = Options { generations: vec![Generation::DataUsageAgreement], ..Options::default() };
+    let options =
+        Options { generations: vec![Generation::DataUsageAgreement], ..Options::default() };
     let bench = Bench::with(options, json!({"resource": "datausageagreements"})).await;
     bench.follow().await;
     bench.assert_in_step().await;
@@ -135,7 +138,9 @@ async fn an_unknown_cursor_leads_to_a_survey_and_to_the_newest_event() {
 /// A service that says nothing about a cursor it does not know would keep us waiting for ever.
 #[tokio::test]
 async fn a_cursor_that_is_lost_in_silence_is_found_by_the_reconcile() {
-    let bench = Bench::settled(Options { unknown_cursor: UnknownCursor::Empty, ..Options::default() }).await;
+    let bench =
+        Bench::settled(Options { unknown_cursor: UnknownCursor::Empty, ..Options::default() })
+            .await;
     let (access, _) = an_active(&bench.sandbox);
     bench.sandbox.deactivate(&access).unwrap();
     bench.sandbox.add_backlog(50, 20);
@@ -150,7 +155,9 @@ async fn a_cursor_that_is_lost_in_silence_is_found_by_the_reconcile() {
 
 #[tokio::test]
 async fn a_cursor_that_makes_the_service_replay_changes_nothing() {
-    let bench = Bench::settled(Options { unknown_cursor: UnknownCursor::Replay, ..Options::default() }).await;
+    let bench =
+        Bench::settled(Options { unknown_cursor: UnknownCursor::Replay, ..Options::default() })
+            .await;
     bench.sandbox.add_backlog(50, 20);
     bench.sandbox.forget_events(20);
     bench.follow().await;

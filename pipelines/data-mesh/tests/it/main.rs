@@ -4,8 +4,8 @@
 
 mod crash;
 mod desired;
-mod driver;
 mod drift;
+mod driver;
 mod faults;
 mod feed;
 mod on_aws;

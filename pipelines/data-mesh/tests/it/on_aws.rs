@@ -28,7 +28,10 @@ impl Moto {
     /// Nothing is tested without it, unless everything must be.
     async fn find() -> Option<Self> {
         let Ok(url) = std::env::var("STEPWELL_TEST_MOTO") else {
-            assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`STEPWELL_TEST_MOTO` is not set");
+            assert!(
+                std::env::var_os("STEPWELL_TEST_ALL").is_none(),
+                "`STEPWELL_TEST_MOTO` is not set"
+            );
             // Not `eprintln!`, which the test harness keeps to itself.
             let _ = writeln!(std::io::stderr(), "\nSKIPPED: `STEPWELL_TEST_MOTO` is not set\n");
             return None;
@@ -39,7 +42,13 @@ impl Moto {
         let moto = Self { url, mark };
         for queue in [moto.queue(), moto.dead_letters()] {
             let attributes = [("Attribute.1.Name", "FifoQueue"), ("Attribute.1.Value", "true")];
-            moto.query("sqs", "CreateQueue", "2012-11-05", &[&attributes[..], &[("QueueName", &queue)]].concat()).await;
+            moto.query(
+                "sqs",
+                "CreateQueue",
+                "2012-11-05",
+                &[&attributes[..], &[("QueueName", &queue)]].concat(),
+            )
+            .await;
         }
         Some(moto)
     }
@@ -65,23 +74,33 @@ impl Moto {
             let consumer = crate::support::consumer_of(sandbox, &access);
             let name = self.role(&role);
             self.make_role(&name).await;
-            sandbox.change_data_product(&consumer, |it| set_custom(it, "aws-role-name", &name)).unwrap();
+            sandbox
+                .change_data_product(&consumer, |it| set_custom(it, "aws-role-name", &name))
+                .unwrap();
         }
     }
 
     async fn make_role(&self, name: &str) {
-        let parameters = [("RoleName", name), ("AssumeRolePolicyDocument", r#"{"Version":"2012-10-17","Statement":[]}"#)];
+        let parameters = [
+            ("RoleName", name),
+            ("AssumeRolePolicyDocument", r#"{"Version":"2012-10-17","Statement":[]}"#),
+        ];
         self.query("iam", "CreateRole", "2010-05-08", &parameters).await;
     }
 
     async fn query(&self, service: &str, action: &str, version: &str, parameters: &[(&str, &str)]) {
-        let credential = format!("Credential=AKIAIOSFODNN7EXAMPLE/20260301/{REGION}/{service}/aws4_request");
+        let credential =
+            format!("Credential=AKIAIOSFODNN7EXAMPLE/20260301/{REGION}/{service}/aws4_request");
         let form = [&[("Action", action), ("Version", version)], parameters].concat();
-        let body: String = form.iter().map(|(name, value)| format!("{name}={}&", encode(value))).collect();
+        let body: String =
+            form.iter().map(|(name, value)| format!("{name}={}&", encode(value))).collect();
         let answer = http::client(Duration::from_secs(30))
             .unwrap()
             .post(&self.url)
-            .header("Authorization", format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"))
+            .header(
+                "Authorization",
+                format!("AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature=0"),
+            )
             .header("Content-Type", "application/x-www-form-urlencoded")
             .body(body)
             .send()
@@ -143,7 +162,9 @@ impl Moto {
 
 fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    text.bytes().map(|it| if plain(it) { (it as char).to_string() } else { format!("%{it:02X}") }).collect()
+    text.bytes()
+        .map(|it| if plain(it) { (it as char).to_string() } else { format!("%{it:02X}") })
+        .collect()
 }
 
 #[tokio::test]
@@ -162,7 +183,12 @@ async fn the_life_of_accesses_is_followed_on_aws() {
     let (other, _) = an_active(&bench.sandbox);
     let stray = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::x/*"]}]}"#;
     iam.put_role_policy(&role, &policy_name("stray"), stray).await.unwrap();
-    let of_other = moto.policies().await.into_keys().find(|(_, policy)| *policy == policy_name(&other)).unwrap();
+    let of_other = moto
+        .policies()
+        .await
+        .into_keys()
+        .find(|(_, policy)| *policy == policy_name(&other))
+        .unwrap();
     iam.delete_role_policy(&of_other.0, &of_other.1).await.unwrap();
     let summary = bench.reconcile().await;
     assert_eq!((&summary["repaired"], &summary["revoked"]), (&json!(1), &json!(1)), "{summary:#}");
@@ -178,7 +204,10 @@ async fn a_role_that_does_not_exist_is_told_and_granted_once_it_does() {
     let (access, _) = an_active(&bench.sandbox);
     let consumer = crate::support::consumer_of(&bench.sandbox, &access);
     let role = moto.role("late");
-    bench.sandbox.change_data_product(&consumer, |it| set_custom(it, "aws-role-name", &role)).unwrap();
+    bench
+        .sandbox
+        .change_data_product(&consumer, |it| set_custom(it, "aws-role-name", &role))
+        .unwrap();
     let summary = bench.follow().await;
     let found = crate::support::result(&summary, &access);
     assert_eq!(found["outcome"], "refused");
@@ -200,7 +229,9 @@ async fn poison_is_given_up_and_redriven_on_aws() {
     bench.sandbox.deactivate(&access).unwrap();
     bench.fail("data-mesh", json!({}), "AccessesFailed").await;
     let queue =
-        AwsQueue::connect(&moto.connection().await, &moto.queue(), Some(&moto.dead_letters())).await.unwrap();
+        AwsQueue::connect(&moto.connection().await, &moto.queue(), Some(&moto.dead_letters()))
+            .await
+            .unwrap();
     let dead = queue.dead_letters().await.unwrap();
     assert_eq!(dead.len(), 1, "{dead:?}");
     assert!(dead[0].reason.contains("info.active"), "{}", dead[0].reason);

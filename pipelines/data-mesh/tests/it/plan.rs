@@ -32,7 +32,10 @@ async fn a_plan_before_the_first_start_shows_everything_and_changes_nothing() {
     assert!(!bench.folder().join("policies").exists());
     // It did not count as the first start.
     let summary = bench.follow().await;
-    assert_eq!((&summary["granted"], &summary["poll"]["reason"]), (&json!(14), &json!("the first start")));
+    assert_eq!(
+        (&summary["granted"], &summary["poll"]["reason"]),
+        (&json!(14), &json!("the first start"))
+    );
 }
 
 #[tokio::test]
@@ -72,7 +75,10 @@ async fn a_plan_of_a_reconcile_shows_the_drift() {
 async fn a_plan_of_nothing_says_so() {
     let bench = Bench::settled(Options::default()).await;
     let summary = bench.succeed("data-mesh", json!({"plan": true})).await;
-    assert_eq!((&summary["plan"], &summary["message"]), (&json!([]), &json!("plan: nothing to do")));
+    assert_eq!(
+        (&summary["plan"], &summary["message"]),
+        (&json!([]), &json!("plan: nothing to do"))
+    );
     let exported = fs::read_dir(bench.folder().join("policies/roles")).unwrap().count();
     assert!(exported > 0, "the runs before exported their policies");
 }

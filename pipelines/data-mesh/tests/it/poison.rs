@@ -25,7 +25,11 @@ async fn one_bad_access_goes_to_the_dead_letters_and_holds_nobody_up() {
     assert_eq!((&failure["access"], &failure["attempts"]), (&json!(access), &json!(3)));
     let dead = bench.dead_letters().await;
     assert_eq!(dead.len(), 1);
-    assert!(dead[0].reason.contains("info.active") && dead[0].body.contains(&access), "{:?}", dead[0]);
+    assert!(
+        dead[0].reason.contains("info.active") && dead[0].body.contains(&access),
+        "{:?}",
+        dead[0]
+    );
     // The next run has nothing to do with it.
     assert_eq!(bench.follow().await["failed"], 0);
 }
@@ -39,7 +43,10 @@ async fn dead_letters_are_worked_off_on_demand() {
     bench.fail("data-mesh", json!({}), "AccessesFailed").await;
     // As long as it is bad, it comes back with a count that begins anew.
     let summary = bench.fail("data-mesh", json!({"redrive": true}), "AccessesFailed").await;
-    assert_eq!((&summary["poll"]["redriven"], &summary["failures"][0]["attempts"]), (&json!(1), &json!(3)));
+    assert_eq!(
+        (&summary["poll"]["redriven"], &summary["failures"][0]["attempts"]),
+        (&json!(1), &json!(3))
+    );
     bench.sandbox.clear_faults();
     let summary = bench.succeed("data-mesh", json!({"redrive": true})).await;
     assert_eq!(result(&summary, &access)["outcome"], "revoked");
@@ -61,7 +68,11 @@ async fn an_access_that_fails_once_comes_through_in_the_same_run() {
 #[tokio::test]
 async fn a_message_that_nobody_understands_is_dead_at_once() {
     let bench = Bench::settled(Options::default()).await;
-    let entry = |body: &str| Entry { group: "1".into(), deduplication_id: body.len().to_string(), body: body.into() };
+    let entry = |body: &str| Entry {
+        group: "1".into(),
+        deduplication_id: body.len().to_string(),
+        body: body.into(),
+    };
     bench.queue().send_batch(&[entry("nonsense"), entry(r#"{"accesses":[]}"#)]).await.unwrap();
     bench.follow().await;
     let dead = bench.dead_letters().await;
@@ -97,7 +108,10 @@ async fn an_outage_in_the_middle_gives_nothing_up() {
     }
     for _ in 0..4 {
         let summary = bench.fail("data-mesh", json!({}), "AccessesFailed").await;
-        assert!(summary["message"].as_str().unwrap().contains("the next run goes on"), "{summary:#}");
+        assert!(
+            summary["message"].as_str().unwrap().contains("the next run goes on"),
+            "{summary:#}"
+        );
     }
     assert!(bench.dead_letters().await.is_empty());
     bench.sandbox.clear_faults();

@@ -18,7 +18,10 @@ async fn a_renamed_role_takes_its_policies_along() {
         .unwrap();
     let summary = bench.follow().await;
     let found = result(&summary, &access);
-    assert_eq!((&found["outcome"], &found["role"]), (&json!("granted"), &json!("renamed-consumer")));
+    assert_eq!(
+        (&found["outcome"], &found["role"]),
+        (&json!("granted"), &json!("renamed-consumer"))
+    );
     assert!(found["detail"].as_str().unwrap().contains(&format!("removed from the role `{old}`")));
     assert!(bench.granted().await.iter().all(|(role, _)| *role != old));
     bench.assert_in_step().await;
@@ -99,7 +102,11 @@ async fn a_crowded_role_is_merged_before_the_limit_and_refuses_what_does_not_fit
     let bench = Bench::new(options).await;
     let summary = bench.follow().await;
     let policies = bench.policies().await;
-    assert!(policies.contains_key(&("billing-consumer-0".to_owned(), MERGED.to_owned())), "{:?}", policies.keys());
+    assert!(
+        policies.contains_key(&("billing-consumer-0".to_owned(), MERGED.to_owned())),
+        "{:?}",
+        policies.keys()
+    );
     let size: usize = policies.values().map(|it| counted_characters(it)).sum();
     assert!(size <= 10_240, "{size}");
     let (granted, refused) = (&summary["granted"], summary["refused"].as_u64().unwrap());
@@ -107,7 +114,8 @@ async fn a_crowded_role_is_merged_before_the_limit_and_refuses_what_does_not_fit
     assert!(summary.to_string().contains("IAM allows 10240"), "{summary:#}");
     // Whoever has a policy keeps it while others are refused, and gives it back alone.
     let results = summary["results"].as_array().unwrap();
-    let access = results.iter().find(|it| it["outcome"] == "granted").unwrap()["access"].as_str().unwrap();
+    let access =
+        results.iter().find(|it| it["outcome"] == "granted").unwrap()["access"].as_str().unwrap();
     bench.sandbox.deactivate(access).unwrap();
     assert_eq!(bench.follow().await["revoked"], 1);
     assert_eq!(bench.reconcile().await["repaired"], 0);
@@ -119,7 +127,11 @@ async fn policies_of_others_are_never_touched() {
     let (_, role) = an_active(&bench.sandbox);
     let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"arn:aws:s3:::x"}]}"#;
     bench.iam().put_role_policy(&role, "Somebody_Elses", document).await.unwrap();
-    bench.iam().put_role_policy("unrelated", "DMM_DataUsageAgreement_gone", document).await.unwrap();
+    bench
+        .iam()
+        .put_role_policy("unrelated", "DMM_DataUsageAgreement_gone", document)
+        .await
+        .unwrap();
     bench.follow().await;
     for agreement in bench.sandbox.agreements() {
         bench.sandbox.delete_access(&agreement.id).unwrap();

@@ -55,15 +55,38 @@ async fn no_secret_is_left_in_any_file_or_output() {
 fn the_template_has_every_setting() {
     let template = stepwell_data_mesh::Settings::TEMPLATE;
     for key in [
-        "base_url", "api_key", "resource", "accounts", "partition", "role_patterns", "role_path_prefix",
-        "require_permissions_boundary", "permissions_boundary", "resource_accounts", "regions", "buckets",
-        "team_accounts", "users", "profile", "lake_formation", "queue", "dead_letter_queue", "visibility_seconds",
-        "max_attempts", "max_revoked_percent", "export", "max_concurrency", "slice_seconds", "silence_seconds", "notify",
+        "base_url",
+        "api_key",
+        "resource",
+        "accounts",
+        "partition",
+        "role_patterns",
+        "role_path_prefix",
+        "require_permissions_boundary",
+        "permissions_boundary",
+        "resource_accounts",
+        "regions",
+        "buckets",
+        "team_accounts",
+        "users",
+        "profile",
+        "lake_formation",
+        "queue",
+        "dead_letter_queue",
+        "visibility_seconds",
+        "max_attempts",
+        "max_revoked_percent",
+        "export",
+        "max_concurrency",
+        "slice_seconds",
+        "silence_seconds",
+        "notify",
     ] {
         assert!(template.contains(key), "{key}");
         let unknown = json!({ key: Value::Null });
         let error = serde_json::from_value::<stepwell_data_mesh::Settings>(unknown);
-        let is_known = error.map_or_else(|error| !error.to_string().contains("unknown field"), |_| true);
+        let is_known =
+            error.map_or_else(|error| !error.to_string().contains("unknown field"), |_| true);
         assert!(is_known, "{key}");
     }
 }

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use stepwell_data_mesh::Settings;
 use stepwell_data_mesh::layout::policy_name;
 use stepwell_integrations::iam::{EmbeddedOptions, EmbeddedRolePolicies, NewRole, RolePolicies};
-use stepwell_integrations::sqs::{DeadLetter, EmbeddedOptions as QueueOptions, EmbeddedQueue, Queue};
+use stepwell_integrations::sqs::{
+    DeadLetter, EmbeddedOptions as QueueOptions, EmbeddedQueue, Queue,
+};
 use stepwell_machine::Phase;
 use stepwell_pipeline::surroundings::Services;
 use stepwell_pipeline::testing::Keys;
@@ -111,7 +113,9 @@ impl Bench {
     /// Runs a machine that must fail with this error; gives the summary.
     pub(crate) async fn fail(&self, machine: &str, input: Value, error: &str) -> Value {
         let ended = self.drive(machine, input, Driving::default()).await;
-        let Phase::Failed { error: found, cause } = ended.phase else { panic!("{:#}", ended.summary) };
+        let Phase::Failed { error: found, cause } = ended.phase else {
+            panic!("{:#}", ended.summary)
+        };
         assert_eq!(found.as_deref(), Some(error), "{cause:?}");
         ended.summary
     }
@@ -119,7 +123,8 @@ impl Bench {
     /// The embedded access ledger, opened beside the pipeline.
     pub(crate) fn iam(&self) -> EmbeddedRolePolicies {
         let options = EmbeddedOptions { account: ACCOUNT.to_owned(), ..EmbeddedOptions::default() };
-        EmbeddedRolePolicies::open(&self.folder().join("iam.db"), options, Arc::new(Timestamp::now)).unwrap()
+        EmbeddedRolePolicies::open(&self.folder().join("iam.db"), options, Arc::new(Timestamp::now))
+            .unwrap()
     }
 
     /// Makes a role with this path and boundary.
@@ -135,7 +140,13 @@ impl Bench {
     /// The embedded queue, opened beside the pipeline.
     pub(crate) fn queue(&self) -> EmbeddedQueue {
         let options = QueueOptions { max_receive_count: 50 };
-        EmbeddedQueue::open(&self.folder().join("queue.db"), QUEUE, options, Arc::new(Timestamp::now)).unwrap()
+        EmbeddedQueue::open(
+            &self.folder().join("queue.db"),
+            QUEUE,
+            options,
+            Arc::new(Timestamp::now),
+        )
+        .unwrap()
     }
 
     pub(crate) async fn dead_letters(&self) -> Vec<DeadLetter> {
@@ -170,8 +181,7 @@ pub(crate) async fn policies(iam: &dyn RolePolicies) -> Policies {
 /// What a right pipeline grants.
 pub(crate) fn expected(sandbox: &Sandbox) -> BTreeSet<(String, String)> {
     let agreements = sandbox.agreements().into_iter();
-    let granted =
-        agreements.filter(|it| it.active && it.awkward.is_none_or(Awkward::is_grantable));
+    let granted = agreements.filter(|it| it.active && it.awkward.is_none_or(Awkward::is_grantable));
     granted.map(|it| (it.role.unwrap(), policy_name(&it.id))).collect()
 }
 
@@ -215,7 +225,11 @@ pub(crate) fn set_custom(document: &mut Value, field: &str, value: &str) {
 }
 
 fn build(sandbox: &Sandbox, settings: &Value, services: &Services, folder: &Path) -> Pipeline {
-    let keys = Keys::from([("key", sandbox.api_key()), ("wrong", "a-wrong-key"), ("aws", "aws-secret-key")]);
+    let keys = Keys::from([
+        ("key", sandbox.api_key()),
+        ("wrong", "a-wrong-key"),
+        ("aws", "aws-secret-key"),
+    ]);
     let settings: Settings = serde_json::from_value(settings.clone()).unwrap();
     let surroundings = Surroundings {
         services: services.clone(),

@@ -29,11 +29,19 @@ async fn without_the_endpoints_our_own_tags_and_fields_are_merged() {
         let bench = Bench::settled(Options { provisioning, awkward, ..Options::default() }).await;
         let (access, _) = an_active(&bench.sandbox);
         let document = bench.sandbox.access(&access).unwrap();
-        assert_eq!(document["tags"], json!(["reviewed", "aws-integration", "aws-integration-active"]));
+        assert_eq!(
+            document["tags"],
+            json!(["reviewed", "aws-integration", "aws-integration-active"])
+        );
         let policy = format!("DMM_DataUsageAgreement_{access}");
         assert_eq!(document["custom"], json!({"cost-centre": "4711", "aws-policy-name": policy}));
         let refused = bench.sandbox.access("acc-missing-role-name").unwrap();
-        assert!(refused["custom"]["aws-integration-diagnostics"].as_str().unwrap().contains("aws-role-name"));
+        assert!(
+            refused["custom"]["aws-integration-diagnostics"]
+                .as_str()
+                .unwrap()
+                .contains("aws-role-name")
+        );
         bench.assert_in_step().await;
         // The write causes an event; that leads to a look and to no other write.
         bench.follow().await;
@@ -43,7 +51,10 @@ async fn without_the_endpoints_our_own_tags_and_fields_are_merged() {
         bench.sandbox.deactivate(&access).unwrap();
         bench.follow().await;
         let document = bench.sandbox.access(&access).unwrap();
-        assert_eq!(document["tags"], json!(["reviewed", "aws-integration", "aws-integration-inactive"]));
+        assert_eq!(
+            document["tags"],
+            json!(["reviewed", "aws-integration", "aws-integration-inactive"])
+        );
         assert_eq!(document["custom"], json!({"cost-centre": "4711"}));
         bench.assert_in_step().await;
     }
