@@ -34,12 +34,6 @@ impl Reader {
         services.aws = aws.unwrap_or_default();
         self.check(&services.aws, &places);
         let warnings = exposed_credentials(&services.aws, &places);
-        let written = |setting: Option<String>, variables: &[&str]| {
-            let found = variables.iter().filter_map(|name| self.variable(name));
-            setting.or_else(|| found.into_iter().find(|value| !value.is_empty()))
-        };
-        services.aws.region = written(services.aws.region, &variables::AWS_REGION);
-        services.aws.endpoint_url = written(services.aws.endpoint_url, &[variables::AWS_ENDPOINT]);
         (services, warnings)
     }
 

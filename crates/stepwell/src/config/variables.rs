@@ -25,11 +25,6 @@ const SERVICES_PREFIX: &str = "STEPWELL_SERVICES_";
 /// What those of `[services.aws]` have beside it: `STEPWELL_SERVICES_AWS_REGION`.
 const AWS_PREFIX: &str = "aws_";
 
-/// The region, for whoever uses AWS; the first that is set counts, and only where none is written.
-pub(crate) const AWS_REGION: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
-/// The address of what answers in the place of AWS, where none is written.
-pub(crate) const AWS_ENDPOINT: &str = "AWS_ENDPOINT_URL";
-
 /// The variables of this process. Those that are not Unicode are none of ours.
 pub(crate) fn all() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()

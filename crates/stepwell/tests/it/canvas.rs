@@ -139,8 +139,11 @@ fn a_secret_may_lie_in_aws_secrets_manager() {
     let name = format!("canvas/client-secret-{}", jiff::Timestamp::now().as_nanosecond());
     case.runtime.block_on(moto.create_secret(&name, &secret));
     case.project.variable("DAP_CLIENT_SECRET", "");
-    case.project.variable("AWS_ENDPOINT_URL", &moto.url);
-    let services = "[services]\nsecretsmanager = \"aws\"\n[services.aws]\nregion = \"eu-central-1\"\nsecret_access_key = \"secret:aws/key\"\n";
+    // As the SDKs of AWS read them.
+    case.project.variable("AWS_REGION", Moto::REGION);
+    case.project.variable("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    case.project.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", &moto.url);
+    let services = "[services]\nsecretsmanager = \"aws\"\n[services.aws]\nsecret_access_key = \"secret:aws/key\"\n";
     let settings = format!("{SETTINGS}client_secret = \"secret:{name}\"\n{services}");
     case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"me\"\n"));
     case.project.variable("STEPWELL_SECRET_AWS_KEY", "sealed");
