@@ -13,7 +13,8 @@ const NAMED: usize = 3;
 /// What a run did.
 #[derive(Debug, Serialize)]
 pub(super) struct Changes {
-    changes: Vec<Kind>,
+    #[serde(rename = "changes")]
+    kinds: Vec<Kind>,
     /// How many things were compared, by looking into the services themselves.
     pub(super) compared: usize,
     /// What differs; nothing if both sides agree.
@@ -47,14 +48,14 @@ impl Changes {
             count: names.len(),
             for_instance: names.into_iter().take(NAMED).map(str::to_owned).collect(),
         };
-        let mut changes: Vec<_> = kinds.into_iter().map(kind).collect();
+        let mut kinds: Vec<_> = kinds.into_iter().map(kind).collect();
         // Those in step without a word are counted only.
         let unchanged = summary["unchanged"].as_u64().unwrap_or_default() as usize;
-        if unchanged > 0 && !changes.iter().any(|it| it.what == "unchanged") {
+        if unchanged > 0 && !kinds.iter().any(|it| it.what == "unchanged") {
             let what = "unchanged".to_owned();
-            changes.push(Kind { what, count: unchanged, for_instance: Vec::new() });
+            kinds.push(Kind { what, count: unchanged, for_instance: Vec::new() });
         }
-        Self { changes, compared: compared.things, differences: compared.differences }
+        Self { kinds, compared: compared.things, differences: compared.differences }
     }
 
     pub(super) fn agree(&self) -> bool {
@@ -62,7 +63,7 @@ impl Changes {
     }
 
     pub(super) fn moved(&self, things: &str) -> String {
-        let moved = self.changes.iter().filter(|it| it.what != "unchanged");
+        let moved = self.kinds.iter().filter(|it| it.what != "unchanged");
         format!("{} {things}", moved.map(|it| it.count).sum::<usize>())
     }
 
@@ -75,7 +76,7 @@ impl Changes {
             };
             [it.what.clone(), it.count.to_string(), it.for_instance.join(", ") + more]
         };
-        output::table(["WHAT", "COUNT", "FOR INSTANCE"], self.changes.iter().map(row))
+        output::table(["WHAT", "COUNT", "FOR INSTANCE"], self.kinds.iter().map(row))
     }
 
     /// Whether both sides agree, in one line.
