@@ -152,7 +152,8 @@ fn change_somehow(product: &mut Product, way: usize, seed: u64) {
             product.description = Some(format!("Another text, {seed}"));
         }
         2 => {
-            *product = product.clone().owner(&format!("owner{}@example.org", seed % 30));
+            let email = unknown_owner(product, seed);
+            *product = product.clone().owner(&email);
         }
         3 => {
             let url = format!("https://wiki.example.org/changed/{seed}");
@@ -160,6 +161,14 @@ fn change_somehow(product: &mut Product, way: usize, seed: u64) {
         }
         _ => describe_column(product, seed),
     }
+}
+
+/// Somebody whom the account knows and the product does not.
+fn unknown_owner(product: &Product, seed: u64) -> String {
+    let emails = (seed..).map(|number| generate::email((number % generate::USERS as u64) as usize));
+    let is_new =
+        |email: &String| product.owners.iter().all(|it| !it.email.eq_ignore_ascii_case(email));
+    emails.take(generate::USERS).find(is_new).unwrap_or_else(|| generate::email(generate::USERS))
 }
 
 /// Another column in a view, from the same table.

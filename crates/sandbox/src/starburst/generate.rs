@@ -28,7 +28,7 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// Users that the account has; owners of products are among them.
-const USERS: usize = 30;
+pub(crate) const USERS: usize = 30;
 
 pub(crate) fn world(options: &Options, clock: &Clock) -> World {
     let mut world = World {
@@ -87,7 +87,8 @@ fn domains() -> Vec<Domain> {
     DOMAINS.iter().map(domain).collect()
 }
 
-fn email(number: usize) -> String {
+/// The address of an owner; those of [`USERS`] are known to the account.
+pub(crate) fn email(number: usize) -> String {
     format!("owner{number}@example.org")
 }
 
