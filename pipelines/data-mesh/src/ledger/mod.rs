@@ -128,7 +128,7 @@ impl Ledger {
 
     fn on(connection: Connection) -> Self {
         let (jobs, waiting) = mpsc::channel();
-        let work = move || write(connection, &waiting);
+        let work = move || write(&connection, &waiting);
         thread::Builder::new()
             .name("data-mesh-ledger".into())
             .spawn(work)
@@ -180,7 +180,7 @@ fn stopped() -> Error {
 }
 
 /// The thread that writes.
-fn write(connection: Connection, waiting: &mpsc::Receiver<Job>) {
+fn write(connection: &Connection, waiting: &mpsc::Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let (mut changes, mut copies) = (Vec::new(), Vec::new());
         for job in std::iter::once(first).chain(waiting.try_iter()).take(TOGETHER_MAX) {
@@ -189,10 +189,10 @@ fn write(connection: Connection, waiting: &mpsc::Receiver<Job>) {
                 Job::Copy(tell) => copies.push(tell),
             }
         }
-        commit(&connection, changes);
+        commit(connection, changes);
         for tell in copies {
             // Whoever waited may be gone.
-            let _ = tell.send(copy(&connection).map_err(Error::from));
+            let _ = tell.send(copy(connection).map_err(Error::from));
         }
     }
 }
@@ -206,7 +206,9 @@ fn commit(connection: &Connection, changes: Vec<impl FnOnce(&Connection) -> Answ
         // What is open goes; where nothing is, this says so and changes nothing.
         let _ = connection.execute_batch("ROLLBACK");
     }
-    answers.into_iter().for_each(|answer| answer(committed.clone()));
+    for answer in answers {
+        answer(committed.clone());
+    }
 }
 
 fn copy(connection: &Connection) -> rusqlite::Result<Connection> {
