@@ -80,16 +80,17 @@ impl Asked {
 
 fn about(kind: &str) -> About {
     let name = kind.strip_suffix("Event").unwrap_or(kind);
-    let starts = |prefix: &str| name.starts_with(prefix);
-    if starts("AccessProvision") || starts("AccessDeprovision") {
+    let starts = |prefix: &&str| name.starts_with(*prefix);
+    // The other events about data contracts are about schemas today.
+    let is_of_first_generation =
+        matches!(name, "DataContractActivated" | "DataContractDeactivated");
+    if ["AccessProvision", "AccessDeprovision"].iter().any(starts) {
         About::Nothing
-    } else if starts("Access") || starts("DataUsageAgreement") {
+    } else if is_of_first_generation || ["Access", "DataUsageAgreement"].iter().any(starts) {
         About::Access
-    } else if matches!(name, "DataContractActivated" | "DataContractDeactivated") {
-        About::Access
-    } else if starts("DataProduct") || starts("OutputPort") {
+    } else if ["DataProduct", "OutputPort"].iter().any(starts) {
         About::Product
-    } else if starts("Team") {
+    } else if starts(&"Team") {
         About::Team
     } else {
         About::Nothing

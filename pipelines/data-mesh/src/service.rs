@@ -31,6 +31,9 @@ const RECEIVES_MAX: u32 = 50;
 /// The worlds of so many plans are kept; a plan that never came to its end is forgotten.
 const PLANS_KEPT: usize = 4;
 
+/// The world of a plan, once a function of it was called.
+type Plan = Arc<OnceCell<Arc<World>>>;
+
 /// What all functions of the pipeline work with.
 pub(crate) struct Service {
     pub(crate) config: Config,
@@ -40,7 +43,7 @@ pub(crate) struct Service {
     connection: OnceCell<Connection>,
     queue: OnceCell<Arc<dyn Queue>>,
     real: OnceCell<Arc<World>>,
-    plans: Mutex<VecDeque<(String, Arc<OnceCell<Arc<World>>>)>>,
+    plans: Mutex<VecDeque<(String, Plan)>>,
 }
 
 /// Where things are written.
@@ -82,12 +85,12 @@ impl Service {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| of != run);
     }
 
-    fn plan_of(&self, run: &str) -> Arc<OnceCell<Arc<World>>> {
+    fn plan_of(&self, run: &str) -> Plan {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, known)) = plans.iter().find(|(of, _)| of == run) {
             return Arc::clone(known);
         }
-        let new = Arc::<OnceCell<_>>::default();
+        let new = Plan::default();
         plans.push_back((run.to_owned(), Arc::clone(&new)));
         if plans.len() > PLANS_KEPT {
             plans.pop_front();

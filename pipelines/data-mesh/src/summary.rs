@@ -210,10 +210,13 @@ impl Planned {
             Outcome::Refused => "refuse",
             Outcome::Inactive | Outcome::Unchanged | Outcome::Superseded => return None,
         };
-        let at = result.role.iter().zip(&result.policy);
-        let at: String = at.map(|(role, policy)| format!("{role}/{policy}: ")).collect();
-        let warnings: String = result.warnings.iter().map(|it| format!("; {it}")).collect();
-        let detail = format!("{at}{}{warnings}", result.detail);
+        let at = result.role.as_ref().zip(result.policy.as_ref());
+        let detail = match at {
+            Some((role, policy)) => format!("{role}/{policy}: {}", result.detail),
+            None => result.detail.clone(),
+        };
+        let warnings = result.warnings.iter().cloned();
+        let detail = std::iter::once(detail).chain(warnings).collect::<Vec<_>>().join("; ");
         Some(Self { action, subject: result.access.clone(), detail })
     }
 }

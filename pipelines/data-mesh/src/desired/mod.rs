@@ -185,7 +185,7 @@ fn port_resources(port: &Port, rules: &Rules) -> Result<Found, Vec<String>> {
                 None => resources.add(key, arn),
             },
             Err(error @ ArnError::Service(_)) => {
-                warnings.push(format!("`{key}`: {error}; it is left out"))
+                warnings.push(format!("`{key}`: {error}; it is left out"));
             }
             Err(error) => wrong.push(format!("`{key}`: {error}")),
         }

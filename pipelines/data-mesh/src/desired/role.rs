@@ -79,21 +79,26 @@ fn is_administrator(name: &str) -> bool {
         || words(name).iter().any(|word| ADMINISTRATORS.contains(&word.as_str()))
 }
 
-/// The words of `DataAdminRole`, `data-admin-role`: `data`, `admin`, `role`.
+/// The words of `AWSDataAdminRole`, `aws-data-admin-role`: `aws`, `data`, `admin`, `role`.
 fn words(name: &str) -> Vec<String> {
-    let (mut words, mut word) = (Vec::new(), String::new());
-    let mut after_lower = false;
-    for c in name.chars() {
-        let begins = !c.is_ascii_alphabetic() || (c.is_ascii_uppercase() && after_lower);
-        if begins && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
+    let letters: Vec<_> = name.chars().collect();
+    let is = |at: Option<usize>, what: fn(&char) -> bool| {
+        at.and_then(|at| letters.get(at)).is_some_and(what)
+    };
+    let mut words = vec![String::new()];
+    for (at, letter) in letters.iter().enumerate() {
+        let before = at.checked_sub(1);
+        let ends_acronym =
+            is(before, char::is_ascii_uppercase) && is(Some(at + 1), char::is_ascii_lowercase);
+        let begins =
+            letter.is_ascii_uppercase() && (is(before, char::is_ascii_lowercase) || ends_acronym);
+        if begins || !letter.is_ascii_alphabetic() {
+            words.push(String::new());
         }
-        if c.is_ascii_alphabetic() {
-            word.push(c.to_ascii_lowercase());
+        if letter.is_ascii_alphabetic() {
+            words.last_mut().expect("there is a first word").push(letter.to_ascii_lowercase());
         }
-        after_lower = c.is_ascii_lowercase();
     }
-    words.push(word);
     words
 }
 
@@ -116,6 +121,7 @@ mod tests {
             "AWSReservedSSO_PowerUser_1",
             "AWSServiceRoleForECS",
             "ADMIN",
+            "AWSAdministratorAccess",
             "root",
         ] {
             assert_eq!(check(name, &all()), Err(RoleError::Administrator(name.into())), "{name}");

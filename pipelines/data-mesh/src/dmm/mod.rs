@@ -236,9 +236,8 @@ impl Dmm {
                 for document in documents {
                     match Access::read(document) {
                         Ok(access) if seen.insert(access.id.clone()) => found.push(access),
-                        Ok(_) => {}
                         Err(problem) if seen.insert(problem.clone()) => unread.push(problem),
-                        Err(_) => {}
+                        Ok(_) | Err(_) => {}
                     }
                 }
                 page += 1;

@@ -249,10 +249,11 @@ fn outcome(state: Option<State>, known: Option<&Grant>, grant: &Grant, layout: &
     });
     let is_same = known.is_some_and(|it| it.hash == grant.hash);
     match (state, is_written) {
-        (Some(State::Drifted), true) if is_same => Outcome::Repaired,
+        // Or the work on another access of the role repaired it along.
+        (Some(State::Drifted), _) if is_same => Outcome::Repaired,
         (Some(State::Found), true) => Outcome::Repaired,
         (None | Some(State::Found), false) => Outcome::Adopted,
-        (Some(State::Granted | State::Drifted), false) if is_same => Outcome::Unchanged,
+        (Some(State::Granted), false) if is_same => Outcome::Unchanged,
         _ => Outcome::Granted,
     }
 }

@@ -120,13 +120,14 @@ fn decide(
         report: None,
     };
     match should {
-        Desired::Grant(wanted) => match in_place(&wanted, &examination.grants) {
-            Some(grant) => fetched.tell(apply::granted_report(grant), examination),
-            None => {
+        Desired::Grant(wanted) => {
+            if let Some(grant) = in_place(&wanted, &examination.grants) {
+                fetched.tell(apply::granted_report(grant), examination);
+            } else {
                 fetched.decision = Decision::Grant;
                 fetched.wanted = Some(wanted);
             }
-        },
+        }
         Desired::Nothing(reason) => {
             if !examination.grants.is_empty() {
                 fetched.decision = Decision::Revoke;

@@ -44,10 +44,9 @@ impl Function for Grant {
                 let Some(moved) = work.revoke(Some(&grant), &reason).await? else {
                     return superseded(&work).await;
                 };
-                let mut detail = grant.arns.join(", ");
-                for old in moved {
-                    detail.push_str(&format!("; removed from the role `{}`", old.role));
-                }
+                let arns = grant.arns.join(", ");
+                let left = moved.iter().map(|old| format!("removed from the role `{}`", old.role));
+                let detail = std::iter::once(arns).chain(left).collect::<Vec<_>>().join("; ");
                 let report = apply::granted_report(&grant);
                 Done::with(apply::result(&grant, outcome, detail, warnings), Some(report))
             }

@@ -77,7 +77,7 @@ impl Function for Receive {
         let with_queue = with_queue && !input.plan;
         let mut batch = world.ledger.next_batch(&run, with_queue).await?;
         if batch.is_none() && with_queue {
-            batch = self.from_queue(&world, &run, ctx).await?;
+            batch = self.receive_batch(&world, &run, ctx).await?;
         }
         if batch.is_none() {
             world.ledger.finish_reconcile(&run).await?;
@@ -97,7 +97,7 @@ impl Receive {
     }
 
     /// Receives messages, puts those that nobody understands to the dead letters, and keeps the rest as a batch.
-    async fn from_queue(
+    async fn receive_batch(
         &self,
         world: &World,
         run: &str,

@@ -86,9 +86,10 @@ impl Function for Settle {
                 attempts: 0,
                 dead: false,
             };
-            failures.push(match is_outage || world.is_plan {
-                true => failure,
-                false => self.retry_or_give_up(&world, &batch, failure).await?,
+            failures.push(if is_outage || world.is_plan {
+                failure
+            } else {
+                self.retry_or_give_up(&world, &batch, failure).await?
             });
         }
         let dead = failures.iter().filter(|it| it.dead).count();
@@ -143,21 +144,19 @@ impl Settle {
         failure.attempts = world.ledger.count_attempt(&access, &batch.id).await?;
         let queue = self.service.queue().await?;
         let own = batch.messages.iter().find(|it| backlog::is_single(it, &access));
-        match own.filter(|_| failure.attempts >= self.service.config.max_attempts) {
-            Some(message) => {
-                let Failure { error, cause, attempts, .. } = &failure;
-                let reason = format!("{error}: {cause} (attempt {attempts})");
-                match queue.dead_letter(message, &reason).await {
-                    // It is dead already, or will be received again.
-                    Ok(()) | Err(QueueError::ReceiptExpired) => {}
-                    Err(error) => return Err(backlog::handler_error(&error)),
-                }
-                failure.dead = true;
+        if let Some(message) = own.filter(|_| failure.attempts >= self.service.config.max_attempts)
+        {
+            let Failure { error, cause, attempts, .. } = &failure;
+            let reason = format!("{error}: {cause} (attempt {attempts})");
+            match queue.dead_letter(message, &reason).await {
+                // It is dead already, or will be received again.
+                Ok(()) | Err(QueueError::ReceiptExpired) => {}
+                Err(error) => return Err(backlog::handler_error(&error)),
             }
-            None => {
-                let sent = queue.send_batch(&[backlog::single(item, &batch.id)]).await;
-                sent.map_err(|error| backlog::handler_error(&error))?;
-            }
+            failure.dead = true;
+        } else {
+            let sent = queue.send_batch(&[backlog::single(item, &batch.id)]).await;
+            sent.map_err(|error| backlog::handler_error(&error))?;
         }
         Ok(failure)
     }

@@ -87,7 +87,14 @@ impl From<Error> for HandlerError {
 
 /// Told once the transaction is committed, or not.
 type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
-type Job = Box<dyn FnOnce(&Connection) -> Answer + Send>;
+
+/// What the thread is asked for.
+enum Job {
+    /// Inside a transaction that it shares with others.
+    Change(Box<dyn FnOnce(&Connection) -> Answer + Send>),
+    /// A copy in memory, which SQLite makes outside of transactions only.
+    Copy(oneshot::Sender<Result<Connection, Error>>),
+}
 
 /// The ledger. The file is closed when this is dropped.
 #[derive(Debug)]
@@ -114,17 +121,14 @@ impl Ledger {
     /// # Errors
     /// [`Error::Sqlite`]
     pub async fn copy(&self) -> Result<Self, Error> {
-        let copy = self.read(|connection| {
-            let mut copy = Connection::open_in_memory()?;
-            Backup::new(connection, &mut copy)?.step(-1)?;
-            Ok(copy)
-        });
-        Ok(Self::on(copy.await?))
+        let (tell, told) = oneshot::channel();
+        self.jobs.send(Job::Copy(tell)).map_err(|_| stopped())?;
+        Ok(Self::on(told.await.map_err(|_| stopped())??))
     }
 
     fn on(connection: Connection) -> Self {
         let (jobs, waiting) = mpsc::channel();
-        let work = move || write(connection, &waiting);
+        let work = move || write(&connection, &waiting);
         thread::Builder::new()
             .name("data-mesh-ledger".into())
             .spawn(work)
@@ -138,14 +142,13 @@ impl Ledger {
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
         let (tell, told) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let job = Job::Change(Box::new(move |connection| {
             let outcome = in_savepoint(connection, work);
             Box::new(move |committed| {
                 // Whoever waited may be gone; the change stands all the same.
                 let _ = tell.send(committed.and_then(|()| outcome.map_err(Error::from)));
             })
-        });
-        let stopped = || Error::Sqlite { message: "its thread ended".into(), is_passing: false };
+        }));
         self.jobs.send(job).map_err(|_| stopped())?;
         told.await.map_err(|_| stopped())?
     }
@@ -172,23 +175,46 @@ fn migrate(connection: &Connection, path: &Path) -> Result<(), Error> {
     }
 }
 
+fn stopped() -> Error {
+    Error::Sqlite { message: "its thread ended".to_owned(), is_passing: false }
+}
+
 /// The thread that writes.
-fn write(connection: Connection, waiting: &mpsc::Receiver<Job>) {
+fn write(connection: &Connection, waiting: &mpsc::Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
-        let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from);
-        let mut answers = vec![first(&connection)];
-        while answers.len() < TOGETHER_MAX
-            && let Ok(job) = waiting.try_recv()
-        {
-            answers.push(job(&connection));
+        let (mut changes, mut copies) = (Vec::new(), Vec::new());
+        for job in std::iter::once(first).chain(waiting.try_iter()).take(TOGETHER_MAX) {
+            match job {
+                Job::Change(change) => changes.push(change),
+                Job::Copy(tell) => copies.push(tell),
+            }
         }
-        let committed = begun.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
-        if committed.is_err() {
-            // What is open goes; where nothing is, this says so and changes nothing.
-            let _ = connection.execute_batch("ROLLBACK");
+        commit(connection, changes);
+        for tell in copies {
+            // Whoever waited may be gone.
+            let _ = tell.send(copy(connection).map_err(Error::from));
         }
-        answers.into_iter().for_each(|answer| answer(committed.clone()));
     }
+}
+
+/// Makes all changes in one transaction, and tells whether it stands.
+fn commit(connection: &Connection, changes: Vec<impl FnOnce(&Connection) -> Answer>) {
+    let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(Error::from);
+    let answers: Vec<_> = changes.into_iter().map(|change| change(connection)).collect();
+    let committed = begun.and_then(|()| Ok(connection.execute_batch("COMMIT")?));
+    if committed.is_err() {
+        // What is open goes; where nothing is, this says so and changes nothing.
+        let _ = connection.execute_batch("ROLLBACK");
+    }
+    for answer in answers {
+        answer(committed.clone());
+    }
+}
+
+fn copy(connection: &Connection) -> rusqlite::Result<Connection> {
+    let mut copy = Connection::open_in_memory()?;
+    Backup::new(connection, &mut copy)?.run_to_completion(-1, Duration::ZERO, None)?;
+    Ok(copy)
 }
 
 fn in_savepoint<T>(

@@ -60,7 +60,7 @@ async fn a_web_page_in_the_place_of_the_api_is_told_as_such() {
 #[tokio::test]
 async fn nobody_at_the_address_is_told_with_the_address() {
     let mut bench = Bench::new(Options::default()).await;
-    bench.restart_with(json!({"base_url": "http://127.0.0.1:1"}));
+    bench.restart_with(&json!({"base_url": "http://127.0.0.1:1"}));
     let summary = bench.fail("data-mesh", json!({}), "Retryable").await;
     assert!(summary["message"].as_str().unwrap().contains("http://127.0.0.1:1"), "{summary:#}");
 }

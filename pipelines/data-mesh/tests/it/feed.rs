@@ -106,7 +106,7 @@ async fn a_backlog_is_few_looks() {
     bench.sandbox.add_backlog(5_000, 30);
     bench.sandbox.forget_requests();
     let summary = bench.follow().await;
-    assert_eq!(summary["poll"]["pages"], 5, "{:#}", summary["poll"]);
+    assert_eq!(summary["poll"]["pages"], 6, "{:#}", summary["poll"]);
     assert!(summary["poll"]["skipped"].as_u64().unwrap() > 100, "{:#}", summary["poll"]);
     assert_eq!(summary["unchanged"], 21);
     let requests = bench.sandbox.requests();

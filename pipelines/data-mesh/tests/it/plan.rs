@@ -62,7 +62,7 @@ async fn a_plan_of_a_reconcile_shows_the_drift() {
     let policies = bench.policies().await;
     let (role, policy) = policies.keys().next().unwrap();
     bench.iam().delete_role_policy(role, policy).await.unwrap();
-    let stray = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let stray = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::x/*"]}]}"#;
     bench.iam().put_role_policy(role, "DMM_DataUsageAgreement_stray", stray).await.unwrap();
     let before = bench.policies().await;
     let summary = bench.succeed("data-mesh-reconcile", json!({"plan": true})).await;

@@ -150,7 +150,7 @@ async fn policies_of_others_are_never_touched() {
 async fn a_role_that_is_not_allowed_any_more_is_not_even_revoked_and_that_is_a_failure() {
     let mut bench = Bench::settled(Options::default()).await;
     let (access, _) = an_active(&bench.sandbox);
-    bench.restart_with(json!({"role_patterns": ["nobody"]}));
+    bench.restart_with(&json!({"role_patterns": ["nobody"]}));
     bench.sandbox.deactivate(&access).unwrap();
     let summary = bench.fail("data-mesh", json!({}), "AccessesFailed").await;
     assert!(summary["message"].as_str().unwrap().contains("must not be touched"), "{summary:#}");

@@ -76,7 +76,7 @@ impl Bench {
     }
 
     /// A new process with other settings.
-    pub(crate) fn restart_with(&mut self, settings: Value) {
+    pub(crate) fn restart_with(&mut self, settings: &Value) {
         self.settings.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
         self.restart();
     }
