@@ -13,6 +13,7 @@ use stepwell_sandbox::dmm::{Options, Sandbox};
 use tokio::runtime::Runtime;
 
 use crate::moto::Moto;
+use crate::serve::Server;
 use crate::support::{Ended, Project, poll, runtime};
 
 const ACCOUNT: &str = "123456789012";
@@ -211,6 +212,29 @@ fn both_state_machines_are_listed_each_with_its_schedule() {
     project.write("stepwell.toml", "[pipelines.data-mesh.reconcile]\nscedule = \"rate(1 day)\"\n");
     let says = project.fails(2, &["pipeline", "list"]);
     assert!(says.contains("--> stepwell.toml:2:1\n   = help: did you mean `schedule`?"), "{says}");
+}
+
+#[test]
+fn a_server_runs_each_by_its_schedule_and_takes_plans() {
+    let more = "[pipelines.data-mesh.reconcile]\nschedule = \"rate(1 day)\"\n";
+    let case = Case::with(Options { agreements: 4, ..Options::default() }, more);
+    // As if the schedule had been seen, and had fired, long ago.
+    let memory = json!({"expression": "rate(1 day)", "since": "2026-01-01T00:00:00Z", "fired": "2026-01-01T00:00:00Z"});
+    let memory = json!({"format": 1, "schedules": {"data-mesh-reconcile": memory}});
+    case.project.write(".stepwell/schedules.json", &memory.to_string());
+    let server = Server::start(&case.project, &[]);
+    let list =
+        ["execution", "list", "--state-machine", "data-mesh-reconcile", "--status", "succeeded"];
+    poll("the reconcile", || {
+        case.project.json(&list).as_array().filter(|it| !it.is_empty()).cloned()
+    });
+    assert_eq!(case.grants(), case.expected());
+    let ended = case.run("data-mesh", &["--plan"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.starts_with("a server runs on this project"), "{}", ended.stderr);
+    let output: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(output["plan"], json!([]), "{output}");
+    server.stop();
 }
 
 /// The same, with a queue of SQS and roles of IAM, for both of which moto stands.
