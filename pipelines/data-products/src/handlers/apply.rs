@@ -125,6 +125,10 @@ impl Row {
             row.left_behind.extend(left.collect::<Vec<_>>());
             row.views.clear();
         }
+        // Ours, and not what it should be until all of it is written: descriptions come after the view.
+        for name in difference.write.keys() {
+            row.views.entry(name.clone()).or_default().sent.clear();
+        }
         row.id.clone_from(&product.id);
         row.name.clone_from(&product.name);
         row.catalog.clone_from(&sides.terms.catalog);

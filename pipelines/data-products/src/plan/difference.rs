@@ -61,8 +61,10 @@ impl Difference {
         };
         let is_same = |name: &str, view: &View| {
             let text = actual.view(&product.schema, name);
-            text.is_some_and(|text| {
-                is_same(view, text, known.and_then(|known| known.get(name)), trust)
+            text.is_some_and(|text| match known {
+                Some(parts) => parts.get(name).is_some_and(|part| is_same(view, text, part, trust)),
+                // No row: adopted by its marks, as far as the texts tell.
+                None => says_the_same(view, text),
             })
         };
         let write = product.views.iter().filter(|(name, view)| !is_same(name, view));
@@ -205,17 +207,19 @@ fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, 
 }
 
 /// Whether a view is what is wanted. What was sent counts before any comparison of texts: that is blind for layout.
-fn is_same(view: &View, text: &str, part: Option<&Part>, trust: Trust) -> bool {
-    let says_the_same = || fingerprint(text) == fingerprint(&view.query);
-    let Some(part) = part else { return says_the_same() };
+fn is_same(view: &View, text: &str, part: &Part, trust: Trust) -> bool {
     if part.sent != view.hash() {
         return false;
     }
     match &part.read {
-        Some(read) => *read == digest(&text) || says_the_same(),
+        Some(read) => *read == digest(&text) || says_the_same(view, text),
         None if trust == Trust::JustSent => {
-            says_the_same() || part.replaced.as_ref() != Some(&digest(&text))
+            says_the_same(view, text) || part.replaced.as_ref() != Some(&digest(&text))
         }
-        None => says_the_same(),
+        None => says_the_same(view, text),
     }
+}
+
+fn says_the_same(view: &View, text: &str) -> bool {
+    fingerprint(text) == fingerprint(&view.query)
 }
