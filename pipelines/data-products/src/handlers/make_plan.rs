@@ -66,14 +66,14 @@ impl Function for MakePlan {
         let fails =
             |id: &str| notices.iter().any(|it| it.id == id && it.kind == NoticeKind::Failed);
         // What cannot move leaves nothing behind.
-        removals.removals.retain(|it| !fails(&it.id));
+        removals.items.retain(|it| !fails(&it.id));
         notices.append(&mut removals.notices);
         Ok(Planned {
             plan_only: input.input.plan,
             max_concurrency: service.config.max_concurrency,
             unchanged,
             changes,
-            removals: removals.removals,
+            removals: removals.items,
             notices,
         })
     }

@@ -54,7 +54,7 @@ impl Difference {
         let known = here.map(|row| &row.views);
         let mut warnings = left(product);
         let contacts = contacts(product, actual, terms.fallback_contact.as_deref(), &mut warnings);
-        let wanted = members(product, actual, contacts);
+        let wanted = members(product, actual, &contacts);
         let members = match ownership.record {
             Some(record) => changed(wanted, record),
             None => wanted,
@@ -159,7 +159,7 @@ fn contacts(
 }
 
 /// The record as Galaxy wants it written. The context and the cluster are left as they are where nothing is said.
-fn members(product: &Product, actual: &Actual, contacts: BTreeSet<String>) -> Map<String, Value> {
+fn members(product: &Product, actual: &Actual, contacts: &BTreeSet<String>) -> Map<String, Value> {
     let email =
         |id: &String| actual.users.iter().find(|(_, it)| *it == id).map(|(email, _)| email.clone());
     let contacts: Vec<Value> =

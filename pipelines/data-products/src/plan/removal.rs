@@ -61,7 +61,7 @@ pub(crate) struct Guards {
 /// What is to go, and what stays though it might go.
 #[derive(Debug, Default)]
 pub(crate) struct Removals {
-    pub(crate) removals: Vec<Removal>,
+    pub(crate) items: Vec<Removal>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) takes_over: TakeOvers,
 }
@@ -182,7 +182,7 @@ impl Removals {
         };
         let Missing { id, name, .. } = missing.clone();
         let galaxy_id = record.map(|it| it.data_product_id.clone());
-        self.removals.push(Removal { id, name, galaxy_id, schema, views, why: Why::Gone });
+        self.items.push(Removal { id, name, galaxy_id, schema, views, why: Why::Gone });
     }
 
     /// Schemas that products have left, in this run or an earlier one.
@@ -199,7 +199,7 @@ impl Removals {
                 left.filter(|it| it.catalog == sides.terms.catalog)
             {
                 let (id, name) = (product.id.clone(), product.name.clone());
-                self.removals.push(Removal {
+                self.items.push(Removal {
                     id,
                     name,
                     galaxy_id: None,
