@@ -31,6 +31,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, clock: Arc<Cloc
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
+                // Answers are small and written as a whole: nothing is gained by waiting for more.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "a connection keeps Nagle's algorithm");
+                }
                 connections.spawn(serve_connection(stream, router.clone(), Arc::clone(&clock)));
             }
             Err(error) => {

@@ -52,8 +52,8 @@ pub struct Advanced {
 pub(crate) fn advance(world: &mut World, wanted: &Advance, now: &str) -> Advanced {
     let mut draw = Draw::new(mix(wanted.seed, 0xad7a));
     let mut free = candidates(world, &mut draw);
-    let mut advanced = Advanced::default();
-    advanced.refreshed = refresh(world, &mut free, wanted.refreshed);
+    let refreshed = refresh(world, &mut free, wanted.refreshed);
+    let mut advanced = Advanced { refreshed, ..Advanced::default() };
     for _ in 0..wanted.deleted {
         let Some(id) = free.pop() else { break };
         delete(world, &id);
@@ -152,7 +152,8 @@ fn change_somehow(product: &mut Product, way: usize, seed: u64) {
             product.description = Some(format!("Another text, {seed}"));
         }
         2 => {
-            *product = product.clone().owner(&format!("owner{}@example.org", seed % 30));
+            let email = unknown_owner(product, seed);
+            *product = product.clone().owner(&email);
         }
         3 => {
             let url = format!("https://wiki.example.org/changed/{seed}");
@@ -160,6 +161,14 @@ fn change_somehow(product: &mut Product, way: usize, seed: u64) {
         }
         _ => describe_column(product, seed),
     }
+}
+
+/// Somebody whom the account knows and the product does not.
+fn unknown_owner(product: &Product, seed: u64) -> String {
+    let emails = (seed..).map(|number| generate::email((number % generate::USERS as u64) as usize));
+    let is_new =
+        |email: &String| product.owners.iter().all(|it| !it.email.eq_ignore_ascii_case(email));
+    emails.take(generate::USERS).find(is_new).unwrap_or_else(|| generate::email(generate::USERS))
 }
 
 /// Another column in a view, from the same table.

@@ -150,8 +150,12 @@ impl Endpoint {
 
     pub(crate) fn server(self) -> Server {
         match self {
-            Self::SepStatement | Self::SepNextPage | Self::SepCancel => Server::Trino,
-            Self::Statement | Self::NextPage | Self::Cancel => Server::Trino,
+            Self::SepStatement
+            | Self::SepNextPage
+            | Self::SepCancel
+            | Self::Statement
+            | Self::NextPage
+            | Self::Cancel => Server::Trino,
             Self::GalaxyToken => Server::Token,
             other if other < Self::SepStatement => Server::Sep,
             _ => Server::Galaxy,

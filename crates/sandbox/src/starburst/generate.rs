@@ -28,7 +28,7 @@ const COLUMNS: &[(&str, &str)] = &[
 ];
 
 /// Users that the account has; owners of products are among them.
-const USERS: usize = 30;
+pub(crate) const USERS: usize = 30;
 
 pub(crate) fn world(options: &Options, clock: &Clock) -> World {
     let mut world = World {
@@ -87,7 +87,8 @@ fn domains() -> Vec<Domain> {
     DOMAINS.iter().map(domain).collect()
 }
 
-fn email(number: usize) -> String {
+/// The address of an owner; those of [`USERS`] are known to the account.
+pub(crate) fn email(number: usize) -> String {
     format!("owner{number}@example.org")
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn ordinary(seed: u64, number: usize) -> Product {
     product.data_domain_id = domain_id(domain);
     EARLIER.clone_into(&mut product.created_at);
     EARLIER.clone_into(&mut product.updated_at);
-    for at in 0..1 + draw.below(3) {
+    for at in 0..=draw.below(3) {
         product.views.push(ordinary_view(&mut draw, &name, at));
     }
     if draw.one_in(3) {
@@ -182,7 +183,7 @@ fn hard_to_quote() -> Product {
         .view(raw_view("with-dash.and dot", "dash"))
         .view(raw_view("dollar$", "dollar"));
     product.views[0].view_security_mode = Some("INVOKER".to_owned());
-    product.summary = "It's; DROP SCHEMA \"x\" CASCADE --".to_owned();
+    "It's; DROP SCHEMA \"x\" CASCADE --".clone_into(&mut product.summary);
     product
 }
 
@@ -191,7 +192,7 @@ fn in_many_scripts() -> Product {
         .owner(&email(3))
         .link("Läs mér 日本語", "https://wiki.example.org/日本語")
         .view(raw_view("größe_日本", "unicode").described("Größe – 大きさ 🙂 \u{202e}"));
-    product.summary = "Größe, 大きさ, размер 🙂".to_owned();
+    "Größe, 大きさ, размер 🙂".clone_into(&mut product.summary);
     product.description = Some("Zeile 1\nZeile 2\tTab ∅".to_owned());
     product
 }

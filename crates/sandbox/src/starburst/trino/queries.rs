@@ -172,7 +172,7 @@ impl Queries {
             last: Page { body: Value::Null, headers: Vec::new() },
             touched: now,
         };
-        query.last = self.page(&id, &query, "QUEUED", json!({}), Vec::new());
+        query.last = self.page(&id, &query, "QUEUED", &json!({}), Vec::new());
         let page = query.last.clone();
         state.queries.insert(id, query);
         page
@@ -243,7 +243,7 @@ impl Queries {
                 *left -= 1;
                 false
             }
-            Phase::Executing { .. } => self.run(query, runner),
+            Phase::Executing { .. } => run(query, runner),
             Phase::Sending { outcome, sent } => {
                 *sent += self.cut.rows_per_page;
                 if *sent >= outcome.rows.len() {
@@ -255,24 +255,15 @@ impl Queries {
         }
     }
 
-    fn run(&self, query: &mut Query, runner: &impl Runner) -> bool {
-        let Ok(statement) = &query.statement else { return false };
-        query.phase = match runner.run(&query.sql, &query.session, statement) {
-            Ok(outcome) => Phase::Sending { outcome, sent: 0 },
-            Err(error) => Phase::Failed(error),
-        };
-        statement.is_ddl()
-    }
-
     /// The page of the phase that a query is in by now.
     fn next_page(&self, id: &str, query: &mut Query) -> Page {
         match &query.phase {
-            Phase::Queued => self.page(id, query, "WAITING_FOR_RESOURCES", json!({}), Vec::new()),
-            Phase::Executing { .. } => self.page(id, query, "RUNNING", json!({}), Vec::new()),
+            Phase::Queued => self.page(id, query, "WAITING_FOR_RESOURCES", &json!({}), Vec::new()),
+            Phase::Executing { .. } => self.page(id, query, "RUNNING", &json!({}), Vec::new()),
             Phase::Failed(error) => {
-                self.page(id, query, "FAILED", json!({"error": error.to_json()}), Vec::new())
+                self.page(id, query, "FAILED", &json!({"error": error.to_json()}), Vec::new())
             }
-            Phase::Finished => self.page(id, query, "FINISHED", json!({}), Vec::new()),
+            Phase::Finished => self.page(id, query, "FINISHED", &json!({}), Vec::new()),
             Phase::Sending { outcome, sent } => {
                 let end = outcome.rows.len().min(sent + self.cut.rows_per_page);
                 let more = result(outcome, *sent..end, query.session.knows_precision);
@@ -281,7 +272,7 @@ impl Queries {
                     query.phase = Phase::Finished;
                 }
                 let state = if is_last { "FINISHED" } else { "RUNNING" };
-                self.page(id, query, state, more, headers)
+                self.page(id, query, state, &more, headers)
             }
         }
     }
@@ -292,7 +283,7 @@ impl Queries {
         id: &str,
         query: &Query,
         state: &str,
-        more: Value,
+        more: &Value,
         headers: Vec<(&'static str, String)>,
     ) -> Page {
         let mut body = json!({
@@ -329,6 +320,16 @@ impl Query {
             }
         }
     }
+}
+
+/// Runs a statement; true if it is one that changes something.
+fn run(query: &mut Query, runner: &impl Runner) -> bool {
+    let Ok(statement) = &query.statement else { return false };
+    query.phase = match runner.run(&query.sql, &query.session, statement) {
+        Ok(outcome) => Phase::Sending { outcome, sent: 0 },
+        Err(error) => Phase::Failed(error),
+    };
+    statement.is_ddl()
 }
 
 /// `columns` and `data`, the latter only with rows; `updateType` for what is no query.

@@ -33,10 +33,10 @@ async fn a_status_comes_with_the_body_of_its_service() {
     let refused = answer(fixture.statement("SELECT 1")).await;
     assert!(refused.status == StatusCode::SERVICE_UNAVAILABLE && refused.body.is_string());
 
-    let body = Some(json!({"status": "ALREADY_EXISTS"}));
-    let fault = HttpFault::Status { status: 409, retry_after: None, body: body.clone() };
+    let body = json!({"status": "ALREADY_EXISTS"});
+    let fault = HttpFault::Status { status: 409, retry_after: None, body: Some(body.clone()) };
     let fixture = struck(Endpoint::GalaxyListTags, fault).await;
-    assert_eq!(fixture.get_galaxy("/tag").await.expect(StatusCode::CONFLICT), body.unwrap());
+    assert_eq!(fixture.get_galaxy("/tag").await.expect(StatusCode::CONFLICT), body);
 }
 
 #[tokio::test]

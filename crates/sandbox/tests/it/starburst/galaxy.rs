@@ -24,7 +24,7 @@ async fn a_token_needs_credentials_and_the_right_grant() {
 #[tokio::test]
 async fn a_token_expires_and_can_be_taken_back() {
     let mut fixture =
-        Fixture::start(Options { token_lifetime: Duration::from_secs(60), ..options() }).await;
+        Fixture::start(Options { token_lifetime: Duration::from_mins(1), ..options() }).await;
     fixture.get_galaxy("/tag").await.expect(StatusCode::OK);
     fixture.move_clock(60);
     let refused = fixture.get_galaxy("/tag").await.expect(StatusCode::UNAUTHORIZED);
@@ -216,11 +216,11 @@ async fn patches_of_one_product_collide() {
     let created = created.expect(StatusCode::OK);
     let path = format!("/dataProduct/{}", created["dataProductId"].as_str().unwrap());
     let change = json!({"summary": "Changed"});
-    let patch = || fixture.send_galaxy(Method::PATCH, &path, &change);
-    let (first, second) = tokio::join!(patch(), patch());
+    let change_it = || fixture.send_galaxy(Method::PATCH, &path, &change);
+    let (first, second) = tokio::join!(change_it(), change_it());
     let statuses = BTreeSet::from([first.status, second.status]);
     assert_eq!(statuses, BTreeSet::from([StatusCode::OK, StatusCode::INTERNAL_SERVER_ERROR]));
-    patch().await.expect(StatusCode::OK);
+    change_it().await.expect(StatusCode::OK);
 }
 
 #[tokio::test]

@@ -288,6 +288,23 @@ async fn sep_tells_the_storage_of_materialized_views_and_empty_texts_without_any
     );
     assert_eq!(rows[2][3], "iceberg-mv$materialized_view_storage");
     assert_eq!(rows[3], json!(["never_refreshed", "", "", "", "UNKNOWN"]));
+    // Put together, the empty texts leave the points alone.
+    for joined in [
+        "storage_catalog || '.' || storage_schema || '.' || storage_table",
+        "concat(storage_catalog, '.', storage_schema, '.', storage_table) AS storage",
+    ] {
+        let of = |name: &str| {
+            format!(
+                "SELECT {joined} FROM system.metadata.materialized_views WHERE catalog_name = 'hive_dp' AND schema_name = 'materialized' AND name = '{name}' AND storage_table IS NOT NULL"
+            )
+        };
+        assert_eq!(
+            fixture.run_on_sep(&of("never_refreshed"), None).await.unwrap(),
+            [json!([".."])]
+        );
+        let table = fixture.run_on_sep(&of("hive_mv"), None).await.unwrap();
+        assert!(table[0][0].as_str().unwrap().starts_with("lake.mv_storage.st_"), "{table:?}");
+    }
     // Galaxy's cluster knows none of them.
     assert!(fixture.run(sql).await.unwrap().is_empty());
 }

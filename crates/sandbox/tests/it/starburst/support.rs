@@ -39,7 +39,7 @@ impl Fixture {
         let secret = self.sandbox.options().client_secret.clone();
         let body =
             self.token(&secret, "grant_type=client_credentials").await.expect(StatusCode::OK);
-        self.token = body["access_token"].as_str().unwrap().to_owned();
+        body["access_token"].as_str().unwrap().clone_into(&mut self.token);
     }
 
     pub(crate) async fn token(&self, secret: &str, form: &str) -> Answer {
@@ -87,7 +87,7 @@ impl Fixture {
             items.extend(page["result"].as_array().unwrap().clone());
             pages += 1;
             match page["nextPageToken"].as_str() {
-                Some(next) if !next.is_empty() => token = next.to_owned(),
+                Some(next) if !next.is_empty() => next.clone_into(&mut token),
                 _ => return (items, pages),
             }
         }

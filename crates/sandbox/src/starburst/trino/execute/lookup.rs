@@ -6,14 +6,11 @@ use serde_json::{Value, json};
 
 use super::resolve::{no_such_column, relation, relation_name};
 use super::system::{Content, content};
-use super::view::check_readable;
+use super::view::{DEPTH_MAX, check_readable};
 use super::{Outcome, Session};
 use crate::starburst::metastore::Metastore;
 use crate::starburst::trino::error::QueryError;
-use crate::starburst::trino::sql::{Condition, Item, Name, Select};
-
-/// Deeper than any view stands on views.
-const DEPTH_MAX: usize = 50;
+use crate::starburst::trino::sql::{Condition, Item, Name, Part, Select};
 
 pub(super) fn select(
     metastore: &Metastore,
@@ -122,6 +119,9 @@ fn project(content: &Content, items: &[Item]) -> Result<Outcome, QueryError> {
                 let r#type = format!("varchar({})", text.chars().count());
                 add_constant(&mut outcome, &json!(text), r#type, alias.as_deref());
             }
+            Item::Concatenation { parts, alias } => {
+                add_concatenation(&mut outcome, content, parts, alias.as_deref())?;
+            }
             Item::Integer { number, alias } => {
                 add_constant(&mut outcome, &json!(number), "integer".to_owned(), alias.as_deref());
             }
@@ -147,6 +147,35 @@ fn add_column(outcome: &mut Outcome, content: &Content, place: usize, alias: Opt
     outcome.columns.push((alias.unwrap_or(&column.name).to_owned(), column.r#type.clone()));
     for (row, source) in outcome.rows.iter_mut().zip(&content.rows) {
         row.push(source[place].clone());
+    }
+}
+
+/// Null if any part is null.
+fn add_concatenation(
+    outcome: &mut Outcome,
+    content: &Content,
+    parts: &[Part],
+    alias: Option<&str>,
+) -> Result<(), QueryError> {
+    let name = alias.map_or_else(|| format!("_col{}", outcome.columns.len()), str::to_owned);
+    outcome.columns.push((name, "varchar".to_owned()));
+    for part in parts {
+        if let Part::Column(column) = part {
+            place(content, column)?;
+        }
+    }
+    for (row, source) in outcome.rows.iter_mut().zip(&content.rows) {
+        let texts: Option<String> =
+            parts.iter().map(|part| part_text(content, source, part)).collect();
+        row.push(json!(texts));
+    }
+    Ok(())
+}
+
+fn part_text<'a>(content: &Content, row: &'a [Value], part: &'a Part) -> Option<&'a str> {
+    match part {
+        Part::Text(text) => Some(text),
+        Part::Column(column) => row[place(content, column).ok()?].as_str(),
     }
 }
 

@@ -14,7 +14,7 @@ fn matches(like: Option<&str>, name: &str) -> bool {
 }
 
 pub(super) fn catalogs(metastore: &Metastore, like: Option<&str>) -> Outcome {
-    let names = metastore.catalogs().cloned().filter(|name| matches(like, name));
+    let names = metastore.catalogs().filter(|name| matches(like, name)).cloned();
     Outcome::texts("Catalog", names)
 }
 

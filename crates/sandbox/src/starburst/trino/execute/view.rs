@@ -10,7 +10,7 @@ use crate::starburst::trino::error::QueryError;
 use crate::starburst::trino::sql::{Name, Output, Statement, analyze};
 
 /// Views of views of views end somewhere; this far down a loop is certain.
-const DEPTH_MAX: usize = 50;
+pub(super) const DEPTH_MAX: usize = 50;
 
 pub(super) fn create_view(
     metastore: &mut Metastore,

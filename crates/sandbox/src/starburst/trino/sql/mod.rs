@@ -13,5 +13,5 @@ mod token;
 
 pub(crate) use parse::{Commented, Name, Statement, parse};
 pub(crate) use query::{Output, analyze};
-pub(crate) use select::{Condition, Item, Select};
+pub(crate) use select::{Condition, Item, Part, Select};
 pub(crate) use token::{check_tokens, identifier_text, reformat, substitute};

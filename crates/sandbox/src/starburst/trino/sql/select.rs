@@ -18,10 +18,33 @@ pub(crate) struct Select {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
     All,
-    Column { name: String, alias: Option<String> },
-    CountAll { alias: Option<String> },
-    Text { text: String, alias: Option<String> },
-    Integer { number: i64, alias: Option<String> },
+    Column {
+        name: String,
+        alias: Option<String>,
+    },
+    CountAll {
+        alias: Option<String>,
+    },
+    Text {
+        text: String,
+        alias: Option<String>,
+    },
+    Integer {
+        number: i64,
+        alias: Option<String>,
+    },
+    /// `a || '.' || b`, or `concat(a, '.', b)`
+    Concatenation {
+        parts: Vec<Part>,
+        alias: Option<String>,
+    },
+}
+
+/// What is joined to one text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Part {
+    Text(String),
+    Column(String),
 }
 
 /// On a column of `varchar`.
@@ -77,10 +100,6 @@ fn parse_item(reader: &mut Reader<'_>) -> Result<Item, QueryError> {
             reader.next();
             Ok(Item::All)
         }
-        Kind::Text(text) => {
-            reader.next();
-            Ok(Item::Text { text, alias: parse_alias(reader)? })
-        }
         Kind::Number(digits) => {
             let number = digits.parse().map_err(|_| not_supported())?;
             reader.next();
@@ -95,14 +114,50 @@ fn parse_item(reader: &mut Reader<'_>) -> Result<Item, QueryError> {
             }
             Ok(Item::CountAll { alias: parse_alias(reader)? })
         }
-        _ => {
-            let name = parse_column(reader)?;
-            if reader.peek().is_symbol('(') {
-                return Err(not_supported());
+        Kind::Word(word)
+            if word.eq_ignore_ascii_case("concat") && reader.peek_second().is_symbol('(') =>
+        {
+            reader.next();
+            reader.expect_symbol('(')?;
+            let mut parts = vec![parse_part(reader)?];
+            while reader.accept_symbol(',') {
+                parts.push(parse_part(reader)?);
             }
-            Ok(Item::Column { name, alias: parse_alias(reader)? })
+            reader.expect_symbol(')')?;
+            Ok(Item::Concatenation { parts, alias: parse_alias(reader)? })
         }
+        _ => parse_text_item(reader),
     }
+}
+
+/// A column, a text, or several of them joined by `||`.
+fn parse_text_item(reader: &mut Reader<'_>) -> Result<Item, QueryError> {
+    let mut parts = vec![parse_part(reader)?];
+    while reader.accept_symbol('|') {
+        reader.expect_symbol('|')?;
+        parts.push(parse_part(reader)?);
+    }
+    let alias = parse_alias(reader)?;
+    Ok(match (parts.pop().expect("there is a part"), parts.is_empty()) {
+        (Part::Text(text), true) => Item::Text { text, alias },
+        (Part::Column(name), true) => Item::Column { name, alias },
+        (last, false) => {
+            parts.push(last);
+            Item::Concatenation { parts, alias }
+        }
+    })
+}
+
+fn parse_part(reader: &mut Reader<'_>) -> Result<Part, QueryError> {
+    if let Kind::Text(text) = reader.peek().kind.clone() {
+        reader.next();
+        return Ok(Part::Text(text));
+    }
+    let column = parse_column(reader)?;
+    if reader.peek().is_symbol('(') {
+        return Err(not_supported());
+    }
+    Ok(Part::Column(column))
 }
 
 /// `a`, or `t.a` with the relation's name or alias in front.
