@@ -237,7 +237,7 @@ pub struct Step {
 
 impl Summary {
     pub(crate) fn of(state: State, seconds: f64) -> Self {
-        let State { plan, applied, removed, verified, failure } = state;
+        let State { planned: plan, applied, removed, verified, failure } = state;
         let broken_off = failure.map(|caught| (caught.error.clone(), caught.message()));
         let proof = verified.as_ref();
         let (plan_only, unchanged) =

@@ -14,7 +14,7 @@ use super::run::{Observed, Run};
 use super::{Service, views};
 use crate::clients::Clients;
 use crate::desired::Product;
-use crate::ledger::{Ledger, Row};
+use crate::ledger::{Ledger, Part, Row};
 use crate::plan::difference::{Difference, Trust};
 use crate::plan::owner::{TakeOver, TakeOvers};
 use crate::plan::{self, Action, Change, Sides};
@@ -124,6 +124,15 @@ impl Row {
                 difference.leaves.iter().filter(|left| !row.left_behind.contains(left)).cloned();
             row.left_behind.extend(left.collect::<Vec<_>>());
             row.views.clear();
+        }
+        // Ours, and not what it should be until all of it is written: descriptions come after the view.
+        for name in difference.write.keys() {
+            row.views.entry(name.clone()).or_default().sent.clear();
+        }
+        // What is found as it should be needs no writing.
+        for (name, view) in product.views.iter().filter(|(name, _)| !difference.write.contains_key(*name)) {
+            let part = || Part { sent: view.hash(), ..Part::default() };
+            row.views.entry(name.clone()).or_insert_with(part);
         }
         row.id.clone_from(&product.id);
         row.name.clone_from(&product.name);

@@ -12,7 +12,7 @@ use super::run::Observed;
 use super::{Service, Start};
 use crate::clients::Clients;
 use crate::plan::removal::{self, Confirmation, Guards, Missing};
-use crate::plan::{self, Change, Notice, Removal, Sides};
+use crate::plan::{self, Change, Notice, NoticeKind, Removal, Sides};
 
 /// Compares both sides. Asks SEP by id for whatever it lists no more; writes nothing.
 pub struct MakePlan {
@@ -59,20 +59,21 @@ impl Function for MakePlan {
             max_delete_share: service.config.max_delete_share,
             allow_deletes: input.input.allow_deletes,
         };
-        let (missing, mut notices) = match removal::missing(sides, guards) {
-            Ok(missing) => (missing, Vec::new()),
-            Err(held) => (Vec::new(), held),
-        };
+        let missing = removal::missing(sides);
         let confirmed = confirm(clients, &missing, ctx).await;
-        let removals = removal::removals(sides, &missing, &confirmed, guards);
-        let (changes, told, unchanged) = plan::changes(sides, &removals.takes_over);
-        notices.extend(removals.notices.into_iter().chain(told));
+        let mut removals = removal::removals(sides, &missing, &confirmed, guards);
+        let (changes, mut notices, unchanged) = plan::changes(sides, &removals.takes_over);
+        let fails =
+            |id: &str| notices.iter().any(|it| it.id == id && it.kind == NoticeKind::Failed);
+        // What cannot move leaves nothing behind.
+        removals.items.retain(|it| !fails(&it.id));
+        notices.append(&mut removals.notices);
         Ok(Planned {
             plan_only: input.input.plan,
             max_concurrency: service.config.max_concurrency,
             unchanged,
             changes,
-            removals: removals.removals,
+            removals: removals.items,
             notices,
         })
     }

@@ -22,7 +22,7 @@ pub struct Gathered {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct State {
-    pub(crate) plan: Option<Planned>,
+    pub(crate) planned: Option<Planned>,
     pub(crate) applied: Option<Vec<ItemOutcome>>,
     pub(crate) removed: Option<Vec<ItemOutcome>>,
     pub(crate) verified: Option<Proof>,

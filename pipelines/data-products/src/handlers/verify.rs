@@ -133,7 +133,7 @@ impl Verify {
             let compared = plan::compare(sides, product, &TakeOvers::new(), Trust::JustSent);
             match compared {
                 Ok(difference) if difference.is_empty() => {
-                    in_step.extend(changed_row(sides, product, &difference))
+                    in_step.extend(changed_row(sides, product, &difference));
                 }
                 Ok(difference) => verified.tell(&product.id, &product.name, difference.line()),
                 Err(conflict) => verified.tell(&product.id, &product.name, conflict),

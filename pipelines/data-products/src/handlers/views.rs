@@ -99,7 +99,7 @@ async fn make(
         let may_come = !view.reads.is_empty() && error.is_named(&NOT_YET);
         match waits.next().filter(|_| may_come) {
             Some(wait) => {
-                ctx.sleep(wait).await.map_err(|error| HandlerError::retryable(error.to_string()))?
+                ctx.sleep(wait).await.map_err(|error| HandlerError::retryable(error.to_string()))?;
             }
             // Another product may still come to it, in a later attempt.
             None if may_come => return Err(HandlerError::retryable(error.to_string())),
@@ -150,7 +150,7 @@ async fn comment(
         match described {
             Ok(_) => {}
             Err(error) if error.is_named(&["NOT_SUPPORTED", "COLUMN_NOT_FOUND"]) => {
-                warning = Some(format!("{error}"))
+                warning = Some(error.to_string());
             }
             Err(error) => return Err(error.into()),
         }

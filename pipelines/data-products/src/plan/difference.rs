@@ -54,15 +54,17 @@ impl Difference {
         let known = here.map(|row| &row.views);
         let mut warnings = left(product);
         let contacts = contacts(product, actual, terms.fallback_contact.as_deref(), &mut warnings);
-        let wanted = members(product, actual, contacts);
+        let wanted = members(product, actual, &contacts);
         let members = match ownership.record {
             Some(record) => changed(wanted, record),
             None => wanted,
         };
         let is_same = |name: &str, view: &View| {
             let text = actual.view(&product.schema, name);
-            text.is_some_and(|text| {
-                is_same(view, text, known.and_then(|known| known.get(name)), trust)
+            text.is_some_and(|text| match known {
+                Some(parts) => parts.get(name).is_some_and(|part| is_same(view, text, part, trust)),
+                // No row: adopted by its marks, as far as the texts tell.
+                None => says_the_same(view, text),
             })
         };
         let write = product.views.iter().filter(|(name, view)| !is_same(name, view));
@@ -157,7 +159,7 @@ fn contacts(
 }
 
 /// The record as Galaxy wants it written. The context and the cluster are left as they are where nothing is said.
-fn members(product: &Product, actual: &Actual, contacts: BTreeSet<String>) -> Map<String, Value> {
+fn members(product: &Product, actual: &Actual, contacts: &BTreeSet<String>) -> Map<String, Value> {
     let email =
         |id: &String| actual.users.iter().find(|(_, it)| *it == id).map(|(email, _)| email.clone());
     let contacts: Vec<Value> =
@@ -205,17 +207,19 @@ fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, 
 }
 
 /// Whether a view is what is wanted. What was sent counts before any comparison of texts: that is blind for layout.
-fn is_same(view: &View, text: &str, part: Option<&Part>, trust: Trust) -> bool {
-    let says_the_same = || fingerprint(text) == fingerprint(&view.query);
-    let Some(part) = part else { return says_the_same() };
+fn is_same(view: &View, text: &str, part: &Part, trust: Trust) -> bool {
     if part.sent != view.hash() {
         return false;
     }
     match &part.read {
-        Some(read) => *read == digest(&text) || says_the_same(),
+        Some(read) => *read == digest(&text) || says_the_same(view, text),
         None if trust == Trust::JustSent => {
-            says_the_same() || part.replaced.as_ref() != Some(&digest(&text))
+            says_the_same(view, text) || part.replaced.as_ref() != Some(&digest(&text))
         }
-        None => says_the_same(),
+        None => says_the_same(view, text),
     }
+}
+
+fn says_the_same(view: &View, text: &str) -> bool {
+    fingerprint(text) == fingerprint(&view.query)
 }

@@ -61,7 +61,7 @@ pub(crate) struct Guards {
 /// What is to go, and what stays though it might go.
 #[derive(Debug, Default)]
 pub(crate) struct Removals {
-    pub(crate) removals: Vec<Removal>,
+    pub(crate) items: Vec<Removal>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) takes_over: TakeOvers,
 }
@@ -74,23 +74,21 @@ pub(crate) struct Missing {
     galaxy_id: Option<String>,
 }
 
-/// The products of ours that SEP does not list, if the guard lets them be looked at at all.
-pub(crate) fn missing(sides: Sides<'_>, guards: Guards) -> Result<Vec<Missing>, Vec<Notice>> {
-    let known = known(sides);
-    let missing: Vec<Missing> =
-        known.values().filter(|it| !sides.desired.lists(&it.id)).cloned().collect();
-    let share = missing.len() as f64 / (known.len() as f64).max(1.0);
-    if guards.allow_deletes || share <= guards.max_delete_share {
-        return Ok(missing);
-    }
-    let detail = format!(
-        "SEP lists it no more, but {} of {} products have gone, more than `max_delete_share` ({}) allows: check the \
-         source, then run again with `--allow-deletes`",
-        missing.len(),
-        known.len(),
-        guards.max_delete_share
-    );
-    Err(missing.into_iter().map(|it| it.notice(NoticeKind::Held, &detail)).collect())
+/// The products of ours that SEP does not list.
+pub(crate) fn missing(sides: Sides<'_>) -> Vec<Missing> {
+    known(sides).into_values().filter(|it| !sides.desired.lists(&it.id)).collect()
+}
+
+/// Why nothing may go, if the listing has shrunk too much.
+fn held(sides: Sides<'_>, missing: usize, guards: Guards) -> Option<String> {
+    let (known, max) = (known(sides).len(), guards.max_delete_share);
+    let share = missing as f64 / (known as f64).max(1.0);
+    (!guards.allow_deletes && share > max).then(|| {
+        format!(
+            "SEP lists {missing} of {known} products no more, a larger share than `max_delete_share` ({max}) allows: \
+             check the source, then run again with `--allow-deletes`"
+        )
+    })
 }
 
 /// Every product of this source, by the ledger or by its own marks.
@@ -126,17 +124,22 @@ pub(crate) fn removals(
     guards: Guards,
 ) -> Removals {
     let mut found = Removals::default();
+    let held = held(sides, missing.len(), guards);
+    // A search may hide whatever it likes.
+    let held_though_there = held.as_ref().filter(|_| sides.terms.search.is_none());
     for it in missing {
-        match confirmed.get(&it.id) {
-            Some(Confirmation::Gone) => found.gone(sides, it, guards),
-            Some(Confirmation::There) => {
+        let notice = |kind, detail: &str| it.notice(kind, detail);
+        match (confirmed.get(&it.id), &held) {
+            (Some(Confirmation::Gone), None) => found.gone(sides, it, guards),
+            (Some(Confirmation::There), _) if held_though_there.is_none() => {
                 let detail = "SEP does not list it, but has it: it is left as it is";
-                found.notices.push(it.notice(NoticeKind::Skipped, detail));
+                found.notices.push(notice(NoticeKind::Skipped, detail));
             }
-            Some(Confirmation::Unknown(reason)) => {
-                found.notices.push(it.notice(NoticeKind::Failed, reason))
+            (_, Some(held)) => found.notices.push(notice(NoticeKind::Held, held)),
+            (Some(Confirmation::Unknown(reason)), None) => {
+                found.notices.push(notice(NoticeKind::Failed, reason));
             }
-            None => {}
+            (Some(Confirmation::There) | None, None) => {}
         }
     }
     found.moved(sides);
@@ -179,7 +182,7 @@ impl Removals {
         };
         let Missing { id, name, .. } = missing.clone();
         let galaxy_id = record.map(|it| it.data_product_id.clone());
-        self.removals.push(Removal { id, name, galaxy_id, schema, views, why: Why::Gone });
+        self.items.push(Removal { id, name, galaxy_id, schema, views, why: Why::Gone });
     }
 
     /// Schemas that products have left, in this run or an earlier one.
@@ -196,7 +199,7 @@ impl Removals {
                 left.filter(|it| it.catalog == sides.terms.catalog)
             {
                 let (id, name) = (product.id.clone(), product.name.clone());
-                self.removals.push(Removal {
+                self.items.push(Removal {
                     id,
                     name,
                     galaxy_id: None,

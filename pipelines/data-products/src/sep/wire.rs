@@ -16,6 +16,7 @@ pub(crate) struct Summary {
 }
 
 /// A product with everything in it.
+#[expect(clippy::struct_field_names, reason = "as SEP names them")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Product {
@@ -42,6 +43,7 @@ pub(crate) struct Product {
 }
 
 /// A view.
+#[expect(clippy::struct_field_names, reason = "as SEP names them")]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct View {
@@ -75,11 +77,25 @@ pub(crate) struct Publication {
     marked_for_deletion: bool,
     #[serde(default)]
     updated_at: Option<String>,
-    /// Not there, null, or a time: only null says that it was never published.
-    #[serde(default, deserialize_with = "some")]
-    published_at: Option<Option<String>>,
+    #[serde(default)]
+    published_at: Published,
     #[serde(default)]
     matches_trino_definition: Option<bool>,
+}
+
+/// When something was published. Where nothing is said about it, it may have been.
+#[derive(Debug, Clone, Default)]
+enum Published {
+    #[default]
+    Untold,
+    Never,
+    At(String),
+}
+
+impl<'de> Deserialize<'de> for Published {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Never, Self::At))
+    }
 }
 
 /// A column.
@@ -134,7 +150,7 @@ impl Publication {
             return Stage::Leaving;
         }
         let published = self.status.as_deref().is_none_or(is_published);
-        if !published || self.published_at == Some(None) {
+        if !published || matches!(self.published_at, Published::Never) {
             return Stage::Unpublished;
         }
         if self.was_edited_since() && self.matches_trino_definition == Some(false) {
@@ -145,9 +161,9 @@ impl Publication {
     }
 
     fn was_edited_since(&self) -> bool {
-        let time = |text: Option<&String>| text.and_then(|it| it.parse::<jiff::Timestamp>().ok());
-        let (updated, published) =
-            (time(self.updated_at.as_ref()), time(self.published_at.iter().flatten().next()));
+        let time = |text: &String| text.parse::<jiff::Timestamp>().ok();
+        let Published::At(published) = &self.published_at else { return false };
+        let (updated, published) = (self.updated_at.as_ref().and_then(time), time(published));
         updated.zip(published).is_some_and(|(updated, published)| updated > published)
     }
 }
@@ -164,12 +180,6 @@ pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-/// Tells null from nothing.
-fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
-}
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use super::quote::qualified;
 use super::tokens::{Token, tokens};
 
 /// A table, folded as Trino folds names.
+#[expect(clippy::struct_field_names, reason = "the parts of a name, as Trino calls them")]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Table {
     pub(crate) catalog: String,
@@ -79,7 +80,7 @@ fn chain(tokens: &[Token]) -> Vec<String> {
             Some(dot)
                 if dot.is_symbol(".") && rest.get(2).is_some_and(|it| it.name().is_some()) =>
             {
-                rest = &rest[2..]
+                rest = &rest[2..];
             }
             _ => break,
         }

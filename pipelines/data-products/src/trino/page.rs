@@ -48,15 +48,14 @@ impl Rows {
     /// These columns of every row as texts; NULL is empty.
     pub(crate) fn texts<const N: usize>(&self, names: [&str; N]) -> Vec<[String; N]> {
         let place = |index: usize| {
-            let named =
-                self.columns.iter().position(|column| column.eq_ignore_ascii_case(names[index]));
-            named.unwrap_or(index)
+            let is_it = |column: &String| column.eq_ignore_ascii_case(names[index]);
+            self.columns.iter().position(is_it).unwrap_or(index)
         };
-        let text = |row: &Vec<Value>, index| match row.get(place(index)) {
+        let read = |values: &Vec<Value>, index| match values.get(place(index)) {
             Some(Value::String(text)) => text.clone(),
             None | Some(Value::Null) => String::new(),
             Some(value) => value.to_string(),
         };
-        self.rows.iter().map(|row| std::array::from_fn(|index| text(row, index))).collect()
+        self.rows.iter().map(|row| std::array::from_fn(|index| read(row, index))).collect()
     }
 }

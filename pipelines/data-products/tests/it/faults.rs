@@ -227,29 +227,31 @@ async fn collisions_and_unique_schemas_are_no_trouble() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_dropped_leaves_no_statement_running() {
-    let bench = Bench::start(few()).await;
+async fn a_run_that_is_dropped_cancels_its_statements() {
+    let bench = Bench::start(Options { executing_pages: 30, ..few() }).await;
     bench.sandbox.set_latency(Duration::from_millis(20));
-    let writing = async {
-        loop {
-            tokio::task::yield_now().await;
-            if bench.sandbox.statements().iter().any(|it| it.sql.starts_with("CREATE OR REPLACE")) {
-                break;
-            }
-        }
-    };
     tokio::select! {
-        _ = bench.execute(json!({})) => panic!("ended before a view was made"),
-        () = writing => {}
+        _ = bench.execute(json!({})) => panic!("ended before a schema was made"),
+        () = wait_for_pages_of(&bench, "CREATE SCHEMA") => {}
     }
-    let is_running =
-        || bench.sandbox.statements().iter().any(|it| it.outcome == StatementOutcome::Running);
-    let settled = async {
-        while is_running() {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), settled)
-        .await
-        .expect("every statement ends or is cancelled");
+    let canceled = wait_for_outcome(&bench, StatementOutcome::Canceled);
+    tokio::time::timeout(Duration::from_secs(10), canceled).await.expect("what ran is cancelled");
+}
+
+/// Until a statement is under way, a few pages of it delivered.
+async fn wait_for_pages_of(bench: &Bench, sql: &str) {
+    let pages = || bench.sandbox.requests().get(&Endpoint::NextPage).copied().unwrap_or_default();
+    while !bench.sandbox.statements().iter().any(|it| it.sql.starts_with(sql)) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let before = pages();
+    while pages() < before + 10 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+async fn wait_for_outcome(bench: &Bench, outcome: StatementOutcome) {
+    while !bench.sandbox.statements().iter().any(|it| it.outcome == outcome) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
