@@ -4,7 +4,6 @@
 //! what remains after them is a [`CallError`].
 
 use std::error::Error as StdError;
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -245,9 +244,13 @@ where
             let message = answer.err().message().unwrap_or("no message").to_owned();
             refused(operation, code, status, message)
         }
+        // Nothing was sent: the chain of credentials found none, or there is no such endpoint.
         SdkError::DispatchFailure(failure) if failure.is_other() => {
-            // Mostly the chain of credentials, which says that it found none.
-            CallError::AccessDenied { operation, message }
+            if message.contains("credentials") {
+                CallError::AccessDenied { operation, message }
+            } else {
+                CallError::Misconfigured { operation, message }
+            }
         }
         _ => CallError::Unavailable { operation, message },
     }
@@ -267,19 +270,21 @@ fn refused(operation: &'static str, code: String, status: u16, message: String) 
     }
 }
 
-/// The error and its causes, as sentences. Not its `Debug`, which shows requests.
+/// The error and its causes, as sentences.
+///
+/// Without the requests that some of them quote, in which a token may stand; nor is `Debug` of an error shown anywhere.
 fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut out = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let text = error.to_string();
-        if !out.contains(&text) {
-            fmt::Write::write_fmt(&mut out, format_args!(": {text}"))
-                .expect("writing to a string cannot fail");
+    let mut sentences: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let sentence = error.to_string();
+        let sentence = sentence.split(" to request `").next().unwrap_or_default();
+        if !sentences.iter().any(|told| told.contains(sentence)) {
+            sentences.push(sentence.to_owned());
         }
-        cause = error.source();
+        next = error.source();
     }
-    out
+    sentences.join(": ")
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What AWS says that moto never does, from a server that answers as it is told.
 
 use serde_json::json;
-use stepwell_integrations::aws::{CallError, Connection, Settings};
+use stepwell_integrations::aws::CallError;
 use stepwell_integrations::iam::{AwsRolePolicies, Error, RolePolicies as _};
 use stepwell_integrations::sqs::{self, AwsQueue, Entry, Queue as _};
 
-use crate::support::{REGION, SECRET_KEY, Scripted, connection};
+use crate::support::{SECRET_KEY, Scripted, connection};
 
 const DOCUMENT: &str = "{}";
 
@@ -41,6 +41,13 @@ async fn a_refused_caller_is_not_tried_again_and_sees_no_secret() {
     assert!(!error.is_retryable());
     assert_eq!(server.asked().len(), 1);
     assert!(!format!("{error} {error:?}").contains(SECRET_KEY));
+}
+
+#[tokio::test]
+async fn nothing_that_is_shown_for_debugging_shows_a_secret() {
+    let connection = connection("http://127.0.0.1:1").await;
+    let shown = format!("{connection:?} {:?}", AwsRolePolicies::new(&connection));
+    assert!(!shown.contains(SECRET_KEY));
 }
 
 #[tokio::test]
@@ -156,22 +163,11 @@ async fn a_queue_that_is_missing_or_not_fifo_or_without_dead_letters_says_so() {
 }
 
 #[tokio::test]
-async fn a_region_is_not_needed_where_the_service_is_global() {
-    let server = Scripted::start(&[(
-        404,
-        &refusal("NoSuchEntity", "The role with name r cannot be found."),
-    )])
-    .await;
-    let settings = Settings {
-        endpoint_url: Some(server.url.clone()),
-        region: Some(REGION.to_owned()),
-        ..Settings::default()
-    };
-    // Without credentials nothing is sent, and the error says whose fault it is.
-    let connection =
-        Connection::new(Settings { profile: Some("none-of-that-name".to_owned()), ..settings })
-            .await;
-    let error = AwsRolePolicies::new(&connection).get_role("r").await.unwrap_err();
-    assert!(matches!(&error, Error::Call(CallError::AccessDenied { .. })), "{error}");
-    assert_eq!(server.asked(), [""; 0]);
+async fn an_endpoint_that_is_no_url_is_not_tried_again() {
+    let policies = AwsRolePolicies::new(&connection("no url").await);
+    let error = policies.get_role("r").await.unwrap_err();
+    assert!(matches!(&error, Error::Call(CallError::Misconfigured { .. })), "{error:?}");
+    // The SDK quotes its request in this one, in which a token may stand.
+    assert!(!format!("{error:?}").contains("Request {"), "{error:?}");
+    assert!(!error.is_retryable());
 }
