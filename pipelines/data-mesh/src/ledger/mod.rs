@@ -213,7 +213,7 @@ fn commit(connection: &Connection, changes: Vec<impl FnOnce(&Connection) -> Answ
 
 fn copy(connection: &Connection) -> rusqlite::Result<Connection> {
     let mut copy = Connection::open_in_memory()?;
-    Backup::new(connection, &mut copy)?.run_to_completion(-1, Duration::ZERO, None)?;
+    Backup::new(connection, &mut copy)?.run_to_completion(i32::MAX, Duration::ZERO, None)?;
     Ok(copy)
 }
 
