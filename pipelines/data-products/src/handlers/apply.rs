@@ -130,7 +130,9 @@ impl Row {
             row.views.entry(name.clone()).or_default().sent.clear();
         }
         // What is found as it should be needs no writing.
-        for (name, view) in product.views.iter().filter(|(name, _)| !difference.write.contains_key(*name)) {
+        for (name, view) in
+            product.views.iter().filter(|(name, _)| !difference.write.contains_key(*name))
+        {
             let part = || Part { sent: view.hash(), ..Part::default() };
             row.views.entry(name.clone()).or_insert_with(part);
         }

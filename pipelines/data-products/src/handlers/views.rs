@@ -99,7 +99,9 @@ async fn make(
         let may_come = !view.reads.is_empty() && error.is_named(&NOT_YET);
         match waits.next().filter(|_| may_come) {
             Some(wait) => {
-                ctx.sleep(wait).await.map_err(|error| HandlerError::retryable(error.to_string()))?;
+                ctx.sleep(wait)
+                    .await
+                    .map_err(|error| HandlerError::retryable(error.to_string()))?;
             }
             // Another product may still come to it, in a later attempt.
             None if may_come => return Err(HandlerError::retryable(error.to_string())),

@@ -180,7 +180,6 @@ pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};

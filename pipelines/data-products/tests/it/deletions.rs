@@ -75,7 +75,7 @@ async fn more_than_the_share_goes_only_when_it_is_allowed() {
         bench.sandbox.delete_sep_product(&product.id);
     }
     bench.sandbox.change_sep_product(&bench.sandbox.sep_products()[0].id, |it| {
-        it.summary = "changed".to_owned()
+        it.summary = "changed".to_owned();
     });
     let ended = bench.execute(json!({})).await;
     assert_eq!(ended.error(), "DeletionsHeld");
