@@ -125,7 +125,11 @@ impl Receive {
                     Err(reason) => {
                         tracing::warn!(message = message.id, reason, "a message is not understood");
                         let reason = format!("not understood: {reason}");
-                        queue.dead_letter(&message, &reason).await.map_err(failed)?;
+                        match queue.dead_letter(&message, &reason).await {
+                            // Without a queue of dead letters it comes again, and holds up its own group only.
+                            Ok(()) | Err(sqs::Error::NoDeadLetterQueue { .. }) => {}
+                            Err(error) => return Err(failed(error)),
+                        }
                     }
                 }
             }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use stepwell_integrations::sqs::{Error as QueueError, Queue};
+use stepwell_integrations::sqs::{Error as QueueError, Queue, Receipt};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::Run;
@@ -76,7 +76,7 @@ impl Function for Settle {
             results.into_iter().partition(|it| it.failure.is_some());
         let came_through: Vec<_> = came_through.into_iter().map(|it| it.access).collect();
         let is_outage = self.is_outage(&failed, &came_through, ctx).await;
-        let mut failures = Vec::new();
+        let (mut failures, mut kept) = (Vec::new(), Vec::new());
         for Iteration { access, failure } in failed {
             let caught = failure.expect("those that failed have a failure");
             let failure = Failure {
@@ -89,7 +89,7 @@ impl Function for Settle {
             failures.push(if is_outage || world.is_plan {
                 failure
             } else {
-                self.retry_or_give_up(&world, &batch, failure).await?
+                self.retry_or_give_up(&world, &batch, failure, &mut kept).await?
             });
         }
         let dead = failures.iter().filter(|it| it.dead).count();
@@ -99,7 +99,7 @@ impl Function for Settle {
             dead,
         };
         if !is_outage {
-            self.delete_messages(&world, &batch).await?;
+            self.delete_messages(&world, &batch, &kept).await?;
         }
         let ended = failures.iter().filter(|it| it.dead).filter_map(|it| it.access.clone());
         let ended = ended.chain(came_through.iter().cloned()).collect();
@@ -129,12 +129,14 @@ impl Settle {
             && self.service.dmm.probe(ctx).await.is_err()
     }
 
-    /// Counts the attempt, and queues another or gives the access up.
+    /// Counts the attempt, and queues another or gives the access up. A message that cannot be given up, for lack of a
+    /// queue of dead letters, is kept: it comes again.
     async fn retry_or_give_up(
         &self,
         world: &World,
         batch: &Batch,
         mut failure: Failure,
+        kept: &mut Vec<Receipt>,
     ) -> Result<Failure, HandlerError> {
         let access = failure.access.clone().unwrap_or_default();
         let Some(item) = batch.items.iter().find(|it| it.access == access) else {
@@ -150,10 +152,13 @@ impl Settle {
             let reason = format!("{error}: {cause} (attempt {attempts})");
             match queue.dead_letter(message, &reason).await {
                 // It is dead already, or will be received again.
-                Ok(()) | Err(QueueError::ReceiptExpired) => {}
+                Ok(()) | Err(QueueError::ReceiptExpired) => failure.dead = true,
+                Err(error @ QueueError::NoDeadLetterQueue { .. }) => {
+                    failure.cause = format!("{}; {error}", failure.cause);
+                    kept.push(message.receipt.clone());
+                }
                 Err(error) => return Err(backlog::handler_error(&error)),
             }
-            failure.dead = true;
         } else {
             let sent = queue.send_batch(&[backlog::single(item, &batch.id)]).await;
             sent.map_err(|error| backlog::handler_error(&error))?;
@@ -162,15 +167,21 @@ impl Settle {
     }
 
     /// What is not deleted is received again, which is harmless.
-    async fn delete_messages(&self, world: &World, batch: &Batch) -> Result<(), HandlerError> {
+    async fn delete_messages(
+        &self,
+        world: &World,
+        batch: &Batch,
+        kept: &[Receipt],
+    ) -> Result<(), HandlerError> {
         if world.is_plan || batch.messages.is_empty() {
             return Ok(());
         }
         let queue: &dyn Queue = self.service.queue().await?;
-        let receipts: Vec<_> = batch.messages.iter().map(|it| it.receipt.clone()).collect();
-        let kept = queue.delete_batch(&receipts).await;
-        for kept in kept.map_err(|error| backlog::handler_error(&error))? {
-            tracing::debug!(reason = kept.reason, "a message will be received again");
+        let receipts = batch.messages.iter().map(|it| it.receipt.clone());
+        let receipts: Vec<_> = receipts.filter(|it| !kept.contains(it)).collect();
+        let not_deleted = queue.delete_batch(&receipts).await;
+        for message in not_deleted.map_err(|error| backlog::handler_error(&error))? {
+            tracing::debug!(reason = message.reason, "a message will be received again");
         }
         Ok(())
     }

@@ -243,6 +243,28 @@ async fn poison_is_given_up_and_redriven_on_aws() {
     moto.assert_in_step(&bench).await;
 }
 
+/// Without a queue of dead letters nothing is lost, and nobody else is held up.
+#[tokio::test]
+async fn poison_without_a_dead_letter_queue_is_told_and_comes_again() {
+    let Some(moto) = Moto::find().await else { return };
+    let mut bench = moto.bench(Options::default()).await;
+    bench.restart_with(&json!({"dead_letter_queue": null}));
+    bench.follow().await;
+    let (access, _) = an_active(&bench.sandbox);
+    let body = json!({"id": access, "info": {}});
+    let rule = FaultRule::new(Endpoint::GetAccess, HttpFault::ReplaceBody { body });
+    bench.sandbox.add_fault(rule.about(format!("/{access}")));
+    bench.sandbox.deactivate(&access).unwrap();
+    let summary = bench.fail("data-mesh", json!({}), "AccessesFailed").await;
+    assert!(
+        summary["failures"][0]["cause"].as_str().unwrap().contains("dead-letter queue"),
+        "{summary:#}"
+    );
+    let (other, _) = an_active(&bench.sandbox);
+    bench.sandbox.deactivate(&other).unwrap();
+    assert_eq!(bench.follow().await["revoked"], 1);
+}
+
 /// The budget: 500 calls for a backlog of 10,000 events.
 #[tokio::test]
 async fn a_backlog_takes_few_calls_of_aws() {
