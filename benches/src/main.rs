@@ -7,6 +7,8 @@
 
 mod canvas;
 mod child;
+mod data_mesh;
+mod data_products;
 mod engine;
 mod jsonata;
 mod machine;
@@ -28,6 +30,8 @@ enum Suite {
     Engine(engine::Args),
     Canvas(canvas::Args),
     Jsonata(jsonata::Args),
+    DataProducts(data_products::Args),
+    DataMesh(data_mesh::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -37,5 +41,7 @@ fn main() -> anyhow::Result<()> {
         Suite::Engine(args) => engine::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
         Suite::Jsonata(args) => jsonata::run(&args),
+        Suite::DataProducts(args) => data_products::run(&args),
+        Suite::DataMesh(args) => data_mesh::run(&args),
     }
 }

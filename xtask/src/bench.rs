@@ -7,13 +7,14 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
+use crate::moto::Moto;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
 use crate::server::{self, Profile};
 use crate::ui;
 
-/// Measure the engine, JSONata or the canvas pipeline beside its peers
+/// Measure the engine, JSONata or a pipeline beside its peers
 ///
 /// Everything is compiled in release mode and measured in one run on this machine, the peers included where they can
 /// be installed; docs/benchmarks.md keeps the tables.
@@ -34,6 +35,18 @@ enum Suite {
     },
     /// JSONata expressions; beside the reference implementation on node (npm)
     Jsonata {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// A first run, one without a change and one with a few, with a delay on every request
+    DataProducts {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// A backlog of 10,000 feed events; against a double of SQS and IAM, moto (pip)
+    DataMesh {
         /// Arguments of the measuring program, see `-- --help`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -59,6 +72,12 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     match &args.suite {
         Suite::Engine { arguments } => measure("engine", arguments, &variables),
         Suite::Jsonata { arguments } => measure("jsonata", arguments, &variables),
+        Suite::DataProducts { arguments } => measure("data-products", arguments, &variables),
+        Suite::DataMesh { arguments } => {
+            let moto = Moto::start(&Python::prepare(&repository)?)?;
+            variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
+            measure("data-mesh", arguments, &variables)
+        }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;
             let python = Python::prepare(&repository)?;

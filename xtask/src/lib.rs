@@ -17,6 +17,7 @@ pub mod bench;
 pub mod conformance;
 pub mod debian;
 pub mod fuzz;
+pub mod moto;
 pub mod postgres;
 pub mod python;
 pub mod repository;

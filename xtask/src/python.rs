@@ -1,4 +1,4 @@
-//! A Python environment under `target/` with the clients that the tests and benchmarks compare with.
+//! Python environments under `target/`: the clients that the tests and benchmarks compare with, and the double of AWS.
 
 use std::fs;
 use std::path::PathBuf;
@@ -9,47 +9,76 @@ use anyhow::{Context, Result, ensure};
 use crate::repository::Repository;
 use crate::{debian, ui};
 
-/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, and the AWS SDK.
-const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3"];
+/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK, and Trino's own
+/// client.
+const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
+
+/// The double of AWS, apart: it is asked over HTTP only, so its many requirements need not agree with those of the clients.
+const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
 /// Names to look for; the client needs Python 3.11.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
-/// The environment, ready to use.
+/// The environments, ready to use.
 #[derive(Debug)]
 pub struct Python {
-    folder: PathBuf,
+    clients: Environment,
+    moto: Environment,
 }
 
 impl Python {
-    /// Makes the environment, or finds the one made before.
+    /// Makes the environments, or finds those made before.
     ///
     /// # Errors
     /// If there is no Python 3.11 or newer, or if `pip` fails.
     pub fn prepare(repository: &Repository) -> Result<Self> {
-        let folder = repository.target.join("xtask/python");
-        let stamp = folder.join("packages");
-        let python = Self { folder };
-        if fs::read_to_string(&stamp).is_ok_and(|packages| packages == PACKAGES.join("\n")) {
-            return Ok(python);
-        }
-        ui::step(format!("making a Python environment with {}", PACKAGES.join(" and ")));
-        python.create()?;
-        fs::write(stamp, PACKAGES.join("\n"))?;
-        Ok(python)
+        Ok(Self {
+            clients: Environment::prepare(repository, "python", PACKAGES)?,
+            moto: Environment::prepare(repository, "moto", MOTO)?,
+        })
     }
 
-    /// Its interpreter.
+    /// The interpreter with the clients.
     pub fn interpreter(&self) -> PathBuf {
-        self.folder.join("bin/python")
+        self.clients.binary("python")
     }
 
     /// The official DAP client, `dap`.
     pub fn dap_client(&self) -> PathBuf {
-        self.folder.join("bin/dap")
+        self.clients.binary("dap")
     }
 
-    fn create(&self) -> Result<()> {
+    /// The double of AWS, `moto_server`.
+    pub fn moto_server(&self) -> PathBuf {
+        self.moto.binary("moto_server")
+    }
+}
+
+/// A folder with an interpreter and what was installed for it.
+#[derive(Debug)]
+struct Environment {
+    folder: PathBuf,
+}
+
+impl Environment {
+    fn prepare(repository: &Repository, name: &str, packages: &[&str]) -> Result<Self> {
+        let folder = repository.target.join("xtask").join(name);
+        let stamp = folder.join("packages");
+        let environment = Self { folder };
+        if fs::read_to_string(&stamp).is_ok_and(|found| found == packages.join("\n")) {
+            return Ok(environment);
+        }
+        ui::step(format!("making a Python environment with {}", packages.join(" and ")));
+        environment.create(packages)?;
+        fs::write(stamp, packages.join("\n"))?;
+        Ok(environment)
+    }
+
+    fn binary(&self, name: &str) -> PathBuf {
+        self.folder.join("bin").join(name)
+    }
+
+    fn create(&self, packages: &[&str]) -> Result<()> {
         let interpreter = find_interpreter()?;
         let make = || {
             let mut make = Command::new(interpreter);
@@ -61,8 +90,8 @@ impl Python {
             ensure!(make()?.success(), "`{interpreter} -m venv` failed");
         }
         let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-        let status = Command::new(self.interpreter()).args(install).args(PACKAGES).status()?;
-        ensure!(status.success(), "`pip install {}` failed", PACKAGES.join(" "));
+        let status = Command::new(self.binary("python")).args(install).args(packages).status()?;
+        ensure!(status.success(), "`pip install {}` failed", packages.join(" "));
         Ok(())
     }
 }

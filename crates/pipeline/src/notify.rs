@@ -92,7 +92,7 @@ impl Notify {
         summary: &Value,
         ctx: &Context,
     ) -> Result<(), HandlerError> {
-        let url = url.reveal(self.secrets.as_ref())?;
+        let url = url.reveal(self.secrets.as_ref()).await?;
         let mut waits = WEBHOOK_WAITS.into_iter();
         loop {
             let failure = match self.post_once(url.expose_secret(), summary, ctx).await {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use async_trait::async_trait;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -41,13 +42,15 @@ impl fmt::Debug for SecretRef {
     }
 }
 
-/// Finds the value behind a name: environment, files, the encrypted local store.
+/// Finds the value behind a name: environment, files, the encrypted local store, AWS Secrets Manager.
+#[async_trait]
 pub trait Secrets: Send + Sync {
     /// The value of the secret `name`.
     ///
     /// # Errors
-    /// [`HandlerError::Config`] that names where it was looked for.
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError>;
+    /// [`HandlerError::Config`] that names where it was looked for; [`HandlerError::Retryable`] if a place could not
+    /// be asked.
+    async fn resolve(&self, name: &str) -> Result<SecretString, HandlerError>;
 }
 
 impl SecretRef {
@@ -55,9 +58,9 @@ impl SecretRef {
     ///
     /// # Errors
     /// As [`Secrets::resolve`].
-    pub fn reveal(&self, secrets: &dyn Secrets) -> Result<SecretString, HandlerError> {
+    pub async fn reveal(&self, secrets: &dyn Secrets) -> Result<SecretString, HandlerError> {
         match self {
-            Self::Named(name) => secrets.resolve(name),
+            Self::Named(name) => secrets.resolve(name).await,
             Self::Literal(value) => Ok(value.clone()),
         }
     }

@@ -1,20 +1,25 @@
 //! The standard tests of a pipeline. Every pipeline's test binary calls [`check`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use async_trait::async_trait;
+use secrecy::SecretString;
 use serde_json::Value;
 use stepwell_asl::Severity;
 
-use crate::Pipeline;
+use crate::secret::Secrets;
+use crate::{HandlerError, Machine, Pipeline};
 
-/// Checks what holds for every pipeline: its definition validates, every function that the definition names
-/// exists, every function is named by the definition, and names follow `stepwell-<pipeline>-<what it does>`.
+/// Checks what holds for every pipeline: its definitions validate, every function that they name exists, every
+/// function is named by one of them, default inputs are JSON objects, and names follow `<pipeline>`,
+/// `<pipeline>-<machine>` and `stepwell-<pipeline>-<what it does>`.
 ///
 /// # Panics
 /// With all that is wrong.
 #[track_caller]
 pub fn check(pipeline: &Pipeline) {
-    let mut wrong = definition_errors(pipeline);
+    let mut wrong: Vec<_> = pipeline.machines.iter().flat_map(machine_errors).collect();
+    wrong.extend(name_errors(pipeline));
     wrong.extend(function_errors(pipeline));
     assert!(wrong.is_empty(), "the pipeline `{}`:\n{}", pipeline.name, wrong.join("\n"));
 }
@@ -31,18 +36,59 @@ pub fn check_no_secret(text: &str, secrets: &[&str]) {
     }
 }
 
-fn definition_errors(pipeline: &Pipeline) -> Vec<String> {
-    let (_, diagnostics) = stepwell_asl::parse(pipeline.definition);
-    diagnostics
-        .iter()
-        .filter(|found| found.severity == Severity::Error)
-        .map(|found| format!("{} at {}: {}", found.code, found.pointer, found.message))
+/// The secrets of a test, by name.
+#[derive(Default)]
+pub struct Keys(BTreeMap<String, SecretString>);
+
+impl Keys {
+    /// No secrets: whoever asks for one gets an error.
+    pub fn none() -> Self {
+        Self::default()
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Keys {
+    fn from(keys: [(&str, &str); N]) -> Self {
+        Self(keys.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
+    }
+}
+
+#[async_trait]
+impl Secrets for Keys {
+    async fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
+        let value = self.0.get(name).cloned();
+        value.ok_or_else(|| HandlerError::Config(format!("no secret `{name}`")))
+    }
+}
+
+fn machine_errors(machine: &Machine) -> Vec<String> {
+    let (_, diagnostics) = stepwell_asl::parse(machine.definition);
+    let name = machine.name;
+    let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
+    let errors = errors
+        .map(|found| format!("{name}: {} at {}: {}", found.code, found.pointer, found.message));
+    let input = serde_json::from_str::<Value>(machine.default_input);
+    let input = (!input.is_ok_and(|input| input.is_object()))
+        .then(|| format!("{name}: its default input is no JSON object"));
+    errors.chain(input).collect()
+}
+
+fn name_errors(pipeline: &Pipeline) -> Vec<String> {
+    let (name, prefix) = (pipeline.name, format!("{}-", pipeline.name));
+    let first = pipeline.machines.first().is_none_or(|machine| machine.name != name);
+    let others = pipeline.machines.iter().skip(1).filter(|it| !it.name.starts_with(&prefix));
+    let others = others.map(|machine| format!("`{}` does not start with `{prefix}`", machine.name));
+    first
+        .then(|| format!("its first state machine is not named `{name}`"))
+        .into_iter()
+        .chain(others)
         .collect()
 }
 
 fn function_errors(pipeline: &Pipeline) -> Vec<String> {
     let prefix = format!("stepwell-{}-", pipeline.name);
-    let named = named_functions(pipeline.definition);
+    let definitions = pipeline.machines.iter().map(|machine| machine.definition);
+    let named: BTreeSet<_> = definitions.flat_map(named_functions).collect();
     let existing: BTreeSet<String> =
         pipeline.functions.iter().map(|f| f.name().to_owned()).collect();
     let missing =

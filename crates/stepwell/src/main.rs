@@ -8,6 +8,7 @@
     reason = "the binary is the edge that meets the clock and the environment"
 )]
 
+mod built_in;
 mod cli;
 mod client;
 mod config;

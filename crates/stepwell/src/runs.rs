@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle, Page, StartExecution, Status};
+use stepwell_pipeline::Switch;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::config::PIPELINES;
+use crate::built_in;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::Step;
 use crate::view::Execution;
@@ -22,8 +23,8 @@ pub(crate) struct Begun {
 
 /// Starts an execution, or finds the one that was left unfinished: two at once would be in each other's way.
 ///
-/// An unfinished one with another input than `input`, or with another definition than the user's file has
-/// now, is an error: it is not what was asked for. A built-in pipeline goes on with the definition that it
+/// An unfinished one with another input than `input`, with a switch that was not asked for now, or with another
+/// definition than the user's file has now, is an error: it is not what was asked for. A built-in pipeline goes on with the definition that it
 /// started with.
 pub(crate) async fn begin(
     engine: &Handle,
@@ -61,6 +62,20 @@ async fn resume(
     input: Option<&str>,
 ) -> Outcome<Begun> {
     let running = engine.describe_execution(&unfinished.arn).await?;
+    if let Some(switch) =
+        machine.switches.iter().find(|it| input.is_none() && has(&running.input, **it))
+    {
+        let message = format!(
+            "execution `{}` is unfinished, and was started with `{}`",
+            unfinished.name,
+            switch.flag()
+        );
+        return Err(Failure::message(Exit::Busy, message).hint(format!(
+            "finish it with `{}`, or stop it with `stepwell execution stop {}`",
+            switch.flag(),
+            unfinished.name
+        )));
+    }
     if input.is_some_and(|input| !same_json(input, &running.input)) {
         let message =
             format!("execution `{}` is unfinished and has another input", unfinished.name);
@@ -70,7 +85,8 @@ async fn resume(
         )));
     }
     let started_with = engine.describe_state_machine_for_execution(&unfinished.arn).await?;
-    if !PIPELINES.contains(&machine.name.as_str()) && *started_with.definition != machine.definition
+    if built_in::of_machine(&machine.name).is_none()
+        && *started_with.definition != machine.definition
     {
         let message =
             format!("execution `{}` is unfinished and has another definition", unfinished.name);
@@ -80,6 +96,11 @@ async fn resume(
         )));
     }
     Ok(Begun { arn: unfinished.arn, resumed: Some(unfinished.started_at) })
+}
+
+/// Whether an execution was asked for this beside its input.
+fn has(input: &str, switch: Switch) -> bool {
+    serde_json::from_str::<Value>(input).is_ok_and(|input| input[switch.member()] == true)
 }
 
 fn same_json(left: &str, right: &str) -> bool {

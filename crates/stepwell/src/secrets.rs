@@ -1,33 +1,68 @@
-//! Where secrets come from: the environment, files, the encrypted store of the project, in this order.
+//! Where secrets come from: the environment, files, the encrypted store of the project, AWS Secrets Manager where
+//! that is configured, in this order.
 //!
 //! Responsible for: finding a value at the moment of use. Left to others: what is done with it; values live
 //! in [`SecretString`], which no log prints.
 
+mod manager;
 mod vault;
 
 use std::path::{Component, Path, PathBuf};
 
+use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
 use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::secret::Secrets;
+use stepwell_pipeline::surroundings::{Provider, Services};
 
+use self::manager::Manager;
 use crate::config::variables::{self, CREDENTIALS_DIRECTORY, SECRET_PREFIX, SECRETS_DIR};
 pub(crate) use vault::{Vault, VaultError};
 
-/// Looks in all three places.
-#[derive(Debug)]
+/// Looks in all places.
 pub(crate) struct Resolver {
+    local: Local,
+    manager: Option<Manager>,
+}
+
+/// Looks on this machine only.
+#[derive(Debug, Clone)]
+struct Local {
     folders: Vec<PathBuf>,
     vault: Vault,
 }
 
 impl Resolver {
     /// The places of a project whose store of secrets is `vault`.
-    pub(crate) fn new(vault: Vault) -> Self {
+    pub(crate) fn new(vault: Vault, services: &Services) -> Self {
+        let local = Local::new(vault);
+        let manager = match services.secretsmanager {
+            Provider::Embedded => None,
+            Provider::Aws => Some(Manager::new(services.aws.clone(), local.clone())),
+        };
+        Self { local, manager }
+    }
+}
+
+impl Local {
+    /// The places of a project whose store of secrets is `vault`.
+    fn new(vault: Vault) -> Self {
         let folders = [SECRETS_DIR, CREDENTIALS_DIRECTORY].into_iter().filter_map(variables::get);
         Self { folders: folders.map(PathBuf::from).collect(), vault }
+    }
+
+    fn find(&self, name: &str) -> Result<Option<SecretString>, HandlerError> {
+        check_name(name)
+            .map_err(|reason| HandlerError::Config(format!("`secret:{name}`: {reason}")))?;
+        if let Some(value) = variables::get(&variable_name(name)) {
+            return Ok(Some(value.into()));
+        }
+        if let Some(value) = self.in_files(name)? {
+            return Ok(Some(value));
+        }
+        self.vault.get(name).map_err(|error| HandlerError::Config(error.to_string()))
     }
 
     fn in_files(&self, name: &str) -> Result<Option<SecretString>, HandlerError> {
@@ -49,25 +84,36 @@ impl Resolver {
     }
 }
 
+#[async_trait]
 impl Secrets for Resolver {
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
-        check_name(name)
-            .map_err(|reason| HandlerError::Config(format!("`secret:{name}`: {reason}")))?;
-        let variable = variable_name(name);
-        if let Some(value) = variables::get(&variable) {
-            return Ok(value.into());
-        }
-        if let Some(value) = self.in_files(name)? {
+    async fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
+        if let Some(value) = self.local.find(name)? {
             return Ok(value);
         }
-        match self.vault.get(name) {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Err(HandlerError::Config(format!(
-                "there is no secret `{name}`: set it with `stepwell secret set {name}` or the variable `{variable}`"
-            ))),
-            Err(error) => Err(HandlerError::Config(error.to_string())),
+        match &self.manager {
+            Some(manager) => manager.find(name).await?.ok_or_else(|| {
+                nowhere(
+                    name,
+                    ", or create it in AWS Secrets Manager, in the region of [services.aws]",
+                )
+            }),
+            None => Err(nowhere(name, "")),
         }
     }
+}
+
+#[async_trait]
+impl Secrets for Local {
+    async fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
+        self.find(name)?.ok_or_else(|| nowhere(name, ""))
+    }
+}
+
+fn nowhere(name: &str, or: &str) -> HandlerError {
+    let variable = variable_name(name);
+    HandlerError::Config(format!(
+        "there is no secret `{name}`: set it with `stepwell secret set {name}` or the variable `{variable}`{or}"
+    ))
 }
 
 /// A text that nobody can guess.
@@ -95,10 +141,10 @@ fn without_line_end(mut text: String) -> String {
 
 /// A name is also a relative path, so it must not lead elsewhere.
 pub(crate) fn check_name(name: &str) -> Result<(), &'static str> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_./+=@:".contains(c);
     let plain = |component| matches!(component, Component::Normal(_));
     if name.is_empty() || name.len() > 200 || !name.chars().all(allowed) {
-        return Err("the name of a secret has 1 to 200 letters, digits, `-`, `_`, `.` or `/`");
+        return Err("the name of a secret has 1 to 200 letters, digits, or some of `-_./+=@:`");
     }
     if !Path::new(name).components().all(plain) || name.ends_with('/') || name.contains("//") {
         return Err("the name of a secret is a plain relative path such as `canvas/client-id`");
@@ -112,7 +158,9 @@ mod tests {
 
     #[test]
     fn a_name_stays_inside_its_folder() {
-        for name in ["canvas/client-id", "a", "a.b_c-d/e"] {
+        for name in
+            ["canvas/client-id", "a", "a.b_c-d/e", "arn:aws:secretsmanager:eu-central-1:1:secret:a"]
+        {
             assert_eq!(check_name(name), Ok(()), "{name}");
         }
         for name in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", "a b", "a\0", "ä"] {

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use stepwell_pipeline::{Context, Function, HandlerError, Pipeline};
+use stepwell_pipeline::{Context, Function, HandlerError, Machine, Pipeline};
 
 /// The functions as a pipeline. `effects` is the SQLite file that `stepwell-test-append` writes to.
 ///
@@ -20,12 +20,18 @@ use stepwell_pipeline::{Context, Function, HandlerError, Pipeline};
 pub(crate) fn pipeline(effects: &Path) -> rusqlite::Result<Pipeline> {
     Ok(Pipeline {
         name: "test",
-        definition: DEFINITION,
+        machines: MACHINES,
         functions: vec![Arc::new(Append::open(effects)?), Arc::new(Noop)],
-        default_input: json!({"value": 1}),
         slice: Duration::from_mins(1),
     })
 }
+
+const MACHINES: &[Machine] = &[Machine {
+    name: "test",
+    definition: DEFINITION,
+    default_input: r#"{"value":1}"#,
+    switches: &[],
+}];
 
 const DEFINITION: &str = r#"{
     "StartAt": "Append",

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stepwell_engine::{ExecutionFilter, Halted, Handle, Page, Reader, Service, Status, StoreError};
-use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::progress::Progress;
+use stepwell_pipeline::{Pipeline, Surroundings, Switch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::built_in::{self, BuiltIn};
 pub(crate) use crate::config::Trigger;
-use crate::config::{Canvas, Config, PIPELINES, Problem, variables};
+use crate::config::{Config, Problem, Section, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions::{self, Functions};
 use crate::project::{self, Project};
@@ -27,6 +28,8 @@ pub(crate) struct Machine {
     pub(crate) definition: String,
     /// The input of an execution that gives none: JSON.
     pub(crate) default_input: String,
+    /// What it can be asked for beside its input.
+    pub(crate) switches: &'static [Switch],
     /// When it starts by itself.
     pub(crate) trigger: Option<Trigger>,
     /// Where the definition comes from; nothing for a built-in pipeline.
@@ -44,19 +47,21 @@ pub(crate) struct Parts {
 impl Parts {
     /// Reads everything that the configuration names. `wanted` is a pipeline that counts as configured, so
     /// that what it misses is told.
-    pub(crate) fn read(project: &Project, config: &Config, wanted: Option<&str>) -> Outcome<Self> {
+    pub(crate) fn read(
+        project: &Project,
+        config: &Config,
+        wanted: Option<&BuiltIn>,
+    ) -> Outcome<Self> {
         let pipelines = pipelines(project, config, wanted)?;
-        let mut machines: Vec<_> = pipelines.iter().map(Machine::of).collect();
-        for machine in &mut machines {
-            machine.trigger = config.canvas.as_ref().and_then(|canvas| canvas.trigger.clone());
-        }
+        let mut machines: Vec<_> =
+            pipelines.iter().flat_map(|it| machines_of(it, config)).collect();
         machines.extend(own_machines(project, config)?);
         Ok(Self { pipelines, machines })
     }
 
     /// Adds a pipeline that no configuration names.
     pub(crate) fn add(&mut self, pipeline: Pipeline) {
-        self.machines.push(Machine::of(&pipeline));
+        self.machines.extend(pipeline.machines.iter().map(Machine::of));
         self.pipelines.push(pipeline);
     }
 
@@ -71,7 +76,9 @@ impl Parts {
 
 /// Refuses a name that none of these machines and no built-in pipeline has.
 pub(crate) fn unknown(name: &str, machines: &[Machine]) -> Failure {
-    let known = machines.iter().map(|machine| machine.name.as_str()).chain(PIPELINES);
+    let own = machines.iter().map(|machine| machine.name.as_str());
+    let built_in = built_in::ALL.iter().flat_map(|it| it.machines).map(|machine| machine.name);
+    let known = own.chain(built_in.map(|name: &str| name));
     let message = format!("there is no pipeline or state machine `{name}`");
     let failure = Failure::message(Exit::Refused, message);
     match closest(name, known) {
@@ -96,10 +103,11 @@ pub(crate) fn own_machines(project: &Project, config: &Config) -> Outcome<Vec<Ma
 
 impl Machine {
     /// The state machine of a built-in pipeline.
-    fn of(pipeline: &Pipeline) -> Self {
+    pub(crate) fn of(machine: &stepwell_pipeline::Machine) -> Self {
         Self {
-            default_input: pipeline.default_input.to_string(),
-            ..Self::given(pipeline.name.to_owned(), pipeline.definition.to_owned())
+            default_input: machine.default_input.to_owned(),
+            switches: machine.switches,
+            ..Self::given(machine.name.to_owned(), machine.definition.to_owned())
         }
     }
 
@@ -117,7 +125,8 @@ impl Machine {
 
     /// The state machine of a definition that came by itself.
     pub(crate) fn given(name: String, definition: String) -> Self {
-        Self { name, definition, default_input: "{}".to_owned(), trigger: None, file: None }
+        let default_input = "{}".to_owned();
+        Self { name, definition, default_input, switches: &[], trigger: None, file: None }
     }
 
     /// Tells what is wrong with a definition of the user.
@@ -155,27 +164,54 @@ impl Machine {
 
 /// The built-in pipelines that are configured, if only by the environment, or wanted without being so, which
 /// tells what is missing.
-fn pipelines(project: &Project, config: &Config, wanted: Option<&str>) -> Outcome<Vec<Pipeline>> {
-    let default = Canvas::default();
-    let canvas = match &config.canvas {
-        Some(canvas) => canvas,
-        None if wanted == Some("canvas") => &default,
-        None if default.settings.problems(variables::get).is_empty() => &default,
-        None => return Ok(Vec::new()),
-    };
-    let problems = canvas.settings.problems(variables::get);
+fn pipelines(
+    project: &Project,
+    config: &Config,
+    wanted: Option<&BuiltIn>,
+) -> Outcome<Vec<Pipeline>> {
+    let empty: Vec<_> = built_in::ALL.iter().map(|it| (it, Section::empty(it))).collect();
+    let is_wanted = |name: &str| wanted.is_some_and(|wanted| wanted.name == name);
+    let sections = empty.iter().filter_map(|(built_in, empty)| {
+        let name = built_in.name;
+        let written = config.pipelines.get(name);
+        written.or_else(|| (is_wanted(name) || empty.problems().is_empty()).then_some(empty))
+    });
+    let sections: Vec<_> = sections.collect();
+    let problems: Vec<_> = sections.iter().flat_map(|section| section.placed_problems()).collect();
     if !problems.is_empty() {
-        let problems: Vec<_> = problems.iter().map(|problem| canvas.placed(problem)).collect();
         let refused = project::refuse(&config.source, &problems);
-        return Err(match config.canvas {
-            Some(_) => refused,
-            None => refused.hint("`stepwell pipeline init canvas` writes its settings"),
+        return Err(match wanted.filter(|it| !config.pipelines.contains_key(it.name)) {
+            Some(BuiltIn { name, .. }) => {
+                refused.hint(format!("`stepwell pipeline init {name}` writes its settings"))
+            }
+            None => refused,
         });
     }
-    let secrets = Arc::new(secrets::Resolver::new(project.vault()));
-    let pipeline = stepwell_canvas::Config::new(canvas.settings.clone(), variables::get)
-        .and_then(|config| stepwell_canvas::pipeline(config, secrets));
-    Ok(vec![pipeline.map_err(|error| Failure::new(Exit::Usage, error))?])
+    let surroundings = surroundings(project, config);
+    let build = |section: &Section| {
+        let built = section.settings.build(&variables::get, &surroundings);
+        built.map_err(|error| Failure::new(Exit::Usage, error))
+    };
+    sections.into_iter().map(build).collect()
+}
+
+/// What pipelines find around them.
+fn surroundings(project: &Project, config: &Config) -> Surroundings {
+    Surroundings {
+        secrets: Arc::new(secrets::Resolver::new(project.vault(), &config.services)),
+        services: config.services.clone(),
+        state: project.state(),
+    }
+}
+
+/// The state machines of a pipeline, with what starts them.
+fn machines_of(pipeline: &Pipeline, config: &Config) -> Vec<Machine> {
+    let section = config.pipelines.get(pipeline.name);
+    let machine = |machine: &stepwell_pipeline::Machine| {
+        let trigger = section.and_then(|section| section.trigger(machine.name)).cloned();
+        Machine { trigger, ..Machine::of(machine) }
+    };
+    pipeline.machines.iter().map(machine).collect()
 }
 
 /// A running engine and the way to stop it.
@@ -230,11 +266,12 @@ impl Running {
 /// would not be found, and it would fail instead of going on one day.
 fn spare_unfinished(store: &Path, pipelines: &[Pipeline]) -> Outcome {
     let reader = Reader::open(store, Project::arns())?;
-    for name in PIPELINES {
-        if pipelines.iter().any(|pipeline| pipeline.name == name) {
-            continue;
-        }
-        if let Some(execution) = unfinished(&reader, name)? {
+    let idle = built_in::ALL
+        .iter()
+        .filter(|built_in| pipelines.iter().all(|pipeline| pipeline.name != built_in.name));
+    for (built_in, machine) in idle.flat_map(|it| it.machines.iter().map(move |m| (it, m))) {
+        let name = built_in.name;
+        if let Some(execution) = unfinished(&reader, machine.name, name)? {
             let message = format!(
                 "execution `{execution}` of the pipeline `{name}` is unfinished, and `{name}` is not configured now"
             );
@@ -247,9 +284,9 @@ fn spare_unfinished(store: &Path, pipelines: &[Pipeline]) -> Outcome {
 }
 
 /// The name of an unfinished execution that calls the functions of a pipeline.
-fn unfinished(reader: &Reader, pipeline: &str) -> Outcome<Option<String>> {
+fn unfinished(reader: &Reader, machine: &str, pipeline: &str) -> Outcome<Option<String>> {
     let filter = ExecutionFilter {
-        state_machine_arn: Some(Project::arns().state_machine(pipeline)),
+        state_machine_arn: Some(Project::arns().state_machine(machine)),
         status: Some(Status::Running),
     };
     let found = match reader.list_executions(&filter, &Page { limit: 1, token: None }) {

@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::Deserialize;
-use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::notify::Channel;
 use stepwell_pipeline::secret::SecretRef;
+use stepwell_pipeline::settings::{Variables, check, or_variable};
+use stepwell_pipeline::{HandlerError, Settings as _};
 
 mod problem;
 
 use crate::dap::{Credentials, Rates};
 use crate::target::{Layout, TableName};
-
-pub use problem::Problem;
 
 const BASE_URL: &str = "https://api-gateway.instructure.com";
 const TARGET: &str = "sqlite:canvas.db";
@@ -77,7 +76,7 @@ pub struct Settings {
 
 /// What the settings mean.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub(crate) struct Config {
     pub(crate) base_url: String,
     pub(crate) credentials: Credentials,
     pub(crate) target: SecretRef,
@@ -92,25 +91,18 @@ pub struct Config {
 }
 
 impl Config {
-    /// Completes the settings by the environment, which `variable` looks up, and the defaults.
+    /// Completes the settings by the environment and the defaults.
     ///
     /// # Errors
     /// [`HandlerError::Config`] that names everything that is missing or wrong.
-    pub fn new(
-        settings: Settings,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, HandlerError> {
-        let problems = settings.problems(&variable);
-        if !problems.is_empty() {
-            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-            return Err(HandlerError::Config(problems.join("; ")));
-        }
-        let secret = |setting: Option<SecretRef>, name| or_variable(setting, name, &variable);
+    pub(crate) fn new(settings: Settings, variables: Variables<'_>) -> Result<Self, HandlerError> {
+        check(&settings.problems(variables))?;
+        let secret = |setting: Option<SecretRef>, name| or_variable(setting, name, variables);
         let needed = |setting, name| secret(setting, name).expect("a missing one is a problem");
         let seconds =
             |setting: Option<u64>, default| Duration::from_secs(setting.unwrap_or(default));
         Ok(Self {
-            base_url: or_variable(settings.base_url, "DAP_API_URL", &variable)
+            base_url: or_variable(settings.base_url, "DAP_API_URL", variables)
                 .unwrap_or_else(|| BASE_URL.to_owned()),
             credentials: Credentials {
                 client_id: needed(settings.client_id, "DAP_CLIENT_ID"),
@@ -132,15 +124,6 @@ impl Config {
             notify: settings.notify.unwrap_or_else(|| vec![Channel::Log]),
         })
     }
-}
-
-/// What is written, or else what the official client's variable holds.
-fn or_variable<T: From<String>>(
-    setting: Option<T>,
-    name: &str,
-    variable: impl Fn(&str) -> Option<String>,
-) -> Option<T> {
-    setting.or_else(|| variable(name).filter(|value| !value.is_empty()).map(T::from))
 }
 
 /// Which tables a run is about.
@@ -187,7 +170,7 @@ mod tests {
         let look_up = |name: &str| {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
-        Config::new(settings, look_up)
+        Config::new(settings, &look_up)
     }
 
     const KEYS: [(&str, &str); 2] =

@@ -10,10 +10,9 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use stepwell_pipeline::notify::Notify;
 use stepwell_pipeline::secret::Secrets;
-use stepwell_pipeline::{AnyFunction, HandlerError, Pipeline, http};
+use stepwell_pipeline::{AnyFunction, HandlerError, Machine, Pipeline, http};
 
 pub mod config;
 pub mod dap;
@@ -23,19 +22,27 @@ pub mod schema;
 pub mod summary;
 pub mod target;
 
-pub use config::{Config, Settings};
+pub use config::Settings;
 
+use config::Config;
 use dap::Dap;
 use handlers::{InitTable, ListTables, Service, Summarise, SyncTable};
 
 /// The state machine, as it also runs on AWS.
 pub const DEFINITION: &str = include_str!("../definition.asl.json");
 
-/// The pipeline `canvas` with this configuration.
+/// The name of the pipeline.
+const NAME: &str = "canvas";
+
+/// Its only state machine. It cannot say beforehand what it would load.
+const MACHINES: &[Machine] =
+    &[Machine { name: NAME, definition: DEFINITION, default_input: "{}", switches: &[] }];
+
+/// The pipeline with this configuration.
 ///
 /// # Errors
 /// [`HandlerError::Config`] if `base_url` is no URL.
-pub fn pipeline(config: Config, secrets: Arc<dyn Secrets>) -> Result<Pipeline, HandlerError> {
+fn pipeline(config: Config, secrets: Arc<dyn Secrets>) -> Result<Pipeline, HandlerError> {
     let http = http::client(config.silence)?;
     let dap = Dap::new(
         http.clone(),
@@ -55,11 +62,5 @@ pub fn pipeline(config: Config, secrets: Arc<dyn Secrets>) -> Result<Pipeline, H
         Arc::new(Summarise),
         Arc::new(notify),
     ];
-    Ok(Pipeline {
-        name: "canvas",
-        definition: DEFINITION,
-        functions,
-        default_input: json!({}),
-        slice,
-    })
+    Ok(Pipeline { name: NAME, machines: MACHINES, functions, slice })
 }

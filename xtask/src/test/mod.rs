@@ -9,16 +9,18 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::conformance;
+use crate::moto::Moto;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
 use crate::ui;
 
-/// Run every test, with a PostgreSQL server and the official Canvas client to test against
+/// Run every test, with a PostgreSQL server, the official Canvas client and a double of AWS to test against
 ///
 /// Finds PostgreSQL, or installs it by apt-get where that is possible without a password; starts a private server in
-/// a temporary folder; makes a Python environment under target/ with the official DAP client and boto3 (once); then
-/// runs the unit, integration and documentation tests of the whole workspace, and every command of README.md and
+/// a temporary folder; makes a Python environment under target/ with the official DAP client, Trino's, boto3 and moto
+/// (once); starts a moto server, which stands for AWS; then runs the unit, integration and documentation tests of the
+/// whole workspace, and every command of README.md and
 /// docs/guides in a block marked `sh run`. Ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -61,7 +63,9 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let postgres = Postgres::start(Durability::None)?;
     ui::step(format!("PostgreSQL for the tests runs at {}", postgres.url()));
     let python = Python::prepare(&repository)?;
-    let mut variables = variables(&postgres, &python, args.conformance.as_deref())?;
+    let moto = Moto::start(&python)?;
+    ui::step(format!("moto stands for AWS at {}", moto.url()));
+    let mut variables = variables(&postgres, &python, &moto, args.conformance.as_deref())?;
     let reports = conformance::new_report_folder(&repository)?;
     variables.push((conformance::REPORT, reports.clone()));
 
@@ -91,10 +95,12 @@ fn check_table(repository: &Repository, reports: &Path) -> Result<Tally> {
 fn variables(
     postgres: &Postgres,
     python: &Python,
+    moto: &Moto,
     conformance: Option<&Path>,
 ) -> Result<Variables> {
     let mut variables = vec![
         ("STEPWELL_TEST_POSTGRES", postgres.url().into()),
+        ("STEPWELL_TEST_MOTO", moto.url().into()),
         ("STEPWELL_DAP_CLIENT", python.dap_client()),
         ("STEPWELL_PYTHON", python.interpreter()),
         ("STEPWELL_TEST_ALL", "1".into()),

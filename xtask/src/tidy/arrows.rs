@@ -35,6 +35,18 @@ const ALLOWED: &[Arrows] = &[
         &["stepwell-pipeline"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
+    arrows(
+        "stepwell-data-products",
+        &["stepwell-pipeline"],
+        &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
+    ),
+    // Services of AWS, each embedded and real; they know neither engine nor pipelines.
+    arrows("stepwell-integrations", &[], &[]),
+    arrows(
+        "stepwell-data-mesh",
+        &["stepwell-integrations", "stepwell-pipeline"],
+        &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
+    ),
     // It stands for the outside world, so it knows nothing of ours.
     arrows("stepwell-sandbox", &[], &[]),
     arrows("stepwell-sim", &["stepwell-asl", "stepwell-engine", "stepwell-machine"], &[]),
@@ -43,7 +55,10 @@ const ALLOWED: &[Arrows] = &[
         &[
             "stepwell-asl",
             "stepwell-canvas",
+            "stepwell-data-mesh",
+            "stepwell-data-products",
             "stepwell-engine",
+            "stepwell-integrations",
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",

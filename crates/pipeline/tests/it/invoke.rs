@@ -48,9 +48,8 @@ fn functions() -> Functions {
     let obey: Arc<dyn AnyFunction> = Arc::new(Obey);
     let pipeline = Pipeline {
         name: "test",
-        definition: "{}",
+        machines: &[],
         functions: vec![obey],
-        default_input: json!({}),
         slice: Duration::from_mins(10),
     };
     Functions::new([&pipeline], Arc::new(Silent))

@@ -7,20 +7,10 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use stepwell_pipeline::notify::{Channel, Notify};
-use stepwell_pipeline::secret::Secrets;
+use stepwell_pipeline::testing::Keys;
 use stepwell_pipeline::{AnyFunction, Context, HandlerError, http};
-
-/// Every name stands for the same URL.
-struct OneSecret(String);
-
-impl Secrets for OneSecret {
-    fn resolve(&self, _name: &str) -> Result<SecretString, HandlerError> {
-        Ok(self.0.clone().into())
-    }
-}
 
 /// Answers the statuses in order, the last for ever. Gives its URL and how often it was asked.
 async fn webhook(statuses: &'static [u16]) -> (String, Arc<AtomicUsize>) {
@@ -40,8 +30,8 @@ async fn webhook(statuses: &'static [u16]) -> (String, Arc<AtomicUsize>) {
 async fn tell(channels: Value, url: &str) -> Result<Value, HandlerError> {
     let channels: Vec<Channel> = serde_json::from_value(channels).unwrap();
     let http = http::client(Duration::from_secs(5)).unwrap();
-    let notify =
-        Notify::new("stepwell-test-notify", channels, Arc::new(OneSecret(url.to_owned())), http);
+    let keys = Arc::new(Keys::from([("hook", url)]));
+    let notify = Notify::new("stepwell-test-notify", channels, keys, http);
     // Long enough for one more attempt on a webhook, too short for all of them.
     let ctx = Context::starting_now("key", Duration::from_secs(2));
     notify.call_json(&json!({"message": "all is well"}), &ctx).await

@@ -7,11 +7,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::SetOnce;
 
-use super::clock::micros;
 use super::data::calendar::Micros;
 use super::data::table::Window;
 use super::error::{processing, timestamp};
 use super::render::{Part, Query};
+use crate::clock::micros;
 
 /// Jobs and their objects are deleted so long after the job was started.
 pub(crate) const JOB_LIFETIME: Duration = Duration::from_hours(24);

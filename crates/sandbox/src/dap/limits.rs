@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::micros;
 use super::data::calendar::Micros;
 use super::endpoint::Endpoint;
+use crate::clock::micros;
 
 /// Calls that are allowed per minute, each endpoint counted for itself; none is no limit.
 ///

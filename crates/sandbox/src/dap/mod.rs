@@ -20,7 +20,6 @@
 //! Rows are functions of seed, table and row number: nothing but changes is held in memory, and results are rendered to
 //! temporary files once. Tests steer the sandbox through [`Sandbox`], or from other processes through `/_sandbox/...`.
 
-mod clock;
 mod data;
 mod endpoint;
 mod error;
@@ -30,9 +29,7 @@ mod jobs;
 mod limits;
 mod presign;
 mod render;
-mod server;
 mod service;
-mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -46,7 +43,6 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use clock::TimeSource;
 pub use data::advance::{Advance, Advanced, TableChanges};
 pub use data::awkward::Awkward;
 pub use data::evolution::{Evolution, EvolutionError};
@@ -58,6 +54,9 @@ pub use jobs::JobTiming;
 pub use limits::Limits;
 
 use service::Service;
+
+pub use crate::clock::TimeSource;
+use crate::http;
 
 /// What the sandbox is to be like.
 #[derive(Debug, Clone)]
@@ -147,7 +146,7 @@ impl Sandbox {
     /// When the address cannot be bound or no temporary folder can be made.
     pub async fn start_at(options: Options, listen: SocketAddr) -> io::Result<Self> {
         let (listener, service) = bind(options, listen).await?;
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&service)));
+        let server = tokio::spawn(answer(listener, Arc::clone(&service)));
         Ok(Self { service, server })
     }
 
@@ -272,8 +271,13 @@ impl Drop for Sandbox {
 /// When the address cannot be bound or no temporary folder can be made.
 pub async fn serve(options: Options, listen: SocketAddr) -> io::Result<()> {
     let (listener, service) = bind(options, listen).await?;
-    server::serve(listener, service).await;
+    answer(listener, service).await;
     Ok(())
+}
+
+async fn answer(listener: TcpListener, service: Arc<Service>) {
+    let clock = Arc::clone(&service.clock);
+    http::serve(listener, endpoint::router(service), clock).await;
 }
 
 async fn bind(options: Options, listen: SocketAddr) -> io::Result<(TcpListener, Arc<Service>)> {

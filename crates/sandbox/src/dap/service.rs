@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::Options;
-use super::clock::Clock;
 use super::data::advance::{Advance, Advanced};
 use super::data::evolution::Evolution;
 use super::data::schema_json::SchemaForm;
@@ -23,14 +22,15 @@ use super::jobs::{Fate, Job, JobTiming, Jobs, Object, Outcome, Request};
 use super::limits::Limiter;
 use super::presign::Signer;
 use super::render::{Cut, Part, Query, render};
-use super::token::Tokens;
+use crate::clock::Clock;
+use crate::token::Tokens;
 
 /// The running sandbox, without its socket.
 pub(crate) struct Service {
     pub(crate) base_url: String,
     pub(crate) client_id: String,
     pub(crate) client_secret: String,
-    pub(crate) clock: Clock,
+    pub(crate) clock: Arc<Clock>,
     pub(crate) limiter: Limiter,
     pub(crate) faults: Faults,
     pub(crate) tokens: Tokens,
@@ -59,7 +59,7 @@ struct ResultKey {
 
 impl Service {
     pub(crate) fn new(options: Options, base_url: String) -> std::io::Result<Self> {
-        let clock = Clock::new(options.time);
+        let clock = Arc::new(Clock::new(options.time));
         let shape = Shape {
             seed: options.seed,
             total_rows: options.total_rows,

@@ -85,7 +85,7 @@ async fn a_connection_closes_without_an_answer() {
 async fn a_fault_can_be_for_one_table_and_for_later() {
     let fixture = Fixture::small().await;
     let rule =
-        FaultRule::new(Endpoint::Schema, Fault::NotFound).table("canvas.courses").after(1).once();
+        FaultRule::new(Endpoint::Schema, Fault::NotFound).about("canvas.courses").after(1).once();
     fixture.sandbox.add_fault(rule);
     let courses = "/dap/query/canvas/table/courses/schema";
     fixture.get(SCHEMA).await.expect(StatusCode::OK);

@@ -4,6 +4,7 @@
 
 mod admin;
 mod data;
+mod dmm;
 mod download;
 mod faults;
 mod formats;
@@ -12,4 +13,5 @@ mod limits;
 mod login;
 mod official_client;
 mod query;
+mod starburst;
 mod support;

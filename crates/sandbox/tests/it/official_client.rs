@@ -4,7 +4,6 @@
 //! connection string of a superuser. `cargo xtask test` provides both.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
@@ -16,6 +15,8 @@ use tokio::process::Command;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, Config, NoTls};
 use uuid::Uuid;
+
+use super::support::provided;
 
 /// What the client is asked to replicate: a namespace, and tables of it as its `--table` takes them.
 const REPLICATED: [(&str, &str); 4] = [
@@ -330,19 +331,4 @@ async fn connect(config: &Config) -> Client {
     let (client, connection) = config.connect(NoTls).await.unwrap();
     tokio::spawn(connection);
     client
-}
-
-/// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
-/// which it sets too, nothing may be skipped.
-fn provided(name: &str) -> Option<String> {
-    let value = std::env::var(name).ok();
-    if value.is_none() {
-        assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`{name}` is not set");
-        // Not `eprintln!`, which the test harness keeps to itself.
-        let _ = writeln!(
-            std::io::stderr(),
-            "\nSKIPPED: `{name}` is not set; `cargo xtask test` sets it\n"
-        );
-    }
-    value
 }

@@ -1,7 +1,7 @@
 //! A plain HTTP client of a sandbox, with the assertions that tests share.
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use flate2::read::MultiGzDecoder;
@@ -203,4 +203,19 @@ pub(crate) fn by_key(truth: Vec<Value>) -> (Replica, Vec<String>) {
         (key, row)
     });
     (rows.collect(), columns)
+}
+
+/// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
+/// which it sets too, nothing may be skipped.
+pub(crate) fn provided(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`{name}` is not set");
+        // Not `eprintln!`, which the test harness keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nSKIPPED: `{name}` is not set; `cargo xtask test` sets it\n"
+        );
+    }
+    value
 }

@@ -5,10 +5,11 @@ mod init;
 use clap::Subcommand;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stepwell_canvas::config::Problem;
+use stepwell_pipeline::settings::Problem;
 
 use super::Global;
-use crate::config::{Canvas, PIPELINES, variables};
+use crate::built_in::{self, BuiltIn};
+use crate::config::Section;
 use crate::failure::Outcome;
 use crate::output;
 use crate::wiring::{self, Machine};
@@ -57,15 +58,22 @@ fn all(global: &Global) -> Outcome<Vec<Listed>> {
     let config = project.config()?;
     let own = wiring::own_machines(&project, &config)?;
     let own = own.into_iter().map(|machine| Listed { machine, missing: Vec::new() });
-    Ok(std::iter::once(canvas(config.canvas.unwrap_or_default())).chain(own).collect())
+    let built_in = built_in::ALL.iter().flat_map(|it| listed(it, config.pipelines.get(it.name)));
+    Ok(built_in.chain(own).collect())
 }
 
-fn canvas(canvas: Canvas) -> Listed {
-    let [name] = PIPELINES;
-    let machine = Machine::given(name.to_owned(), stepwell_canvas::DEFINITION.to_owned());
-    let mut missing = canvas.settings.problems(variables::get);
+/// The state machines of a built-in pipeline.
+fn listed(built_in: &BuiltIn, written: Option<&Section>) -> Vec<Listed> {
+    let empty = Section::empty(built_in);
+    let section = written.unwrap_or(&empty);
+    let mut missing = section.problems();
     missing.retain(|problem| problem.is_missing);
-    Listed { machine: Machine { trigger: canvas.trigger, ..machine }, missing }
+    let machine = |machine| {
+        let machine = Machine::of(machine);
+        let trigger = section.trigger(&machine.name).cloned();
+        Listed { machine: Machine { trigger, ..machine }, missing: missing.clone() }
+    };
+    built_in.machines.iter().map(machine).collect()
 }
 
 fn list(all: &[Listed], global: &Global) -> Outcome {
@@ -109,7 +117,7 @@ fn show(listed: &Listed, global: &Global) -> Outcome {
     }
     output::line(format_args!("\n{}", machine.definition.trim_end()))?;
     if !listed.missing.is_empty() {
-        let name = &machine.name;
+        let name = built_in::of_machine(&machine.name).map_or(&*machine.name, |it| it.name);
         output::note(format_args!("hint: `stepwell pipeline init {name}` writes its settings"));
     }
     Ok(())

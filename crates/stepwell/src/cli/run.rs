@@ -1,5 +1,7 @@
 //! `stepwell run NAME|FILE`
 
+mod plan;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -7,10 +9,12 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 use stepwell_engine::Status;
+use stepwell_pipeline::Switch;
 
 use super::Global;
+use crate::built_in;
 use crate::client::{Ask, Client};
-use crate::config::{Config, PIPELINES};
+use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::progress::{Display, Hub};
 use crate::project::Project;
@@ -36,26 +40,23 @@ pub(crate) struct Run {
     /// Hold the execution to AWS's limits: 256 KiB of data, 25,000 history events
     #[arg(long)]
     aws_limits: bool,
-    /// Show what would be done and do nothing, where a pipeline can tell
+    /// Show what would be done and change nothing, where a pipeline can tell
     #[arg(long)]
     plan: bool,
+    /// Let a pipeline delete what it would rather ask about: so much that the source may have lost it by mistake
+    #[arg(long)]
+    allow_deletes: bool,
 }
 
 impl Run {
     pub(crate) fn run(self, global: &Global) -> Outcome<ExitCode> {
-        if self.plan {
-            return Err(Failure::message(
-                Exit::Usage,
-                format!("`{}` has no plan to show", self.what),
-            )
-            .hint("run it without `--plan`"));
-        }
         let project = global.project()?;
         let mut config = project.config()?;
         config.aws_limits |= self.aws_limits;
         let input = self.input.as_deref().map(read_input).transpose()?;
         let (machine, parts) = self.find(&project, &config)?;
         machine.check()?;
+        let input = with_switches(&machine, input, &self.switches())?;
         let ask = Ask {
             name: machine.name.clone(),
             definition: self.file().map(|_| machine.definition.clone()),
@@ -63,7 +64,18 @@ impl Run {
         };
         let ended =
             wiring::runtime()?.block_on(self.perform(&project, &config, &parts, &machine, &ask))?;
-        tell(&ended, global)
+        if self.plan && ended.summary.status == Status::Succeeded {
+            plan::tell(&ended, global)?;
+        } else {
+            tell_data(&ended, global)?;
+        }
+        tell(&ended)
+    }
+
+    /// What was asked for beside the input.
+    fn switches(&self) -> Vec<Switch> {
+        let given = [(self.plan, Switch::Plan), (self.allow_deletes, Switch::AllowDeletes)];
+        given.into_iter().filter_map(|(given, switch)| given.then_some(switch)).collect()
     }
 
     fn find(&self, project: &Project, config: &Config) -> Outcome<(Machine, Parts)> {
@@ -71,7 +83,7 @@ impl Run {
             let parts = Parts::read(project, config, None)?;
             return Ok((of_file(&file, &parts)?, parts));
         }
-        let wanted = PIPELINES.into_iter().find(|name| *name == self.what);
+        let wanted = built_in::of_machine(&self.what);
         let parts = Parts::read(project, config, wanted)?;
         Ok((parts.machine(&self.what)?.clone(), parts))
     }
@@ -113,11 +125,12 @@ fn of_file(file: &Path, parts: &Parts) -> Outcome<Machine> {
         return Ok(machine.clone());
     }
     let name = machine_name(file)?;
-    if PIPELINES.contains(&name.as_str()) || parts.machines.iter().any(|it| it.name == name) {
+    let is_built_in = built_in::of_machine(&name).is_some();
+    if is_built_in || parts.machines.iter().any(|it| it.name == name) {
         let message = format!(
             "`{}` cannot be run as `{name}`: that is a {} of the project",
             file.display(),
-            if PIPELINES.contains(&name.as_str()) { "pipeline" } else { "state machine" }
+            if is_built_in { "pipeline" } else { "state machine" }
         );
         return Err(Failure::message(Exit::Refused, message).hint(format!(
             "give the file another name, or run the project's own with `stepwell run {name}`"
@@ -156,6 +169,30 @@ fn read_input(argument: &str) -> Outcome<String> {
         )
     })?;
     Ok(text)
+}
+
+/// The input with what was asked for beside it. A state machine that does not know a switch would not heed it,
+/// so that is refused.
+fn with_switches(
+    machine: &Machine,
+    input: Option<String>,
+    switches: &[Switch],
+) -> Outcome<Option<String>> {
+    if let Some(unknown) = switches.iter().find(|switch| !machine.switches.contains(switch)) {
+        let message = format!("`{}` does not know `{}`", machine.name, unknown.flag());
+        return Err(Failure::message(Exit::Usage, message).hint("run it without that"));
+    }
+    if switches.is_empty() {
+        return Ok(input);
+    }
+    let text = input.as_deref().unwrap_or(&machine.default_input);
+    let Ok(mut object) = serde_json::from_str::<serde_json::Map<_, _>>(text) else {
+        let message =
+            format!("the input is no JSON object, so it has no place for `{}`", switches[0].flag());
+        return Err(Failure::message(Exit::Refused, message));
+    };
+    object.extend(switches.iter().map(|switch| (switch.member().to_owned(), true.into())));
+    Ok(Some(serde_json::Value::Object(object).to_string()))
 }
 
 /// Runs it in this process.
@@ -210,14 +247,19 @@ fn announce(arn: &str, resumed: Option<Timestamp>) {
     }
 }
 
-/// The output is the data; how it went is not.
-fn tell(ended: &Execution, global: &Global) -> Outcome<ExitCode> {
-    let took = view::duration(ended.summary.duration(Timestamp::now()));
+/// The output is the data.
+fn tell_data(ended: &Execution, global: &Global) -> Outcome {
     if global.json {
         output::json(ended)?;
     } else if let Some(data) = &ended.output {
         output::json(data)?;
     }
+    Ok(())
+}
+
+/// How it went is none.
+fn tell(ended: &Execution) -> Outcome<ExitCode> {
+    let took = view::duration(ended.summary.duration(Timestamp::now()));
     if ended.summary.status == Status::Succeeded {
         output::note(format_args!("{} succeeded after {took}", ended.summary.name));
         return Ok(ExitCode::SUCCESS);

@@ -28,7 +28,8 @@ pub(crate) enum Value {
     String(String),
     Array(Vec<Node>),
     Table(Table),
-    /// From the environment: becomes whatever type is asked for. Arrays are separated by commas.
+    /// From the environment: becomes whatever type is asked for. Arrays are separated by commas, or written as in
+    /// TOML, as tables are.
     Text(String),
 }
 
@@ -89,6 +90,36 @@ impl Node {
     /// A setting from the environment.
     pub(crate) fn from_variable(name: &str, text: String) -> Self {
         Self { place: Place::Variable(name.to_owned()), value: Value::Text(text) }
+    }
+
+    /// The text of an environment variable as the array or table that it is in TOML, if it opens as one.
+    fn unfolded(self, opening: char) -> Self {
+        let Value::Text(text) = &self.value else { return self };
+        if !text.trim_start().starts_with(opening) {
+            return self;
+        }
+        let document = format!("it = {text}");
+        let parsed = DeTable::parse(&document).ok();
+        let value = parsed.and_then(|parsed| table(parsed.into_inner()).ok()?.remove("it"));
+        match value {
+            Some(entry) => entry.node.moved_to(&self.place),
+            None => self,
+        }
+    }
+
+    /// The same value in another place, with all that is in it.
+    fn moved_to(self, place: &Place) -> Self {
+        let entry = |(key, Entry { node, .. })| {
+            (key, Entry { key: place.clone(), node: node.moved_to(place) })
+        };
+        let value = match self.value {
+            Value::Array(nodes) => {
+                Value::Array(nodes.into_iter().map(|node| node.moved_to(place)).collect())
+            }
+            Value::Table(entries) => Value::Table(entries.into_iter().map(entry).collect()),
+            other => other,
+        };
+        Self { place: place.clone(), value }
     }
 
     /// Visits the text of an environment variable as the type that is asked for.
@@ -154,15 +185,29 @@ impl<'de> de::Deserializer<'de> for Node {
         }
     }
 
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
+        self.unfolded('{').deserialize_any(visitor)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Problem> {
+        self.deserialize_map(visitor)
+    }
+
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Problem> {
-        let Value::Text(text) = &self.value else {
-            return self.deserialize_any(visitor);
+        let node = self.unfolded('[');
+        let Value::Text(text) = &node.value else {
+            return node.deserialize_any(visitor);
         };
         let items = text
             .split(',')
             .map(str::trim)
             .filter(|item| !item.is_empty())
-            .map(|item| Self { place: self.place.clone(), value: Value::Text(item.to_owned()) });
+            .map(|item| Self { place: node.place.clone(), value: Value::Text(item.to_owned()) });
         visitor.visit_seq(de::value::SeqDeserializer::new(items))
     }
 
@@ -198,7 +243,7 @@ impl<'de> de::Deserializer<'de> for Node {
 
     serde::forward_to_deserialize_any! {
         i8 i16 i32 i64 i128 u8 u128 f32 char str string bytes byte_buf unit unit_struct tuple tuple_struct
-        map struct identifier ignored_any
+        identifier ignored_any
     }
 }
 

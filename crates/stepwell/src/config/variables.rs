@@ -20,6 +20,10 @@ pub(crate) const AWS_LIMITS: &str = "STEPWELL_AWS_LIMITS";
 
 /// Prefix of settings of `[store]`: `STEPWELL_STORE_PATH`.
 const STORE_PREFIX: &str = "STEPWELL_STORE_";
+/// Prefix of settings of `[services]`: `STEPWELL_SERVICES_SQS`.
+const SERVICES_PREFIX: &str = "STEPWELL_SERVICES_";
+/// What those of `[services.aws]` have beside it: `STEPWELL_SERVICES_AWS_REGION`.
+const AWS_PREFIX: &str = "aws_";
 
 /// The variables of this process. Those that are not Unicode are none of ours.
 pub(crate) fn all() -> impl Iterator<Item = (String, String)> {
@@ -35,6 +39,17 @@ pub(crate) fn get(name: &str) -> Option<String> {
 /// Settings of `[store]`.
 pub(crate) fn override_store(table: &mut Table, variables: &[(String, String)]) {
     override_by_prefix(table, STORE_PREFIX, variables);
+}
+
+/// Settings of `[services]` and of `[services.aws]`.
+pub(crate) fn override_services(
+    services: &mut Table,
+    aws: &mut Table,
+    variables: &[(String, String)],
+) {
+    override_by_prefix(services, SERVICES_PREFIX, variables);
+    let of_aws = services.extract_if(.., |key, _| key.starts_with(AWS_PREFIX));
+    aws.extend(of_aws.map(|(key, entry)| (key[AWS_PREFIX.len()..].to_owned(), entry)));
 }
 
 /// Settings of `[pipelines.<name>]`: `STEPWELL_PIPELINES_<NAME>_<KEY>`.

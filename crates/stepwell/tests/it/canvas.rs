@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 use stepwell_sandbox::dap::{Advance, Options, Sandbox};
 use tokio::runtime::Runtime;
 
-use crate::support::{Ended, Project, provided};
+use crate::moto::Moto;
+use crate::support::{Ended, Project, provided, runtime};
 
 /// The sandbox allows any number of calls; the documented limits would stretch a run over minutes.
 const SETTINGS: &str = "[pipelines.canvas]\nlimits = { create_job = 1000, tables = 1000 }\n";
@@ -18,11 +19,7 @@ struct Case {
 
 impl Case {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let sandbox = runtime
             .block_on(Sandbox::start(Options { total_rows: 500, ..Options::default() }))
             .unwrap();
@@ -131,6 +128,35 @@ fn no_secret_reaches_a_file_or_the_output() {
         assert!(!text.contains(&secret));
     }
     assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
+}
+
+/// A secret that is nowhere on this machine is asked for where `[services]` says.
+#[test]
+fn a_secret_may_lie_in_aws_secrets_manager() {
+    let Some(moto) = Moto::find() else { return };
+    let mut case = Case::new();
+    let secret = case.sandbox.client_secret().to_owned();
+    let name = format!("canvas/client-secret-{}", jiff::Timestamp::now().as_nanosecond());
+    case.runtime.block_on(moto.create_secret(&name, &secret));
+    case.project.variable("DAP_CLIENT_SECRET", "");
+    // As the SDKs of AWS read them.
+    case.project.variable("AWS_REGION", Moto::REGION);
+    case.project.variable("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    case.project.variable("AWS_ENDPOINT_URL_SECRETS_MANAGER", &moto.url);
+    let services = "[services]\nsecretsmanager = \"aws\"\n[services.aws]\nsecret_access_key = \"secret:aws/key\"\n";
+    let settings = format!("{SETTINGS}client_secret = \"secret:{name}\"\n{services}");
+    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"me\"\n"));
+    case.project.variable("STEPWELL_SECRET_AWS_KEY", "sealed");
+    let only = ["--input", r#"{"tables":["users"]}"#];
+    let summary = output(&case.run(&only));
+    assert_eq!(summary["failed"], 0, "{summary}");
+    assert_eq!(case.project.files_with(&secret), [] as [&str; 0]);
+
+    let settings = settings.replace(&format!("secret:{name}"), "secret:canvas/nobody");
+    case.project.write("stepwell.toml", &format!("{settings}access_key_id = \"me\"\n"));
+    let ended = case.run(&only);
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("create it in AWS Secrets Manager"), "{}", ended.stderr);
 }
 
 /// An administrator who is no superuser prepares the database; the role that comes of it is enough.

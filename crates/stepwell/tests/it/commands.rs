@@ -58,7 +58,7 @@ fn a_file_never_takes_the_place_of_a_state_machine_of_the_project() {
 
 #[test]
 fn what_cannot_run_is_refused_before_anything_happens() {
-    let project =
+    let mut project =
         Project::configured("[state-machines.nightly]\ndefinition = \"nightly.asl.json\"\n");
     project.write("nightly.asl.json", ECHO);
     let says = project.fails(3, &["run", "nightly", "--input", "{day: 1}"]);
@@ -66,7 +66,15 @@ fn what_cannot_run_is_refused_before_anything_happens() {
     let says = project.fails(3, &["run", "nigthly"]);
     assert!(says.contains("hint: did you mean `nightly`?"), "{says}");
     let says = project.fails(2, &["run", "nightly", "--plan"]);
-    assert!(says.contains("has no plan to show"), "{says}");
+    assert!(says.contains("`nightly` does not know `--plan`"), "{says}");
+    let says = project.fails(2, &["run", "nightly", "--allow-deletes"]);
+    assert!(says.contains("`nightly` does not know `--allow-deletes`"), "{says}");
+    for switch in ["--plan", "--allow-deletes"] {
+        project.variable("DAP_CLIENT_ID", "me");
+        project.variable("DAP_CLIENT_SECRET", "hush");
+        let says = project.fails(2, &["run", "canvas", switch]);
+        assert!(says.contains(&format!("`canvas` does not know `{switch}`")), "{says}");
+    }
     project.write("nightly.asl.json", "{");
     let says = project.fails(3, &["run", "nightly"]);
     assert!(says.contains("error[SW0100]") && says.contains("nightly.asl.json:1:"), "{says}");

@@ -49,6 +49,49 @@ name = "x"
 }
 
 #[test]
+fn services_are_checked_and_can_be_set_by_the_environment() {
+    let mut project = Project::configured(
+        r#"
+[services]
+sqs = "amazon"
+iam = "aws"
+dynamodb = "aws"
+kinesis = "aws"
+
+[services.aws]
+endpoint_url = "localhost:5000"
+access_key_id = "me"
+secret_key = "hunter2"
+"#,
+    );
+    assert_snapshot!(project.fails(2, &["pipeline", "list"]));
+
+    project.write("stepwell.toml", "[services.aws]\nsecret_access_key = \"hunter2\"\n");
+    project.variable("STEPWELL_SERVICES_AWS_ACCESS_KEY_ID", "me");
+    let says = project.run(&["pipeline", "list"]).stderr;
+    assert!(says.contains("`stepwell secret set aws/secret-access-key`"), "{says}");
+    assert!(!says.contains("hunter2"), "{says}");
+    project.variable("STEPWELL_SERVICES_SQS", "azure");
+    let says = project.fails(2, &["pipeline", "list"]);
+    assert!(says.contains("--> environment variable STEPWELL_SERVICES_SQS"), "{says}");
+}
+
+#[test]
+fn arrays_and_tables_can_come_from_the_environment() {
+    let mut project = Project::new();
+    project.variable("STEPWELL_PIPELINES_CANVAS_TABLES", "users, courses");
+    project.variable("STEPWELL_PIPELINES_CANVAS_NOTIFY", r#"["log", { file = "last.json" }]"#);
+    project.variable("STEPWELL_PIPELINES_CANVAS_LIMITS", "{ tables = 0 }");
+    let says = project.fails(2, &["pipeline", "list"]);
+    assert!(says.contains("one of the `limits` is 0\n  --> environment variable"), "{says}");
+    project.variable("STEPWELL_PIPELINES_CANVAS_LIMITS", "{ tables = 1, views = 2 }");
+    let says = project.fails(2, &["pipeline", "list"]);
+    assert!(says.contains("unknown key `views`\n  --> environment variable"), "{says}");
+    project.variable("STEPWELL_PIPELINES_CANVAS_LIMITS", "{ tables = 1 }");
+    project.ok(&["pipeline", "list"]);
+}
+
+#[test]
 fn a_mistake_of_syntax_is_pointed_at() {
     let project = Project::configured("[store]\npath = \n");
     let says = project.fails(2, &["pipeline", "list"]);

@@ -8,7 +8,11 @@
 mod canvas;
 mod commands;
 mod configuration;
+mod data_mesh;
+mod data_products;
+mod demo;
 mod hand_over;
+mod moto;
 mod resume;
 mod secrets;
 mod serve;

@@ -130,6 +130,12 @@ pub(crate) fn ended(output: Output) -> Ended {
     }
 }
 
+/// Threads on which a sandbox serves while a command runs.
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().unwrap()
+}
+
 /// Looks until there is something.
 #[track_caller]
 pub(crate) fn poll<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {

@@ -87,7 +87,7 @@ impl Dap {
         let mut logged_in_anew = false;
         loop {
             let token = self.token(ctx).await?;
-            let limiter = self.limits()?.of(request.endpoint);
+            let limiter = self.limits().await?.of(request.endpoint);
             if !limiter.is_free() {
                 request.tell_held_back(ctx);
             }

@@ -190,11 +190,11 @@ impl Dap {
     }
 
     /// The limits that all clients of this process with the same credentials share.
-    fn limits(&self) -> Result<&Limits, Error> {
+    async fn limits(&self) -> Result<&Limits, Error> {
         if let Some(limits) = self.limits.get() {
             return Ok(limits);
         }
-        let client_id = self.credentials.client_id.reveal(self.secrets.as_ref())?;
+        let client_id = self.credentials.client_id.reveal(self.secrets.as_ref()).await?;
         let shared = Limits::shared(&self.base_url, &client_id, self.rates);
         Ok(self.limits.get_or_init(|| shared))
     }

@@ -107,8 +107,8 @@ impl Dap {
     }
 
     async fn login_once(&self) -> Result<Result<Answer<wire::Token>, Failure>, Error> {
-        let client_id = self.credentials.client_id.reveal(self.secrets.as_ref())?;
-        let client_secret = self.credentials.client_secret.reveal(self.secrets.as_ref())?;
+        let client_id = self.credentials.client_id.reveal(self.secrets.as_ref()).await?;
+        let client_secret = self.credentials.client_secret.reveal(self.secrets.as_ref()).await?;
         let request = self
             .http
             .post(self.url(["ids", "auth", "login"]))

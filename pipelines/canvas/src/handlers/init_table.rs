@@ -23,6 +23,6 @@ impl Function for InitTable {
     }
 
     async fn call(&self, input: Input, ctx: &Context) -> Result<Step, HandlerError> {
-        TableRun::begin(&self.service, input, ctx)?.snapshot().await
+        TableRun::begin(&self.service, input, ctx).await?.snapshot().await
     }
 }

@@ -65,7 +65,7 @@ impl Function for ListTables {
     async fn call(&self, input: RunInput, ctx: &Context) -> Result<Listing, HandlerError> {
         let selection = input.select(&self.service.config.selection)?;
         // An unreachable database is told once and at once, not by every table.
-        self.service.target()?.check().await?;
+        self.service.target().await?.check().await?;
         let mut tables = Vec::new();
         let mut failures = Vec::new();
         for namespace in &selection.namespaces {

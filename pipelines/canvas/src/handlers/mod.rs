@@ -57,8 +57,8 @@ impl Service {
     /// The target. All tables share one, and with it its connections.
     ///
     /// Its connection string is resolved at each use and not kept: a changed password opens it anew.
-    fn target(&self) -> Result<Arc<dyn Target>, HandlerError> {
-        let connection = self.config.target.reveal(self.secrets.as_ref())?;
+    async fn target(&self) -> Result<Arc<dyn Target>, HandlerError> {
+        let connection = self.config.target.reveal(self.secrets.as_ref()).await?;
         let digest = xxh3_128(connection.expose_secret().as_bytes());
         let mut opened = self.opened.lock().expect("no holder of this lock panics");
         if let Some((known, target)) = opened.as_ref()

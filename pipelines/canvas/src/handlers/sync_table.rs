@@ -24,6 +24,6 @@ impl Function for SyncTable {
     }
 
     async fn call(&self, input: Input, ctx: &Context) -> Result<Step, HandlerError> {
-        TableRun::begin(&self.service, input, ctx)?.increment().await
+        TableRun::begin(&self.service, input, ctx).await?.increment().await
     }
 }

@@ -213,7 +213,7 @@ pub(super) struct TableRun<'a> {
 }
 
 impl<'a> TableRun<'a> {
-    pub(super) fn begin(
+    pub(super) async fn begin(
         service: &'a Service,
         input: Input,
         ctx: &'a Context,
@@ -224,7 +224,7 @@ impl<'a> TableRun<'a> {
         let left_off = input.run.and_then(|run| run.checkpoint);
         Ok(Self {
             dap: &service.dap,
-            target: service.target()?,
+            target: service.target().await?,
             table: input.item.name,
             ctx,
             checkpoint: left_off.unwrap_or_else(Checkpoint::start),

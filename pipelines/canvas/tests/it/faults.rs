@@ -30,7 +30,7 @@ async fn survives(endpoints: &[Endpoint], faults: &[Fault]) {
 
 /// Runs with a fault that never ends on `users`; gives the failure after asserting that `courses` came through.
 async fn fails(on: Endpoint, fault: Fault) -> Value {
-    let rule = FaultRule::new(on, fault).table("canvas.users");
+    let rule = FaultRule::new(on, fault).about("canvas.users");
     let bench = Bench::start(options(vec![rule])).await;
     let report = bench.run(json!({ "tables": TABLES })).await;
     bench.assert_in_step(&["courses"]);

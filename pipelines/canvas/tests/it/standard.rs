@@ -2,18 +2,9 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
-use stepwell_canvas::{Config, Settings, pipeline};
-use stepwell_pipeline::secret::Secrets;
-use stepwell_pipeline::{HandlerError, testing};
-
-struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
-        Err(HandlerError::Config(format!("no secret `{name}`")))
-    }
-}
+use stepwell_canvas::Settings;
+use stepwell_pipeline::testing::{self, Keys};
+use stepwell_pipeline::{Settings as _, Surroundings};
 
 #[test]
 fn the_definition_and_the_functions_fit() {
@@ -23,6 +14,6 @@ fn the_definition_and_the_functions_fit() {
         target: Some("sqlite:canvas.db".to_owned().into()),
         ..Settings::default()
     };
-    let config = Config::new(settings, variable).unwrap();
-    testing::check(&pipeline(config, Arc::new(NoSecrets)).unwrap());
+    let surroundings = Surroundings::embedded(Arc::new(Keys::none()), "nowhere".into());
+    testing::check(&settings.build(&variable, &surroundings).unwrap());
 }

@@ -9,11 +9,10 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use secrecy::SecretString;
 use serde_json::{Map, Value, json};
-use stepwell_canvas::{Config, Settings, pipeline};
-use stepwell_pipeline::secret::Secrets;
-use stepwell_pipeline::{Context, HandlerError, Pipeline, testing};
+use stepwell_canvas::Settings;
+use stepwell_pipeline::testing::{self, Keys};
+use stepwell_pipeline::{Context, HandlerError, Pipeline, Settings as _, Surroundings};
 use stepwell_sandbox::dap::{Options, Sandbox};
 use tempfile::TempDir;
 
@@ -30,18 +29,6 @@ pub(crate) struct Bench {
 
 /// The rows of a table by their key.
 pub(crate) type Replica = BTreeMap<String, Map<String, Value>>;
-
-/// The sandbox's credentials, by name.
-struct Keys(BTreeMap<&'static str, String>);
-
-impl Secrets for Keys {
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
-        let value = self.0.get(name);
-        value
-            .map(|it| it.clone().into())
-            .ok_or_else(|| HandlerError::Config(format!("no secret `{name}`")))
-    }
-}
 
 /// How a run ended.
 pub(crate) struct Report {
@@ -217,14 +204,11 @@ impl Bench {
 }
 
 fn build(sandbox: &Sandbox, settings: &Value) -> Pipeline {
-    let keys = [
-        ("id", sandbox.client_id().to_owned()),
-        ("secret", sandbox.client_secret().to_owned()),
-        ("wrong", "wrong".to_owned()),
-    ];
+    let keys =
+        [("id", sandbox.client_id()), ("secret", sandbox.client_secret()), ("wrong", "wrong")];
+    let surroundings = Surroundings::embedded(Arc::new(Keys::from(keys)), "nowhere".into());
     let settings: Settings = serde_json::from_value(settings.clone()).unwrap();
-    let config = Config::new(settings, |_| None).unwrap();
-    pipeline(config, Arc::new(Keys(keys.into()))).unwrap()
+    settings.build(&|_| None, &surroundings).unwrap()
 }
 
 /// What a Catcher puts into the state.

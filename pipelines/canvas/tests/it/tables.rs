@@ -203,7 +203,7 @@ async fn older_logs_are_told_to_lack_new_columns() {
 async fn a_snapshot_that_fails_to_fill_does_not_hide_the_increment() {
     // The snapshot and the increment before are the first two jobs.
     let fault = Fault::FailJob { message: "no room".into() };
-    let rule = FaultRule::new(Endpoint::CreateJob, fault).table("canvas.users").after(2);
+    let rule = FaultRule::new(Endpoint::CreateJob, fault).about("canvas.users").after(2);
     let bench = Bench::start(Options { faults: vec![rule], ..options() }).await;
     bench.sync(&["users"]).await;
     bench.sandbox.move_clock(Duration::from_hours(25));

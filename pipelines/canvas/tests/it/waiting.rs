@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use stepwell_canvas::dap::{Credentials, Dap, Error, Rates};
 use stepwell_pipeline::progress::{Progress, Update};
-use stepwell_pipeline::secret::{SecretRef, Secrets};
-use stepwell_pipeline::{Context, HandlerError, http};
+use stepwell_pipeline::secret::SecretRef;
+use stepwell_pipeline::testing::Keys;
+use stepwell_pipeline::{Context, http};
 use stepwell_sandbox::dap::{Endpoint, Fault, FaultRule, JobTiming, Limits, Options};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -23,14 +23,6 @@ fn ctx(slice: Duration) -> Context {
     Context::starting_now("test", slice)
 }
 
-struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
-        panic!("nobody asks for {name}")
-    }
-}
-
 /// A client of the service behind this listener, patient for an hour.
 fn dap(listener: &TcpListener) -> Dap {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -39,7 +31,7 @@ fn dap(listener: &TcpListener) -> Dap {
         client_secret: SecretRef::Literal("secret".into()),
     };
     let http = http::client(HOUR).unwrap();
-    Dap::new(http, HOUR, &base_url, credentials, Arc::new(NoSecrets), Rates::default()).unwrap()
+    Dap::new(http, HOUR, &base_url, credentials, Arc::new(Keys::none()), Rates::default()).unwrap()
 }
 
 #[tokio::test(start_paused = true)]

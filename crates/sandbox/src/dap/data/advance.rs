@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::calendar::Micros;
-use super::draw::{Draw, mix, salt_of};
 use super::generate::is_workflow_state;
 use super::recipe::Recipe;
 use super::table::{Life, Table};
+use crate::draw::{Draw, mix, salt_of};
 
 /// How the source is to move on: `{"seed": 1, "changes": 1000, "tables": ["canvas.users"]}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::calendar::{DAY, SECOND};
 use super::cell::Cell;
 use super::column::{Kind, OVERSIZED, UNSPECIFIED};
-use super::draw::Draw;
+use crate::draw::Draw;
 
 /// One kind of awkward value. About one in sixteen values of a fitting column becomes awkward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

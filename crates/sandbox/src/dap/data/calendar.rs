@@ -5,8 +5,7 @@
 
 use std::fmt::Write;
 
-/// Microseconds since 1970-01-01T00:00:00Z.
-pub(crate) type Micros = i64;
+pub(crate) use crate::clock::Micros;
 
 pub(crate) const SECOND: i64 = 1_000_000;
 pub(crate) const DAY: i64 = 86_400 * SECOND;

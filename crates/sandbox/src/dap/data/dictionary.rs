@@ -13,8 +13,8 @@
 use serde_json::Value;
 
 use super::column::{Column, Field, Kind, TableSchema, UNSPECIFIED};
-use super::draw::salt_of;
 use super::recipe::Recipe;
+use crate::draw::salt_of;
 
 /// Every namespace with its data dictionary, in the order of the documentation.
 const NAMESPACES: [(&str, &str); 4] = [

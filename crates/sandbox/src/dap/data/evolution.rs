@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::column::{Column, Kind, TableSchema, UNSPECIFIED};
 use super::dictionary::read_kind;
-use super::draw::{Draw, salt_of};
 use super::recipe::Recipe;
+use crate::draw::{Draw, salt_of};
 
 /// One change; it raises the table's version by one.
 ///

@@ -9,9 +9,9 @@ use super::awkward::{self, Awkward};
 use super::calendar::{DAY, Micros, SECOND};
 use super::cell::Cell;
 use super::column::{Column, Field, Kind, UNSPECIFIED};
-use super::draw::{Draw, mix};
 use super::recipe::Recipe;
 use super::words;
+use crate::draw::{Draw, mix};
 
 /// Business time starts here, whatever the clock says: values follow from the seed alone. 2025-08-18T08:00:00Z.
 const TERM_START: Micros = 1_755_504_000 * SECOND;

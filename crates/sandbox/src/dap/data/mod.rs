@@ -6,7 +6,6 @@ pub(crate) mod calendar;
 pub(crate) mod cell;
 pub(crate) mod column;
 pub(crate) mod dictionary;
-mod draw;
 pub(crate) mod evolution;
 mod generate;
 mod recipe;

@@ -8,10 +8,10 @@ use super::awkward::Awkward;
 use super::calendar::Micros;
 use super::cell::Cell;
 use super::column::{Column, Kind};
-use super::draw::{Draw, mix};
 use super::generate::{Generator, References, Writing, random_uuid};
 use super::recipe::Recipe;
 use super::table::{Life, RowState, Table, Window};
+use crate::draw::{Draw, mix};
 
 /// One row as a query delivers it.
 #[derive(Debug, Clone)]

@@ -9,10 +9,10 @@ use super::advance::{Advance, Advanced, advance};
 use super::awkward::Awkward;
 use super::calendar::{Micros, SECOND};
 use super::dictionary::definitions;
-use super::draw::{Draw, mix, salt_of};
 use super::evolution::{Evolution, EvolutionError};
 use super::rows::{Keys, Reader};
 use super::table::{Table, Window};
+use crate::draw::{Draw, mix, salt_of};
 
 /// How much data there is and what it looks like.
 #[derive(Debug, Clone)]

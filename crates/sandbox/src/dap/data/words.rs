@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::draw::Draw;
+use crate::draw::Draw;
 
 const SYLLABLES: [&str; 32] = [
     "ba", "bel", "ca", "cor", "da", "del", "en", "fa", "gal", "hi", "il", "jo", "ka", "lin", "lo",

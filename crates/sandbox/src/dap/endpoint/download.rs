@@ -24,6 +24,7 @@ use crate::dap::faults::Fault;
 use crate::dap::presign::Refusal;
 use crate::dap::render::Part;
 use crate::dap::service::Service;
+use crate::http::broken_off;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Signature {
@@ -189,7 +190,7 @@ fn spoilt(mut content: Vec<u8>, fault: &Fault) -> (Body, u64) {
     match fault {
         Fault::BreakBody => {
             content.truncate(content.len() / 2);
-            (broken_off(content), bytes)
+            (broken_off(content.into()), bytes)
         }
         Fault::TruncateBody => {
             content.truncate(content.len() / 2);
@@ -207,17 +208,6 @@ fn spoilt(mut content: Vec<u8>, fault: &Fault) -> (Body, u64) {
         Fault::Dribble { bytes_per_second } => (dribble(content, *bytes_per_second), bytes),
         _ => (content.into(), bytes),
     }
-}
-
-/// A body that comes to an error after its content.
-fn broken_off(content: Vec<u8>) -> Body {
-    let content = stream::once(async { Ok(Bytes::from(content)) });
-    let end = stream::once(async {
-        // A pause, in which the server sends what it has; otherwise not even the head would arrive.
-        tokio::task::yield_now().await;
-        Err(io::Error::new(io::ErrorKind::ConnectionReset, "broken off on request"))
-    });
-    Body::from_stream(content.chain(end))
 }
 
 /// Ten pieces a second.

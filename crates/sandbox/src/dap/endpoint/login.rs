@@ -5,13 +5,12 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{Endpoint, Refused, meet};
 use crate::dap::error::ApiError;
 use crate::dap::service::Service;
+use crate::http::basic_credentials;
 
 pub(super) async fn login(
     State(service): State<Arc<Service>>,
@@ -24,7 +23,7 @@ pub(super) async fn login(
 
 fn grant(service: &Service, headers: &HeaderMap, body: &str) -> Result<Json<Value>, ApiError> {
     let (client_id, client_secret) =
-        credentials(headers).ok_or_else(|| forbidden("missing authentication"))?;
+        basic_credentials(headers).ok_or_else(|| forbidden("missing authentication"))?;
     if !is_client_credentials(headers, body) {
         let message = "grant_type=client_credentials is expected as a form";
         return Err(ApiError::Login { status: StatusCode::BAD_REQUEST, message });
@@ -43,14 +42,6 @@ fn grant(service: &Service, headers: &HeaderMap, body: &str) -> Result<Json<Valu
 
 fn forbidden(message: &'static str) -> ApiError {
     ApiError::Login { status: StatusCode::FORBIDDEN, message }
-}
-
-/// User and password of `Authorization: Basic`.
-fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
-    let encoded = headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
-    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
-    let (client_id, client_secret) = decoded.split_once(':')?;
-    Some((client_id.to_owned(), client_secret.to_owned()))
 }
 
 fn is_client_credentials(headers: &HeaderMap, body: &str) -> bool {

@@ -22,6 +22,7 @@ use super::error::ApiError;
 use super::faults::Fault;
 use super::limits::TooManyRequests;
 use super::service::Service;
+use crate::http::{CloseConnection, Refused};
 
 /// The endpoints that can be limited, counted and struck by faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -43,30 +44,11 @@ pub enum Endpoint {
     Download,
 }
 
-/// An answer that is not what was asked for: an error, or a fault.
-pub(crate) struct Refused(Box<Response>);
-
-impl From<Response> for Refused {
-    fn from(response: Response) -> Self {
-        Self(Box::new(response))
-    }
-}
-
 impl From<ApiError> for Refused {
     fn from(error: ApiError) -> Self {
         error.into_response().into()
     }
 }
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        *self.0
-    }
-}
-
-/// Marks a response that must not be sent: the connection closes instead.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CloseConnection;
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
     Router::new()
@@ -88,7 +70,7 @@ pub(crate) fn meet(
     table: Option<&str>,
 ) -> Result<Option<Fault>, Refused> {
     service.count(endpoint);
-    match service.faults.strike(endpoint, table) {
+    match service.faults.strike(&endpoint, |about| Some(about) == table) {
         Some(fault) => {
             answer_of(&fault, endpoint).map_or(Ok(Some(fault)), |answer| Err(answer.into()))
         }

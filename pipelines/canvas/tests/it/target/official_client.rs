@@ -3,13 +3,13 @@
 //! `STEPWELL_DAP_CLIENT` is the path of its `dap` executable (PyPI `instructure-dap-client[postgresql]`).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
-use stepwell_canvas::{Config, Settings, pipeline};
-use stepwell_pipeline::secret::Secrets;
-use stepwell_pipeline::{AnyFunction, Context, HandlerError};
+use stepwell_canvas::Settings;
+use stepwell_pipeline::testing::Keys;
+use stepwell_pipeline::{AnyFunction, Context, Settings as _, Surroundings};
 use stepwell_sandbox::dap::{Advance, Awkward, Evolution, Options, Sandbox};
 use tokio::process::Command;
 
@@ -22,14 +22,6 @@ const TABLES: [(&str, &str); 4] = [
     ("canvas", "courses"),
     ("canvas_logs", "web_logs"),
 ];
-
-struct NoSecrets;
-
-impl Secrets for NoSecrets {
-    fn resolve(&self, name: &str) -> Result<SecretString, HandlerError> {
-        Err(HandlerError::Config(format!("no secret {name}")))
-    }
-}
 
 /// The official client.
 struct Official(PathBuf);
@@ -69,8 +61,8 @@ async fn run_ours(sandbox: &Sandbox, fixture: &Fixture) -> Vec<Value> {
         "limits": {"create_job": 100_000},
     }))
     .unwrap();
-    let config = Config::new(settings, |_| None).unwrap();
-    let pipeline = pipeline(config, std::sync::Arc::new(NoSecrets)).unwrap();
+    let surroundings = Surroundings::embedded(Arc::new(Keys::none()), "nowhere".into());
+    let pipeline = settings.build(&|_| None, &surroundings).unwrap();
     let function = |name: &str| {
         let name = format!("stepwell-canvas-{name}");
         pipeline.functions.iter().find(|it| it.name() == name).unwrap().as_ref()

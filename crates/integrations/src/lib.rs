@@ -1,0 +1,26 @@
+//! The services that pipelines use, each behind one trait: embedded in this process, or the one of AWS.
+//!
+//! ```text
+//!   pipeline --> sqs::Queue            <-- sqs::EmbeddedQueue (SQLite)         sqs::AwsQueue
+//!            --> iam::RolePolicies     <-- iam::EmbeddedRolePolicies (SQLite)  iam::AwsRolePolicies
+//!            --> secretsmanager::SecretsManager
+//! ```
+//!
+//! The embedded implementation of a trait is always there and needs nothing else installed. `tests/it/conformance` holds both
+//! implementations to the same behaviour, and says where a double of AWS differs from AWS itself.
+//! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
+
+pub mod aws;
+pub mod iam;
+pub mod secretsmanager;
+mod sqlite;
+pub mod sqs;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+pub use sqlite::StoreError;
+
+/// Where the embedded services take the time from: the machine's clock, the engine's, or one that a test moves.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;

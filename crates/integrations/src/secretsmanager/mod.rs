@@ -1,0 +1,38 @@
+//! Secrets from AWS Secrets Manager, read when they are used and kept nowhere.
+//!
+//! There is no embedded implementation here: the binary's own sealed secrets and the environment are that.
+
+mod aws;
+
+use crate::aws::CallError;
+
+pub use aws::SecretsManager;
+
+/// What reading a secret can fail with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none of that name.
+    #[error(
+        "AWS Secrets Manager has no secret `{name}` in this account and region; create it, or correct its name"
+    )]
+    NoSuchSecret {
+        /// Name or ARN.
+        name: String,
+    },
+    /// It has no text, only bytes.
+    #[error("secret `{name}` of AWS Secrets Manager is binary; store it as text")]
+    NotText {
+        /// Name or ARN.
+        name: String,
+    },
+    /// AWS could not be used.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+impl Error {
+    /// Whether the same may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_retryable())
+    }
+}

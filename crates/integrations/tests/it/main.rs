@@ -1,0 +1,13 @@
+//! The services as pipelines use them: one suite of behaviour for every implementation, then what only one of them does.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests read the environment, and the clock of what runs elsewhere"
+)]
+
+mod aws_failures;
+mod conformance;
+mod ledger;
+mod queue_file;
+mod secrets;
+mod support;

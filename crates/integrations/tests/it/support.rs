@@ -1,0 +1,180 @@
+//! A clock that is moved by hand, the double of AWS, and a server that answers as it is told.
+
+use std::io::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_http_client::Builder;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use stepwell_integrations::Clock;
+use stepwell_integrations::aws::{Connection, Credentials, Settings};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+pub(crate) const REGION: &str = "eu-central-1";
+pub(crate) const SECRET_KEY: &str = "very-secret-access-key";
+
+/// Time as a test has it: moved by hand, or that of another process, which must be waited out.
+#[derive(Clone)]
+pub(crate) enum Time {
+    Manual(Arc<AtomicI64>),
+    Real,
+}
+
+impl Time {
+    pub(crate) fn manual() -> Self {
+        let start: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
+        Self::Manual(Arc::new(AtomicI64::new(start.as_millisecond())))
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        match self.clone() {
+            Self::Manual(ms) => {
+                Arc::new(move || Timestamp::from_millisecond(ms.load(Ordering::SeqCst)).unwrap())
+            }
+            Self::Real => Arc::new(Timestamp::now),
+        }
+    }
+
+    /// Until so much time has passed.
+    pub(crate) async fn wait_out(&self, duration: Duration) {
+        match self {
+            Self::Manual(ms) => {
+                let by = i64::try_from(duration.as_millis()).unwrap();
+                ms.fetch_add(by, Ordering::SeqCst);
+            }
+            // Nothing tells when the time-out of another process has passed, and it counts whole seconds.
+            Self::Real => tokio::time::sleep(duration + Duration::from_millis(100)).await,
+        }
+    }
+}
+
+/// A name that no other test of this run or another uses, all of them against one double.
+pub(crate) fn unique(prefix: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let nanoseconds = Timestamp::now().as_nanosecond();
+    format!("{prefix}-{nanoseconds}-{count}")
+}
+
+/// The base URL of a moto server; nothing is tested without it, unless everything must be.
+pub(crate) fn moto() -> Option<String> {
+    provided("STEPWELL_TEST_MOTO")
+}
+
+/// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
+/// which it sets too, nothing may be skipped.
+fn provided(name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        assert!(std::env::var_os("STEPWELL_TEST_ALL").is_none(), "`{name}` is not set");
+        // Not `eprintln!`, which the test harness keeps to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nSKIPPED: `{name}` is not set; `cargo xtask test` sets it\n"
+        );
+    }
+    value
+}
+
+pub(crate) async fn connection(endpoint_url: &str) -> Connection {
+    let credentials = Credentials {
+        access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+        secret_access_key: SecretString::from(SECRET_KEY),
+        session_token: None,
+    };
+    Connection::new(Settings {
+        region: Some(REGION.to_owned()),
+        endpoint_url: Some(endpoint_url.to_owned()),
+        profile: None,
+        credentials: Some(credentials),
+    })
+    .await
+}
+
+macro_rules! set_up_client {
+    ($name:ident, $sdk:ident) => {
+        /// A client of the SDK itself, for what a test finds in place.
+        pub(crate) fn $name(endpoint_url: &str) -> $sdk::Client {
+            let config = $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::latest())
+                .http_client(Builder::new().build_http())
+                .region($sdk::config::Region::new(REGION))
+                .endpoint_url(endpoint_url)
+                .credentials_provider($sdk::config::Credentials::new(
+                    "AKIAIOSFODNN7EXAMPLE",
+                    "x",
+                    None,
+                    None,
+                    "test",
+                ));
+            $sdk::Client::from_conf(config.build())
+        }
+    };
+}
+
+set_up_client!(sqs_client, aws_sdk_sqs);
+set_up_client!(iam_client, aws_sdk_iam);
+set_up_client!(secrets_client, aws_sdk_secretsmanager);
+
+/// A server that gives the answers it is told, one after the other and the last for ever, and keeps what it was asked.
+pub(crate) struct Scripted {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Scripted {
+    /// Answers of status and body.
+    pub(crate) async fn start(answers: &[(u16, &str)]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let answers: Vec<_> =
+            answers.iter().map(|(status, body)| (*status, (*body).to_owned())).collect();
+        tokio::spawn(serve(listener, answers, Arc::clone(&asked)));
+        Self { url, asked }
+    }
+
+    /// The bodies of the requests so far.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn serve(listener: TcpListener, answers: Vec<(u16, String)>, asked: Arc<Mutex<Vec<String>>>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let body = read_request(&mut stream).await;
+        let number = {
+            let mut asked = asked.lock().unwrap();
+            asked.push(body);
+            asked.len() - 1
+        };
+        let (status, body) = &answers[number.min(answers.len() - 1)];
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+/// The body of a request with `content-length`.
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    loop {
+        let mut piece = [0; 4096];
+        let count = stream.read(&mut piece).await.unwrap();
+        bytes.extend_from_slice(&piece[..count]);
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_lowercase();
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if count == 0 || body.len() >= length.map_or(0, |it| it.trim().parse().unwrap()) {
+                return body.to_owned();
+            }
+        }
+        assert!(count > 0, "the request broke off: {text}");
+    }
+}

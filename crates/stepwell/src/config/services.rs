@@ -1,0 +1,72 @@
+//! `[services]` and `[services.aws]`: who serves the AWS services that pipelines use, and how AWS is reached.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use stepwell_pipeline::secret::SecretRef;
+use stepwell_pipeline::surroundings::{Aws, Services};
+
+use super::node::Entry;
+use super::pipelines::exposed;
+use super::problem::{Place, Problem};
+use super::reader::Reader;
+use super::variables;
+
+/// Services of AWS that nothing here uses yet. They are refused by name, so that nobody takes them for served.
+const NOT_YET: [&str; 7] = ["dynamodb", "events", "lambda", "s3", "sns", "ssm", "sts"];
+
+impl Reader {
+    /// The services, and the secrets that stand in the file as they are.
+    pub(super) fn services(&mut self, entry: Option<Entry>) -> (Services, Vec<Problem>) {
+        let mut table = self.section(entry);
+        let mut aws = self.section(table.remove("aws"));
+        variables::override_services(&mut table, &mut aws, &self.variables);
+        for name in NOT_YET {
+            if let Some(entry) = table.remove(name) {
+                self.problems.push(not_yet(name).at(&entry.key));
+            }
+        }
+        let places = aws.iter().map(|(key, entry)| (key.clone(), entry.node.place.clone()));
+        let places: BTreeMap<_, _> = places.collect();
+        let mut services: Services = self.typed(table, &Place::Unknown).unwrap_or_default();
+        // Also after a mistake, to find the others.
+        let aws = self.as_far_as_possible(aws, &Place::Unknown, Aws::deserialize);
+        services.aws = aws.unwrap_or_default();
+        self.check(&services.aws, &places);
+        let warnings = exposed_credentials(&services.aws, &places);
+        (services, warnings)
+    }
+
+    fn check(&mut self, aws: &Aws, places: &BTreeMap<String, Place>) {
+        let place = |key: &str| places.get(key).cloned().unwrap_or_default();
+        let pair =
+            [("access_key_id", &aws.access_key_id), ("secret_access_key", &aws.secret_access_key)];
+        if let [(has, Some(_)), (misses, None)] | [(misses, None), (has, Some(_))] = pair {
+            let message = format!("`{has}` says nothing without `{misses}`");
+            self.problems.push(Problem::new(place(has), message));
+        }
+        let is_url = |text: &String| {
+            reqwest::Url::parse(text)
+                .is_ok_and(|url| url.has_host() && url.scheme().starts_with("http"))
+        };
+        if aws.endpoint_url.as_ref().is_some_and(|url| !is_url(url)) {
+            let problem = Problem::new(place("endpoint_url"), "`endpoint_url` is no URL");
+            self.problems.push(problem.help("write for instance `http://127.0.0.1:5000`"));
+        }
+    }
+}
+
+fn exposed_credentials(aws: &Aws, places: &BTreeMap<String, Place>) -> Vec<Problem> {
+    let secrets = [
+        ("secret_access_key", &aws.secret_access_key, "aws/secret-access-key"),
+        ("session_token", &aws.session_token, "aws/session-token"),
+    ];
+    let literal = |setting: &Option<SecretRef>| matches!(setting, Some(SecretRef::Literal(_)));
+    let secrets = secrets.into_iter().filter(|(_, setting, _)| literal(setting));
+    secrets.filter_map(|(key, _, secret)| exposed(key, places.get(key)?, secret)).collect()
+}
+
+fn not_yet(name: &str) -> Problem {
+    Problem::new(Place::Unknown, format!("the service `{name}` is not supported yet"))
+        .help("no pipeline uses it: remove the key; `sqs`, `iam` and `secretsmanager` are there")
+}

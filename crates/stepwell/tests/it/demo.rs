@@ -1,0 +1,54 @@
+//! `stepwell demo`: every pipeline once, and what it found when it looked into both sides.
+
+use serde_json::{Value, json};
+
+use crate::support::Project;
+
+/// The runs that the demo tells of.
+fn runs(project: &Project, arguments: &[&str]) -> Vec<Value> {
+    let keep = ["demo", "--keep", "demo"];
+    project.json(&[&keep, arguments].concat())["runs"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_replica_of_canvas_is_proven_twice() {
+    let runs = runs(&Project::new(), &["--only", "canvas", "--rows", "1000"]);
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    for run in &runs {
+        assert_eq!(run["pipeline"], "canvas");
+        let tables = run["tables"].as_array().unwrap();
+        let is_proven = |table: &Value| table["proven"] == true || table["proven_before"] == true;
+        assert!(!tables.is_empty() && tables.iter().all(is_proven), "{run}");
+    }
+}
+
+#[test]
+fn data_products_change_and_go_and_foreign_ones_stay() {
+    let runs = runs(&Project::new(), &["--only", "data-products"]);
+    assert_eq!(counts(&runs[0]), json!({"created": 50}));
+    assert_eq!(counts(&runs[1]), json!({"deleted": 3, "unchanged": 42, "updated": 5}));
+    assert!(runs.iter().all(both_sides_agree), "{runs:?}");
+}
+
+#[test]
+fn agreements_are_granted_ended_and_repaired() {
+    let project = Project::new();
+    let runs = runs(&project, &["--only", "data-mesh"]);
+    assert_eq!(runs.len(), 3, "{runs:?}");
+    assert!(counts(&runs[0])["granted"].as_u64() > Some(100), "{runs:?}");
+    assert_eq!(counts(&runs[1]), json!({"revoked": 6}));
+    assert!(runs.iter().all(both_sides_agree), "{runs:?}");
+    let list = project.json(&["-C", "demo", "execution", "list"]);
+    assert_eq!(list.as_array().map(Vec::len), Some(3), "{list}");
+}
+
+fn both_sides_agree(run: &Value) -> bool {
+    run["compared"].as_u64() > Some(40) && run["differences"] == json!([])
+}
+
+/// How often each kind of change is there.
+fn counts(run: &Value) -> Value {
+    let kinds = run["changes"].as_array().unwrap();
+    let kind = |it: &Value| (it["what"].as_str().unwrap().to_owned(), it["count"].clone());
+    kinds.iter().map(kind).collect::<serde_json::Map<_, _>>().into()
+}

@@ -1,0 +1,256 @@
+//! `stepwell-data-mesh-poll-feed`: the feed into the queue, up to its end.
+//!
+//! The cursor moves with one conditional write after everything before it is durably queued; pages that arrive in one
+//! go are queued together, each access once. At the very first start, and where the service does not know the cursor,
+//! no event is replayed: the cursor goes to the newest event, and everything is surveyed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use stepwell_pipeline::progress::Update;
+use stepwell_pipeline::{Context, Function, HandlerError};
+
+use super::{Input, Run};
+use crate::backlog;
+use crate::dmm::{Event, Page};
+use crate::event::Asked;
+use crate::ledger::{Batch, Cursor, Item, Source};
+use crate::service::{Service, World};
+
+/// So many events are queued together, at most.
+const EVENTS_TOGETHER: usize = 20_000;
+
+/// Reads the feed.
+pub struct PollFeed {
+    pub(crate) service: Arc<Service>,
+}
+
+/// What the state machine gives.
+///
+/// ```json
+/// {"run":"arn:aws:states:...","input":{"plan":false},"poll":{}}
+/// ```
+#[derive(Debug, Deserialize)]
+pub struct Poll {
+    #[serde(flatten)]
+    run: Run,
+    /// What the call before gave, if that was `IN_PROGRESS`.
+    #[serde(default)]
+    poll: Counts,
+}
+
+/// How far the feed was read.
+///
+/// ```json
+/// {"status":"QUEUED","events":1200,"skipped":17,"accesses":40,"pages":2,"redriven":0}
+/// ```
+#[derive(Debug, Clone, Serialize)]
+pub struct Polled {
+    status: Status,
+    /// Why everything is surveyed.
+    reason: Option<String>,
+    #[serde(flatten)]
+    counts: Counts,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Status {
+    /// All that the feed had is queued.
+    Queued,
+    /// The slice is over; there is more.
+    InProgress,
+    /// Everything has to be surveyed.
+    Reconcile,
+}
+
+/// What was read so far in this run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    events: usize,
+    skipped: usize,
+    accesses: usize,
+    pages: usize,
+    redriven: usize,
+    /// How far the feed was passed over, looking for its end.
+    passed: Option<String>,
+}
+
+#[async_trait]
+impl Function for PollFeed {
+    type Input = Poll;
+    type Output = Polled;
+
+    fn name(&self) -> &'static str {
+        "stepwell-data-mesh-poll-feed"
+    }
+
+    async fn call(&self, input: Poll, ctx: &Context) -> Result<Polled, HandlerError> {
+        let Poll { run: Run { run, input }, poll: counts } = input;
+        let world = self.service.world(&run, input.plan).await?;
+        let mut poll = Polling { service: &self.service, world: &world, run, ctx, counts };
+        poll.redrive(input).await?;
+        let cursor = world.ledger.cursor().await?;
+        if let Some(reason) = cursor.reconcile {
+            return Ok(poll.end(Status::Reconcile, Some(reason)));
+        }
+        if !cursor.is_anchored {
+            return poll.anchor("the first start").await;
+        }
+        poll.read(cursor).await
+    }
+}
+
+/// One invocation.
+struct Polling<'p> {
+    service: &'p Service,
+    world: &'p World,
+    run: String,
+    ctx: &'p Context,
+    counts: Counts,
+}
+
+impl Polling<'_> {
+    fn end(self, status: Status, reason: Option<String>) -> Polled {
+        Polled { status, reason, counts: self.counts }
+    }
+
+    async fn redrive(&mut self, input: Input) -> Result<(), HandlerError> {
+        if input.redrive && !input.plan {
+            let redriven = self.service.queue().await?.redrive(None).await;
+            self.counts.redriven += redriven.map_err(|error| backlog::handler_error(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Reads and queues until the feed has no more.
+    async fn read(mut self, mut cursor: Cursor) -> Result<Polled, HandlerError> {
+        loop {
+            let gathered = self.gather(cursor.last_event_id.as_deref()).await?;
+            if let Some(last) = gathered.events.last() {
+                self.queue(&gathered.events).await?;
+                if !self.world.ledger.advance(cursor.version, &last.id).await? {
+                    return Err(HandlerError::retryable(
+                        "somebody else moves the cursor of the feed",
+                    ));
+                }
+                cursor.version += 1;
+                cursor.last_event_id = Some(last.id.clone());
+            }
+            match gathered.then {
+                Then::CaughtUp => return Ok(self.end(Status::Queued, None)),
+                Then::Unknown(words) => {
+                    tracing::warn!(%words, "the feed does not know the cursor: everything is surveyed");
+                    return self
+                        .anchor(&format!("the feed does not know the cursor ({words})"))
+                        .await;
+                }
+                Then::More if self.ctx.slice_is_over() => {
+                    return Ok(self.end(Status::InProgress, None));
+                }
+                Then::More => {}
+            }
+        }
+    }
+
+    /// Reads pages until there are none, or enough for one go.
+    async fn gather(&mut self, cursor: Option<&str>) -> Result<Gathered, HandlerError> {
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let from = events.last().map(|event| event.id.as_str()).or(cursor);
+            let then = match self.service.dmm.events(from, self.ctx).await? {
+                Page::Events(page) if page.is_empty() => Then::CaughtUp,
+                Page::Events(page) => {
+                    self.counts.pages += 1;
+                    self.counts.events += page.len();
+                    events.extend(page);
+                    self.tell();
+                    let is_enough = events.len() >= EVENTS_TOGETHER || self.ctx.slice_is_over();
+                    if !is_enough {
+                        continue;
+                    }
+                    Then::More
+                }
+                Page::CursorUnknown(words) => Then::Unknown(words),
+            };
+            return Ok(Gathered { events, then });
+        }
+    }
+
+    /// Queues what the events ask for; in a plan it becomes a batch at once.
+    async fn queue(&mut self, events: &[Event]) -> Result<(), HandlerError> {
+        let mut asked = Asked::by(events);
+        let keys = |of: &std::collections::BTreeMap<String, _>| of.keys().cloned().collect();
+        let affected =
+            self.world.ledger.affected(keys(&asked.products), keys(&asked.teams)).await?;
+        asked.add_affected(affected);
+        self.counts.skipped += asked.skipped;
+        self.counts.accesses += asked.accesses.len();
+        let page = events.last().map(|event| event.id.as_str()).unwrap_or_default();
+        if !self.world.is_plan {
+            let entries = backlog::entries(asked.accesses, page);
+            let sent = self.service.queue().await?.send_batch(&entries).await;
+            return sent.map_err(|error| backlog::handler_error(&error));
+        }
+        let items = asked.accesses.into_iter().map(|(access, cause)| Item { access, cause });
+        let id = format!("{}#plan-{page}", self.run);
+        let batch = Batch { id, items: items.collect(), messages: Vec::new() };
+        Ok(self.world.ledger.add_batch(&self.run, Source::Survey, batch).await?)
+    }
+
+    /// Passes over the feed to its newest event and puts the cursor there.
+    async fn anchor(mut self, reason: &str) -> Result<Polled, HandlerError> {
+        let mut seen = BTreeSet::new();
+        loop {
+            let from = self.counts.passed.as_deref();
+            let Page::Events(events) = self.service.dmm.events(from, self.ctx).await? else {
+                // Retention overtook us: what is retained now is passed over again.
+                self.counts.passed = None;
+                if seen.is_empty() {
+                    return Err(HandlerError::retryable(
+                        "the feed does not know its own last event",
+                    ));
+                }
+                seen.clear();
+                continue;
+            };
+            let Some(last) = events.last() else { break };
+            if !seen.insert(last.id.clone()) {
+                return Err(HandlerError::retryable("the feed goes round in circles"));
+            }
+            self.counts.passed = Some(last.id.clone());
+            self.tell();
+            if self.ctx.slice_is_over() {
+                return Ok(self.end(Status::InProgress, None));
+            }
+        }
+        self.world.ledger.anchor(self.counts.passed.as_deref(), reason).await?;
+        self.counts.passed = None;
+        Ok(self.end(Status::Reconcile, Some(reason.to_owned())))
+    }
+
+    fn tell(&self) {
+        self.ctx.progress.update(Update {
+            subject: "feed".to_owned(),
+            phase: "reading",
+            done: self.counts.events as u64,
+            total: None,
+            unit: "events",
+            finished: false,
+        });
+    }
+}
+
+struct Gathered {
+    events: Vec<Event>,
+    then: Then,
+}
+
+enum Then {
+    CaughtUp,
+    More,
+    Unknown(String),
+}

@@ -1,0 +1,206 @@
+//! What all functions work with: the client, the queue, the ledger, the target, each opened with its first use.
+//!
+//! A plan has a world of its own: a copy of the ledger in memory and a target that writes nothing. The functions are
+//! the same ones and do not know the difference.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use stepwell_integrations::Clock;
+use stepwell_integrations::aws::{Connection, Credentials, Settings as AwsSettings};
+use stepwell_integrations::iam::{
+    AwsRolePolicies, EmbeddedOptions as RoleOptions, EmbeddedRolePolicies, RolePolicies,
+};
+use stepwell_integrations::sqs::{AwsQueue, EmbeddedOptions as QueueOptions, EmbeddedQueue, Queue};
+use stepwell_pipeline::surroundings::Provider;
+use stepwell_pipeline::{HandlerError, Surroundings};
+use tokio::sync::OnceCell;
+
+use crate::backlog;
+use crate::config::{Boundary, Config};
+use crate::dmm::Dmm;
+use crate::ledger::Ledger;
+use crate::reading::Readings;
+use crate::target::{Target, handler_error};
+
+/// Our own count of attempts comes first; this one only ends what kills the process again and again.
+const RECEIVES_MAX: u32 = 50;
+
+/// The worlds of so many plans are kept; a plan that never came to its end is forgotten.
+const PLANS_KEPT: usize = 4;
+
+/// The world of a plan, once a function of it was called.
+type Plan = Arc<OnceCell<Arc<World>>>;
+
+/// What all functions of the pipeline work with.
+pub(crate) struct Service {
+    pub(crate) config: Config,
+    pub(crate) dmm: Dmm,
+    pub(crate) readings: Readings,
+    surroundings: Surroundings,
+    connection: OnceCell<Connection>,
+    queue: OnceCell<Arc<dyn Queue>>,
+    real: OnceCell<Arc<World>>,
+    plans: Mutex<VecDeque<(String, Plan)>>,
+}
+
+/// Where things are written.
+pub(crate) struct World {
+    pub(crate) ledger: Ledger,
+    pub(crate) target: Target,
+    pub(crate) is_plan: bool,
+    iam: Arc<dyn RolePolicies>,
+    /// The embedded access ledger, where that is the target.
+    pub(crate) embedded: Option<EmbeddedRolePolicies>,
+}
+
+impl Service {
+    pub(crate) fn new(config: Config, dmm: Dmm, surroundings: Surroundings) -> Self {
+        Self {
+            config,
+            dmm,
+            surroundings,
+            readings: Readings::default(),
+            connection: OnceCell::new(),
+            queue: OnceCell::new(),
+            real: OnceCell::new(),
+            plans: Mutex::default(),
+        }
+    }
+
+    /// The world of a run.
+    pub(crate) async fn world(&self, run: &str, is_plan: bool) -> Result<Arc<World>, HandlerError> {
+        let real = self.real.get_or_try_init(|| self.open()).await?;
+        if !is_plan {
+            return Ok(Arc::clone(real));
+        }
+        let plan = self.plan_of(run);
+        plan.get_or_try_init(|| real.plan()).await.cloned()
+    }
+
+    /// Forgets the world of a plan.
+    pub(crate) fn end_plan(&self, run: &str) {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| of != run);
+    }
+
+    fn plan_of(&self, run: &str) -> Plan {
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = plans.iter().find(|(of, _)| of == run) {
+            return Arc::clone(known);
+        }
+        let new = Plan::default();
+        plans.push_back((run.to_owned(), Arc::clone(&new)));
+        if plans.len() > PLANS_KEPT {
+            plans.pop_front();
+        }
+        new
+    }
+
+    async fn open(&self) -> Result<Arc<World>, HandlerError> {
+        let ledger = Ledger::open(&self.file("data-mesh.db")?)?;
+        let (iam, embedded): (Arc<dyn RolePolicies>, _) = match self.surroundings.services.iam {
+            Provider::Aws => (Arc::new(AwsRolePolicies::new(self.connection().await?)), None),
+            Provider::Embedded => {
+                let embedded = self.embedded_ledger()?;
+                (Arc::new(embedded.clone()), Some(embedded))
+            }
+        };
+        let target = Target::new(Arc::clone(&iam), false);
+        Ok(Arc::new(World { ledger, target, is_plan: false, iam, embedded }))
+    }
+
+    /// Its roles come into being by themselves, in the first account that may be touched, with the boundary that is
+    /// asked for.
+    fn embedded_ledger(&self) -> Result<EmbeddedRolePolicies, HandlerError> {
+        let rules = &self.config.rules;
+        let account = rules.accounts.first().expect("accounts are not empty").clone();
+        let permissions_boundary = match &rules.boundary {
+            Boundary::This(arn) => Some(arn.clone()),
+            Boundary::Any => {
+                Some(format!("arn:{}:iam::{account}:policy/embedded", self.config.partition))
+            }
+            Boundary::NotNeeded => None,
+        };
+        let partition = self.config.partition.clone();
+        let options =
+            RoleOptions { partition, account, permissions_boundary, ..RoleOptions::default() };
+        EmbeddedRolePolicies::open(&self.file("iam.db")?, options, clock())
+            .map_err(|error| handler_error(&error))
+    }
+
+    pub(crate) async fn queue(&self) -> Result<&dyn Queue, HandlerError> {
+        let queue = self.queue.get_or_try_init(|| self.open_queue()).await?;
+        Ok(queue.as_ref())
+    }
+
+    async fn open_queue(&self) -> Result<Arc<dyn Queue>, HandlerError> {
+        let name = &self.config.queue;
+        let opened: Result<Arc<dyn Queue>, _> = match self.surroundings.services.sqs {
+            Provider::Aws => {
+                let dead_letters = self.config.dead_letter_queue.as_deref();
+                let queue = AwsQueue::connect(self.connection().await?, name, dead_letters).await;
+                queue.map(|queue| Arc::new(queue) as _)
+            }
+            Provider::Embedded => {
+                let options = QueueOptions { max_receive_count: RECEIVES_MAX };
+                let queue = EmbeddedQueue::open(&self.file("queue.db")?, name, options, clock());
+                queue.map(|queue| Arc::new(queue) as _)
+            }
+        };
+        opened.map_err(|error| backlog::handler_error(&error))
+    }
+
+    async fn connection(&self) -> Result<&Connection, HandlerError> {
+        let connect = async || {
+            let aws = &self.surroundings.services.aws;
+            let credentials = aws.credentials(self.surroundings.secrets.as_ref()).await?;
+            let credentials = credentials.map(|it| Credentials {
+                access_key_id: secrecy::ExposeSecret::expose_secret(&it.access_key_id).to_owned(),
+                secret_access_key: it.secret_access_key,
+                session_token: it.session_token,
+            });
+            let settings = AwsSettings {
+                region: aws.region.clone(),
+                endpoint_url: aws.endpoint_url.clone(),
+                profile: aws.profile.clone(),
+                credentials,
+            };
+            Ok(Connection::new(settings).await)
+        };
+        self.connection.get_or_try_init(connect).await
+    }
+
+    /// The requests to AWS so far.
+    pub(crate) fn aws_requests(&self) -> u64 {
+        self.connection.get().map_or(0, Connection::requests)
+    }
+
+    fn file(&self, name: &str) -> Result<PathBuf, HandlerError> {
+        let folder = &self.surroundings.state;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let folder = folder.display();
+            HandlerError::Config(format!("the folder `{folder}` cannot be made: {error}"))
+        })?;
+        Ok(folder.join(name))
+    }
+}
+
+impl World {
+    /// A world in which everything is as here, and nothing of what happens there is kept.
+    async fn plan(&self) -> Result<Arc<Self>, HandlerError> {
+        let iam = Arc::clone(&self.iam);
+        Ok(Arc::new(Self {
+            ledger: self.ledger.copy().await?,
+            target: Target::new(Arc::clone(&iam), true),
+            is_plan: true,
+            iam,
+            embedded: None,
+        }))
+    }
+}
+
+fn clock() -> Clock {
+    Arc::new(Timestamp::now)
+}

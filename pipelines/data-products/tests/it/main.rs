@@ -1,0 +1,13 @@
+//! The integration tests of the data-products pipeline, in one binary.
+
+mod changes;
+mod crash;
+mod definition;
+mod deletions;
+mod faults;
+mod machine;
+mod ownership;
+mod plan;
+mod secrets;
+mod standard;
+mod support;
