@@ -18,8 +18,8 @@ use pattern::Pattern;
 
 const TAG: &str = "dp_sync";
 const MAX_DELETE_SHARE: f64 = 0.3;
-const MAX_CONCURRENCY: u32 = 32;
-const MAX_REQUESTS: u32 = 64;
+const MAX_CONCURRENCY: u32 = 48;
+const MAX_REQUESTS: u32 = 128;
 const CLUSTER_START_SECONDS: u64 = 300;
 const SILENCE_SECONDS: u64 = 60;
 const SLICE_SECONDS: u64 = 600;

@@ -22,7 +22,7 @@ pub struct MakePlan {
 /// What there is to do. Products in step are counted only.
 ///
 /// ```json
-/// {"plan_only":false,"max_concurrency":32,"unchanged":197,
+/// {"plan_only":false,"max_concurrency":48,"unchanged":197,
 ///  "changes":[{"id":"7f...","name":"orders","action":"update","detail":"summary (changed in SEP)"}],
 ///  "removals":[{"id":"80...","name":"old","galaxy_id":"dp-1","schema":"old","views":["v"],"why":"gone"}],
 ///  "notices":[{"id":"81...","name":"new","kind":"skipped","detail":"it is a draft"}]}
