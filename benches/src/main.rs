@@ -7,8 +7,8 @@
 
 mod canvas;
 mod child;
-mod data_products;
 mod data_mesh;
+mod data_products;
 mod engine;
 mod machine;
 mod sample;

@@ -11,8 +11,7 @@ use crate::{debian, ui};
 
 /// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK, and Trino's own
 /// client.
-const PACKAGES: &[&str] =
-    &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
+const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
 
 /// The double of AWS, apart: it is asked over HTTP only, so its many requirements need not agree with those of the clients.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
