@@ -139,6 +139,8 @@ fn secret(line: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::config::Config;
 
@@ -156,6 +158,29 @@ mod tests {
                 assert!(section.trigger(built_in.name).is_some(), "{}", built_in.name);
             }
         }
+    }
+
+    #[test]
+    fn every_key_stands_in_the_reference() {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/stepwell-toml.md");
+        let reference = std::fs::read_to_string(file).unwrap();
+        for built_in in &built_in::ALL {
+            let title = format!("## [pipelines.{}]\n", built_in.name);
+            let (_, section) = reference.split_once(&title).unwrap_or_else(|| panic!("no {title}"));
+            let section = section.split("\n## [").next().unwrap_or_default();
+            let schedules = reference.split_once("## Schedules").unwrap().1;
+            for key in built_in.template.lines().filter_map(key) {
+                let named = format!("`{key}`");
+                let is_there = section.contains(&named) || schedules.contains(&named);
+                assert!(is_there, "{}: {named}", built_in.name);
+            }
+        }
+    }
+
+    fn key(line: &str) -> Option<&str> {
+        let (key, _) = line.strip_prefix("# ").unwrap_or(line).split_once(" = ")?;
+        (!key.contains([' ', '"', '['])).then_some(key)
     }
 
     fn uncommented(line: &str) -> String {
