@@ -3,6 +3,7 @@
 //! An author sees one async function with a typed input, a typed output and a [`Context`]. Engine types
 //! never appear in a pipeline's signature.
 
+pub mod caught;
 pub mod context;
 pub mod error;
 pub mod function;
@@ -17,6 +18,7 @@ pub mod settings;
 pub mod surroundings;
 pub mod testing;
 
+pub use caught::Caught;
 pub use context::{Context, NotNow};
 pub use error::HandlerError;
 pub use function::{AnyFunction, Function};

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stepwell_pipeline::Caught;
 
 use crate::target::{AlteredValue, Published, TableName};
 
@@ -80,28 +81,6 @@ pub(crate) struct TableFailure {
     pub(crate) namespace: String,
     pub(crate) table: String,
     pub(crate) failure: Caught,
-}
-
-/// The error output that a Catcher puts into the state.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(crate) struct Caught {
-    #[serde(rename = "Error")]
-    error: String,
-    #[serde(rename = "Cause")]
-    cause: Option<String>,
-}
-
-impl Caught {
-    /// The text for people: functions put it into JSON.
-    fn message(&self) -> String {
-        #[derive(Deserialize)]
-        struct Cause {
-            #[serde(rename = "errorMessage")]
-            message: String,
-        }
-        let cause = self.cause.as_deref().unwrap_or("no cause given");
-        serde_json::from_str(cause).map_or_else(|_| cause.to_owned(), |cause: Cause| cause.message)
-    }
 }
 
 /// A table that could not be brought in step, or a run that broke off.

@@ -17,7 +17,6 @@ use stepwell_pipeline::notify::Notify;
 use stepwell_pipeline::{AnyFunction, HandlerError, Machine, Pipeline, Surroundings, Switch, http};
 
 mod backlog;
-mod caught;
 pub mod config;
 pub mod desired;
 pub mod dmm;

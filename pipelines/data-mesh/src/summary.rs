@@ -7,9 +7,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::caught::Caught;
 use crate::handlers::Proof;
 use crate::ledger::{Failure, ItemResult, Outcome, Told};
+use stepwell_pipeline::Caught;
 
 /// The error name of an execution in which some accesses failed.
 pub const ACCESSES_FAILED: &str = "AccessesFailed";

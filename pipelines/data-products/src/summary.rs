@@ -2,6 +2,7 @@
 //! summary.
 
 use serde::{Deserialize, Serialize};
+use stepwell_pipeline::Caught;
 
 use crate::handlers::State;
 use crate::plan::removal::{Removal, Why};
@@ -139,28 +140,6 @@ impl From<ItemOutcome> for ItemResult {
                 Self::failed(&it.id, &it.name, &it.failure.error, &it.failure.message())
             }
         }
-    }
-}
-
-/// The error output that a Catcher puts into the state.
-#[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Caught {
-    #[serde(rename = "Error")]
-    error: String,
-    #[serde(rename = "Cause")]
-    cause: Option<String>,
-}
-
-impl Caught {
-    /// The text for people: functions put it into JSON.
-    fn message(&self) -> String {
-        #[derive(Deserialize)]
-        struct Cause {
-            #[serde(rename = "errorMessage")]
-            message: String,
-        }
-        let cause = self.cause.as_deref().unwrap_or("no cause given");
-        serde_json::from_str(cause).map_or_else(|_| cause.to_owned(), |cause: Cause| cause.message)
     }
 }
 

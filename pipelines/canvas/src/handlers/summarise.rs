@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
-use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
-use crate::summary::{Caught, Outcome, Summary};
+use crate::summary::{Outcome, Summary};
 
 /// Summarises a run. Works on its input alone.
 pub struct Summarise;

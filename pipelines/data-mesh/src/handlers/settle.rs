@@ -12,11 +12,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwell_integrations::sqs::{Error as QueueError, Queue, Receipt};
-use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
 use super::Run;
 use crate::backlog;
-use crate::caught::Caught;
 use crate::ledger::{Batch, Failure};
 use crate::service::{Service, World};
 

@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
 use super::{Proof, Run};
-use crate::caught::Caught;
 use crate::service::Service;
 use crate::summary::{Gathered, Summary};
 

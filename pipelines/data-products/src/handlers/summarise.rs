@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
-use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
 use crate::plan::{Change, Notice, Removal};
-use crate::summary::{Caught, ItemOutcome, Proof, Summary};
+use crate::summary::{ItemOutcome, Proof, Summary};
 
 /// Summarises a run. Works on its input alone.
 pub struct Summarise;
