@@ -1,8 +1,11 @@
 //! The four connections of a run: SEP and Galaxy, each over REST and SQL.
 
+use std::time::Duration;
+
 use stepwell_pipeline::secret::Secrets;
 use stepwell_pipeline::{Context, HandlerError};
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 use crate::config::Config;
 use crate::config::access::{Access, Terms};
@@ -10,6 +13,9 @@ use crate::galaxy::{self, Galaxy, Tag};
 use crate::rest::{Gate, Server};
 use crate::sep::{self, Sep};
 use crate::trino::{self, Rows, Session, Trino};
+
+/// How long to wait before a cluster that was just enabled is asked again.
+const ENABLED_AGAIN: Duration = Duration::from_secs(1);
 
 /// What a run talks to, shared by all its functions: one token, one gate for each server, one look at each thing.
 pub(crate) struct Clients {
@@ -19,6 +25,8 @@ pub(crate) struct Clients {
     pub(crate) galaxy_sql: Trino,
     pub(crate) terms: Terms,
     enable_cluster: bool,
+    /// How long a cluster may take from being enabled.
+    cluster_start: Duration,
     tag: OnceCell<Tag>,
 }
 
@@ -82,6 +90,7 @@ impl Clients {
             galaxy,
             terms,
             enable_cluster: config.enable_cluster,
+            cluster_start: config.cluster_start,
             tag: OnceCell::new(),
         })
     }
@@ -92,27 +101,47 @@ impl Clients {
     }
 
     /// Runs the first statement of a run. A cluster that is disabled is enabled first, where that is allowed.
+    ///
+    /// # Errors
+    /// If the cluster is disabled and stays so. Inside: what the statement met.
     pub(crate) async fn wake(
         &self,
         sql: &str,
         what: &str,
         may_write: bool,
         ctx: &Context,
-    ) -> Result<Rows, HandlerError> {
+    ) -> Result<Result<Rows, trino::Error>, HandlerError> {
         let error = match self.galaxy_sql.run(sql, what, ctx).await {
-            Ok(rows) => return Ok(rows),
-            Err(error) => error,
+            Err(error) if error.says_disabled() => error,
+            outcome => return Ok(outcome),
         };
-        let cluster = self
-            .terms
-            .cluster
-            .as_deref()
-            .filter(|_| may_write && self.enable_cluster && error.says_disabled());
+        let cluster = self.terms.cluster.as_deref().filter(|_| may_write && self.enable_cluster);
         let Some(name) = cluster else { return Err(error.into()) };
         let cluster = self.cluster(name, ctx).await?;
         tracing::info!(cluster = name, "the cluster is disabled: enabling it");
         self.galaxy.enable_cluster(&cluster.cluster_id, ctx).await?;
-        Ok(self.galaxy_sql.run(sql, what, ctx).await?)
+        self.wait_until_enabled(sql, what, ctx).await
+    }
+
+    /// It may still say that it is disabled for a while.
+    async fn wait_until_enabled(
+        &self,
+        sql: &str,
+        what: &str,
+        ctx: &Context,
+    ) -> Result<Result<Rows, trino::Error>, HandlerError> {
+        let begun = Instant::now();
+        loop {
+            match self.galaxy_sql.run(sql, what, ctx).await {
+                Err(error) if error.says_disabled() && begun.elapsed() < self.cluster_start => {
+                    tracing::debug!(%error, "the cluster is not enabled yet");
+                }
+                outcome => return Ok(outcome),
+            }
+            ctx.sleep(ENABLED_AGAIN)
+                .await
+                .map_err(|error| HandlerError::retryable(error.to_string()))?;
+        }
     }
 
     /// A cluster that the settings name.

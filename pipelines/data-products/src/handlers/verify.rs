@@ -179,6 +179,7 @@ fn changed_row(sides: Sides<'_>, product: &Product, difference: &Difference) -> 
         schema: product.schema.clone(),
         hash: Some(product.hash()),
         views,
+        has_business_context: product.business_context.is_some(),
         left_behind: earlier.map(|row| row.left_behind.clone()).unwrap_or_default(),
     };
     (earlier != Some(&row)).then_some(row)
