@@ -38,12 +38,10 @@ impl Actual {
         may_write: bool,
         ctx: &Context,
     ) -> Result<Self, HandlerError> {
-        let galaxy = &clients.galaxy;
-        let lists = async {
-            Ok::<_, HandlerError>(tokio::try_join!(galaxy.users(ctx), galaxy.products(ctx))?)
-        };
-        let ((users, products), (schemas, mut views), index, cluster) = tokio::try_join!(
-            lists,
+        let products = async { Ok(clients.galaxy.products(ctx).await?) };
+        let (users, products, (schemas, mut views), index, cluster) = tokio::try_join!(
+            clients.users(ctx),
+            products,
             inventory(clients, known, may_write, ctx),
             index(clients, ctx),
             cluster(clients, ctx)
@@ -55,8 +53,8 @@ impl Actual {
             let with_views = views.keys().map(|(schema, _)| schema.clone());
             index.schemas.into_iter().chain(with_views).collect()
         };
-        let users =
-            users.into_iter().map(|user| (user.email.to_lowercase(), user.user_id)).collect();
+        let users = users.iter().map(|user| (user.email.to_lowercase(), user.user_id.clone()));
+        let users = users.collect();
         let schemas = schemas.unwrap_or_else(indexed);
         let Index { id: catalog, tagged, .. } = index;
         Ok(Self { catalog, cluster, users, products, schemas, tagged, views })
@@ -101,13 +99,7 @@ struct Index {
 }
 
 async fn index(clients: &Clients, ctx: &Context) -> Result<Index, HandlerError> {
-    let Terms { catalog_name, .. } = &clients.terms;
-    let id = clients.galaxy.catalog(catalog_name, ctx).await?.ok_or_else(|| {
-        HandlerError::Config(format!(
-            "Galaxy knows no catalog `{catalog_name}`, or the role of the API credential may not see it; check \
-             `data_product_catalog`"
-        ))
-    })?;
+    let id = clients.catalog(ctx).await?.clone();
     let schemas = clients.galaxy.schemas(&id, ctx).await?;
     let tagged = schemas.iter().filter(|schema| carries_tag(schema, &clients.terms));
     let tagged = tagged.map(|schema| schema.schema_id.to_lowercase()).collect();
@@ -117,7 +109,7 @@ async fn index(clients: &Clients, ctx: &Context) -> Result<Index, HandlerError> 
 
 async fn cluster(clients: &Clients, ctx: &Context) -> Result<Option<String>, HandlerError> {
     let Some(name) = &clients.terms.cluster else { return Ok(None) };
-    Ok(Some(clients.cluster(name, ctx).await?.cluster_id))
+    Ok(Some(clients.cluster(name, ctx).await?.cluster_id.clone()))
 }
 
 /// What the cluster tells: its schemas, if it does, and the views of those that are known.

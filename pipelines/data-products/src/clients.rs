@@ -28,6 +28,10 @@ pub(crate) struct Clients {
     /// How long a cluster may take from being enabled.
     cluster_start: Duration,
     tag: OnceCell<Tag>,
+    cluster: OnceCell<galaxy::Cluster>,
+    /// The id of the catalog.
+    catalog: OnceCell<String>,
+    users: OnceCell<Vec<galaxy::User>>,
 }
 
 impl Clients {
@@ -58,7 +62,7 @@ impl Clients {
             access.galaxy_client_id.clone(),
             access.galaxy_client_secret.clone(),
         );
-        let cluster = cluster_address(&access, &galaxy, ctx).await?;
+        let (address, cluster) = cluster_address(&access, &galaxy, ctx).await?;
         let Access {
             sep,
             sep_sql,
@@ -84,7 +88,7 @@ impl Clients {
             },
             galaxy_sql: sql(
                 trino::GALAXY,
-                cluster,
+                address,
                 session(galaxy_sql_username, galaxy_sql_password, None),
             ),
             galaxy,
@@ -92,6 +96,9 @@ impl Clients {
             enable_cluster: config.enable_cluster,
             cluster_start: config.cluster_start,
             tag: OnceCell::new(),
+            cluster: OnceCell::new_with(cluster),
+            catalog: OnceCell::new(),
+            users: OnceCell::new(),
         })
     }
 
@@ -144,13 +151,28 @@ impl Clients {
         }
     }
 
-    /// A cluster that the settings name.
+    /// The cluster that the settings name: Galaxy lets itself be asked for clusters some twenty times a minute.
     pub(crate) async fn cluster(
         &self,
         name: &str,
         ctx: &Context,
-    ) -> Result<galaxy::Cluster, HandlerError> {
-        self.galaxy.cluster(name, ctx).await?.ok_or_else(|| no_cluster(name))
+    ) -> Result<&galaxy::Cluster, HandlerError> {
+        let find =
+            || async { self.galaxy.cluster(name, ctx).await?.ok_or_else(|| no_cluster(name)) };
+        self.cluster.get_or_try_init(find).await
+    }
+
+    /// The id of the catalog.
+    pub(crate) async fn catalog(&self, ctx: &Context) -> Result<&String, HandlerError> {
+        let name = &self.terms.catalog_name;
+        let find =
+            || async { self.galaxy.catalog(name, ctx).await?.ok_or_else(|| no_catalog(name)) };
+        self.catalog.get_or_try_init(find).await
+    }
+
+    /// All users.
+    pub(crate) async fn users(&self, ctx: &Context) -> Result<&[galaxy::User], HandlerError> {
+        Ok(self.users.get_or_try_init(|| self.galaxy.users(ctx)).await?)
     }
 }
 
@@ -159,16 +181,24 @@ async fn cluster_address(
     access: &Access,
     galaxy: &Galaxy,
     ctx: &Context,
-) -> Result<reqwest::Url, HandlerError> {
+) -> Result<(reqwest::Url, Option<galaxy::Cluster>), HandlerError> {
     if let Some(url) = &access.galaxy_sql {
-        return Ok(url.clone());
+        return Ok((url.clone(), None));
     }
     let name = access.terms.cluster.as_deref().expect("one of both is there, or access is refused");
     let cluster = galaxy.cluster(name, ctx).await?.ok_or_else(|| no_cluster(name))?;
     let address = cluster.trino_uri.as_deref().and_then(crate::config::access::parse_address);
-    address.ok_or_else(|| {
+    let address = address.ok_or_else(|| {
         HandlerError::Config(format!("Galaxy does not tell the address of the cluster `{name}`; write `galaxy_sql_cluster_url`"))
-    })
+    })?;
+    Ok((address, Some(cluster)))
+}
+
+fn no_catalog(name: &str) -> HandlerError {
+    HandlerError::Config(format!(
+        "Galaxy knows no catalog `{name}`, or the role of the API credential may not see it; check \
+         `data_product_catalog`"
+    ))
 }
 
 fn no_cluster(name: &str) -> HandlerError {

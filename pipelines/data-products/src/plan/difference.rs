@@ -99,6 +99,14 @@ impl Difference {
         members.is_empty() && !create_schema && !tag_schema && write.is_empty() && drop.is_empty()
     }
 
+    /// Nothing but the tag is missing.
+    pub(crate) fn is_of_the_tag(&self) -> bool {
+        let Self { members, create_schema, tag_schema, write, drop, .. } = self;
+        let is_more =
+            *create_schema || !(members.is_empty() && write.is_empty() && drop.is_empty());
+        *tag_schema && !is_more
+    }
+
     /// The warnings in one line.
     pub(crate) fn told(&self) -> Option<String> {
         (!self.warnings.is_empty()).then(|| self.warnings.join("; "))

@@ -123,10 +123,9 @@ impl From<Error> for HandlerError {
     fn from(error: Error) -> Self {
         let (message, disabled) = (error.to_string(), error.says_disabled());
         match error {
-            Error::Http(rest::Error::Refused { .. }) if disabled => Self::Config(message),
+            _ if disabled => Self::Config(message),
             Error::Http(error) => error.into(),
             Error::Gone { .. } => Self::Retryable(message),
-            Error::Statement { .. } if disabled => Self::Config(message),
             Error::Statement { error, .. } => match error.error_name.as_str() {
                 _ if error.passes() => Self::Retryable(message),
                 "PERMISSION_DENIED" | "CATALOG_NOT_FOUND" => Self::Config(message),

@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn columns_are_found_by_name_and_by_place_only_where_none_has_one() {
         let named = rows(json!({"columns": [{"name": "B"}, {"name": "a"}], "data": [[1, null]]}));
-        assert_eq!(named.texts(["a", "b"]), [["".to_owned(), "1".to_owned()]]);
-        assert_eq!(named.texts(["c", "b"]), [["".to_owned(), "1".to_owned()]]);
+        assert_eq!(named.texts(["a", "b"]), [[String::new(), "1".to_owned()]]);
+        assert_eq!(named.texts(["c", "b"]), [[String::new(), "1".to_owned()]]);
         let unnamed = rows(json!({"data": [["x", "y"]]}));
         assert_eq!(unnamed.texts(["a", "b"]), [["x".to_owned(), "y".to_owned()]]);
         assert_eq!(unnamed.firsts().collect::<Vec<_>>(), ["x"]);
