@@ -214,3 +214,17 @@ async fn a_conflict_that_is_about_no_name_is_tried_again() {
     bench.sync().await;
     bench.assert_in_step();
 }
+
+#[tokio::test]
+async fn the_cluster_is_asked_for_once_in_a_run_however_many_products_go() {
+    let bench = Bench::with(few(), &json!({"galaxy_sql_cluster_url": null})).await;
+    bench.sync().await;
+    for product in bench.sandbox.sep_products().iter().take(3) {
+        bench.sandbox.delete_sep_product(&product.id);
+    }
+    bench.sandbox.forget_requests();
+    let summary = bench.run(json!({"allow_deletes": true})).await;
+    assert_eq!(summary["deleted"], 3, "{summary:#}");
+    assert_eq!(bench.sandbox.requests()[&Endpoint::GalaxyGetCluster], 1);
+    assert_eq!(bench.sandbox.requests()[&Endpoint::GalaxyGetCatalog], 1);
+}
