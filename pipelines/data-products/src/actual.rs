@@ -7,7 +7,7 @@ use stepwell_pipeline::{Context, HandlerError};
 use crate::clients::Clients;
 use crate::config::access::Terms;
 use crate::galaxy::{self, Schema};
-use crate::sql::statements;
+use crate::inventory::{self, Known, Views};
 
 /// Everything in Galaxy that counts.
 #[derive(Debug, Default)]
@@ -19,12 +19,12 @@ pub(crate) struct Actual {
     /// Ids by e-mail, in lower case.
     pub(crate) users: BTreeMap<String, String>,
     pub(crate) products: Vec<galaxy::Product>,
-    /// The schemas of the catalog, as the cluster sees them.
+    /// The schemas of the catalog, as the cluster sees them, or else the API.
     pub(crate) schemas: BTreeSet<String>,
     /// Those of them that carry the tag.
     pub(crate) tagged: BTreeSet<String>,
     /// The texts of views, by schema and name; of schemas that are tagged or were asked for.
-    pub(crate) views: BTreeMap<(String, String), String>,
+    pub(crate) views: Views,
 }
 
 impl Actual {
@@ -34,22 +34,29 @@ impl Actual {
     /// If any of it cannot be read: what is not seen must not count as not there.
     pub(crate) async fn fetch(
         clients: &Clients,
-        known: &BTreeSet<String>,
+        known: &Known,
         may_write: bool,
         ctx: &Context,
     ) -> Result<Self, HandlerError> {
-        let (schemas, tagged, views) =
-            (schemas(clients, may_write, ctx), tagged(clients, ctx), views(clients, known, ctx));
-        let galaxy = &clients.galaxy;
-        let lists = async {
-            Ok::<_, HandlerError>(tokio::try_join!(galaxy.users(ctx), galaxy.products(ctx))?)
+        let products = async { Ok(clients.galaxy.products(ctx).await?) };
+        let (users, products, (schemas, mut views), index, cluster) = tokio::try_join!(
+            clients.users(ctx),
+            products,
+            inventory(clients, known, may_write, ctx),
+            index(clients, ctx),
+            cluster(clients, ctx)
+        )?;
+        let more = index.tagged.iter().filter(|schema| !known.contains_key(*schema));
+        let more = more.map(|schema| (schema.clone(), BTreeSet::new())).collect();
+        views.extend(inventory::views(clients, &more, ctx).await?);
+        let indexed = || {
+            let with_views = views.keys().map(|(schema, _)| schema.clone());
+            index.schemas.into_iter().chain(with_views).collect()
         };
-        let ((users, products), schemas, (catalog, tagged), mut views, cluster) =
-            tokio::try_join!(lists, schemas, tagged, views, cluster(clients, ctx))?;
-        let more = tagged.difference(known).cloned().collect();
-        views.extend(self::views(clients, &more, ctx).await?);
-        let users =
-            users.into_iter().map(|user| (user.email.to_lowercase(), user.user_id)).collect();
+        let users = users.iter().map(|user| (user.email.to_lowercase(), user.user_id.clone()));
+        let users = users.collect();
+        let schemas = schemas.unwrap_or_else(indexed);
+        let Index { id: catalog, tagged, .. } = index;
         Ok(Self { catalog, cluster, users, products, schemas, tagged, views })
     }
 
@@ -79,59 +86,43 @@ impl Actual {
 
 /// Whether a schema carries our tag.
 pub(crate) fn carries_tag(schema: &Schema, terms: &Terms) -> bool {
-    schema.tags.iter().any(|tag| tag.name == terms.tag)
+    schema.tags.iter().any(|tag| tag.name.eq_ignore_ascii_case(&terms.tag))
 }
 
-/// The cluster knows at once what the index of the catalog may learn later. This also wakes it.
-async fn schemas(
-    clients: &Clients,
-    may_write: bool,
-    ctx: &Context,
-) -> Result<BTreeSet<String>, HandlerError> {
-    let sql = statements::schemata(&clients.terms.catalog);
-    let rows = clients.wake(&sql, "list the schemas of the catalog", may_write, ctx).await?;
-    Ok(rows.texts(["schema_name"]).into_iter().map(|[name]| name.to_lowercase()).collect())
+/// What the API tells of the catalog.
+struct Index {
+    /// The catalog's id.
+    id: String,
+    schemas: BTreeSet<String>,
+    /// Those of them with the tag.
+    tagged: BTreeSet<String>,
 }
 
-/// The id of the catalog, and its schemas with the tag.
-async fn tagged(
-    clients: &Clients,
-    ctx: &Context,
-) -> Result<(String, BTreeSet<String>), HandlerError> {
-    let Terms { catalog, .. } = &clients.terms;
-    let id = clients.galaxy.catalog(catalog, ctx).await?.ok_or_else(|| {
-        HandlerError::Config(format!(
-            "Galaxy knows no catalog `{catalog}`, or the role of the API credential may not see it; check \
-             `data_product_catalog`"
-        ))
-    })?;
+async fn index(clients: &Clients, ctx: &Context) -> Result<Index, HandlerError> {
+    let id = clients.catalog(ctx).await?.clone();
     let schemas = clients.galaxy.schemas(&id, ctx).await?;
-    let tagged = schemas.into_iter().filter(|schema| carries_tag(schema, &clients.terms));
+    let tagged = schemas.iter().filter(|schema| carries_tag(schema, &clients.terms));
     let tagged = tagged.map(|schema| schema.schema_id.to_lowercase()).collect();
-    Ok((id, tagged))
+    let schemas = schemas.iter().map(|schema| schema.schema_id.to_lowercase()).collect();
+    Ok(Index { id, schemas, tagged })
 }
 
 async fn cluster(clients: &Clients, ctx: &Context) -> Result<Option<String>, HandlerError> {
     let Some(name) = &clients.terms.cluster else { return Ok(None) };
-    Ok(Some(clients.cluster(name, ctx).await?.cluster_id))
+    Ok(Some(clients.cluster(name, ctx).await?.cluster_id.clone()))
 }
 
-/// A statement asks for at most so many schemas.
-const SCHEMAS_MAX: usize = 500;
-
-async fn views(
+/// What the cluster tells: its schemas, if it does, and the views of those that are known.
+async fn inventory(
     clients: &Clients,
-    schemas: &BTreeSet<String>,
+    known: &Known,
+    may_write: bool,
     ctx: &Context,
-) -> Result<BTreeMap<(String, String), String>, HandlerError> {
-    let schemas: Vec<&str> = schemas.iter().map(String::as_str).collect();
-    let mut found = BTreeMap::new();
-    for portion in schemas.chunks(SCHEMAS_MAX) {
-        let sql = statements::views(&clients.terms.catalog, portion);
-        let rows = clients.wake(&sql, "read the views of the catalog", false, ctx).await?;
-        for [schema, view, text] in rows.texts(["table_schema", "table_name", "view_definition"]) {
-            found.insert((schema.to_lowercase(), view.to_lowercase()), text);
-        }
-    }
-    Ok(found)
+) -> Result<(Option<BTreeSet<String>>, Views), HandlerError> {
+    let schemas = inventory::schemas(clients, may_write, ctx).await?;
+    let is_there = |schema: &String| schemas.as_ref().is_none_or(|all| all.contains(schema));
+    let there = known.iter().filter(|(schema, _)| is_there(schema));
+    let there = there.map(|(schema, views)| (schema.clone(), views.clone())).collect();
+    let views = inventory::views(clients, &there, ctx).await?;
+    Ok((schemas, views))
 }

@@ -26,6 +26,7 @@ mod desired;
 mod digest;
 mod galaxy;
 pub mod handlers;
+mod inventory;
 mod ledger;
 mod plan;
 mod rest;

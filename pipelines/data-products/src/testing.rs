@@ -9,6 +9,7 @@ pub(crate) fn terms() -> Terms {
     Terms {
         source: "https://sep.example.org".to_owned(),
         catalog: "galaxy_dp".to_owned(),
+        catalog_name: "galaxy_dp".to_owned(),
         cluster: None,
         tag: "dp_sync".to_owned(),
         search: None,
@@ -30,7 +31,7 @@ pub(crate) fn product(id: &str, name: &str) -> Product {
         links: BTreeSet::from([crate::source_link::source_link(&terms(), id)]),
         views: BTreeMap::new(),
         left: BTreeMap::new(),
-        bad_links: Vec::new(),
+        warnings: Vec::new(),
     }
 }
 

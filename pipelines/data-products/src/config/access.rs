@@ -31,8 +31,10 @@ pub(crate) struct Access {
 pub(crate) struct Terms {
     /// The address of the source, for links: scheme, host and port.
     pub(crate) source: String,
-    /// The catalog in Galaxy.
+    /// The catalog in Galaxy, folded as Trino folds it.
     pub(crate) catalog: String,
+    /// The same as it is written: the API may not fold it.
+    pub(crate) catalog_name: String,
     /// The cluster in Galaxy.
     pub(crate) cluster: Option<String>,
     pub(crate) tag: String,
@@ -72,13 +74,15 @@ impl Config {
         let galaxy_sql_username =
             all.needed("galaxy_sql_username", settings.galaxy_sql_username.as_ref()).await?;
         let plain = |value: SecretString| value.expose_secret().to_owned();
-        let catalog =
-            all.needed("data_product_catalog", settings.data_product_catalog.as_ref()).await?;
+        let catalog = plain(
+            all.needed("data_product_catalog", settings.data_product_catalog.as_ref()).await?,
+        );
         let own_address =
             galaxy_sql_username.expose_secret().split('/').next().unwrap_or_default().to_owned();
         let terms = Terms {
             source: sep.origin().ascii_serialization(),
-            catalog: plain(catalog).to_lowercase(),
+            catalog: catalog.to_lowercase(),
+            catalog_name: catalog,
             cluster: cluster.map(plain),
             tag: all.get("tag", settings.tag.as_ref()).await?.map_or_else(|| TAG.to_owned(), plain),
             search: all.get("search_string", settings.search_string.as_ref()).await?.map(plain),
@@ -178,7 +182,7 @@ fn missing(key: &str) -> HandlerError {
     ))
 }
 
-/// A host, with or without scheme, port and path.
+/// A host, with or without scheme, port and path. Without a scheme it is `https`, on this machine `http`.
 fn address(key: &str, text: &SecretString) -> Result<Url, HandlerError> {
     parse_address(text.expose_secret()).ok_or_else(|| {
         HandlerError::Config(format!(
@@ -192,11 +196,20 @@ pub(crate) fn parse_address(text: &str) -> Option<Url> {
     let full = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     let mut url = Url::parse(&full).ok()?;
     let is_plain = url.username().is_empty() && url.password().is_none();
+    if !text.contains("://") && is_loopback(&url) {
+        url = Url::parse(&format!("http://{text}")).ok()?;
+    }
     let is_address =
         matches!(url.scheme(), "http" | "https") && url.host_str().is_some() && is_plain;
     url.set_query(None);
     url.set_fragment(None);
     is_address.then_some(url)
+}
+
+/// Whether it leads to this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    url.host_str()
+        .is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."))
 }
 
 /// As the header wants it, if it is not written so already.
@@ -215,6 +228,9 @@ mod tests {
             assert_eq!(address(text).unwrap(), "https://sep.example.org/", "{text}");
         }
         assert_eq!(address("http://127.0.0.1:81/?a#b").unwrap(), "http://127.0.0.1:81/");
+        for text in ["127.0.0.1:443", "localhost:81", "[::1]"] {
+            assert_eq!(parse_address(text).unwrap().scheme(), "http", "{text}");
+        }
         for text in ["", "ftp://x", "https://user:password@x", "a b"] {
             assert_eq!(address(text), None, "{text}");
         }

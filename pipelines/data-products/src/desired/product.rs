@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use reqwest::Url;
 use serde::Serialize;
 
 use super::folded;
@@ -34,8 +33,9 @@ pub(crate) struct Product {
     pub(crate) views: BTreeMap<String, View>,
     /// Parts that are left as they are in Galaxy, and why.
     pub(crate) left: BTreeMap<String, String>,
-    /// Links that Galaxy would refuse.
-    pub(crate) bad_links: Vec<String>,
+    /// What somebody should know, though nothing is left out.
+    #[serde(skip)]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A view in Galaxy's terms.
@@ -98,12 +98,13 @@ impl Product {
         terms: &Terms,
     ) -> Self {
         let contacts = owners(&product).into_iter().collect();
-        let (relevant, bad_links): (Vec<_>, Vec<_>) =
-            product.relevant_links.iter().partition(|link| Url::parse(&link.url).is_ok());
-        let relevant =
-            relevant.into_iter().map(|it| Link { name: it.label.clone(), uri: it.url.clone() });
+        let relevant = product.relevant_links.iter().filter(|link| !link.url.trim().is_empty());
+        let relevant = relevant.map(|it| Link { name: it.label.clone(), uri: it.url.clone() });
         let links = relevant.chain([source_link(terms, &product.id)]).collect();
-        let bad_links = bad_links.into_iter().map(|it| it.url.clone()).collect();
+        let warnings = product.materialized_views.iter().map(|view| &view.publication);
+        let warnings = warnings.filter(|view| view.stage() == Stage::Published);
+        let warnings =
+            warnings.filter_map(|view| untold_columns(&product, view, storage)).collect();
         let (mut views, mut left) = (BTreeMap::new(), BTreeMap::new());
         let parts =
             product.views.iter().map(|view| (&view.publication, Ok(of_view(view, names, terms))));
@@ -120,7 +121,7 @@ impl Product {
         }
         Self {
             summary: summary(&product),
-            bad_links,
+            warnings,
             description: product.description,
             business_context: product.business_context.filter(|it| !it.is_empty()),
             schema: folded(&product.schema_name),
@@ -172,7 +173,8 @@ fn of_view(view: &sep::View, names: &Names, terms: &Terms) -> View {
     }
 }
 
-/// A view that shows the columns of the materialized view, and nothing else that its storage has.
+/// A view that shows the columns of the materialized view, and nothing else that its storage has, as far as they are
+/// told.
 fn of_materialized(
     product: &sep::Product,
     view: &Publication,
@@ -182,18 +184,32 @@ fn of_materialized(
     let name = in_sep(product, view);
     let table = storage.table(&name)?;
     let catalog = terms.catalog_in_galaxy(&table.catalog);
-    let told: Vec<String> = view.columns.iter().map(|column| column.name.clone()).collect();
-    let columns =
-        if told.is_empty() { storage.columns(&name).unwrap_or_default().to_vec() } else { told };
-    if columns.is_empty() {
-        return Err("its columns are not to be had".to_owned());
-    }
+    let columns = columns(&name, view, storage);
     Ok(View {
         query: statements::select(&columns, &qualified(&[&catalog, &table.schema, &table.table])),
         comment: view.description.clone(),
         invoker: false,
         columns: described(&view.columns),
         reads: BTreeSet::new(),
+    })
+}
+
+/// As the product tells them, or else SQL. Nothing: neither does.
+fn columns(name: &Table, view: &Publication, storage: &Storage) -> Vec<String> {
+    if view.columns.is_empty() {
+        return storage.columns(name).unwrap_or_default().to_vec();
+    }
+    view.columns.iter().map(|column| column.name.clone()).collect()
+}
+
+fn untold_columns(product: &sep::Product, view: &Publication, storage: &Storage) -> Option<String> {
+    let name = in_sep(product, view);
+    let is_untold = storage.table(&name).is_ok() && columns(&name, view, storage).is_empty();
+    is_untold.then(|| {
+        format!(
+            "SEP tells no columns of the materialized view `{}`: all of its storage table are shown",
+            name.table
+        )
     })
 }
 

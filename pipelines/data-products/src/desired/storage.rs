@@ -1,11 +1,12 @@
 //! Where the rows of materialized views are, and which columns they have.
 //!
 //! A materialized view of SEP is a table for Galaxy: its storage table, whose name changes as it is refreshed. It is
-//! asked for anew in every run, with one statement for each catalog.
+//! asked for anew in every run, with one statement for each catalog. A SEP that does not take that is asked view by
+//! view.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use stepwell_pipeline::{Context, HandlerError};
 
 use super::folded;
@@ -13,6 +14,7 @@ use crate::clients::Clients;
 use crate::sep;
 use crate::sql::names::Table;
 use crate::sql::statements;
+use crate::trino::{self, Rows};
 
 /// A statement asks for at most so many schemas.
 const SCHEMAS_MAX: usize = 500;
@@ -20,7 +22,10 @@ const SCHEMAS_MAX: usize = 500;
 /// What SEP tells about materialized views, by their full names.
 #[derive(Debug, Default)]
 pub(super) struct Storage {
+    /// Nothing in it: SEP knows the view, and no storage table.
     tables: BTreeMap<Table, BTreeSet<Table>>,
+    /// Why nothing is known of a view.
+    troubles: BTreeMap<Table, String>,
     /// In order. Only of those whose product does not tell them.
     columns: BTreeMap<Table, Vec<String>>,
 }
@@ -31,6 +36,9 @@ impl Storage {
     /// # Errors
     /// Why it has none.
     pub(super) fn table(&self, view: &Table) -> Result<&Table, String> {
+        if let Some(trouble) = self.troubles.get(view) {
+            return Err(trouble.clone());
+        }
         let mut tables = self.tables.get(view).into_iter().flatten();
         match (tables.next(), tables.next()) {
             (Some(table), None) => Ok(table),
@@ -47,6 +55,9 @@ impl Storage {
 }
 
 /// Asks for all materialized views of these products.
+///
+/// # Errors
+/// If SEP cannot be asked now. What it refuses to tell of a materialized view is told by that view.
 pub(super) async fn find(
     clients: &Clients,
     products: &[sep::Product],
@@ -67,12 +78,44 @@ pub(super) async fn find(
     )?;
     let mut storage = Storage::default();
     for (view, table) in tables.into_iter().flatten() {
-        storage.tables.entry(view).or_default().insert(table);
+        storage.tables.entry(view).or_default().extend(table);
     }
     for (view, column) in columns.into_iter().flatten() {
         storage.columns.entry(view).or_default().push(column);
     }
+    storage.ask_one_by_one(clients, products, ctx).await?;
     Ok(storage)
+}
+
+impl Storage {
+    /// Asks for each materialized view that the answers for whole schemas said nothing about.
+    async fn ask_one_by_one(
+        &mut self,
+        clients: &Clients,
+        products: &[sep::Product],
+        ctx: &Context,
+    ) -> Result<(), HandlerError> {
+        let all = products.iter().flat_map(|product| {
+            let views = product.materialized_views.iter();
+            views.map(|view| {
+                let (catalog, schema) = (folded(&product.catalog_name), &product.schema_name);
+                named(&catalog, schema, &view.publication.name)
+            })
+        });
+        let untold: BTreeSet<Table> = all.filter(|view| !self.tables.contains_key(view)).collect();
+        let asking = untold.into_iter().map(async |view| {
+            let told = tables_of(clients, &view, ctx).await;
+            (view, told)
+        });
+        for (view, told) in join_all(asking).await {
+            match told {
+                Ok(tables) => drop(self.tables.insert(view, tables)),
+                Err(error) if error.is_of_this_invocation() => return Err(error.into()),
+                Err(error) => drop(self.troubles.insert(view, error.to_string())),
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The catalogs and schemas of products, in portions.
@@ -95,23 +138,38 @@ fn by_catalog<'p>(products: impl Iterator<Item = &'p sep::Product>) -> Vec<(Stri
     portions.collect()
 }
 
-/// A view without a storage table has empty texts in the place of its name.
+/// What is told of the views in these schemas. One without a storage table has empty texts in the place of its name.
 async fn tables(
     clients: &Clients,
     catalog: &str,
     schemas: &[String],
     ctx: &Context,
-) -> Result<Vec<(Table, Table)>, HandlerError> {
+) -> Result<Vec<(Table, Option<Table>)>, HandlerError> {
     let sql = statements::storage_tables(catalog, &texts(schemas));
     let what = "find the storage tables of materialized views";
-    let rows = clients.sep_sql.run(&sql, what, ctx).await?;
     let names = ["schema_name", "name", "storage_catalog", "storage_schema", "storage_table"];
-    let read = |[schema, view, catalog_of, schema_of, table]: [String; 5]| {
-        let is_there = !(catalog_of.is_empty() || schema_of.is_empty() || table.is_empty());
-        let view = named(catalog, &schema, &view);
-        is_there.then_some((view, Table { catalog: catalog_of, schema: schema_of, table }))
+    let read = |[schema, view, storage_catalog, storage_schema, table]: [String; 5]| {
+        (named(catalog, &schema, &view), there([storage_catalog, storage_schema, table]))
     };
-    Ok(rows.texts(names).into_iter().filter_map(read).collect())
+    Ok(ask(clients, &sql, what, ctx).await?.texts(names).into_iter().map(read).collect())
+}
+
+/// The same for one view.
+async fn tables_of(
+    clients: &Clients,
+    view: &Table,
+    ctx: &Context,
+) -> Result<BTreeSet<Table>, trino::Error> {
+    let sql = statements::storage_table(&view.catalog, &view.schema, &view.table);
+    let what = format!("find the storage table of the materialized view `{}`", view.table);
+    let rows = clients.sep_sql.run(&sql, &what, ctx).await?;
+    let names = ["storage_catalog", "storage_schema", "storage_table"];
+    Ok(rows.texts(names).into_iter().filter_map(there).collect())
+}
+
+fn there([catalog, schema, table]: [String; 3]) -> Option<Table> {
+    let is_there = !(catalog.is_empty() || schema.is_empty() || table.is_empty());
+    is_there.then_some(Table { catalog, schema, table })
 }
 
 async fn columns(
@@ -121,13 +179,27 @@ async fn columns(
     ctx: &Context,
 ) -> Result<Vec<(Table, String)>, HandlerError> {
     let sql = statements::columns(catalog, &texts(schemas));
-    let rows = clients.sep_sql.run(&sql, "find the columns of materialized views", ctx).await?;
+    let rows = ask(clients, &sql, "find the columns of materialized views", ctx).await?;
     let mut found = rows.texts(["table_schema", "table_name", "column_name", "ordinal_position"]);
     found.sort_by_key(|[_, _, _, position]| position.parse::<u32>().unwrap_or(u32::MAX));
-    Ok(found
-        .into_iter()
-        .map(|[schema, view, column, _]| (named(catalog, &schema, &view), column))
-        .collect())
+    let named = |[schema, view, column, _]: [String; 4]| (named(catalog, &schema, &view), column);
+    Ok(found.into_iter().map(named).filter(|(_, column)| !column.is_empty()).collect())
+}
+
+/// Nothing where SEP refuses to tell.
+async fn ask(
+    clients: &Clients,
+    sql: &str,
+    what: &str,
+    ctx: &Context,
+) -> Result<Rows, HandlerError> {
+    match clients.sep_sql.run(sql, what, ctx).await {
+        Err(error) if error.is_refused() => {
+            tracing::debug!(%error, "SEP does not tell it of whole schemas");
+            Ok(Rows::default())
+        }
+        told => Ok(told?),
+    }
 }
 
 fn texts(owned: &[String]) -> Vec<&str> {

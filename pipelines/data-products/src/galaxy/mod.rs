@@ -245,7 +245,7 @@ impl Galaxy {
         }
     }
 
-    /// Looks something up by its name.
+    /// Looks something up by its name. A server may not know that form, or be strict about letter case.
     async fn named<T: DeserializeOwned>(
         &self,
         kind: &str,
@@ -256,10 +256,32 @@ impl Galaxy {
         let url = self.url(&[kind, &format!("name={name}")]);
         let answer =
             self.call(&Call { what: &what, method: Method::GET, url, body: None }, ctx).await?;
-        if answer.status.as_u16() == 404 {
-            return Ok(None);
+        if matches!(answer.status.as_u16(), 400 | 404) {
+            return self.listed(kind, name, &what, ctx).await;
         }
         answer.json(&self.server, &what).map(Some)
+    }
+
+    /// Looks for a name in the list of its kind.
+    async fn listed<T: DeserializeOwned>(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        ctx: &Context,
+    ) -> Result<Option<T>, Error> {
+        let all: Vec<Value> = match self.list(&[kind], what, ctx).await {
+            Err(Error::Refused { status: 404, .. }) => return Ok(None),
+            all => all?,
+        };
+        let names = ["name".to_owned(), format!("{kind}Name")];
+        let name_of = |it: &Value| names.iter().find_map(|key| it[key].as_str()).map(str::to_owned);
+        let by = |is_it: &dyn Fn(&str) -> bool| {
+            all.iter().find(|it| name_of(it).is_some_and(|it| is_it(&it)))
+        };
+        let found = by(&|it| it == name).or_else(|| by(&|it| it.eq_ignore_ascii_case(name)));
+        let read = found.map(|it| serde_json::from_value(it.clone())).transpose();
+        read.map_err(|_| Error::malformed(&self.server, what, "its list has another form"))
     }
 
     /// Every page of a list.

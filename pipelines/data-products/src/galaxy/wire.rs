@@ -82,8 +82,9 @@ pub(crate) struct Product {
     pub(crate) summary: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) description: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) business_context: String,
+    /// Nothing: not told, though it may have been taken.
+    #[serde(default)]
+    pub(crate) business_context: Option<String>,
     #[serde(default)]
     catalog: Option<Catalog>,
     #[serde(default)]

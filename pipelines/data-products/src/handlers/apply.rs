@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::run::{Observed, Run};
@@ -15,10 +15,10 @@ use super::{Service, views};
 use crate::clients::Clients;
 use crate::desired::Product;
 use crate::ledger::{Ledger, Part, Row};
-use crate::plan::difference::{Difference, Trust};
+use crate::plan::difference::{Difference, Trust, absolute};
 use crate::plan::owner::{TakeOver, TakeOvers};
 use crate::plan::{self, Action, Change, Sides};
-use crate::rest::Answer;
+use crate::rest::{self, Answer};
 use crate::sql::statements;
 use crate::summary::{ItemResult, Status};
 
@@ -93,8 +93,9 @@ impl Apply {
             .map_err(HandlerError::Data)?;
         let row = Row::claim(product, &difference, sides, item.takes_over.as_ref());
         let ledger = self.service.ledger.as_ref();
-        let mut work =
-            Work { clients, ledger, product, difference, row, catalog: &observed.actual.catalog };
+        let may_come = plan::owner::is_name_given_up(sides, product, row.galaxy_id.as_deref());
+        let catalog = &observed.actual.catalog;
+        let mut work = Work { clients, ledger, product, difference, row, catalog, may_come };
         work.claim(sides, item.takes_over.as_ref()).await?;
         let warnings = work.perform(ctx).await?;
         let status = match item.action {
@@ -141,6 +142,7 @@ impl Row {
         row.catalog.clone_from(&sides.terms.catalog);
         row.schema.clone_from(&product.schema);
         row.galaxy_id.clone_from(&difference.galaxy_id);
+        row.has_business_context |= product.business_context.is_some();
         row
     }
 }
@@ -154,6 +156,8 @@ struct Work<'w> {
     row: Row,
     /// The id of the catalog.
     catalog: &'w str,
+    /// Another product of ours has its name, and gives it up in this run.
+    may_come: bool,
 }
 
 impl Work<'_> {
@@ -185,7 +189,7 @@ impl Work<'_> {
         self.ensure_schema(ctx).await?;
         let mut warnings = std::mem::take(&mut self.difference.warnings);
         warnings.extend(self.write_views(ctx).await?);
-        self.write_record(ctx).await?;
+        warnings.extend(self.write_record(ctx).await?);
         let drop = &self.difference.drop;
         views::drop_all(self.clients, &self.product.schema, drop, ctx).await?;
         self.row.views.retain(|name, _| !drop.contains(name));
@@ -218,41 +222,70 @@ impl Work<'_> {
         }
     }
 
-    async fn write_record(&mut self, ctx: &Context) -> Result<(), HandlerError> {
+    /// Galaxy may refuse links that are no URLs: then it gets the others, with a warning.
+    async fn write_record(&mut self, ctx: &Context) -> Result<Option<String>, HandlerError> {
         if self.difference.members.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
+        let mut members = self.difference.members.clone();
+        let refused = match self.send_record(&members, ctx).await? {
+            Ok(()) => return Ok(None),
+            Err(refused) => refused,
+        };
+        let absolute =
+            members.get("links").map(absolute).filter(|it| Some(it) != members.get("links"));
+        let Some(links) = absolute else { return Err(refused.into()) };
+        members.insert("links".to_owned(), links);
+        self.send_record(&members, ctx).await??;
+        Ok(Some(format!("Galaxy takes no links that are no URLs: {refused}")))
+    }
+
+    /// Inside: that Galaxy refuses what was sent with 400.
+    async fn send_record(
+        &mut self,
+        members: &Map<String, Value>,
+        ctx: &Context,
+    ) -> Result<Result<(), rest::Error>, HandlerError> {
         let galaxy = &self.clients.galaxy;
-        let body = Value::Object(self.difference.members.clone());
+        let body = Value::Object(members.clone());
         let Some(id) = &self.row.galaxy_id else {
-            let created = galaxy.create_product(body, ctx).await?;
+            let created = match galaxy.create_product(body, ctx).await {
+                Err(refused @ rest::Error::Refused { status: 400, .. }) => return Ok(Err(refused)),
+                created => created?,
+            };
             self.row.galaxy_id = Some(created.map_err(|answer| self.taken(&answer))?);
-            return Ok(());
+            return Ok(Ok(()));
         };
         let answer = galaxy.patch_product(id, body, ctx).await?;
+        let what = || format!("change the data product `{}`", self.product.name);
         match answer.status.as_u16() {
+            400 => Ok(Err(galaxy.error(&answer, &what()))),
             404 => Err(HandlerError::retryable(format!(
                 "the data product {id} vanished from Galaxy while it was worked on"
             ))),
             409 => Err(self.taken(&answer)),
-            _ if answer.status.is_success() => Ok(()),
-            _ => Err(galaxy
-                .error(&answer, &format!("change the data product `{}`", self.product.name))
-                .into()),
+            _ if answer.status.is_success() => Ok(Ok(())),
+            _ => Err(galaxy.error(&answer, &what()).into()),
         }
     }
 
-    /// Somebody else has the name, perhaps one of ours that gives it up in this run.
+    /// Somebody else has the name, or Galaxy is in the middle of something.
     fn taken(&self, answer: &Answer) -> HandlerError {
         let name = &self.product.name;
         let word = answer
             .member("status")
             .and_then(|it| it.as_str().map(str::to_owned))
             .unwrap_or_default();
-        HandlerError::Data(format!(
-            "Galaxy has another data product `{name}` ({word}): if it is one of this synchronisation that is renamed, the \
-             next run brings both in step; else rename or delete one of them"
-        ))
+        let told = format!("Galaxy has another data product `{name}` ({word})");
+        if self.may_come {
+            return HandlerError::Retryable(format!("{told}, which gets another name in this run"));
+        }
+        if !word.eq_ignore_ascii_case("ALREADY_EXISTS") {
+            return HandlerError::Retryable(format!(
+                "Galaxy answered 409 ({word}) to the data product `{name}`: something else changes there"
+            ));
+        }
+        HandlerError::Data(format!("{told}: rename or delete one of them"))
     }
 }
 

@@ -107,7 +107,8 @@ impl Service {
         let clients = self.clients(run, ctx).await?;
         let rows = self.ledger.rows(clients.terms.host()).await?;
         let here = rows.values().filter(|row| row.catalog == clients.terms.catalog);
-        let known = here.map(|row| row.schema.clone()).collect();
+        let known = here.map(|row| (row.schema.clone(), row.views.keys().cloned().collect()));
+        let known = known.collect();
         Ok(Observed { actual: Actual::fetch(clients, &known, may_write, ctx).await?, rows })
     }
 }

@@ -24,7 +24,10 @@ use crate::source_link::{Origin, origin};
 use crate::summary::{ItemOutcome, Status};
 
 /// Waits between looks: an index may learn of something a moment later.
-const WAITS_MS: [u64; 4] = [250, 500, 1_000, 2_000];
+const WAITS_MS: [u64; 7] = [250, 500, 1_000, 2_000, 4_000, 8_000, 14_000];
+
+/// After so many looks only tags are waited for: the index of the catalog is slower than all else.
+const LOOKS: usize = 5;
 
 /// Compares both sides after the work.
 pub struct Verify {
@@ -57,6 +60,8 @@ pub(crate) struct Different {
     id: String,
     name: String,
     detail: String,
+    #[serde(skip)]
+    is_of_the_tag: bool,
 }
 
 #[async_trait]
@@ -70,11 +75,15 @@ impl Function for Verify {
 
     async fn call(&self, input: VerifyInput, ctx: &Context) -> Result<Verified, HandlerError> {
         let run = self.service.run(&input.run);
-        let mut waits = WAITS_MS.into_iter().map(Duration::from_millis);
+        let mut waits = WAITS_MS.into_iter().map(Duration::from_millis).enumerate();
         loop {
             let verified = self.look(&run, &input, ctx).await?;
-            let wait =
-                waits.next().filter(|_| input.has_written() && !verified.differences.is_empty());
+            let may_come = |look: usize| {
+                let differences = &verified.differences;
+                let is_early = look + 1 < LOOKS || differences.iter().all(|it| it.is_of_the_tag);
+                input.has_written() && !differences.is_empty() && is_early
+            };
+            let wait = waits.next().filter(|(look, _)| may_come(*look)).map(|(_, wait)| wait);
             match wait {
                 Some(wait) => ctx
                     .sleep(wait)
@@ -135,7 +144,11 @@ impl Verify {
                 Ok(difference) if difference.is_empty() => {
                     in_step.extend(changed_row(sides, product, &difference));
                 }
-                Ok(difference) => verified.tell(&product.id, &product.name, difference.line()),
+                Ok(difference) => {
+                    verified.tell(&product.id, &product.name, difference.line());
+                    let told = verified.differences.last_mut();
+                    told.expect("it was just told").is_of_the_tag = difference.is_of_the_tag();
+                }
                 Err(conflict) => verified.tell(&product.id, &product.name, conflict),
             }
         }
@@ -154,7 +167,8 @@ impl Verify {
 
 impl Verified {
     fn tell(&mut self, id: &str, name: &str, detail: String) {
-        self.differences.push(Different { id: id.to_owned(), name: name.to_owned(), detail });
+        let (id, name) = (id.to_owned(), name.to_owned());
+        self.differences.push(Different { id, name, detail, is_of_the_tag: false });
     }
 }
 
@@ -179,6 +193,7 @@ fn changed_row(sides: Sides<'_>, product: &Product, difference: &Difference) -> 
         schema: product.schema.clone(),
         hash: Some(product.hash()),
         views,
+        has_business_context: product.business_context.is_some(),
         left_behind: earlier.map(|row| row.left_behind.clone()).unwrap_or_default(),
     };
     (earlier != Some(&row)).then_some(row)

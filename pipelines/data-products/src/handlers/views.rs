@@ -24,6 +24,9 @@ const WAITS_MS: [u64; 5] = [250, 500, 1_000, 2_000, 4_000];
 const NOT_YET: [&str; 5] =
     ["TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "COLUMN_NOT_FOUND", "INVALID_VIEW", "VIEW_IS_STALE"];
 
+/// What a view may meet for its description alone.
+const NO_COMMENT: [&str; 3] = ["NOT_SUPPORTED", "SYNTAX_ERROR", "GENERIC_USER_ERROR"];
+
 /// What came of the views.
 #[derive(Default)]
 pub(super) struct Written {
@@ -125,7 +128,7 @@ async fn create(
     let create = |comment| statements::create_view(&target, comment, view.invoker, &view.query);
     match clients.galaxy_sql.run(&create(comment), &what, ctx).await {
         Ok(_) => Ok(Vec::new()),
-        Err(error) if comment.is_some() && error.is_named(&["NOT_SUPPORTED"]) => {
+        Err(error) if comment.is_some() && error.is_named(&NO_COMMENT) => {
             clients.galaxy_sql.run(&create(None), &what, ctx).await?;
             Ok(vec![format!("the catalog takes no description of the view `{name}`")])
         }
@@ -151,9 +154,7 @@ async fn comment(
     for described in join_all(describing).await {
         match described {
             Ok(_) => {}
-            Err(error) if error.is_named(&["NOT_SUPPORTED", "COLUMN_NOT_FOUND"]) => {
-                warning = Some(error.to_string());
-            }
+            Err(error) if error.is_refused() => warning = Some(error.to_string()),
             Err(error) => return Err(error.into()),
         }
     }

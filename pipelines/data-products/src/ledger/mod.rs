@@ -49,6 +49,9 @@ pub(crate) struct Row {
     pub(crate) hash: Option<String>,
     /// The views that we made, by name.
     pub(crate) views: BTreeMap<String, Part>,
+    /// Whether its business context in Galaxy is ours.
+    #[serde(default)]
+    pub(crate) has_business_context: bool,
     /// Schemas that the product has left.
     pub(crate) left_behind: Vec<LeftBehind>,
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reqwest::Url;
 use serde_json::{Map, Value, json};
 
 use super::Sides;
@@ -54,9 +55,14 @@ impl Difference {
         let known = here.map(|row| &row.views);
         let mut warnings = left(product);
         let contacts = contacts(product, actual, terms.fallback_contact.as_deref(), &mut warnings);
-        let wanted = members(product, actual, &contacts);
+        let mut wanted = members(product, actual, &contacts);
+        if row.is_some_and(|row| row.has_business_context) {
+            wanted.entry("businessContext").or_insert_with(|| json!(""));
+        }
+        let was_sent = trust == Trust::JustSent
+            || row.is_some_and(|row| row.hash.as_ref() == Some(&product.hash()));
         let members = match ownership.record {
-            Some(record) => changed(wanted, record),
+            Some(record) => changed(wanted, record, was_sent),
             None => wanted,
         };
         let is_same = |name: &str, view: &View| {
@@ -93,6 +99,14 @@ impl Difference {
         members.is_empty() && !create_schema && !tag_schema && write.is_empty() && drop.is_empty()
     }
 
+    /// Nothing but the tag is missing.
+    pub(crate) fn is_of_the_tag(&self) -> bool {
+        let Self { members, create_schema, tag_schema, write, drop, .. } = self;
+        let is_more =
+            *create_schema || !(members.is_empty() && write.is_empty() && drop.is_empty());
+        *tag_schema && !is_more
+    }
+
     /// The warnings in one line.
     pub(crate) fn told(&self) -> Option<String> {
         (!self.warnings.is_empty()).then(|| self.warnings.join("; "))
@@ -124,9 +138,7 @@ impl Difference {
 fn left(product: &Product) -> Vec<String> {
     let views = product.left.iter();
     let views = views.map(|(name, reason)| format!("the view `{name}` is left as it is: {reason}"));
-    let links =
-        product.bad_links.iter().map(|url| format!("a link is left out that is no URL: {url}"));
-    views.chain(links).collect()
+    views.chain(product.warnings.iter().cloned()).collect()
 }
 
 fn leaves(row: &Row) -> LeftBehind {
@@ -180,8 +192,19 @@ fn members(product: &Product, actual: &Actual, contacts: &BTreeSet<String>) -> M
     members
 }
 
-/// The members that are not so yet. Contacts and links have no order.
-fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, Value> {
+/// The links without those that are no URLs: Galaxy may refuse these.
+pub(crate) fn absolute(links: &Value) -> Value {
+    let is_absolute = |link: &&Value| link["uri"].as_str().is_some_and(|it| Url::parse(it).is_ok());
+    links.as_array().into_iter().flatten().filter(is_absolute).cloned().collect()
+}
+
+/// The members that are not so yet. Contacts and links have no order. What Galaxy does not tell, or has refused, is as
+/// wanted if just that was sent.
+fn changed(
+    wanted: Map<String, Value>,
+    record: &galaxy::Product,
+    was_sent: bool,
+) -> Map<String, Value> {
     let ids = |contacts: &Value| -> BTreeSet<String> {
         let all = contacts.as_array().into_iter().flatten();
         all.filter_map(|contact| contact["userId"].as_str().map(str::to_owned)).collect()
@@ -193,14 +216,20 @@ fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, 
         "name" => *value == record.name,
         "summary" => *value == record.summary,
         "description" => *value == record.description,
-        "businessContext" => *value == record.business_context,
+        "businessContext" => match &record.business_context {
+            Some(context) => value == context,
+            None => was_sent || value == "",
+        },
         "catalogId" => value.as_str() == record.catalog_id(),
         "schemaName" => {
             value.as_str().is_some_and(|it| it.eq_ignore_ascii_case(&record.schema_name))
         }
         "defaultClusterId" => value.as_str() == record.default_cluster_id.as_deref(),
         "contacts" => ids(value) == actual_ids(),
-        "links" => *value == actual_links(),
+        "links" => {
+            let links = actual_links();
+            *value == links || was_sent && absolute(value) == links
+        }
         _ => unreachable!("the members are those above"),
     };
     wanted.into_iter().filter(|(name, value)| !is_so(name, value)).collect()
@@ -210,6 +239,10 @@ fn changed(wanted: Map<String, Value>, record: &galaxy::Product) -> Map<String, 
 fn is_same(view: &View, text: &str, part: &Part, trust: Trust) -> bool {
     if part.sent != view.hash() {
         return false;
+    }
+    // It is there, and its text is not to be had.
+    if text.is_empty() {
+        return true;
     }
     match &part.read {
         Some(read) => *read == digest(&text) || says_the_same(view, text),
@@ -222,4 +255,27 @@ fn is_same(view: &View, text: &str, part: &Part, trust: Trust) -> bool {
 
 fn says_the_same(view: &View, text: &str) -> bool {
     fingerprint(text) == fingerprint(&view.query)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(context: &Value) -> galaxy::Product {
+        let record = json!({"dataProductId": "dp-1", "name": "n", "businessContext": context});
+        serde_json::from_value(record).unwrap()
+    }
+
+    #[test]
+    fn a_context_that_galaxy_does_not_tell_is_what_was_sent_last() {
+        let differs = |wanted: &str, told: Value, was_sent| {
+            let wanted = Map::from_iter([("businessContext".to_owned(), json!(wanted))]);
+            !changed(wanted, &record(&told), was_sent).is_empty()
+        };
+        assert!(!differs("a", Value::Null, true));
+        assert!(differs("a", Value::Null, false));
+        assert!(!differs("", Value::Null, false));
+        assert!(differs("", json!("a"), true));
+        assert!(!differs("a", json!("a"), false));
+    }
 }

@@ -119,6 +119,13 @@ pub(super) fn is_tagged(sides: Sides<'_>, record: &galaxy::Product) -> bool {
         && sides.actual.is_tagged(&record.schema_name)
 }
 
+/// Whether another product of ours has the name of this one, and gives it up in this run.
+pub(crate) fn is_name_given_up(sides: Sides<'_>, product: &Product, record: Option<&str>) -> bool {
+    let others = sides.actual.products.iter();
+    let mut others = others.filter(|it| Some(it.data_product_id.as_str()) != record);
+    others.any(|it| it.name == product.name && is_of_another_product_of_ours(sides, it))
+}
+
 /// Another product of ours holds the name now, and is to leave it in this run or has left the source.
 fn is_of_another_product_of_ours(sides: Sides<'_>, record: &galaxy::Product) -> bool {
     match origin(sides.terms, &record.links) {

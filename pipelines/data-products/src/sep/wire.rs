@@ -149,8 +149,12 @@ impl Publication {
         if self.marked_for_deletion {
             return Stage::Leaving;
         }
-        let published = self.status.as_deref().is_none_or(is_published);
-        if !published || matches!(self.published_at, Published::Never) {
+        // A server may say that it is published, and not when.
+        let published = match &self.status {
+            Some(status) => is_published(status),
+            None => !matches!(self.published_at, Published::Never),
+        };
+        if !published {
             return Stage::Unpublished;
         }
         if self.was_edited_since() && self.matches_trino_definition == Some(false) {
@@ -200,7 +204,8 @@ mod tests {
             Stage::Published
         );
         assert_eq!(stage(json!({"status": "DRAFT", "publishedAt": early})), Stage::Unpublished);
-        assert_eq!(stage(json!({"status": "PUBLISHED", "publishedAt": null})), Stage::Unpublished);
+        assert_eq!(stage(json!({"publishedAt": null})), Stage::Unpublished);
+        assert_eq!(stage(json!({"status": "PUBLISHED", "publishedAt": null})), Stage::Published);
         assert_eq!(
             stage(json!({"status": "PUBLISHED", "markedForDeletion": true})),
             Stage::Leaving

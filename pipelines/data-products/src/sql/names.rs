@@ -38,6 +38,12 @@ pub(crate) fn query(text: &str) -> &str {
     &text[start.min(end)..end]
 }
 
+/// The query in what `SHOW CREATE VIEW` tells: what comes after the first bare `AS`.
+pub(crate) fn created_query(text: &str) -> &str {
+    let begins = tokens(text).into_iter().find(|token| token.is_word("as"));
+    query(&text[begins.map_or(0, |token| token.range.end)..])
+}
+
 /// The tables that the text reads by their full names.
 pub(crate) fn tables(text: &str) -> Vec<Table> {
     found(text).into_iter().map(|found| found.table).collect()
@@ -144,6 +150,13 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_query_of_a_view_comes_after_the_first_bare_as() {
+        let shown = "CREATE VIEW c.s.\"as\" COMMENT 'as told' SECURITY DEFINER AS\nSELECT 1 AS x;";
+        assert_eq!(created_query(shown), "SELECT 1 AS x");
+        assert_eq!(created_query("SELECT 1"), "SELECT 1");
+    }
 
     fn names(text: &str) -> Vec<String> {
         tables(text)

@@ -14,6 +14,18 @@ pub(crate) fn views(catalog: &str, schemas: &[&str]) -> String {
     )
 }
 
+pub(crate) fn show_schemas(catalog: &str) -> String {
+    format!("SHOW SCHEMAS FROM {}", identifier(catalog))
+}
+
+pub(crate) fn show_tables(catalog: &str, schema: &str) -> String {
+    format!("SHOW TABLES FROM {}", qualified(&[catalog, schema]))
+}
+
+pub(crate) fn show_create_view(catalog: &str, schema: &str, view: &str) -> String {
+    format!("SHOW CREATE VIEW {}", qualified(&[catalog, schema, view]))
+}
+
 /// Tables, views and whatever else counts as a table in a schema.
 pub(crate) fn objects(catalog: &str, schema: &str) -> String {
     format!(
@@ -39,6 +51,17 @@ pub(crate) fn storage_tables(catalog: &str, schemas: &[&str]) -> String {
          FROM system.metadata.materialized_views WHERE catalog_name = {} AND schema_name {}",
         literal(catalog),
         among(schemas)
+    )
+}
+
+/// One materialized view by its name, for servers that take no other form.
+pub(crate) fn storage_table(catalog: &str, schema: &str, view: &str) -> String {
+    format!(
+        "SELECT storage_catalog, storage_schema, storage_table, freshness FROM system.metadata.materialized_views \
+         WHERE catalog_name = {} AND schema_name = {} AND name = {}",
+        literal(catalog),
+        literal(schema),
+        literal(view)
     )
 }
 

@@ -81,7 +81,33 @@ impl Error {
 
     /// A cluster that is disabled does not start by itself.
     pub(crate) fn says_disabled(&self) -> bool {
-        self.statement().is_some_and(|error| error.message.to_lowercase().contains("disabled"))
+        let told = match self {
+            Self::Statement { error, .. } => &error.message,
+            Self::Http(rest::Error::Refused { told, .. }) => told,
+            Self::Http(_) | Self::Gone { .. } => return false,
+        };
+        told.to_lowercase().contains("disabled")
+    }
+
+    /// The server will not run the statement, now or later.
+    pub(crate) fn is_refused(&self) -> bool {
+        match self {
+            Self::Statement { error, .. } => !error.passes() && !self.says_disabled(),
+            Self::Http(rest::Error::Refused { status, .. }) => {
+                *status == 400 && !self.says_disabled()
+            }
+            Self::Http(_) | Self::Gone { .. } => false,
+        }
+    }
+
+    /// The server does not take such a statement; another one may come to the same.
+    pub(crate) fn is_not_understood(&self) -> bool {
+        self.is_refused() && !self.is_named(&["PERMISSION_DENIED", "CATALOG_NOT_FOUND"])
+    }
+
+    /// What has to be waited for does not come in this invocation, or nobody waits any more.
+    pub(crate) fn is_of_this_invocation(&self) -> bool {
+        matches!(self, Self::Http(rest::Error::NotNow(_) | rest::Error::Stopped))
     }
 
     pub(super) fn is_worth_another_attempt(&self) -> bool {
@@ -95,11 +121,11 @@ impl Error {
 
 impl From<Error> for HandlerError {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
+        let (message, disabled) = (error.to_string(), error.says_disabled());
         match error {
+            _ if disabled => Self::Config(message),
             Error::Http(error) => error.into(),
             Error::Gone { .. } => Self::Retryable(message),
-            Error::Statement { .. } if error.says_disabled() => Self::Config(message),
             Error::Statement { error, .. } => match error.error_name.as_str() {
                 _ if error.passes() => Self::Retryable(message),
                 "PERMISSION_DENIED" | "CATALOG_NOT_FOUND" => Self::Config(message),

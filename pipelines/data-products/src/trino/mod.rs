@@ -19,6 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 use stepwell_pipeline::Context;
 use tokio::time::Instant;
 
+use crate::config::access::is_loopback;
 use crate::rest::{self, Answer, Failure, Gate, Server};
 
 mod error;
@@ -176,11 +177,6 @@ impl Trino {
             .into()
         })
     }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    url.host_str()
-        .is_some_and(|host| host == "localhost" || host == "[::1]" || host.starts_with("127."))
 }
 
 /// A statement on its way.

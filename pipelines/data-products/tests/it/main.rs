@@ -5,6 +5,7 @@ mod crash;
 mod definition;
 mod deletions;
 mod faults;
+mod lesser_servers;
 mod machine;
 mod ownership;
 mod plan;

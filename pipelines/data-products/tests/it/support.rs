@@ -159,7 +159,8 @@ impl Bench {
             (&found.summary, &found.description),
             (&expected.summary, &expected.description)
         );
-        assert_eq!(found.business_context, expected.business_context, "{name}");
+        let context = |text: &Option<String>| text.clone().unwrap_or_default();
+        assert_eq!(context(&found.business_context), context(&expected.business_context), "{name}");
         let contacts: BTreeSet<String> =
             found.contacts.iter().map(|it| it.email.to_lowercase()).collect();
         assert_eq!(contacts, expected.contacts, "{name}");
