@@ -107,7 +107,7 @@ async fn agreements_that_cannot_be_listed_are_found_through_their_events() {
         bench.sandbox.deactivate(&access).unwrap();
         assert_eq!(bench.follow().await["revoked"], 1);
         let tags = &bench.sandbox.access(&access).unwrap()["tags"];
-        assert_eq!(*tags, json!(["aws-integration", "aws-integration-inactive"]));
+        assert_eq!(*tags, json!(["reviewed", "aws-integration", "aws-integration-inactive"]));
         let (deleted, _) = an_active(&bench.sandbox);
         bench.sandbox.delete_access(&deleted).unwrap();
         assert_eq!(bench.reconcile().await["revoked"], 1);
@@ -131,7 +131,7 @@ async fn agreements_of_an_older_collection_are_read_and_told_there() {
     bench.assert_in_step().await;
     let (access, _) = an_active(&bench.sandbox);
     let tags = &bench.sandbox.access(&access).unwrap()["tags"];
-    assert_eq!(*tags, json!(["aws-integration", "aws-integration-active"]));
+    assert_eq!(*tags, json!(["reviewed", "aws-integration", "aws-integration-active"]));
     // The listing lacks all of them, and that is no sign of deletion.
     let summary = bench.reconcile().await;
     assert_eq!((&summary["revoked"], &summary["survey"]["held_back"]), (&json!(0), &json!(0)));

@@ -8,6 +8,7 @@ mod drift;
 mod driver;
 mod faults;
 mod feed;
+mod load;
 mod on_aws;
 mod plan;
 mod poison;

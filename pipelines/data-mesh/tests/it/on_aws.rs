@@ -1,6 +1,7 @@
 //! Against a double of SQS and IAM, over their real protocols.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -10,8 +11,9 @@ use stepwell_data_mesh::layout::policy_name;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
 use stepwell_integrations::iam::{AwsRolePolicies, RolePolicies};
 use stepwell_integrations::sqs::{AwsQueue, Queue};
-use stepwell_pipeline::http;
 use stepwell_pipeline::surroundings::{Aws, Provider, Services};
+use stepwell_pipeline::testing::Keys;
+use stepwell_pipeline::{Settings as _, Surroundings, http};
 use stepwell_sandbox::dmm::{Endpoint, FaultRule, HttpFault, Options, Sandbox};
 
 use crate::support::{Bench, an_active, set_custom};
@@ -174,6 +176,20 @@ fn encode(text: &str) -> String {
         .collect()
 }
 
+/// The template's account is nobody's.
+#[test]
+fn the_account_of_the_template_is_refused_on_aws_before_anything_runs() {
+    let settings = json!({"api_key": "secret:key", "accounts": ["000000000000"], "role_patterns": ["*-consumer"]});
+    let settings: stepwell_data_mesh::Settings = serde_json::from_value(settings).unwrap();
+    let folder = std::env::temp_dir();
+    let embedded = Surroundings::embedded(Arc::new(Keys::from([("key", "k")])), folder);
+    assert!(settings.build(&|_| None, &embedded).is_ok());
+    let services = Services { iam: Provider::Aws, ..Services::default() };
+    let on_aws = Surroundings { services, ..embedded };
+    let Err(error) = settings.build(&|_| None, &on_aws) else { panic!("it was taken") };
+    assert!(error.to_string().contains("name the AWS accounts"), "{error}");
+}
+
 #[tokio::test]
 async fn the_life_of_accesses_is_followed_on_aws() {
     let Some(moto) = Moto::find().await else { return };
@@ -316,8 +332,8 @@ async fn a_queue_that_does_not_exist_is_made_with_its_dead_letters() {
 /// By what they may do, whatever their names are; read one by one and all at once.
 #[tokio::test]
 async fn roles_of_administrators_are_never_granted_anything() {
-    let Some(moto) = Moto::find().await else { return };
     for agreements in [3, 40] {
+        let Some(moto) = Moto::find().await else { return };
         let bench = moto.bench(Options { agreements, ..Options::default() }).await;
         let found = bench.sandbox.agreements();
         let mut roles: Vec<_> = found.into_iter().filter_map(|it| it.role).collect();
