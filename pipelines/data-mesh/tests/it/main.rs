@@ -8,7 +8,6 @@ mod drift;
 mod driver;
 mod faults;
 mod feed;
-mod load;
 mod on_aws;
 mod plan;
 mod poison;
