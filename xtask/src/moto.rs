@@ -33,6 +33,8 @@ impl Moto {
         let folder = tempfile::Builder::new().prefix("stepwell-moto-").tempdir()?;
         let log = File::create(folder.path().join("log"))?;
         let child = Command::new(python.moto_server())
+            // Roles of administrators have policies of AWS's own.
+            .env("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
             .args(["-H", &address.ip().to_string(), "-p", &address.port().to_string()])
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

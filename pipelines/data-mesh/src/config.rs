@@ -9,6 +9,7 @@ use serde::Deserialize;
 use stepwell_pipeline::notify::Channel;
 use stepwell_pipeline::secret::SecretRef;
 use stepwell_pipeline::settings::{Problem, Variables, check};
+use stepwell_pipeline::surroundings::Provider;
 use stepwell_pipeline::{HandlerError, Machine, Pipeline, Surroundings};
 
 mod problem;
@@ -18,6 +19,8 @@ use crate::desired::role::Pattern;
 use crate::dmm::Resource;
 
 const BASE_URL: &str = "https://api.entropy-data.com";
+/// The account that the template has.
+const PLACEHOLDER: &str = "000000000000";
 const PARTITION: &str = "aws";
 const QUEUE: &str = "dmm-events.fifo";
 const EXPORT: &str = "data-mesh-policies";
@@ -46,7 +49,7 @@ pub struct Settings {
     pub base_url: Option<String>,
     /// The key: organization-wide, for reading and for reporting.
     pub api_key: Option<SecretRef>,
-    /// The collection of agreements: `access`, or `datausageagreements` on a service of 2023.
+    /// The collection of agreements: `access`; on a service of 2023 `datausageagreements`, before `datacontracts`.
     pub resource: Resource,
     /// The accounts whose roles may be touched.
     pub accounts: Vec<String>,
@@ -217,6 +220,12 @@ impl stepwell_pipeline::Settings for Settings {
         _variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError> {
+        let is_untouched = self.accounts.iter().any(|it| it == PLACEHOLDER);
+        if is_untouched && surroundings.services.iam == Provider::Aws {
+            return Err(HandlerError::Config(format!(
+                "`accounts` has `{PLACEHOLDER}`, which the template put there; name the AWS accounts of the roles"
+            )));
+        }
         crate::pipeline(Config::new(self.clone())?, surroundings.clone())
     }
 }

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dmm::Event;
+use crate::dmm::{Event, Resource};
 
 /// The event that made an access worth a look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,15 +78,33 @@ impl Asked {
     }
 }
 
-fn about(kind: &str) -> About {
+/// The collection of the accesses that events of this kind tell of.
+pub(crate) fn resource_of(kind: &str) -> Option<Resource> {
     let name = kind.strip_suffix("Event").unwrap_or(kind);
     let starts = |prefix: &&str| name.starts_with(*prefix);
     // The other events about data contracts are about schemas today.
-    let is_of_first_generation =
-        matches!(name, "DataContractActivated" | "DataContractDeactivated");
-    if ["AccessProvision", "AccessDeprovision"].iter().any(starts) {
-        About::Nothing
-    } else if is_of_first_generation || ["Access", "DataUsageAgreement"].iter().any(starts) {
+    if matches!(name, "DataContractActivated" | "DataContractDeactivated") {
+        Some(Resource::DataContracts)
+    } else if starts(&"DataUsageAgreement") {
+        Some(Resource::DataUsageAgreements)
+    } else {
+        let is_report = ["AccessProvision", "AccessDeprovision"].iter().any(starts);
+        (starts(&"Access") && !is_report).then_some(Resource::Access)
+    }
+}
+
+/// The accesses of older collections that events tell of.
+pub(crate) fn legacy(events: &[Event]) -> Vec<(String, Resource)> {
+    let of_event = |event: &Event| {
+        let resource = resource_of(&event.kind).filter(|it| *it != Resource::Access)?;
+        Some((event.resource.clone()?, resource))
+    };
+    events.iter().filter_map(of_event).collect()
+}
+
+fn about(kind: &str) -> About {
+    let starts = |prefix: &&str| kind.starts_with(*prefix);
+    if resource_of(kind).is_some() {
         About::Access
     } else if ["DataProduct", "OutputPort"].iter().any(starts) {
         About::Product

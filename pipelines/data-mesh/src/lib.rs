@@ -21,6 +21,7 @@ pub mod config;
 pub mod desired;
 pub mod dmm;
 mod event;
+pub mod feed;
 pub mod handlers;
 pub mod layout;
 pub mod ledger;

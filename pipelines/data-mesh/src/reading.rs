@@ -10,7 +10,7 @@ use stepwell_pipeline::Context;
 use tokio::sync::OnceCell;
 
 use crate::desired::Consuming;
-use crate::dmm::{Access, Consumer, Dmm, Error, Product, Team};
+use crate::dmm::{Access, Consumer, Dmm, Error, Product, Resource, Team};
 
 /// The readings of so many batches are kept: two machines may run beside each other.
 const KEPT: usize = 4;
@@ -45,14 +45,16 @@ impl Readings {
 }
 
 impl Reading {
-    /// An access, read anew; nothing if it is deleted. A 404 counts only where the collection is there.
+    /// An access, read anew, where it was `found` before or by the name of an `event`; nothing if it is deleted. A 404
+    /// counts only where the collection is there.
     pub(crate) async fn access(
         &self,
         dmm: &Dmm,
         id: &str,
+        (found, event): (Option<Resource>, Option<Resource>),
         ctx: &Context,
     ) -> Result<Option<Access>, Error> {
-        let access = dmm.access(id, ctx).await?;
+        let access = dmm.access(id, found, event, ctx).await?;
         if access.is_none() {
             self.probed.get_or_try_init(|| dmm.probe(ctx)).await?;
         }

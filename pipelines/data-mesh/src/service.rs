@@ -140,7 +140,9 @@ impl Service {
         let opened: Result<Arc<dyn Queue>, _> = match self.surroundings.services.sqs {
             Provider::Aws => {
                 let dead_letters = self.config.dead_letter_queue.as_deref();
-                let queue = AwsQueue::connect(self.connection().await?, name, dead_letters).await;
+                let connection = self.connection().await?;
+                let queue =
+                    AwsQueue::connect_or_create(connection, name, dead_letters, RECEIVES_MAX).await;
                 queue.map(|queue| Arc::new(queue) as _)
             }
             Provider::Embedded => {

@@ -169,9 +169,10 @@ impl Summary {
             it if it.is_empty() => format!("{would}nothing to do"),
             it => format!("{would}{} accesses: {it}", self.accesses),
         };
+        let is_of_accesses = self.error.as_deref() == Some(ACCESSES_FAILED);
         match &self.failures[..] {
             [] => moved,
-            [Failure { access: None, cause, .. }] => {
+            [Failure { access: None, cause, .. }] if !is_of_accesses => {
                 format!("the run broke off: {cause} ({moved})")
             }
             failures => {

@@ -38,6 +38,17 @@ impl AwsRolePolicies {
         self.get_role(role).await.map_or_else(|error| error, |_| no_such_policy())
     }
 
+    /// The ARNs of the managed policies of a role; none where the caller may not see them.
+    async fn attached_policies(&self, role: &str) -> Result<Vec<String>, Error> {
+        let request = self.client.list_attached_role_policies().role_name(role);
+        let pages = request.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        match pages.map_err(|error| explain_role("iam:ListAttachedRolePolicies", role, &error)) {
+            Ok(policies) => Ok(sorted(policies.into_iter().filter_map(|it| it.policy_arn))),
+            Err(Error::Call(CallError::AccessDenied { .. })) => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The meaning of a failed call about a policy.
     async fn explain<E>(
         &self,
@@ -75,6 +86,7 @@ impl RolePolicies for AwsRolePolicies {
         let answer = answer.map_err(|error| explain_role("iam:GetRole", role, &error))?;
         let found = answer.role.ok_or_else(|| Error::NoSuchRole { role: role.to_owned() })?;
         Ok(Role {
+            attached_policies: self.attached_policies(role).await?,
             name: found.role_name,
             arn: found.arn,
             path: found.path,
@@ -143,6 +155,7 @@ impl RolePolicies for AwsRolePolicies {
 }
 
 fn read_role(detail: RoleDetail) -> RoleWithPolicies {
+    let attached = detail.attached_managed_policies.unwrap_or_default();
     let role = Role {
         name: detail.role_name.unwrap_or_default(),
         arn: detail.arn.unwrap_or_default(),
@@ -150,6 +163,7 @@ fn read_role(detail: RoleDetail) -> RoleWithPolicies {
         permissions_boundary: detail
             .permissions_boundary
             .and_then(|it| it.permissions_boundary_arn),
+        attached_policies: sorted(attached.into_iter().filter_map(|it| it.policy_arn)),
     };
     let policies = detail.role_policy_list.unwrap_or_default().into_iter();
     let policies = policies.filter_map(|it| Some((it.policy_name?, decode(&it.policy_document?))));

@@ -277,7 +277,7 @@ fn role(
 ) -> Role {
     let EmbeddedOptions { partition, account, .. } = options;
     let arn = format!("arn:{partition}:iam::{account}:role{path}{name}");
-    Role { name, arn, path, permissions_boundary }
+    Role { name, arn, path, permissions_boundary, attached_policies: Vec::new() }
 }
 
 fn roles_with_policies(

@@ -90,6 +90,8 @@ pub struct Role {
     pub path: String,
     /// The ARN of the policy that bounds it, if any.
     pub permissions_boundary: Option<String>,
+    /// The ARNs of the managed policies that are attached to it; none where the caller may not see them.
+    pub attached_policies: Vec<String>,
 }
 
 /// A role with all its inline policies.

@@ -18,7 +18,7 @@ use aws_sdk_sqs::types::{
     SendMessageBatchRequestEntry,
 };
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     DeadLetter, Depth, Entry, Error, Message, NotDeleted, NotSent, Queue, Receipt, Receive, check,
@@ -67,6 +67,34 @@ impl AwsQueue {
             (None, None) => None,
         };
         Ok(Self { client, url, dead_letter_url })
+    }
+
+    /// As [`AwsQueue::connect`]; a queue that is given by name and does not exist is made, and so is its dead-letter queue:
+    /// the one that is named, or `NAME-dead.fifo` for `NAME.fifo`. What is received `max_receive_count` times goes there.
+    ///
+    /// # Errors
+    /// As [`AwsQueue::connect`], also where the caller may not make queues.
+    pub async fn connect_or_create(
+        connection: &Connection,
+        queue: &str,
+        dead_letter_queue: Option<&str>,
+        max_receive_count: u32,
+    ) -> Result<Self, Error> {
+        match Self::connect(connection, queue, dead_letter_queue).await {
+            Err(Error::NoSuchQueue { queue: missing })
+                if missing == queue && is_fifo_name(queue) =>
+            {
+                let client = connection.sqs();
+                match create(&client, queue, dead_letter_queue, max_receive_count).await {
+                    Err(Error::Call(CallError::AccessDenied { .. })) => {
+                        return Err(Error::NoSuchQueue { queue: missing });
+                    }
+                    created => created?,
+                }
+                Self::connect(connection, queue, dead_letter_queue).await
+            }
+            connected => connected,
+        }
     }
 
     fn dead_letter_url(&self) -> Result<&str, Error> {
@@ -283,6 +311,51 @@ impl Queue for AwsQueue {
         };
         Ok(Depth { waiting, in_flight, dead })
     }
+}
+
+/// Neither a URL nor an ARN.
+fn is_fifo_name(queue: &str) -> bool {
+    queue.ends_with(FIFO_SUFFIX) && !queue.contains(':')
+}
+
+/// Makes a queue and the queue of its dead letters, where that is missing too.
+async fn create(
+    client: &Client,
+    queue: &str,
+    dead_letter_queue: Option<&str>,
+    max_receive_count: u32,
+) -> Result<(), Error> {
+    let stem = queue.strip_suffix(FIFO_SUFFIX).unwrap_or(queue);
+    let own_name = format!("{stem}-dead{FIFO_SUFFIX}");
+    let dead_letters = dead_letter_queue.unwrap_or(&own_name);
+    let url = match find(client, dead_letters).await {
+        Err(Error::NoSuchQueue { .. }) if is_fifo_name(dead_letters) => {
+            create_one(client, dead_letters, None).await?
+        }
+        found => found?,
+    };
+    let request = client.get_queue_attributes().queue_url(&url);
+    let answer = request.attribute_names(QueueAttributeName::QueueArn).send().await;
+    let answer = answer.map_err(|error| classify("sqs:GetQueueAttributes", &error))?;
+    let arn = answer.attributes.and_then(|mut it| it.remove(&QueueAttributeName::QueueArn));
+    let arn = arn.ok_or_else(|| Error::NoSuchQueue { queue: dead_letters.to_owned() })?;
+    let policy = json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receive_count});
+    create_one(client, queue, Some(policy.to_string())).await.map(drop)
+}
+
+async fn create_one(
+    client: &Client,
+    queue: &str,
+    redrive_policy: Option<String>,
+) -> Result<String, Error> {
+    let request = client.create_queue().queue_name(queue);
+    let request = request.attributes(QueueAttributeName::FifoQueue, "true");
+    let request = match redrive_policy {
+        Some(policy) => request.attributes(QueueAttributeName::RedrivePolicy, policy),
+        None => request,
+    };
+    let answer = request.send().await.map_err(|error| classify("sqs:CreateQueue", &error))?;
+    answer.queue_url.ok_or_else(|| Error::NoSuchQueue { queue: queue.to_owned() })
 }
 
 /// The URL of a queue that is given by URL, ARN or name.

@@ -107,6 +107,10 @@ pub struct Options {
     pub generations: Vec<Generation>,
     /// Whether each event is there twice, with the same id.
     pub repeat_events: bool,
+    /// Whether a cursor whose event is there twice means the first of them, not the last.
+    pub cursor_means_first: bool,
+    /// Whether `/api/access` is not there, as before 2024.
+    pub hide_access: bool,
     /// The events that are kept, the newest; all if none.
     pub retention: Option<usize>,
     /// Added to every request.
@@ -130,6 +134,8 @@ impl Default for Options {
             provisioning: Provisioning::default(),
             generations: vec![Generation::Access],
             repeat_events: false,
+            cursor_means_first: false,
+            hide_access: false,
             retention: None,
             latency: Duration::ZERO,
             faults: Vec::new(),
@@ -204,6 +210,11 @@ impl Sandbox {
     /// All events that are kept, the oldest first.
     pub fn events(&self) -> Vec<Value> {
         self.service.organization().feed.all()
+    }
+
+    /// Sends an event again, at the end of the feed and with the same id. False if it is not kept.
+    pub fn send_again(&self, event: &str) -> bool {
+        self.service.change(|it| it.feed.send_again(event))
     }
 
     /// The id of the newest event.

@@ -25,6 +25,8 @@ pub(crate) struct Service {
     pub(crate) awkward: Vec<(String, Awkward)>,
     /// Whether `/api/datacontracts` still means accesses, as in the first generation.
     pub(crate) contracts_are_accesses: bool,
+    /// Whether `/api/access` is not there yet.
+    pub(crate) hides_access: bool,
     seed: u64,
     organization: Mutex<Organization>,
 }
@@ -39,7 +41,12 @@ pub(crate) struct Switches {
 impl Service {
     pub(crate) fn new(options: Options, base_url: String) -> Self {
         let clock = Arc::new(Clock::new(options.time));
-        let feed = Feed::new(options.seed, options.repeat_events, options.retention);
+        let feed = Feed::new(
+            options.seed,
+            options.repeat_events,
+            options.cursor_means_first,
+            options.retention,
+        );
         let generations = options.generations.clone();
         let mut organization = Organization::new(Arc::clone(&clock), generations, feed);
         let awkward = data::populate(&mut organization, &options);
@@ -53,6 +60,7 @@ impl Service {
             changed: Notify::new(),
             awkward,
             contracts_are_accesses: options.generations.contains(&super::Generation::DataContract),
+            hides_access: options.hide_access,
             seed: options.seed,
             api_key: options.api_key,
             clock,

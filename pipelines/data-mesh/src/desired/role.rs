@@ -4,6 +4,7 @@
 //! used, and never those of administrators, of AWS's own and of its landing zones.
 
 use regex::Regex;
+use serde_json::Value;
 
 /// Roles of AWS and of its account management: whoever changes them owns the account.
 const RESERVED: [&str; 6] = [
@@ -18,6 +19,10 @@ const RESERVED: [&str; 6] = [
 /// Words of a name that make it an administrator's.
 const ADMINISTRATORS: [&str; 7] =
     ["admin", "admins", "administrator", "administrators", "administration", "root", "superuser"];
+
+/// AWS's own managed policies that let a role do everything, or give itself every right.
+const ADMINISTRATORS_POLICIES: [&str; 3] =
+    ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];
 
 /// Why a role is not touched.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,6 +84,30 @@ fn is_administrator(name: &str) -> bool {
         || words(name).iter().any(|word| ADMINISTRATORS.contains(&word.as_str()))
 }
 
+/// Whether this is the ARN of a managed policy of administrators, in any partition: `arn:aws:iam::aws:policy/IAMFullAccess`.
+pub fn is_administrators_policy(arn: &str) -> bool {
+    let name = arn.split_once(":iam::aws:policy/").map(|(_, name)| name);
+    name.is_some_and(|name| ADMINISTRATORS_POLICIES.contains(&name))
+}
+
+/// Whether a policy's document allows every action on every resource.
+pub fn allows_everything(document: &str) -> bool {
+    let document: Value = serde_json::from_str(document).unwrap_or_default();
+    let has = |list: &Value, all: &[&str]| {
+        one_or_many(list).iter().any(|it| it.as_str().is_some_and(|it| all.contains(&it)))
+    };
+    one_or_many(&document["Statement"]).iter().any(|statement| {
+        statement["Effect"] == "Allow"
+            && has(&statement["Action"], &["*", "*:*"])
+            && has(&statement["Resource"], &["*"])
+    })
+}
+
+/// IAM takes one element without its list.
+fn one_or_many(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
 /// The words of `AWSDataAdminRole`, `aws-data-admin-role`: `aws`, `data`, `admin`, `role`.
 fn words(name: &str) -> Vec<String> {
     let letters: Vec<_> = name.chars().collect();
@@ -108,6 +137,30 @@ mod tests {
 
     fn all() -> Vec<Pattern> {
         vec![Pattern::new("*").unwrap()]
+    }
+
+    #[test]
+    fn policies_of_administrators_are_told_by_arn_and_by_document() {
+        for partition in ["aws", "aws-cn", "aws-us-gov"] {
+            let arn = format!("arn:{partition}:iam::aws:policy/AdministratorAccess");
+            assert!(is_administrators_policy(&arn));
+        }
+        assert!(!is_administrators_policy("arn:aws:iam::aws:policy/ReadOnlyAccess"));
+        assert!(!is_administrators_policy("arn:aws:iam::123456789012:policy/IAMFullAccess"));
+        for all in [
+            r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#,
+            r#"{"Statement":[{"Effect":"Allow","Action":["s3:GetObject","*"],"Resource":["*"]}]}"#,
+        ] {
+            assert!(allows_everything(all), "{all}");
+        }
+        for less in [
+            r#"{"Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}"#,
+            r#"{"Statement":{"Effect":"Allow","Action":"s3:*","Resource":"*"}}"#,
+            r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:s3:::x"}}"#,
+            "nonsense",
+        ] {
+            assert!(!allows_everything(less), "{less}");
+        }
     }
 
     #[test]

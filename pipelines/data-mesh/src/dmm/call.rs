@@ -57,9 +57,9 @@ impl Request {
 
 /// What was answered.
 pub(super) struct Answer {
-    /// `null` where the body is empty.
+    /// `null` where nothing was asked for and no JSON came.
     pub(super) body: Value,
-    /// Whether a `Link` header names a next page; nothing without such a header.
+    /// Whether one of the `Link` headers names a next page; nothing without such a header.
     pub(super) next: Option<bool>,
 }
 
@@ -131,7 +131,8 @@ async fn receive(prepared: RequestBuilder, needs_body: bool) -> Result<Answer, F
     let content_type = header(&headers, &CONTENT_TYPE).unwrap_or("no content type");
     let body = match serde_json::from_slice(&text) {
         Ok(body) => body,
-        Err(_) if text.is_empty() && !needs_body => Value::Null,
+        // What was written is written, whatever is said about it.
+        Err(_) if !needs_body => Value::Null,
         Err(_) if text.is_empty() || content_type.contains("json") => {
             return Err(Failure::Transport("the answer ends too early".to_owned()));
         }
@@ -139,7 +140,9 @@ async fn receive(prepared: RequestBuilder, needs_body: bool) -> Result<Answer, F
             return Err(Failure::NotJson { status, content_type: content_type.to_owned() });
         }
     };
-    Ok(Answer { body, next: header(&headers, &LINK).map(names_next) })
+    let links: Vec<_> = headers.get_all(LINK).iter().filter_map(|it| it.to_str().ok()).collect();
+    let next = (!links.is_empty()).then(|| links.into_iter().any(names_next));
+    Ok(Answer { body, next })
 }
 
 /// Reads an answer that is as large as answers may be.

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::Resource;
+
 /// Custom properties of either shape. Values that are no text are taken as their JSON text.
 pub type Custom = BTreeMap<String, String>;
 
@@ -31,6 +33,8 @@ pub struct Access {
     pub provider_team: Option<String>,
     /// Who consumes.
     pub consumer: Consumer,
+    /// The collection that it was read from.
+    pub resource: Resource,
     /// As it came.
     pub document: Value,
 }
@@ -49,13 +53,14 @@ pub enum Consumer {
 }
 
 impl Access {
-    pub(super) fn read(document: Value) -> Result<Self, String> {
+    pub(super) fn read(document: Value, resource: Resource) -> Result<Self, String> {
         let info = &document["info"];
         let id = text(&document["id"]).or_else(|| text(&info["id"]));
         let id = id.ok_or("an access without `id`")?;
-        let active = info["active"]
-            .as_bool()
-            .ok_or_else(|| format!("the access `{id}` has no `info.active`"))?;
+        // Before it is approved an access may not say that it is not active.
+        let cannot_be = matches!(info["status"].as_str(), Some("requested" | "rejected"));
+        let active = info["active"].as_bool().or(cannot_be.then_some(false));
+        let active = active.ok_or_else(|| format!("the access `{id}` has no `info.active`"))?;
         let provider = &document["provider"];
         let known = |value: &Value| text(value).filter(|it| it != UNKNOWN);
         Ok(Self {
@@ -65,6 +70,7 @@ impl Access {
             provider_team: text(&provider["teamId"]),
             consumer: Consumer::read(&document["consumer"]),
             id,
+            resource,
             document,
         })
     }
@@ -197,8 +203,11 @@ mod tests {
 
     #[test]
     fn an_access_of_2023_has_its_id_inside() {
-        let access = Access::read(json!({"info": {"id": "acc-17", "active": true},
-            "provider": {"dataProductId": "unknown", "outputPortId": "unknown"}, "consumer": {"teamId": "billing"}}));
+        let access = Access::read(
+            json!({"info": {"id": "acc-17", "active": true},
+            "provider": {"dataProductId": "unknown", "outputPortId": "unknown"}, "consumer": {"teamId": "billing"}}),
+            Resource::Access,
+        );
         let access = access.unwrap();
         assert_eq!((access.id.as_str(), access.active), ("acc-17", true));
         assert_eq!((access.provider_product, access.provider_port), (None, None));
@@ -207,9 +216,15 @@ mod tests {
 
     #[test]
     fn an_access_that_does_not_say_whether_it_is_active_is_not_understood() {
-        let problem = Access::read(json!({"id": "acc-17", "info": {}})).unwrap_err();
-        assert!(problem.contains("info.active"), "{problem}");
-        Access::read(json!({"info": {"active": true}})).unwrap_err();
+        let read = |document| Access::read(document, Resource::Access);
+        for info in [json!({}), json!({"status": "approved"})] {
+            let problem = read(json!({"id": "acc-17", "info": info})).unwrap_err();
+            assert!(problem.contains("info.active"), "{problem}");
+        }
+        read(json!({"info": {"active": true}})).unwrap_err();
+        for status in ["requested", "rejected"] {
+            assert!(!read(json!({"id": "acc-17", "info": {"status": status}})).unwrap().active);
+        }
     }
 
     #[test]

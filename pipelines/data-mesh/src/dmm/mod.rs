@@ -39,7 +39,7 @@ pub const EXECUTOR: &str = "stepwell";
 /// The type of a batch of events.
 const EVENTS: &str = "application/cloudevents-batch+json";
 
-/// Which collection holds the agreements.
+/// A collection that holds agreements, or did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Resource {
@@ -48,15 +48,44 @@ pub enum Resource {
     Access,
     /// `/api/datausageagreements`, from September 2023 on.
     DataUsageAgreements,
+    /// `/api/datacontracts`, before; today that is where schemas are.
+    DataContracts,
 }
 
 impl Resource {
-    fn path(self) -> &'static str {
+    /// All, the newest first.
+    pub const ALL: [Self; 3] = [Self::Access, Self::DataUsageAgreements, Self::DataContracts];
+
+    /// The segment of the path.
+    pub fn path(self) -> &'static str {
         match self {
             Self::Access => "access",
             Self::DataUsageAgreements => "datausageagreements",
+            Self::DataContracts => "datacontracts",
         }
     }
+
+    /// The one with that segment.
+    pub fn of_path(path: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.path() == path)
+    }
+
+    /// Whether a document of the collection is an agreement: schemas never say who consumes and whether that is active.
+    fn has(self, document: &Value) -> bool {
+        self != Self::DataContracts
+            || (document["info"]["active"].is_boolean() && document["consumer"].is_object())
+    }
+}
+
+/// All agreements of the collection.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// False if the collection cannot be listed: an old one may give single agreements only.
+    pub is_there: bool,
+    /// Those that can be read.
+    pub accesses: Vec<Access>,
+    /// What is wrong with the others.
+    pub unread: Vec<String>,
 }
 
 /// A connection with one API key.
@@ -167,23 +196,49 @@ impl Dmm {
             answer => answer?,
         };
         let events = Event::read_all(&answer.body).map_err(|problem| request.malformed(problem))?;
-        // A feed that ignores its cursor would be read for ever.
-        if cursor.is_some() && events.last().map(|event| event.id.as_str()) == cursor {
-            return Err(request.malformed("the feed repeats the events before the cursor"));
-        }
         Ok(Page::Events(events))
     }
 
-    /// An agreement; nothing if there is none with that id.
+    /// An agreement; nothing if no collection of any generation has one with that id.
+    ///
+    /// It is looked for where it was `found` before, then in the collection of the settings, then in that of the
+    /// `event` that told of it, then in the others.
     ///
     /// # Errors
     /// What every call may meet.
-    pub async fn access(&self, id: &str, ctx: &Context) -> Result<Option<Access>, Error> {
+    pub async fn access(
+        &self,
+        id: &str,
+        found: Option<Resource>,
+        event: Option<Resource>,
+        ctx: &Context,
+    ) -> Result<Option<Access>, Error> {
+        let mut tried = Vec::new();
+        let likely = [found, Some(self.resource), event].into_iter().flatten();
+        for resource in likely.chain(Resource::ALL) {
+            if tried.contains(&resource) {
+                continue;
+            }
+            if let Some(access) = self.access_of(resource, id, ctx).await? {
+                return Ok(Some(access));
+            }
+            tried.push(resource);
+        }
+        Ok(None)
+    }
+
+    async fn access_of(
+        &self,
+        resource: Resource,
+        id: &str,
+        ctx: &Context,
+    ) -> Result<Option<Access>, Error> {
         let what = format!("read the access `{id}`");
-        let Some((request, body)) = self.read(&[self.resource.path(), id], what, ctx).await? else {
+        let found = self.read(&[resource.path(), id], what, ctx).await?;
+        let Some((request, body)) = found.filter(|(_, body)| resource.has(body)) else {
             return Ok(None);
         };
-        let access = Access::read(body).map_err(|problem| request.malformed(problem))?;
+        let access = Access::read(body, resource).map_err(|problem| request.malformed(problem))?;
         if access.id != id {
             return Err(request.malformed(format!("it is about `{}`", access.id)));
         }
@@ -219,24 +274,45 @@ impl Dmm {
     /// # Errors
     /// What every call may meet; [`Error::Refused`] if it is not there.
     pub async fn probe(&self, ctx: &Context) -> Result<(), Error> {
-        self.access_page(0, 2, ctx).await.map(|_| ())
+        // An old collection may give single agreements only; the feed is there in all generations.
+        match self.resource {
+            Resource::Access => self.access_page(0, 2, ctx).await.map(|_| ()),
+            _ => self.events(None, ctx).await.map(|_| ()),
+        }
+    }
+
+    /// The collection of the settings.
+    pub fn resource(&self) -> Resource {
+        self.resource
     }
 
     /// All agreements. Deletions shift the pages while they are read, so several pages are read again until a pass
     /// brings nothing new.
     ///
     /// # Errors
-    /// What every call may meet. One that cannot be read is left out and told in the second list.
-    pub async fn accesses(&self, ctx: &Context) -> Result<(Vec<Access>, Vec<String>), Error> {
-        let (mut seen, mut found, mut unread) = (BTreeSet::new(), Vec::new(), Vec::new());
+    /// What every call may meet. One that cannot be read is left out and told.
+    pub async fn accesses(&self, ctx: &Context) -> Result<Listing, Error> {
+        let mut listing = Listing { is_there: true, ..Listing::default() };
+        let mut seen = BTreeSet::new();
         for _ in 0..PASSES_MAX {
             let (known, mut page) = (seen.len(), 0);
             loop {
-                let (documents, more) = self.access_page(page, PAGE_SIZE, ctx).await?;
-                for document in documents {
-                    match Access::read(document) {
-                        Ok(access) if seen.insert(access.id.clone()) => found.push(access),
-                        Err(problem) if seen.insert(problem.clone()) => unread.push(problem),
+                let (documents, more) = match self.access_page(page, PAGE_SIZE, ctx).await {
+                    Err(Error::Refused { status: 404 | 405, .. })
+                        if self.resource != Resource::Access =>
+                    {
+                        return Ok(Listing::default());
+                    }
+                    answer => answer?,
+                };
+                for document in documents.into_iter().filter(|it| self.resource.has(it)) {
+                    match Access::read(document, self.resource) {
+                        Ok(access) if seen.insert(access.id.clone()) => {
+                            listing.accesses.push(access);
+                        }
+                        Err(problem) if seen.insert(problem.clone()) => {
+                            listing.unread.push(problem);
+                        }
                         Ok(_) | Err(_) => {}
                     }
                 }
@@ -249,7 +325,7 @@ impl Dmm {
                 break;
             }
         }
-        Ok((found, unread))
+        Ok(listing)
     }
 
     /// Reports a step of the provisioning. False if the service has no such endpoints (404, 405).
@@ -258,11 +334,12 @@ impl Dmm {
     /// What every call may meet.
     pub async fn report(
         &self,
+        resource: Resource,
         access: &str,
         report: &Report,
         ctx: &Context,
     ) -> Result<bool, Error> {
-        let path = ["api", self.resource.path(), access, "provisioning", report.transition.path()];
+        let path = ["api", resource.path(), access, "provisioning", report.transition.path()];
         let mut body = serde_json::json!({"platform": "aws", "executor": EXECUTOR});
         let said = [
             ("reference", &report.reference),
@@ -286,12 +363,12 @@ impl Dmm {
         }
     }
 
-    /// Replaces the document of an agreement.
+    /// Replaces the document of an agreement, where it was read.
     ///
     /// # Errors
     /// What every call may meet.
     pub async fn put_access(&self, access: &Access, ctx: &Context) -> Result<(), Error> {
-        let path = ["api", self.resource.path(), &access.id];
+        let path = ["api", access.resource.path(), &access.id];
         let request = Request {
             method: Method::PUT,
             body: Some(access.document.clone()),
@@ -330,7 +407,8 @@ impl Dmm {
         let request = Request::get(self.url(path), what);
         match self.call(&request, ctx).await {
             Ok(answer) => Ok(Some((request, answer.body))),
-            Err(Error::Refused { status: 404 | 410, .. }) => Ok(None),
+            // 405 is how an old collection may say that it is closed.
+            Err(Error::Refused { status: 404 | 405 | 410, .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -220,6 +220,12 @@ fn refusal(state: &RoleState, partition: &str, rules: &Rules) -> Option<String> 
         let (path, prefix) = (&role.path, &rules.role_path_prefix);
         return Some(format!("the role `{}` has the path `{path}`, not `{prefix}`", role.name));
     }
+    if let Some(policy) = administrators_policy(state) {
+        return Some(format!(
+            "the role `{}` is an administrator's, by its policy `{policy}`, and is never touched",
+            role.name
+        ));
+    }
     if of != partition {
         return Some(format!(
             "the role `{}` is of the partition {of}, the resources are of {partition}",
@@ -239,6 +245,17 @@ fn refusal(state: &RoleState, partition: &str, rules: &Rules) -> Option<String> 
         )),
         _ => None,
     }
+}
+
+/// The policy that makes the role an administrator's, whatever its name.
+fn administrators_policy(state: &RoleState) -> Option<&str> {
+    let attached = state.role.attached_policies.iter().map(String::as_str);
+    let inline = state
+        .policies
+        .iter()
+        .filter(|(name, document)| !layout::is_ours(name) && role::allows_everything(document));
+    let inline = inline.map(|(name, _)| name.as_str());
+    attached.filter(|arn| role::is_administrators_policy(arn)).chain(inline).next()
 }
 
 /// What a grant was, seen from what was known and from what had to be written.

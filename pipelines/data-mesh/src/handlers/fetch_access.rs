@@ -9,7 +9,8 @@ use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::{Examined, apply};
 use crate::desired::{Desired, Wanted, desired};
-use crate::dmm::Report;
+use crate::dmm::{Report, Resource};
+use crate::event::resource_of;
 use crate::ledger::{Examination, Grant, ItemResult, Outcome, State};
 use crate::service::{Service, World};
 
@@ -70,7 +71,7 @@ impl Function for FetchAccess {
         let world = self.service.world(&task.run, task.plan).await?;
         let examination = world.ledger.examine(&task.access, &task.cause).await?;
         let read_at = Timestamp::now();
-        let (exists, should) = self.should(&task, &world, ctx).await?;
+        let (exists, should) = self.should(&task, examination.resource, &world, ctx).await?;
         let fetched = decide(&task.access, &examination, should, exists, read_at);
         if let Some(result) = nothing_to_do(&task.access, &fetched, &examination) {
             world.ledger.record(&task.run, result).await?;
@@ -84,12 +85,15 @@ impl FetchAccess {
     async fn should(
         &self,
         task: &Examined,
+        found: Option<Resource>,
         world: &World,
         ctx: &Context,
     ) -> Result<(bool, Desired), HandlerError> {
         let Service { dmm, readings, config, .. } = self.service.as_ref();
         let reading = readings.of(&task.batch);
-        let Some(access) = reading.access(dmm, &task.access, ctx).await? else {
+        let places = (found, resource_of(&task.cause.kind));
+        let Some(access) = reading.access(dmm, &task.access, places, ctx).await? else {
+            world.ledger.found_nowhere(&task.access).await?;
             return Ok((false, Desired::Nothing("the access is deleted".to_owned())));
         };
         world.ledger.remember(std::slice::from_ref(&access)).await?;

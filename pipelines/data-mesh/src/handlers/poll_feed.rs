@@ -4,7 +4,6 @@
 //! go are queued together, each access once. At the very first start, and where the service does not know the cursor,
 //! no event is replayed: the cursor goes to the newest event, and everything is surveyed.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -15,12 +14,16 @@ use stepwell_pipeline::{Context, Function, HandlerError};
 use super::{Input, Run};
 use crate::backlog;
 use crate::dmm::{Event, Page};
-use crate::event::Asked;
+use crate::event::{Asked, legacy};
+use crate::feed::{Follower, Place, Resumed};
 use crate::ledger::{Batch, Cursor, Item, Source};
 use crate::service::{Service, World};
 
 /// So many events are queued together, at most.
 const EVENTS_TOGETHER: usize = 20_000;
+
+/// So often the end of the feed is looked for anew when what was read is forgotten meanwhile.
+const RESTARTS_MAX: usize = 3;
 
 /// Reads the feed.
 pub struct PollFeed {
@@ -76,7 +79,7 @@ pub struct Counts {
     pages: usize,
     redriven: usize,
     /// How far the feed was passed over, looking for its end.
-    passed: Option<String>,
+    passed: Option<Place>,
 }
 
 #[async_trait]
@@ -91,6 +94,10 @@ impl Function for PollFeed {
     async fn call(&self, input: Poll, ctx: &Context) -> Result<Polled, HandlerError> {
         let Poll { run: Run { run, input }, poll: counts } = input;
         let world = self.service.world(&run, input.plan).await?;
+        if !input.plan {
+            // A queue that cannot be used is told of before any work.
+            self.service.queue().await?;
+        }
         let mut poll = Polling { service: &self.service, world: &world, run, ctx, counts };
         poll.redrive(input).await?;
         let cursor = world.ledger.cursor().await?;
@@ -128,26 +135,30 @@ impl Polling<'_> {
 
     /// Reads and queues until the feed has no more.
     async fn read(mut self, mut cursor: Cursor) -> Result<Polled, HandlerError> {
+        let resumed = Follower::resume(&self.service.dmm, cursor.place, self.ctx).await?;
+        let (mut follower, mut events) = match resumed {
+            Resumed::Found(follower, events) => (follower, events),
+            Resumed::Lost(words) => return self.lost(&words).await,
+        };
+        let mut then = if events.is_empty() { Then::CaughtUp } else { Then::More };
+        self.count(&events);
         loop {
-            let gathered = self.gather(cursor.last_event_id.as_deref()).await?;
-            if let Some(last) = gathered.events.last() {
-                self.queue(&gathered.events).await?;
-                if !self.world.ledger.advance(cursor.version, &last.id).await? {
+            if matches!(then, Then::More) {
+                then = self.gather(&mut follower, &mut events).await?;
+            }
+            if !events.is_empty() {
+                self.queue(&events).await?;
+                if !self.world.ledger.advance(cursor.version, follower.place()).await? {
                     return Err(HandlerError::retryable(
                         "somebody else moves the cursor of the feed",
                     ));
                 }
                 cursor.version += 1;
-                cursor.last_event_id = Some(last.id.clone());
+                events.clear();
             }
-            match gathered.then {
+            match then {
                 Then::CaughtUp => return Ok(self.end(Status::Queued, None)),
-                Then::Unknown(words) => {
-                    tracing::warn!(%words, "the feed does not know the cursor: everything is surveyed");
-                    return self
-                        .anchor(&format!("the feed does not know the cursor ({words})"))
-                        .await;
-                }
+                Then::Unknown(words) => return self.lost(&words).await,
                 Then::More if self.ctx.slice_is_over() => {
                     return Ok(self.end(Status::InProgress, None));
                 }
@@ -156,28 +167,39 @@ impl Polling<'_> {
         }
     }
 
-    /// Reads pages until there are none, or enough for one go.
-    async fn gather(&mut self, cursor: Option<&str>) -> Result<Gathered, HandlerError> {
-        let mut events: Vec<Event> = Vec::new();
+    /// Adds pages until there are none, or enough for one go.
+    async fn gather(
+        &mut self,
+        follower: &mut Follower<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<Then, HandlerError> {
         loop {
-            let from = events.last().map(|event| event.id.as_str()).or(cursor);
-            let then = match self.service.dmm.events(from, self.ctx).await? {
-                Page::Events(page) if page.is_empty() => Then::CaughtUp,
+            let is_enough = events.len() >= EVENTS_TOGETHER || self.ctx.slice_is_over();
+            if is_enough && !events.is_empty() {
+                return Ok(Then::More);
+            }
+            match follower.next(self.ctx).await? {
+                Page::Events(page) if page.is_empty() => return Ok(Then::CaughtUp),
                 Page::Events(page) => {
-                    self.counts.pages += 1;
-                    self.counts.events += page.len();
+                    self.count(&page);
                     events.extend(page);
-                    self.tell();
-                    let is_enough = events.len() >= EVENTS_TOGETHER || self.ctx.slice_is_over();
-                    if !is_enough {
-                        continue;
-                    }
-                    Then::More
                 }
-                Page::CursorUnknown(words) => Then::Unknown(words),
-            };
-            return Ok(Gathered { events, then });
+                Page::CursorUnknown(words) => return Ok(Then::Unknown(words)),
+            }
         }
+    }
+
+    fn count(&mut self, page: &[Event]) {
+        if !page.is_empty() {
+            self.counts.pages += 1;
+            self.counts.events += page.len();
+            self.tell();
+        }
+    }
+
+    async fn lost(self, words: &str) -> Result<Polled, HandlerError> {
+        tracing::warn!(%words, "the feed does not know the cursor: everything is surveyed");
+        self.anchor(&format!("the feed does not know the cursor ({words})")).await
     }
 
     /// Queues what the events ask for; in a plan it becomes a batch at once.
@@ -201,34 +223,36 @@ impl Polling<'_> {
         Ok(self.world.ledger.add_batch(&self.run, Source::Survey, batch).await?)
     }
 
-    /// Passes over the feed to its newest event and puts the cursor there.
+    /// Passes over the feed to its newest event and puts the cursor there. Accesses of older collections are remembered:
+    /// no listing may have them.
     async fn anchor(mut self, reason: &str) -> Result<Polled, HandlerError> {
-        let mut seen = BTreeSet::new();
+        let dmm = &self.service.dmm;
+        let mut follower = Follower::new(dmm, self.counts.passed.take().unwrap_or_default());
+        let mut restarts = 0;
         loop {
-            let from = self.counts.passed.as_deref();
-            let Page::Events(events) = self.service.dmm.events(from, self.ctx).await? else {
+            match follower.next(self.ctx).await? {
                 // Retention overtook us: what is retained now is passed over again.
-                self.counts.passed = None;
-                if seen.is_empty() {
+                Page::CursorUnknown(_) if restarts < RESTARTS_MAX => {
+                    restarts += 1;
+                    follower = Follower::new(dmm, Place::default());
+                }
+                Page::CursorUnknown(_) => {
                     return Err(HandlerError::retryable(
                         "the feed does not know its own last event",
                     ));
                 }
-                seen.clear();
-                continue;
-            };
-            let Some(last) = events.last() else { break };
-            if !seen.insert(last.id.clone()) {
-                return Err(HandlerError::retryable("the feed goes round in circles"));
-            }
-            self.counts.passed = Some(last.id.clone());
-            self.tell();
-            if self.ctx.slice_is_over() {
-                return Ok(self.end(Status::InProgress, None));
+                Page::Events(events) if events.is_empty() => break,
+                Page::Events(events) => {
+                    self.world.ledger.told_of(legacy(&events)).await?;
+                    self.tell();
+                    if self.ctx.slice_is_over() {
+                        self.counts.passed = Some(follower.place().clone());
+                        return Ok(self.end(Status::InProgress, None));
+                    }
+                }
             }
         }
-        self.world.ledger.anchor(self.counts.passed.as_deref(), reason).await?;
-        self.counts.passed = None;
+        self.world.ledger.anchor(follower.place(), reason).await?;
         Ok(self.end(Status::Reconcile, Some(reason.to_owned())))
     }
 
@@ -242,11 +266,6 @@ impl Polling<'_> {
             finished: false,
         });
     }
-}
-
-struct Gathered {
-    events: Vec<Event>,
-    then: Then,
 }
 
 enum Then {

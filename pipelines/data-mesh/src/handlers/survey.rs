@@ -23,10 +23,11 @@ use super::{Run, apply};
 use crate::config::Config;
 use crate::desired::document::{read, same};
 use crate::desired::role;
-use crate::dmm::{Access, Page};
-use crate::event::Cause;
+use crate::dmm::{Access, Listing, Page};
+use crate::event::{Cause, legacy};
+use crate::feed::{Follower, Place};
 use crate::layout;
-use crate::ledger::{Batch, Cursor, Grant, Item, State};
+use crate::ledger::{Batch, Cursor, Failure, Grant, Item, State};
 use crate::service::{Service, World};
 use crate::target::{RoleState, handler_error};
 
@@ -45,7 +46,7 @@ pub struct Survey {
 ///
 /// ```json
 /// {"status":"SURVEYED","accesses":212,"active":200,"examined":203,"roles":40,"found":1,"drifted":2,
-///  "unread":[],"cursor_lost":false}
+///  "unread":[],"cursor_lost":false,"held_back":0}
 /// ```
 #[derive(Debug, Default, Serialize)]
 pub struct Surveyed {
@@ -65,6 +66,8 @@ pub struct Surveyed {
     unread: Vec<String>,
     /// The feed did not have the cursor any more: it goes on from the newest event.
     cursor_lost: bool,
+    /// Accesses with grants that the listing lacks, too many to believe it: nothing is done about them.
+    held_back: usize,
 }
 
 #[async_trait]
@@ -82,13 +85,17 @@ impl Function for Survey {
         let mut surveyed = Surveyed { status: "SURVEYED", ..Surveyed::default() };
         // Before the listing: what happens from here on is in the feed behind the cursor.
         surveyed.cursor_lost = self.check_cursor(&world, ctx).await?;
-        let (accesses, unread) = self.service.dmm.accesses(ctx).await?;
+        let listing = self.service.dmm.accesses(ctx).await?;
+        let accesses = &listing.accesses;
         tell(ctx, accesses.len());
-        world.ledger.remember(&accesses).await?;
+        world.ledger.remember(accesses).await?;
         let known = world.ledger.grants().await?;
-        if !input.allow_deletes {
-            check_share(&known, &accesses, self.service.config.max_revoked_percent)?;
-        }
+        let elsewhere = self.elsewhere(&world, &listing).await?;
+        let held = if input.allow_deletes || !listing.is_there {
+            BTreeSet::new()
+        } else {
+            self.held_back(&world, &run, missing(&known, accesses, &elsewhere), &known).await?
+        };
         let roles = self.look_at_roles(&world).await?;
         let found = found(&known, &roles);
         let drifted = drifted(&world, &known, &roles).await?;
@@ -97,12 +104,15 @@ impl Function for Survey {
         surveyed.roles = roles.len();
         surveyed.found = found.len();
         surveyed.drifted = drifted.len();
-        surveyed.unread = unread;
-        let asked = asked(&accesses, &known, &found);
+        let mut asked = asked(accesses, &known, &found);
+        asked.extend(elsewhere);
+        asked.retain(|access| !held.contains(access));
+        surveyed.held_back = held.len();
         surveyed.examined = asked.len();
         let noted = found.into_iter().chain(drifted).collect();
         world.ledger.write(&run, Timestamp::now(), noted, Vec::new()).await?;
         world.ledger.add_survey(&run, batches(&run, asked, ctx)).await?;
+        surveyed.unread = listing.unread;
         Ok(surveyed)
     }
 }
@@ -111,29 +121,71 @@ impl Survey {
     /// A service that answers an unknown cursor with nothing, or with everything, does not say that it is lost. So the
     /// feed is passed over once a survey, and must have the cursor in it.
     async fn check_cursor(&self, world: &World, ctx: &Context) -> Result<bool, HandlerError> {
-        let Cursor { last_event_id, is_anchored, reconcile, .. } = world.ledger.cursor().await?;
+        let Cursor { place, is_anchored, reconcile, .. } = world.ledger.cursor().await?;
         if is_anchored && reconcile.is_some() {
             // Just put to the newest event.
             return Ok(false);
         }
-        let (mut newest, mut has_cursor, mut seen) = (None::<String>, false, BTreeSet::new());
-        while let Page::Events(events) = self.service.dmm.events(newest.as_deref(), ctx).await? {
-            let Some(last) = events.last().map(|event| event.id.clone()) else { break };
-            has_cursor |= events.iter().any(|event| Some(&event.id) == last_event_id.as_ref());
-            if !seen.insert(last.clone()) {
+        let mut follower = Follower::new(&self.service.dmm, Place::default());
+        let (mut has_cursor, mut told_of) = (false, Vec::new());
+        while let Page::Events(events) = follower.next(ctx).await? {
+            if events.is_empty() {
                 break;
             }
-            newest = Some(last);
+            has_cursor |= events.iter().any(|event| Some(&event.id) == place.last.as_ref());
+            told_of.extend(legacy(&events));
         }
-        let is_in_place = is_anchored && (has_cursor || last_event_id.is_none());
+        let newest = follower.place();
+        let is_in_place = is_anchored && (has_cursor || place.last.is_none());
         // An empty feed says nothing about the cursor: all may have been forgotten for its age.
-        let is_lost = !is_in_place && (newest.is_some() || !is_anchored);
+        let is_lost = !is_in_place && (newest.last.is_some() || !is_anchored);
         if is_lost {
             let reason =
                 if is_anchored { "the feed has forgotten the cursor" } else { "the first start" };
-            world.ledger.anchor(newest.as_deref(), reason).await?;
+            world.ledger.told_of(told_of).await?;
+            world.ledger.anchor(newest, reason).await?;
         }
         Ok(is_lost && is_anchored)
+    }
+
+    /// Accesses that are known and not in the listing: of another collection, or of one that cannot be listed.
+    async fn elsewhere(
+        &self,
+        world: &World,
+        listing: &Listing,
+    ) -> Result<BTreeSet<String>, HandlerError> {
+        let is_listed = |resource| listing.is_there && resource == self.service.dmm.resource();
+        let known = world.ledger.resources().await?.into_iter();
+        Ok(known.filter(|(_, resource)| !is_listed(*resource)).map(|(id, _)| id).collect())
+    }
+
+    /// A listing that misses too many of the accesses that have grants is not believed: rather a wrong key or a broken
+    /// service than so many deletions. Gives those about which nothing is done, and makes the run tell of them.
+    async fn held_back(
+        &self,
+        world: &World,
+        run: &str,
+        missing: BTreeSet<String>,
+        known: &[Grant],
+    ) -> Result<BTreeSet<String>, HandlerError> {
+        let max = self.service.config.max_revoked_percent;
+        let granted = known.iter().map(|it| &it.access).collect::<BTreeSet<_>>().len();
+        let count = missing.len();
+        if count <= REVOKED_MIN || (count * 100) as u64 <= granted as u64 * max {
+            return Ok(BTreeSet::new());
+        }
+        let failure = Failure {
+            access: None,
+            error: HandlerError::CONFIG.to_owned(),
+            cause: format!(
+                "{count} of {granted} accesses with grants are not in the listing, more than `max_revoked_percent` \
+                 ({max}): they are held back; check base_url and api_key, or run once with --allow-deletes"
+            ),
+            attempts: 0,
+            dead: false,
+        };
+        world.ledger.record_failures(run, Vec::new(), vec![failure]).await?;
+        Ok(missing)
     }
 
     async fn look_at_roles(
@@ -152,26 +204,12 @@ impl Survey {
     }
 }
 
-/// Refuses a listing that misses too many of the accesses that have grants: rather a wrong key or a broken service
-/// than so many deletions.
-fn check_share(
-    known: &[Grant],
-    accesses: &[Access],
-    max_revoked_percent: u64,
-) -> Result<(), HandlerError> {
-    let listed: BTreeSet<_> = accesses.iter().map(|it| it.id.as_str()).collect();
-    let granted: BTreeSet<_> = known.iter().map(|it| it.access.as_str()).collect();
-    let missing = granted.difference(&listed).count();
-    if missing <= REVOKED_MIN
-        || (missing * 100) as u64 <= granted.len() as u64 * max_revoked_percent
-    {
-        return Ok(());
-    }
-    Err(HandlerError::Config(format!(
-        "{missing} of {} accesses with grants are not in the listing, more than `max_revoked_percent` ({max_revoked_percent}); \
-         check base_url and api_key, or run once with --allow-deletes",
-        granted.len()
-    )))
+/// The accesses with grants that should be in the listing, and are not.
+fn missing(known: &[Grant], accesses: &[Access], elsewhere: &BTreeSet<String>) -> BTreeSet<String> {
+    let listed: BTreeSet<_> = accesses.iter().map(|it| &it.id).collect();
+    let granted = known.iter().map(|it| &it.access);
+    let missing = granted.filter(|it| !listed.contains(it) && !elsewhere.contains(*it));
+    missing.cloned().collect()
 }
 
 /// Policies by our names that the ledger does not know.

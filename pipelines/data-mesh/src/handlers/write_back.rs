@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::{Examined, apply};
-use crate::dmm::{Report, Transition};
+use crate::dmm::{Report, Resource, Transition};
 use crate::service::Service;
 
 /// On every access that we have dealt with.
@@ -64,7 +64,9 @@ impl Function for WriteBack {
         if ledger.last_report(&task.access).await?.as_deref() == Some(&text) {
             return Ok(Written { through: None });
         }
-        let through = self.tell(&task.access, report, ctx).await?;
+        let resource = ledger.resource(&task.access).await?;
+        let resource = resource.unwrap_or(self.service.dmm.resource());
+        let through = self.tell(resource, &task.access, report, ctx).await?;
         ledger.reported(&task.access, &text).await?;
         Ok(Written { through })
     }
@@ -73,16 +75,19 @@ impl Function for WriteBack {
 impl WriteBack {
     async fn tell(
         &self,
+        resource: Resource,
         access: &str,
         report: &Report,
         ctx: &Context,
     ) -> Result<Option<&'static str>, HandlerError> {
         let dmm = &self.service.dmm;
-        if dmm.report(access, report, ctx).await? {
+        if dmm.report(resource, access, report, ctx).await? {
             return Ok(Some("provisioning"));
         }
         // A 404 may mean that the access is gone.
-        let Some(mut access) = dmm.access(access, ctx).await? else { return Ok(None) };
+        let Some(mut access) = dmm.access(access, Some(resource), None, ctx).await? else {
+            return Ok(None);
+        };
         if merge(&mut access.document, report) {
             dmm.put_access(&access, ctx).await?;
         }

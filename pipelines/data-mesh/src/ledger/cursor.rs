@@ -3,12 +3,13 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{Error, Ledger};
+use crate::feed::Place;
 
 /// Where the feed was read up to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Events behind this one are still to be read; nothing: all that the feed has.
-    pub last_event_id: Option<String>,
+    /// Events behind it are still to be read; at the beginning: all that the feed has.
+    pub place: Place,
     /// Grows with every write.
     pub version: i64,
     /// Whether the place was ever chosen: before, the feed says nothing about what was before us.
@@ -24,13 +25,14 @@ impl Ledger {
     /// [`Error`]
     pub async fn cursor(&self) -> Result<Cursor, Error> {
         self.read(|connection| {
-            let sql = "SELECT last_event_id, version, anchored, reconcile FROM cursor";
+            let sql =
+                "SELECT last_event_id, event_id_before, version, anchored, reconcile FROM cursor";
             connection.query_row(sql, [], |row| {
                 Ok(Cursor {
-                    last_event_id: row.get(0)?,
-                    version: row.get(1)?,
-                    is_anchored: row.get(2)?,
-                    reconcile: row.get(3)?,
+                    place: Place { last: row.get(0)?, before: row.get(1)? },
+                    version: row.get(2)?,
+                    is_anchored: row.get(3)?,
+                    reconcile: row.get(4)?,
                 })
             })
         })
@@ -41,12 +43,13 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn advance(&self, version: i64, last_event_id: &str) -> Result<bool, Error> {
-        let last_event_id = last_event_id.to_owned();
+    pub async fn advance(&self, version: i64, place: &Place) -> Result<bool, Error> {
+        let Place { last, before } = place.clone();
         self.change(move |connection| {
             let sql =
-                "UPDATE cursor SET last_event_id = ?2, version = version + 1 WHERE version = ?1";
-            Ok(connection.execute(sql, params![version, last_event_id])? == 1)
+                "UPDATE cursor SET last_event_id = ?2, event_id_before = ?3, version = version + 1
+                       WHERE version = ?1";
+            Ok(connection.execute(sql, params![version, last, before])? == 1)
         })
         .await
     }
@@ -55,12 +58,13 @@ impl Ledger {
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn anchor(&self, newest: Option<&str>, reason: &str) -> Result<(), Error> {
-        let (newest, reason) = (newest.map(str::to_owned), reason.to_owned());
+    pub async fn anchor(&self, newest: &Place, reason: &str) -> Result<(), Error> {
+        let (Place { last, before }, reason) = (newest.clone(), reason.to_owned());
         self.change(move |connection| {
-            let sql = "UPDATE cursor SET last_event_id = ?1, version = version + 1, anchored = 1,
-                       reconcile = ?2, surveyed_by = NULL";
-            connection.execute(sql, params![newest, reason]).map(drop)
+            let sql =
+                "UPDATE cursor SET last_event_id = ?1, event_id_before = ?2, version = version + 1,
+                       anchored = 1, reconcile = ?3, surveyed_by = NULL";
+            connection.execute(sql, params![last, before, reason]).map(drop)
         })
         .await
     }

@@ -1,12 +1,12 @@
 //! What was granted, and what is known of each access.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Error, Ledger, from_json, to_json};
 use crate::desired::Statement;
-use crate::dmm::{Access, Consumer};
+use crate::dmm::{Access, Consumer, Resource};
 use crate::event::Cause;
 
 /// A grant, from before its policy is written until after it is removed.
@@ -93,6 +93,8 @@ pub struct Examination {
     pub revoked: Option<Grant>,
     /// What was reported last.
     pub reported: Option<String>,
+    /// Where it was found last.
+    pub resource: Option<Resource>,
 }
 
 const COLUMNS: &str =
@@ -108,33 +110,96 @@ impl Ledger {
         self.change(move |connection| {
             let sql = "INSERT INTO access (id, issued, event, kind) VALUES (?1, 1, ?2, ?3)
                 ON CONFLICT (id) DO UPDATE SET issued = issued + 1, event = excluded.event, kind = excluded.kind
-                RETURNING issued, reported";
-            let (ticket, reported) =
+                RETURNING issued, reported, resource";
+            let (ticket, reported, resource) =
                 connection.query_row(sql, params![access, cause.event, cause.kind], |row| {
-                    Ok((row.get(0)?, row.get(1)?))
+                    Ok((row.get(0)?, row.get(1)?, resource(row, 2)?))
                 })?;
             let grants = grants_where(connection, "access = ?1 AND state <> 'revoked'", &[&access])?;
             let revoked = last_revoked(connection, &access)?;
-            Ok(Examination { ticket, grants, revoked, reported })
+            Ok(Examination { ticket, grants, revoked, reported, resource })
         })
         .await
     }
 
-    /// Remembers which products and teams affect an access.
+    /// Remembers which products and teams affect an access, and where it was found.
     ///
     /// # Errors
     /// [`Error`]
     pub async fn remember(&self, accesses: &[Access]) -> Result<(), Error> {
         let rows: Vec<_> = accesses.iter().map(subjects).collect();
         self.change(move |connection| {
-            let sql = "INSERT INTO access (id, provider, consumer_product, consumer_team) VALUES (?1, ?2, ?3, ?4)
+            let sql = "INSERT INTO access (id, provider, consumer_product, consumer_team, resource)
+                VALUES (?1, ?2, ?3, ?4, ?5)
                 ON CONFLICT (id) DO UPDATE SET provider = coalesce(excluded.provider, provider),
-                    consumer_product = excluded.consumer_product, consumer_team = excluded.consumer_team";
+                    consumer_product = excluded.consumer_product, consumer_team = excluded.consumer_team,
+                    resource = excluded.resource";
             let mut insert = connection.prepare_cached(sql)?;
-            for (id, provider, product, team) in rows {
-                insert.execute(params![id, provider, product, team])?;
+            for (id, provider, product, team, resource) in rows {
+                insert.execute(params![id, provider, product, team, resource.path()])?;
             }
             Ok(())
+        })
+        .await
+    }
+
+    /// Remembers accesses that the listing may lack, by the collections that events told of; where one was found is
+    /// known better.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn told_of(&self, accesses: Vec<(String, Resource)>) -> Result<(), Error> {
+        self.change(move |connection| {
+            let sql = "INSERT INTO access (id, resource) VALUES (?1, ?2)
+                       ON CONFLICT (id) DO UPDATE SET resource = coalesce(resource, excluded.resource)";
+            let mut insert = connection.prepare_cached(sql)?;
+            for (id, resource) in accesses {
+                insert.execute(params![id, resource.path()])?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Where each access was found last, if it was not deleted.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn resources(&self) -> Result<BTreeMap<String, Resource>, Error> {
+        self.read(|connection| {
+            let sql = "SELECT id, resource FROM access WHERE resource IS NOT NULL";
+            let mut select = connection.prepare_cached(sql)?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, resource(row, 1)?)))?;
+            let known =
+                rows.filter_map(|row| row.map(|(id, resource)| Some((id, resource?))).transpose());
+            known.collect()
+        })
+        .await
+    }
+
+    /// Where an access was found last.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn resource(&self, access: &str) -> Result<Option<Resource>, Error> {
+        let access = access.to_owned();
+        self.read(move |connection| {
+            let sql = "SELECT resource FROM access WHERE id = ?1";
+            let found = connection.query_row(sql, [access], |row| resource(row, 0)).optional()?;
+            Ok(found.flatten())
+        })
+        .await
+    }
+
+    /// An access is nowhere any more.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn found_nowhere(&self, access: &str) -> Result<(), Error> {
+        let access = access.to_owned();
+        self.change(move |connection| {
+            let sql = "UPDATE access SET resource = NULL WHERE id = ?1";
+            connection.execute(sql, [access]).map(drop)
         })
         .await
     }
@@ -286,7 +351,12 @@ impl Ledger {
     }
 }
 
-type Subjects = (String, Option<String>, Option<String>, Option<String>);
+type Subjects = (String, Option<String>, Option<String>, Option<String>, Resource);
+
+fn resource(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Resource>> {
+    let path: Option<String> = row.get(column)?;
+    Ok(path.as_deref().and_then(Resource::of_path))
+}
 
 /// A provider that is unknown by now stays remembered as it was.
 fn subjects(access: &Access) -> Subjects {
@@ -295,7 +365,7 @@ fn subjects(access: &Access) -> Subjects {
         Consumer::Team(id) => (None, Some(id.clone())),
         Consumer::User(_) | Consumer::Unknown => (None, None),
     };
-    (access.id.clone(), access.provider_product.clone(), product, team)
+    (access.id.clone(), access.provider_product.clone(), product, team, access.resource)
 }
 
 fn affected(

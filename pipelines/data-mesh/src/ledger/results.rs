@@ -125,7 +125,9 @@ impl Ledger {
                        ON CONFLICT (run, access) DO UPDATE SET failure = excluded.failure";
             let mut insert = connection.prepare_cached(sql)?;
             for failure in failures {
-                insert.execute(params![run, failure.access, to_json(&failure)])?;
+                // The run itself has no name.
+                let access = failure.access.as_deref().unwrap_or_default();
+                insert.execute(params![run, access, to_json(&failure)])?;
             }
             Ok(())
         })

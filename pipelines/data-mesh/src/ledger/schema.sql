@@ -4,13 +4,15 @@
 CREATE TABLE cursor (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     last_event_id TEXT,
+    -- The event before it: a feed that knows the cursor gives the cursor's own event behind this one.
+    event_id_before TEXT,
     version INTEGER NOT NULL,
     anchored INTEGER NOT NULL,
     -- Why everything has to be examined before events count, until that is done.
     reconcile TEXT,
     surveyed_by TEXT
 ) STRICT;
-INSERT INTO cursor VALUES (1, NULL, 0, 0, NULL, NULL);
+INSERT INTO cursor (id, version, anchored) VALUES (1, 0, 0);
 
 -- What is known of an access apart from its grants. A reading has a ticket; what was done by a later ticket is never
 -- undone by an earlier one.
@@ -24,6 +26,8 @@ CREATE TABLE access (
     event TEXT,
     kind TEXT,
     reported TEXT,
+    -- The collection in which it was found last, or by whose name an event told of it.
+    resource TEXT,
     attempts INTEGER NOT NULL DEFAULT 0,
     counted_in TEXT
 ) STRICT, WITHOUT ROWID;

@@ -107,7 +107,10 @@ impl Target {
             let overview = self.overview_of(batch);
             let overview = overview.get_or_try_init(|| self.overview()).await?;
             if let Some(overview) = overview.as_ref().filter(|it| written < Some(it.read)) {
-                return Ok(overview.roles.get(role).cloned().or(self.unlisted(role).await?));
+                return match overview.roles.get(role) {
+                    Some(state) => Ok(Some(state.clone())),
+                    None => self.unlisted(role).await,
+                };
             }
         }
         self.read_role(role).await

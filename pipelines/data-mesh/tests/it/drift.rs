@@ -133,12 +133,30 @@ async fn a_listing_that_fails_or_misses_most_revokes_nothing() {
     bench.fail("data-mesh-reconcile", json!({}), "Retryable").await;
     bench.sandbox.clear_faults();
     bench.sandbox.add_fault(rule(HttpFault::ReplaceBody { body: json!([]) }));
-    let summary = bench.fail("data-mesh-reconcile", json!({}), "Config").await;
-    assert!(summary["message"].as_str().unwrap().contains("--allow-deletes"), "{summary:#}");
+    let summary = bench.fail("data-mesh-reconcile", json!({}), "AccessesFailed").await;
+    let cause = summary["failures"][0]["cause"].as_str().unwrap();
+    assert!(cause.contains("held back") && cause.contains("--allow-deletes"), "{summary:#}");
+    assert_eq!(summary["survey"]["held_back"], 42);
     assert_eq!(bench.policies().await, before);
     // Even where that is allowed, each access is looked at before anything goes.
     bench.succeed("data-mesh-reconcile", json!({"allow_deletes": true})).await;
     assert_eq!(bench.policies().await, before);
+}
+
+/// What is held back holds nothing else up: after a lost cursor the feed goes on.
+#[tokio::test]
+async fn accesses_that_are_held_back_do_not_stop_the_feed() {
+    let bench = Bench::settled(Options { agreements: 60, ..Options::default() }).await;
+    let nothing = HttpFault::ReplaceBody { body: json!([]) };
+    bench.sandbox.add_fault(FaultRule::new(Endpoint::ListAccess, nothing));
+    bench.sandbox.add_backlog(50, 20);
+    bench.sandbox.forget_events(3);
+    let summary = bench.fail("data-mesh", json!({}), "AccessesFailed").await;
+    assert_eq!(summary["survey"]["held_back"], 42, "{summary:#}");
+    let (access, _) = an_active(&bench.sandbox);
+    bench.sandbox.deactivate(&access).unwrap();
+    assert_eq!(bench.follow().await["revoked"], 1);
+    bench.assert_in_step().await;
 }
 
 /// A wrong address answers 404 to everything: that is no deletion.

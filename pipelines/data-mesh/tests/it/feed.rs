@@ -86,6 +86,60 @@ async fn an_old_collection_with_old_documents_is_read() {
     bench.assert_in_step().await;
 }
 
+/// A service of 2023 that gives single agreements and no list of them.
+#[tokio::test]
+async fn agreements_that_cannot_be_listed_are_found_through_their_events() {
+    for (generation, resource) in [
+        (Generation::DataUsageAgreement, "datausageagreements"),
+        (Generation::DataContract, "datacontracts"),
+    ] {
+        let rule = FaultRule::new(Endpoint::ListAccess, HttpFault::status(404));
+        let options = Options {
+            generations: vec![generation],
+            hide_access: true,
+            faults: vec![rule],
+            ..Options::default()
+        };
+        let bench = Bench::with(options, json!({"resource": resource})).await;
+        bench.follow().await;
+        bench.assert_in_step().await;
+        let (access, _) = an_active(&bench.sandbox);
+        bench.sandbox.deactivate(&access).unwrap();
+        assert_eq!(bench.follow().await["revoked"], 1);
+        let tags = &bench.sandbox.access(&access).unwrap()["tags"];
+        assert_eq!(*tags, json!(["reviewed", "aws-integration", "aws-integration-inactive"]));
+        let (deleted, _) = an_active(&bench.sandbox);
+        bench.sandbox.delete_access(&deleted).unwrap();
+        assert_eq!(bench.reconcile().await["revoked"], 1);
+        bench.assert_in_step().await;
+    }
+}
+
+/// Agreements of an older generation that the collection of today does not have.
+#[tokio::test]
+async fn agreements_of_an_older_collection_are_read_and_told_there() {
+    let options =
+        Options { generations: vec![Generation::DataUsageAgreement], ..Options::default() };
+    let bench = Bench::new(options).await;
+    let nothing = HttpFault::ReplaceBody { body: json!([]) };
+    bench.sandbox.add_fault(FaultRule::new(Endpoint::ListAccess, nothing));
+    for endpoint in [Endpoint::GetAccess, Endpoint::PutAccess, Endpoint::ReportProvisioning] {
+        let rule = FaultRule::new(endpoint, HttpFault::status(404)).about("/api/access/");
+        bench.sandbox.add_fault(rule);
+    }
+    bench.follow().await;
+    bench.assert_in_step().await;
+    let (access, _) = an_active(&bench.sandbox);
+    let tags = &bench.sandbox.access(&access).unwrap()["tags"];
+    assert_eq!(*tags, json!(["reviewed", "aws-integration", "aws-integration-active"]));
+    // The listing lacks all of them, and that is no sign of deletion.
+    let summary = bench.reconcile().await;
+    assert_eq!((&summary["revoked"], &summary["survey"]["held_back"]), (&json!(0), &json!(0)));
+    bench.sandbox.delete_access(&access).unwrap();
+    assert_eq!(bench.follow().await["revoked"], 1);
+    bench.assert_in_step().await;
+}
+
 /// An event of activation that comes after the deactivation: the present state counts.
 #[tokio::test]
 async fn a_late_activation_grants_nothing() {
@@ -117,16 +171,21 @@ async fn a_backlog_is_few_looks() {
 
 #[tokio::test]
 async fn an_unknown_cursor_leads_to_a_survey_and_to_the_newest_event() {
-    for unknown in [UnknownCursor::BadRequest, UnknownCursor::NotFound] {
+    for unknown in [
+        UnknownCursor::BadRequest,
+        UnknownCursor::NotFound,
+        UnknownCursor::Replay,
+        UnknownCursor::Empty,
+    ] {
         let bench = Bench::settled(Options { unknown_cursor: unknown, ..Options::default() }).await;
         let (access, _) = an_active(&bench.sandbox);
         bench.sandbox.deactivate(&access).unwrap();
-        bench.sandbox.add_backlog(50, 20);
-        bench.sandbox.forget_events(3);
+        bench.sandbox.change_data_product(&consumer_of(&bench.sandbox, &access), |_| ()).unwrap();
+        bench.sandbox.forget_events(1);
         let summary = bench.follow().await;
         let reason = summary["poll"]["reason"].as_str().unwrap();
-        assert!(reason.contains("does not know the cursor"), "{reason}");
-        assert_eq!(result(&summary, &access)["outcome"], "revoked");
+        assert!(reason.contains("does not know the cursor"), "{unknown:?}: {reason}");
+        assert_eq!(result(&summary, &access)["outcome"], "revoked", "{unknown:?}");
         bench.assert_in_step().await;
         // And the feed goes on.
         bench.sandbox.activate(&access).unwrap();
@@ -135,9 +194,41 @@ async fn an_unknown_cursor_leads_to_a_survey_and_to_the_newest_event() {
     }
 }
 
+/// The cursor is the oldest event that is kept: the one before it is unknown, and nothing is lost.
+#[tokio::test]
+async fn a_feed_that_keeps_only_its_newest_event_is_not_surveyed_again_and_again() {
+    for unknown in [UnknownCursor::BadRequest, UnknownCursor::Replay, UnknownCursor::Empty] {
+        let bench = Bench::settled(Options { unknown_cursor: unknown, ..Options::default() }).await;
+        bench.follow().await;
+        bench.sandbox.forget_events(1);
+        for _ in 0..2 {
+            let summary = bench.follow().await;
+            assert_eq!(summary["survey"], Value::Null, "{unknown:?}: {summary:#}");
+        }
+        let (access, _) = an_active(&bench.sandbox);
+        bench.sandbox.deactivate(&access).unwrap();
+        let summary = bench.follow().await;
+        assert_eq!((&summary["revoked"], &summary["survey"]), (&json!(1), &Value::Null));
+    }
+}
+
+#[tokio::test]
+async fn a_feed_of_one_event_is_followed_from_there() {
+    let bench = Bench::new(Options { agreements: 0, ..Options::default() }).await;
+    bench.follow().await;
+    let team = json!({"id": "a", "name": "A", "custom": {}});
+    bench.sandbox.put_team(team.clone()).unwrap();
+    for _ in 0..2 {
+        assert_eq!(bench.follow().await["survey"], Value::Null);
+    }
+    bench.sandbox.put_team(team).unwrap();
+    let summary = bench.follow().await;
+    assert_eq!((&summary["poll"]["events"], &summary["survey"]), (&json!(1), &Value::Null));
+}
+
 /// A service that says nothing about a cursor it does not know would keep us waiting for ever.
 #[tokio::test]
-async fn a_cursor_that_is_lost_in_silence_is_found_by_the_reconcile() {
+async fn a_cursor_that_is_lost_is_found_by_the_reconcile_too() {
     let bench =
         Bench::settled(Options { unknown_cursor: UnknownCursor::Empty, ..Options::default() })
             .await;
@@ -145,7 +236,6 @@ async fn a_cursor_that_is_lost_in_silence_is_found_by_the_reconcile() {
     bench.sandbox.deactivate(&access).unwrap();
     bench.sandbox.add_backlog(50, 20);
     bench.sandbox.forget_events(3);
-    assert_eq!(bench.follow().await["accesses"], 0, "the feed is silent");
     let summary = bench.reconcile().await;
     assert_eq!(summary["survey"]["cursor_lost"], true);
     bench.assert_in_step().await;
@@ -153,15 +243,28 @@ async fn a_cursor_that_is_lost_in_silence_is_found_by_the_reconcile() {
     assert_eq!(bench.follow().await["granted"], 1);
 }
 
+/// A cursor may mean the first place of an event that came twice: what comes behind it is the cursor itself.
 #[tokio::test]
-async fn a_cursor_that_makes_the_service_replay_changes_nothing() {
-    let bench =
-        Bench::settled(Options { unknown_cursor: UnknownCursor::Replay, ..Options::default() })
-            .await;
-    bench.sandbox.add_backlog(50, 20);
-    bench.sandbox.forget_events(20);
-    bench.follow().await;
-    bench.assert_in_step().await;
+async fn events_that_come_again_stop_nothing_wherever_their_cursor_leads() {
+    for cursor_means_first in [true, false] {
+        let options = Options { repeat_events: true, cursor_means_first, ..Options::default() };
+        let bench = Bench::settled(options).await;
+        let (access, _) = an_active(&bench.sandbox);
+        bench.sandbox.deactivate(&access).unwrap();
+        assert_eq!(bench.follow().await["revoked"], 1, "{cursor_means_first}");
+        bench.reconcile().await;
+        bench.sandbox.activate(&access).unwrap();
+        assert_eq!(bench.follow().await["granted"], 1);
+        // An old one, at the end of the feed.
+        let old = bench.sandbox.events()[3]["id"].as_str().unwrap().to_owned();
+        assert!(bench.sandbox.send_again(&old));
+        bench.follow().await;
+        bench.follow().await;
+        bench.sandbox.deactivate(&access).unwrap();
+        let summary = bench.follow().await;
+        assert_eq!((&summary["revoked"], &summary["survey"]), (&json!(1), &Value::Null));
+        bench.assert_in_step().await;
+    }
 }
 
 #[tokio::test]

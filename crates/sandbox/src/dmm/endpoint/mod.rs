@@ -72,13 +72,7 @@ impl Named for Endpoint {
 pub(super) fn router(service: &Arc<Service>) -> Router {
     let api = Router::new()
         .route("/api/events", get(events::read))
-        .route("/api/access", get(accesses::list))
-        .route("/api/access/{id}", get(accesses::read).put(accesses::put).delete(accesses::delete))
-        .route("/api/access/{id}/approve", post(accesses::approve))
-        .route("/api/access/{id}/reject", post(accesses::reject))
-        .route("/api/access/{id}/cancel", post(accesses::cancel))
-        .route("/api/access/{id}/provisioning", get(provisioning::read).put(provisioning::put))
-        .route("/api/access/{id}/provisioning/{transition}", post(provisioning::report))
+        .merge(if service.hides_access { Router::new() } else { access() })
         .merge(legacy("datausageagreements"))
         .merge(if service.contracts_are_accesses { legacy("datacontracts") } else { Router::new() })
         .route("/api/dataproducts", get(documents::list_data_products))
@@ -96,6 +90,17 @@ pub(super) fn router(service: &Arc<Service>) -> Router {
         .with_state(Arc::clone(service));
     let admin = admin::routes().with_state(Arc::clone(service));
     observe(api, Arc::clone(&service.observer), endpoint_of).merge(admin)
+}
+
+fn access() -> Router<Arc<Service>> {
+    Router::new()
+        .route("/api/access", get(accesses::list))
+        .route("/api/access/{id}", get(accesses::read).put(accesses::put).delete(accesses::delete))
+        .route("/api/access/{id}/approve", post(accesses::approve))
+        .route("/api/access/{id}/reject", post(accesses::reject))
+        .route("/api/access/{id}/cancel", post(accesses::cancel))
+        .route("/api/access/{id}/provisioning", get(provisioning::read).put(provisioning::put))
+        .route("/api/access/{id}/provisioning/{transition}", post(provisioning::report))
 }
 
 /// The names of the 2023 schema for what is called access now.

@@ -48,18 +48,25 @@ pub(crate) struct Feed {
     seed: u64,
     /// Every event is there twice, with the same id.
     repeats: bool,
+    /// Whether a cursor means the first place of its event, not the last.
+    means_first: bool,
     retention: Option<usize>,
     events: VecDeque<Value>,
     /// The number of the first event that is kept; they count from 0.
     first: u64,
-    /// The last place of each id.
+    /// The place that each id means as a cursor.
     places: HashMap<String, u64>,
 }
 
 impl Feed {
-    pub(crate) fn new(seed: u64, repeats: bool, retention: Option<usize>) -> Self {
+    pub(crate) fn new(
+        seed: u64,
+        repeats: bool,
+        means_first: bool,
+        retention: Option<usize>,
+    ) -> Self {
         let (events, places) = (VecDeque::new(), HashMap::new());
-        Self { seed, repeats, retention, events, first: 0, places }
+        Self { seed, repeats, means_first, retention, events, first: 0, places }
     }
 
     /// Appends an event; `time` is RFC 3339.
@@ -69,12 +76,30 @@ impl Feed {
         let id = Builder::from_random_bytes(random.to_be_bytes()).into_uuid().to_string();
         let event = event(&id, happening, time);
         for _ in 0..if self.repeats { 2 } else { 1 } {
-            self.places.insert(id.clone(), self.next_number());
-            self.events.push_back(event.clone());
+            self.push(&id, event.clone());
         }
         if let Some(keep) = self.retention {
             self.forget(keep);
         }
+    }
+
+    /// Appends an event again, with the same id. False if it is not kept.
+    pub(crate) fn send_again(&mut self, id: &str) -> bool {
+        let found = self.events.iter().find(|event| event["id"] == id).cloned();
+        let is_kept = found.is_some();
+        if let Some(event) = found {
+            self.push(id, event);
+        }
+        is_kept
+    }
+
+    fn push(&mut self, id: &str, event: Value) {
+        let (number, means_first) = (self.next_number(), self.means_first);
+        let place = self.places.entry(id.to_owned()).or_insert(number);
+        if !means_first {
+            *place = number;
+        }
+        self.events.push_back(event);
     }
 
     fn next_number(&self) -> u64 {
@@ -134,7 +159,7 @@ mod tests {
     use super::*;
 
     fn feed(repeats: bool, retention: Option<usize>, events: usize) -> Feed {
-        let mut feed = Feed::new(1, repeats, retention);
+        let mut feed = Feed::new(1, repeats, false, retention);
         for _ in 0..events {
             let principal = Principal::System;
             let data = &Value::Null;
@@ -165,6 +190,16 @@ mod tests {
         let all = ids(&feed.after(None).unwrap());
         assert_eq!((all[0] == all[1], all[2] == all[3], all[1] == all[2]), (true, true, false));
         assert_eq!(feed.after(Some(&all[0])).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_cursor_may_mean_the_first_place_of_its_event() {
+        let mut feed = feed(false, None, 2);
+        feed.means_first = true;
+        let all = ids(&feed.after(None).unwrap());
+        assert!(feed.send_again(&all[0]));
+        assert_eq!(ids(&feed.after(Some(&all[0])).unwrap()), [all[1].clone(), all[0].clone()]);
+        assert!(!feed.send_again("unknown"));
     }
 
     #[test]
