@@ -132,18 +132,6 @@ fn below(path: &[String], name: String) -> Vec<String> {
     path.iter().cloned().chain([name]).collect()
 }
 
-/// The names that a path begins with behind its first step, as far as they merely select.
-fn leading_names(steps: &[PathStep]) -> Vec<&str> {
-    steps
-        .iter()
-        .skip(1)
-        .map_while(|step| match &step.node {
-            AstNode::Name(name) if is_plain(step) => Some(name.as_str()),
-            _ => None,
-        })
-        .collect()
-}
-
 /// Whether a step has no filters and binds nothing.
 pub(super) fn is_plain(step: &PathStep) -> bool {
     step.stages.is_empty() && binds_nothing(step)
@@ -157,19 +145,49 @@ fn binds_nothing(step: &PathStep) -> bool {
         && !step.inner_tuple
 }
 
-/// An expression that only selects, `$name` or `$name.field.field`: its result needs no evaluation, and is the
-/// very value, down to the digits of its numbers.
+/// An expression that only selects, `$name`, `$name.field.field` or `$name.list[0].field`: its result needs no
+/// evaluation, and is the very value, down to the digits of its numbers.
 #[derive(Debug)]
 pub(super) struct Selection {
     variable: String,
-    path: Vec<String>,
+    path: Vec<Selected>,
+}
+
+/// A field, and which item of it.
+#[derive(Debug)]
+struct Selected {
+    field: String,
+    /// From the end if it is negative.
+    item: Option<i64>,
+}
+
+impl Selected {
+    fn of(step: &PathStep) -> Option<Self> {
+        let AstNode::Name(field) = &step.node else { return None };
+        let item = match &step.stages[..] {
+            [] => None,
+            [Stage::Filter(filter)] => match **filter {
+                AstNode::Number(index) => Some(index.floor() as i64),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        binds_nothing(step).then(|| Self { field: field.clone(), item })
+    }
+
+    /// The item of the array that the field holds; nothing beyond its end.
+    fn item_of<'v>(index: i64, items: &'v [Value]) -> Option<&'v Value> {
+        let from_end = || items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?);
+        let place = if index < 0 { from_end() } else { usize::try_from(index).ok() };
+        items.get(place?)
+    }
 }
 
 /// What a selection finds without evaluation.
 pub(super) enum Found<'v> {
     /// This, or nothing.
     Value(Option<&'v Value>),
-    /// The path leads through an array.
+    /// The path leads through an array, or an item is asked of what is none.
     Unknown,
 }
 
@@ -177,37 +195,39 @@ impl Selection {
     pub(super) fn of(tree: &AstNode) -> Option<Self> {
         let (first, path) = match tree {
             AstNode::Path { steps } => {
-                let names = leading_names(steps);
-                let selects = names.len() + 1 == steps.len() && steps.iter().all(is_plain);
-                (&steps.first().filter(|_| selects)?.node, names)
+                let (first, others) = steps.split_first().filter(|(first, _)| is_plain(first))?;
+                (&first.node, others.iter().map(Selected::of).collect::<Option<_>>()?)
             }
             node => (node, Vec::new()),
         };
         match first {
-            AstNode::Variable(name) if !name.is_empty() => Some(Self {
-                variable: name.clone(),
-                path: path.into_iter().map(str::to_owned).collect(),
-            }),
+            AstNode::Variable(name) if !name.is_empty() => {
+                Some(Self { variable: name.clone(), path })
+            }
             _ => None,
         }
     }
 
     pub(super) fn find<'v>(&self, bindings: &'v dyn Bindings) -> Found<'v> {
-        let mut names = self.path.iter();
-        let root = match self.path.first() {
-            Some(field) if bindings.is_object(&self.variable) => {
-                names.next();
-                bindings.field(&self.variable, field)
-            }
-            _ => bindings.get(&self.variable),
-        };
-        let mut found = root;
-        for name in names {
+        let by_field = bindings.is_object(&self.variable) && !self.path.is_empty();
+        let mut found = if by_field { None } else { bindings.get(&self.variable) };
+        for (depth, Selected { field, item }) in self.path.iter().enumerate() {
             found = match found {
-                Some(Value::Object(fields)) => fields.get(name),
+                _ if by_field && depth == 0 => bindings.field(&self.variable, field),
+                Some(Value::Object(fields)) => fields.get(field),
                 Some(Value::Array(_)) => return Found::Unknown,
                 _ => None,
             };
+            found = match (item, found) {
+                (None, found) => found,
+                (Some(index), Some(Value::Array(items))) => Selected::item_of(*index, items),
+                (Some(_), None) => None,
+                (Some(_), Some(_)) => return Found::Unknown,
+            };
+            // What JSONata makes of an array within an array is its own affair.
+            if item.is_some() && found.is_some_and(Value::is_array) {
+                return Found::Unknown;
+            }
         }
         Found::Value(found)
     }

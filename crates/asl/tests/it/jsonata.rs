@@ -550,6 +550,27 @@ fn pad_takes_its_text_from_everywhere() {
     assert!(error("$pad(1, 2, 'a')").starts_with("T0410: Argument 1 of function \"pad\""));
 }
 
+/// Such a path is not evaluated; with a filter that lets everything through it is, and gives the same.
+#[test]
+fn an_item_of_a_list_is_selected_as_it_is_evaluated() {
+    let input = json!({
+        "list": [{"name": "a", "n": 9_007_199_254_740_993_u64}, {"name": "b"}, null, [1, [2]]],
+        "one": {"name": "c"},
+        "none": [],
+    });
+    for index in ["0", "1", "2", "3", "4", "-1", "-2", "-4", "-5", "0.9", "-0.1"] {
+        for path in ["list", "one", "none", "missing"] {
+            for rest in ["", ".name"] {
+                let selected = format!("$states.input.{path}[{index}]{rest}");
+                let evaluated = format!("$states.input.({path}[{index}]){rest}");
+                assert_eq!(evaluate(&selected, &input), evaluate(&evaluated, &input), "{selected}");
+            }
+        }
+    }
+    let large = evaluate("$states.input.list[0].n", &input);
+    assert_eq!(large, Ok(Some(json!(9_007_199_254_740_993_u64))));
+}
+
 /// The time of the evaluation is 2026-11-21T05:06:07.089Z.
 #[test]
 fn a_picture_without_a_year_is_of_the_year_of_the_evaluation() {
