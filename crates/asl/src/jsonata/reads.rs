@@ -176,7 +176,7 @@ impl Selected {
     }
 
     /// The item of the array that the field holds; nothing beyond its end.
-    fn item_of<'v>(index: i64, items: &'v [Value]) -> Option<&'v Value> {
+    fn item_of(index: i64, items: &[Value]) -> Option<&Value> {
         let from_end = || items.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?);
         let place = if index < 0 { from_end() } else { usize::try_from(index).ok() };
         items.get(place?)
