@@ -47,6 +47,25 @@ const ALLOWED: &[Arrows] = &[
         &["stepwell-integrations", "stepwell-pipeline"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
+    arrows("stepwell-tabular", &[], &[]),
+    arrows("stepwell-reconcile", &[], &[]),
+    arrows("stepwell-query", &[], &[]),
+    arrows(
+        "stepwell-stream-qc",
+        &["stepwell-integrations", "stepwell-pipeline", "stepwell-tabular"],
+        &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
+    ),
+    arrows(
+        "stepwell-lake",
+        &[
+            "stepwell-integrations",
+            "stepwell-pipeline",
+            "stepwell-query",
+            "stepwell-reconcile",
+            "stepwell-tabular",
+        ],
+        &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
+    ),
     // It stands for the outside world, so it knows nothing of ours.
     arrows("stepwell-sandbox", &[], &[]),
     arrows("stepwell-sim", &["stepwell-asl", "stepwell-engine", "stepwell-machine"], &[]),

@@ -1,0 +1,1 @@
+//! Tables in files: CSV, JSON lines and Parquet, read and written as Arrow record batches.

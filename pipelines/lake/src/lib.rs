@@ -1,0 +1,3 @@
+//! Keeps a Parquet data lake in step with DynamoDB, Salesforce and Mambu, and proves it.
+
+pub mod source;

@@ -1,0 +1,111 @@
+//! Where a dataset's rows come from: one trait, one folder for each source.
+//!
+//! A source reads; what becomes of the rows (files, publishing, comparison) is left to others.
+
+use arrow::array::RecordBatch;
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stepwell_pipeline::{Context, HandlerError};
+
+/// A source of one dataset, ready to be read.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// The parts of a window that can be read side by side, always the same ones for the same window.
+    ///
+    /// # Errors
+    /// By class, as every call of a source.
+    async fn splits(&self, window: &Window) -> Result<Vec<Split>, HandlerError>;
+
+    /// The rows of a split in an order that does not change, from behind the checkpoint `after`.
+    ///
+    /// The stream ends when the split is read to its end. A wait that the slice has no time for ends it with
+    /// [`Stop::NotNow`]; what came before counts.
+    fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>>;
+
+    /// The number of rows of a window, where the source can tell it without being read.
+    ///
+    /// # Errors
+    /// By class, as every call of a source.
+    async fn count(&self, _window: &Window) -> Result<Option<u64>, HandlerError> {
+        Ok(None)
+    }
+}
+
+/// What is read, by event time: `{"from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"}`.
+///
+/// Half open, `from <= time < to`, and settled: `to` lies in the past. Without `from`: everything before `to`. A source
+/// without event times is read as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Inclusive.
+    pub from: Option<Timestamp>,
+    /// Exclusive.
+    pub to: Timestamp,
+}
+
+/// A part of a window: `{"name": "segment-3"}`. Letters, digits, `-` and `_`: it stands in the names of files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Split {
+    /// Unique in its window.
+    pub name: String,
+}
+
+/// What to read.
+#[derive(Clone, Copy)]
+pub struct Read<'a> {
+    /// The window.
+    pub window: &'a Window,
+    /// One of its splits.
+    pub split: &'a Split,
+    /// The checkpoint of the last chunk that is durable; none at the beginning.
+    pub after: Option<&'a Value>,
+    /// The invocation: when its slice ends, when to stop.
+    pub ctx: &'a Context,
+}
+
+/// Rows that were read together: a page, a block, a batch.
+///
+/// The same source gives the same chunks again, whatever happened in between: where files end depends on it.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The rows, in the dataset's columns.
+    pub rows: RecordBatch,
+    /// What could not become a row.
+    pub rejected: Vec<Rejected>,
+    /// Reading goes on behind this chunk with it. Of the source's own making; no secret is in it.
+    pub checkpoint: Value,
+}
+
+/// A record that does not fit the dataset: kept in quarantine with its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Where it stood in the source: `page 3, record 17`, a sequence number, a key.
+    pub place: String,
+    /// Why, with the column's name.
+    pub reason: String,
+    /// As it came.
+    pub record: String,
+}
+
+/// Why a stream of chunks ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The source has nothing within this slice (a job is not ready, a limit is reached).
+    NotNow {
+        /// How long to wait before the next slice.
+        wait: std::time::Duration,
+        /// What is waited for, with what finds it again (`{"job": "750A"}`); replaces the checkpoint.
+        checkpoint: Option<Value>,
+    },
+    /// The call failed.
+    Failed(HandlerError),
+}
+
+impl From<HandlerError> for Stop {
+    fn from(error: HandlerError) -> Self {
+        Self::Failed(error)
+    }
+}

@@ -1,0 +1,1 @@
+//! Quality control of grouped streams of measurements.
