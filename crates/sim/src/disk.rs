@@ -1,11 +1,13 @@
 //! The files of a store, and what a crash does to them.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use rusqlite::Connection;
 use tempfile::TempDir;
 
 /// SQLite's write-ahead log: a header, then frames of a page each.
@@ -15,6 +17,9 @@ const WAL_FRAME_BYTES: u64 = 24 + 4_096;
 /// The directory of a store.
 #[derive(Debug)]
 pub(crate) struct Disk(TempDir);
+
+/// The batches of all executions by their ids, as they were written.
+pub(crate) type Journal = BTreeMap<i64, Vec<u8>>;
 
 impl Disk {
     pub(crate) fn new() -> Self {
@@ -35,6 +40,15 @@ impl Disk {
             }
         }
         copy
+    }
+
+    /// What is committed to the journal, byte by byte: reading the histories instead takes longer than all else.
+    pub(crate) fn journal(&self) -> Journal {
+        let connection = Connection::open(self.store()).expect("the store can be read");
+        let mut rows =
+            connection.prepare("SELECT id, entries FROM journal").expect("there is a journal");
+        let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?)));
+        rows.and_then(Iterator::collect).expect("the journal can be read")
     }
 
     /// Cuts off or garbles the log behind its first `pages` pages, somewhere.

@@ -17,7 +17,7 @@ use stepwell_engine::{Clock, Halted, ManualClock, Reader};
 
 use crate::Faults;
 use crate::client::Clients;
-use crate::disk::Disk;
+use crate::disk::{Disk, Journal};
 use crate::ending::Ending;
 use crate::functions::Effects;
 use crate::load::Load;
@@ -284,7 +284,7 @@ impl<'a> Simulation<'a> {
     fn crash(&mut self) {
         self.note("crash");
         self.faults.crashes += 1;
-        let before = self.endings_so_far();
+        let before = self.disk.journal();
         self.restart(self.disk.after_crash(), &before);
     }
 
@@ -296,7 +296,7 @@ impl<'a> Simulation<'a> {
         }
         self.note("torn write");
         self.faults.torn_writes += 1;
-        let before = self.endings_so_far();
+        let before = self.disk.journal();
         let count = self.random.random_range(1..=self.process.waiting.len());
         let writes = self.process.commit(count).expect("there is room on the disk");
         let disk = self.disk.after_crash();
@@ -314,7 +314,7 @@ impl<'a> Simulation<'a> {
             return;
         }
         self.process.store.fill_disk(true).expect("a limit can be set");
-        let before = self.endings_so_far();
+        let before = self.disk.journal();
         let count = self.process.waiting.len();
         let Err(error) = self.process.commit(count) else {
             // It fitted into what the database had left.
@@ -337,7 +337,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// Another process takes up what is on `disk`. What was there `before` must still be.
-    fn restart(&mut self, disk: Disk, before: &[Option<Ending>]) {
+    fn restart(&mut self, disk: Disk, before: &Journal) {
         self.disk = disk;
         let seed = self.random.random();
         match Process::open(&self.disk.store(), seed, self.clock.now(), self.mutant) {
@@ -345,29 +345,20 @@ impl<'a> Simulation<'a> {
             Err(error) => return self.violations.push(format!("no restart: {error}")),
         }
         self.clients.lose_connection();
-        for (index, (before, after)) in before.iter().zip(self.endings_so_far()).enumerate() {
-            let Some(before) = before else { continue };
-            let kept = after.is_some_and(|after| after.events.starts_with(&before.events));
-            if !kept {
-                let name = &self.load.starts[index].name;
-                self.violations.push(format!("a restart changed the history of {name}"));
-            }
+        let after = self.disk.journal();
+        let changed = before.iter().find(|(id, entries)| after.get(id) != Some(entries));
+        if let Some((id, _)) = changed {
+            self.violations.push(format!("a restart lost or changed batch {id} of the journal"));
         }
     }
 
     /// What is on disk of each execution.
-    fn endings_so_far(&self) -> Vec<Option<Ending>> {
-        let reader = Reader::open(&self.disk.store(), arns()).expect("the store can be read");
-        let arn = |start| self.clients.arn(start);
-        self.load.starts.iter().map(|start| Ending::read(&reader, &arn(start))).collect()
-    }
-
     fn endings(&mut self) -> Vec<Ending> {
-        let endings = self.endings_so_far();
-        let lost = endings.iter().enumerate().filter(|(_, ending)| ending.is_none());
-        let lost: Vec<String> =
-            lost.map(|(index, _)| format!("{} is lost", self.load.starts[index].name)).collect();
-        self.violations.extend(lost);
+        let reader = Reader::open(&self.disk.store(), arns()).expect("the store can be read");
+        let read = |start| Ending::read(&reader, &self.clients.arn(start));
+        let endings: Vec<_> = self.load.starts.iter().map(read).collect();
+        let lost = self.load.starts.iter().zip(&endings).filter(|(_, ending)| ending.is_none());
+        self.violations.extend(lost.map(|(start, _)| format!("{} is lost", start.name)));
         endings.into_iter().map(Option::unwrap_or_default).collect()
     }
 
