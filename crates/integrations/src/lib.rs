@@ -3,7 +3,11 @@
 //! ```text
 //!   pipeline --> sqs::Queue            <-- sqs::EmbeddedQueue (SQLite)         sqs::AwsQueue
 //!            --> iam::RolePolicies     <-- iam::EmbeddedRolePolicies (SQLite)  iam::AwsRolePolicies
-//!            --> secretsmanager::SecretsManager
+//!            --> dynamodb::Tables      <-- dynamodb::EmbeddedTables (SQLite)   dynamodb::AwsTables
+//!            --> sns::Topics           <-- sns::EmbeddedTopics (SQLite)        sns::AwsTopics
+//!            --> s3::Buckets           <-- folders                             S3
+//!            --> glue::Catalog         <-- glue::EmbeddedCatalog (JSON)        glue::AwsCatalog
+//!            --> secretsmanager::SecretsManager, kinesis::Kinesis, athena::Athena: of AWS alone
 //! ```
 //!
 //! The embedded implementation of a trait is always there and needs nothing else installed. `tests/it/conformance` holds both
@@ -11,6 +15,8 @@
 //! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
 
 pub mod aws;
+mod base64_text;
+pub mod dynamodb;
 pub mod iam;
 pub mod secretsmanager;
 mod sqlite;

@@ -7,6 +7,7 @@
 
 mod aws_failures;
 mod conformance;
+mod json_client;
 mod ledger;
 mod queue_file;
 mod secrets;

@@ -2,6 +2,7 @@
 //!
 //! `moto` stands for AWS. Where moto itself differs from AWS, the case says so and holds only the part that moto keeps.
 
+mod dynamodb;
 mod iam;
 mod sqs;
 
