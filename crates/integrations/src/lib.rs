@@ -19,6 +19,7 @@ mod base64_text;
 pub mod dynamodb;
 pub mod iam;
 pub mod secretsmanager;
+pub mod sns;
 mod sqlite;
 pub mod sqs;
 

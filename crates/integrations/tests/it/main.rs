@@ -12,3 +12,4 @@ mod ledger;
 mod queue_file;
 mod secrets;
 mod support;
+mod topics;

@@ -4,6 +4,7 @@
 
 mod dynamodb;
 mod iam;
+mod sns;
 mod sqs;
 
 /// Makes a test of each case for each implementation: `implementations!(embedded, moto; case, ...)`.
