@@ -16,8 +16,10 @@
 
 pub mod aws;
 mod base64_text;
+mod durable;
 pub mod dynamodb;
 pub mod iam;
+pub mod s3;
 pub mod secretsmanager;
 pub mod sns;
 mod sqlite;

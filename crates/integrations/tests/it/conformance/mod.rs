@@ -4,6 +4,7 @@
 
 mod dynamodb;
 mod iam;
+mod s3;
 mod sns;
 mod sqs;
 
