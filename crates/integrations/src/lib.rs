@@ -14,11 +14,14 @@
 //! implementations to the same behaviour, and says where a double of AWS differs from AWS itself.
 //! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
 
+pub mod athena;
 pub mod aws;
 mod base64_text;
 mod durable;
 pub mod dynamodb;
+pub mod glue;
 pub mod iam;
+pub mod kinesis;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sns;

@@ -3,6 +3,7 @@
 //! `moto` stands for AWS. Where moto itself differs from AWS, the case says so and holds only the part that moto keeps.
 
 mod dynamodb;
+mod glue;
 mod iam;
 mod s3;
 mod sns;
