@@ -155,16 +155,11 @@ fn window_starts(times: &[i64], period: i64) -> Vec<usize> {
 
 fn deviations(values: &[f64], starts: &[usize], minimum: f64) -> Vec<f64> {
     let mut variance = Variance::default();
-    let mut start_before = 0;
+    let mut before = 0..0;
     let mut deviations = Vec::with_capacity(values.len());
     for (index, start) in starts.iter().copied().enumerate() {
-        if start >= index {
-            variance.restart(values[start]);
-        } else {
-            values[start_before..start].iter().for_each(|value| variance.remove(*value));
-        }
-        variance.add(values[index]);
-        start_before = start;
+        variance.slide(values, before, start..index + 1);
+        before = start..index + 1;
         let is_enough = variance.count() >= minimum;
         deviations.push(if is_enough { variance.deviation() } else { f64::NAN });
     }
@@ -188,7 +183,8 @@ fn ranges(values: &[f64], starts: &[usize], minimum: f64, skips_missing: bool) -
     ranges
 }
 
-/// numpy's standard deviation of a masked array: what is missing adds zero to the sums.
+/// numpy's standard deviation of a masked array: what is missing adds zero to the sums, and a result that cannot be
+/// divided is 1 under its mask.
 fn deviation_of_whole(values: &[f64], present: f64) -> f64 {
     let filled: Vec<_> = values.iter().map(|it| if it.is_nan() { 0.0 } else { *it }).collect();
     let mean = numpy::sum(&filled) / present;
@@ -196,7 +192,7 @@ fn deviation_of_whole(values: &[f64], present: f64) -> f64 {
         .iter()
         .map(|value| if value.is_nan() { 0.0 } else { (value - mean) * (value - mean) })
         .collect();
-    (numpy::sum(&squares) / present).sqrt()
+    numpy::quotient(numpy::sum(&squares), present).map_or(1.0, f64::sqrt)
 }
 
 fn range_of_whole(values: &[f64]) -> f64 {

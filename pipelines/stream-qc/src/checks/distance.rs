@@ -12,7 +12,7 @@ pub enum Method {
     Haversine,
 }
 
-const EARTH_RADIUS_M: f64 = 6_371_000.0;
+pub(super) const EARTH_RADIUS_M: f64 = 6_371_000.0;
 
 /// From each place to the next, in metres; NaN where a coordinate is none.
 pub(super) fn steps(method: Method, lon: &[f64], lat: &[f64]) -> Vec<f64> {

@@ -1,5 +1,6 @@
 //! Location: places that exist, and steps that are not too long.
 
+use super::Mode;
 use super::distance::{self, Method};
 use crate::flag::Flag;
 
@@ -18,7 +19,9 @@ pub struct Location {
 
 impl Location {
     /// FAIL where only one coordinate is there or no such place exists; MISSING where both are missing.
-    pub fn flags(&self, lon: &[f64], lat: &[f64]) -> Vec<Flag> {
+    ///
+    /// In `ioos_qc_3_0` on a sphere, a step from or to a missing place is as long as the radius of the earth.
+    pub fn flags(&self, mode: Mode, lon: &[f64], lat: &[f64]) -> Vec<Flag> {
         let mut flags: Vec<_> = lon
             .iter()
             .zip(lat)
@@ -29,10 +32,13 @@ impl Location {
             })
             .collect();
         if let Some(limit) = self.range_max_m {
-            let steps = distance::steps(self.range_method, lon, lat);
-            for (flag, step) in flags.iter_mut().skip(1).zip(steps) {
+            let is_radius = mode == Mode::IoosQc3_0 && self.range_method == Method::Haversine;
+            let unknown = if is_radius { distance::EARTH_RADIUS_M } else { f64::NAN };
+            let is_missing = |at: usize| !lon[at].is_finite() || !lat[at].is_finite();
+            for (at, step) in (1..).zip(distance::steps(self.range_method, lon, lat)) {
+                let step = if is_missing(at - 1) || is_missing(at) { unknown } else { step };
                 if step > limit {
-                    *flag = Flag::Suspect;
+                    flags[at] = Flag::Suspect;
                 }
             }
         }

@@ -84,11 +84,16 @@ pub(super) fn hours(hours: f64) -> i64 {
     ((hours * 3600.0).trunc() as i64).wrapping_mul(1_000_000_000)
 }
 
-/// A quotient as numpy gives it for masked arrays: where it is not finite, or nearly divides by zero, the dividend.
-pub(super) fn quotient_or_dividend(dividend: f64, divisor: f64) -> f64 {
+/// A quotient as numpy gives it for masked arrays: none where it is not finite, or nearly divides by zero.
+pub(super) fn quotient(dividend: f64, divisor: f64) -> Option<f64> {
     let quotient = dividend / divisor;
     let is_unsafe = dividend.abs() * f64::MIN_POSITIVE >= divisor.abs();
-    if quotient.is_finite() && !is_unsafe { quotient } else { dividend }
+    (quotient.is_finite() && !is_unsafe).then_some(quotient)
+}
+
+/// What stands under the mask where there is no quotient is the dividend.
+pub(super) fn quotient_or_dividend(dividend: f64, divisor: f64) -> f64 {
+    quotient(dividend, divisor).unwrap_or(dividend)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Spike: a point that stands out from its two neighbours.
 
-use super::{CheckError, Flags, Mode, above};
+use super::{CheckError, Flags, Mode, above, numpy};
 use crate::flag::Flag;
 
 /// How a point's distance from its neighbours is measured.
@@ -54,10 +54,9 @@ impl Spike {
         let (suspect, fail) = (given(self.suspect), given(self.fail));
         flags_of_inner(values, |before, value, after| {
             let distance = match self.method {
-                // A mean that overflows is masked, a distance that does is not.
+                // A mean that overflows, or nearly does, is masked; a distance that does is not.
                 Method::Average => {
-                    let mean = mean_of_sum(before, after);
-                    mean.is_finite().then(|| (value - mean).abs())
+                    numpy::quotient(before + after, 2.0).map(|mean| (value - mean).abs())
                 }
                 Method::Differential => {
                     let distance = differential(before, value, after);
@@ -86,12 +85,6 @@ impl Spike {
         }
         flags
     }
-}
-
-/// The mean as the library takes it, whose sum may overflow.
-#[expect(clippy::manual_midpoint, reason = "an overflow is part of the result")]
-fn mean_of_sum(one: f64, other: f64) -> f64 {
-    (one + other) / 2.0
 }
 
 fn differential(before: f64, value: f64, after: f64) -> f64 {

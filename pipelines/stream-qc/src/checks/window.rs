@@ -1,6 +1,7 @@
 //! Rolling windows in one pass: the range by monotonic queues, the variance by adding and removing.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// The smallest and largest value of a window whose ends only move forward.
 #[derive(Debug, Default)]
@@ -49,7 +50,7 @@ impl Extremes {
     }
 }
 
-/// The variance of a window, by Welford's method with compensated sums: the steps of pandas in their order, because
+/// The variance of a window, by Welford's method with compensated sums: the steps of pandas 3 in their order, because
 /// flags depend on the last bit.
 #[derive(Debug, Default)]
 pub(super) struct Variance {
@@ -58,44 +59,58 @@ pub(super) struct Variance {
     squares: f64,
     compensation_of_added: f64,
     compensation_of_removed: f64,
-    previous: f64,
-    /// How many of the last values are the same: their variance is zero whatever the arithmetic says.
-    same: f64,
+    /// A step lost nearly all digits: the window is summed anew.
+    is_unstable: bool,
 }
 
+/// A sum that falls below this share of what it was has three digits left at most.
+const DIGITS_LEFT: f64 = f64::EPSILON * 1e3;
+
 impl Variance {
-    /// Forgets everything. `first` is the first value of the window that follows, NaN or not.
-    pub(super) fn restart(&mut self, first: f64) {
-        *self = Self { previous: first, ..Self::default() };
+    /// Moves the window from `before` to `window`, whose ends lie further on.
+    pub(super) fn slide(&mut self, values: &[f64], before: Range<usize>, window: Range<usize>) {
+        let is_apart = window.start >= before.end;
+        if !is_apart {
+            values[before.start..window.start].iter().for_each(|value| self.remove(*value));
+            values[before.end..window.end].iter().for_each(|value| self.add(*value));
+        }
+        if is_apart || self.is_unstable {
+            *self = Self::default();
+            values[window].iter().for_each(|value| self.add(*value));
+            self.is_unstable = false;
+        }
     }
 
     /// Takes in a value; NaN is none.
-    pub(super) fn add(&mut self, value: f64) {
+    fn add(&mut self, value: f64) {
         if value.is_nan() {
             return;
         }
         self.count += 1.0;
-        self.same = if value == self.previous { self.same + 1.0 } else { 1.0 };
-        self.previous = value;
         let (mean_before, delta) = step(value, self.mean, &mut self.compensation_of_added);
         self.mean += delta / self.count;
-        self.squares += (value - mean_before) * (value - self.mean);
+        self.grow((value - mean_before) * (value - self.mean));
     }
 
     /// Takes out a value that was taken in.
-    pub(super) fn remove(&mut self, value: f64) {
+    fn remove(&mut self, value: f64) {
         if value.is_nan() {
             return;
         }
         self.count -= 1.0;
         if self.count == 0.0 {
-            self.mean = 0.0;
-            self.squares = 0.0;
+            (self.mean, self.squares, self.is_unstable) = (0.0, 0.0, false);
             return;
         }
         let (mean_before, delta) = step(value, self.mean, &mut self.compensation_of_removed);
         self.mean -= delta / self.count;
-        self.squares -= (value - mean_before) * (value - self.mean);
+        self.grow(-((value - mean_before) * (value - self.mean)));
+    }
+
+    fn grow(&mut self, by: f64) {
+        let before = self.squares;
+        self.squares += by;
+        self.is_unstable |= before * DIGITS_LEFT > self.squares;
     }
 
     /// How many values there are.
@@ -105,9 +120,6 @@ impl Variance {
 
     /// The population's standard deviation.
     pub(super) fn deviation(&self) -> f64 {
-        if self.count == 1.0 || self.same >= self.count {
-            return 0.0;
-        }
         let variance = self.squares / self.count;
         if variance < 0.0 { 0.0 } else { variance.sqrt() }
     }
@@ -142,10 +154,11 @@ mod tests {
     #[test]
     fn a_variance_is_that_of_the_values_left() {
         let mut variance = Variance::default();
-        for value in [9.0, 1.0, 5.0, f64::NAN] {
-            variance.add(value);
-        }
-        variance.remove(9.0);
+        let values = [9.0, 1.0, 5.0, f64::NAN, 3.0];
+        variance.slide(&values, 0..0, 0..3);
+        variance.slide(&values, 0..3, 1..4);
         assert_eq!((variance.count(), variance.deviation()), (2.0, 2.0));
+        variance.slide(&values, 1..4, 4..5);
+        assert_eq!((variance.count(), variance.deviation()), (1.0, 0.0));
     }
 }

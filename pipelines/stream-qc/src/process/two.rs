@@ -20,7 +20,7 @@ pub(super) fn run(run: &mut Run<'_>, checks: &Process2) {
         run.points(
             "location",
             limits,
-            by_position(run, "location", |lon, lat| check.flags(lon, lat)),
+            by_position(run, "location", |lon, lat| check.flags(mode, lon, lat)),
         );
     }
     if let Some(check) = &checks.location_bounds {
