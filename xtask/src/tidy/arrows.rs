@@ -54,7 +54,12 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-query", &[], &[]),
     arrows(
         "stepwell-stream-qc",
-        &["stepwell-integrations", "stepwell-pipeline", "stepwell-tabular"],
+        &[
+            "stepwell-integrations",
+            "stepwell-pipeline",
+            "stepwell-services",
+            "stepwell-tabular",
+        ],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
     arrows(
