@@ -21,9 +21,9 @@ use crate::progress::Hub;
 use crate::project::Project;
 use crate::scheduler::Scheduler;
 use crate::server::Server;
-use crate::wiring::{self, Machine, Parts, Running};
 use crate::triggers::http;
 use crate::triggers::queue::Consumer;
+use crate::wiring::{self, Machine, Parts, Running};
 use crate::{secrets, shutdown, telemetry, test_functions, triggers};
 
 /// How long requests that are under way may take to finish once the server is told to stop.
