@@ -23,6 +23,7 @@ use stepwell_pipeline::{AnyFunction, HandlerError, Machine, Pipeline, Surroundin
 
 pub mod checks;
 pub mod config;
+pub mod file;
 pub mod flag;
 mod handlers;
 mod input;
