@@ -34,7 +34,7 @@ pub async fn read(
 }
 
 /// Of texts, what a check looks at is read as text: one that is no number is a missing value, and not the end.
-async fn options(
+pub(crate) async fn options(
     stores: &Stores,
     at: &Location,
     kind: Option<Kind>,

@@ -81,7 +81,9 @@ impl Template {
             let (name, after) = match (brace, rest.split_once('}')) {
                 ("{", Some(split)) => split,
                 _ => {
-                    return Err(format!("a `{brace}` stands alone; write `{brace}{brace}` for one"));
+                    return Err(format!(
+                        "a `{brace}` stands alone; write `{brace}{brace}` for one"
+                    ));
                 }
             };
             let member = MEMBERS.iter().find(|it| **it == name);

@@ -88,6 +88,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",
+            "stepwell-services",
             "stepwell-sfn-api",
             "stepwell-stream-qc",
             "stepwell-tabular",

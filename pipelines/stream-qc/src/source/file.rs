@@ -3,10 +3,11 @@
 use futures_util::TryStreamExt;
 use stepwell_pipeline::settings::InvalidInput;
 use stepwell_pipeline::{Context, HandlerError};
-use stepwell_tabular::{Column, ColumnType, Compression, Format, Kind, Location, ReadOptions};
+use stepwell_tabular::{Compression, Format, Kind, Location};
 
 use super::Batches;
 use super::download::Download;
+use crate::file;
 use crate::input::Members;
 use crate::series::Columns;
 use crate::service::Service;
@@ -51,10 +52,8 @@ impl File {
             Location::Path(_) | Location::S3 { .. } => None,
         };
         let at = download.as_ref().map_or(&self.at, Download::location);
-        let mut options = ReadOptions { kind: Some(self.kind), ..ReadOptions::default() };
-        if self.kind.format != Format::Parquet {
-            options.columns = Some(self.columns(columns, service, at, &options).await?);
-        }
+        let options = file::options(&service.stores, at, Some(self.kind), columns).await;
+        let options = options.map_err(|error| refused(&error))?;
         let mut found = stepwell_tabular::read(&service.stores, at, options)
             .await
             .map_err(|error| refused(&error))?;
@@ -66,26 +65,6 @@ impl File {
             batches.push(batch.rows)?;
         }
         Ok(())
-    }
-
-    /// Of texts: what a test looks at is read as text, so that one that is no number is a missing value and not the end.
-    async fn columns(
-        &self,
-        wanted: &Columns,
-        service: &Service,
-        at: &Location,
-        options: &ReadOptions,
-    ) -> Result<Vec<Column>, HandlerError> {
-        let mut columns = stepwell_tabular::infer(&service.stores, at, options)
-            .await
-            .map_err(|error| refused(&error))?;
-        let places = [&wanted.depth, &wanted.lon, &wanted.lat].into_iter().flatten();
-        let roles: Vec<&String> = [&wanted.time, &wanted.value].into_iter().chain(places).collect();
-        for column in columns.iter_mut().filter(|it| roles.contains(&&it.name)) {
-            column.kind = ColumnType::String;
-            column.required = false;
-        }
-        Ok(columns)
     }
 }
 
