@@ -7,6 +7,7 @@
 use std::fmt;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::{HandlerError, Machine, Pipeline, Surroundings};
 
@@ -37,6 +38,15 @@ pub trait Settings: DeserializeOwned + Default + Send + Sync + 'static {
     /// The secrets that are written as they are, and not by reference: the key, and a name for the secret.
     fn literal_secrets(&self) -> Vec<(&'static str, &'static str)>;
 
+    /// What is wrong with the input of an execution of one of the machines, as far as the input alone tells. Asked by
+    /// who starts executions for others (HTTP, a queue), so that a mistake is told at once and by its field.
+    ///
+    /// # Errors
+    /// The first mistake.
+    fn check_input(_machine: &str, _input: &Value) -> Result<(), InvalidInput> {
+        Ok(())
+    }
+
     /// The pipeline with these settings. Contacts nobody.
     ///
     /// # Errors
@@ -46,6 +56,39 @@ pub trait Settings: DeserializeOwned + Default + Send + Sync + 'static {
         variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError>;
+}
+
+/// A field of an input that is missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidInput {
+    /// Which: `StreamID`, `Data.uri`; empty for the input as a whole.
+    pub field: String,
+    /// What is wrong, and what to write instead.
+    pub message: String,
+}
+
+impl InvalidInput {
+    /// A mistake in `field`.
+    pub fn new(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for InvalidInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.field.is_empty() {
+            return f.write_str(&self.message);
+        }
+        write!(f, "`{}`: {}", self.field, self.message)
+    }
+}
+
+impl std::error::Error for InvalidInput {}
+
+impl From<InvalidInput> for HandlerError {
+    fn from(error: InvalidInput) -> Self {
+        Self::Config(error.to_string())
+    }
 }
 
 /// One thing that is wrong with settings. No text of it holds the value of a secret.

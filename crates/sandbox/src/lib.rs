@@ -17,4 +17,5 @@ mod draw;
 mod faults;
 mod http;
 pub mod starburst;
+pub mod streams;
 mod token;

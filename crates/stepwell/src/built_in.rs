@@ -2,16 +2,20 @@
 //!
 //! Left to others: reading the settings ([`crate::config`]), building what comes of them ([`crate::wiring`]).
 
-use stepwell_pipeline::settings::{Problem, Variables};
+use std::any::Any;
+
+use serde_json::Value;
+use stepwell_pipeline::settings::{InvalidInput, Problem, Variables};
 use stepwell_pipeline::{HandlerError, Machine, Pipeline, Settings, Surroundings};
 
 use crate::config;
 
 /// Every built-in pipeline.
-pub(crate) static ALL: [BuiltIn; 3] = [
+pub(crate) static ALL: [BuiltIn; 4] = [
     BuiltIn::of::<stepwell_canvas::Settings>(),
     BuiltIn::of::<stepwell_data_products::Settings>(),
     BuiltIn::of::<stepwell_data_mesh::Settings>(),
+    BuiltIn::of::<stepwell_stream_qc::Settings>(),
 ];
 
 /// What is known of a pipeline before it is configured.
@@ -26,6 +30,8 @@ pub(crate) struct BuiltIn {
     pub(crate) default: fn() -> Box<dyn AnySettings>,
     /// Reads the settings.
     pub(crate) read: fn(config::Node) -> Result<Box<dyn AnySettings>, config::Problem>,
+    /// As [`Settings::check_input`].
+    pub(crate) check_input: fn(&str, &Value) -> Result<(), InvalidInput>,
 }
 
 impl BuiltIn {
@@ -36,6 +42,7 @@ impl BuiltIn {
             template: S::TEMPLATE,
             default: || Box::new(S::default()),
             read: |node| Ok(Box::new(S::deserialize(node)?)),
+            check_input: S::check_input,
         }
     }
 
@@ -47,6 +54,8 @@ impl BuiltIn {
 
 /// Settings of any pipeline.
 pub(crate) trait AnySettings: Send + Sync {
+    /// As the pipeline's own type.
+    fn as_any(&self) -> &dyn Any;
     /// As [`Settings::problems`].
     fn problems(&self, variables: Variables<'_>) -> Vec<Problem>;
     /// As [`Settings::literal_secrets`].
@@ -60,6 +69,10 @@ pub(crate) trait AnySettings: Send + Sync {
 }
 
 impl<S: Settings> AnySettings for S {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
     fn problems(&self, variables: Variables<'_>) -> Vec<Problem> {
         Settings::problems(self, variables)
     }

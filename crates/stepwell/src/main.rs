@@ -26,6 +26,7 @@ mod server;
 mod shutdown;
 mod telemetry;
 mod test_functions;
+mod triggers;
 mod view;
 mod wiring;
 

@@ -99,7 +99,8 @@ async fn run(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> R
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
-fn is_authorised(headers: &HeaderMap, token: &str) -> bool {
+/// Whether the request has this token.
+pub(crate) fn is_authorised(headers: &HeaderMap, token: &str) -> bool {
     let given =
         headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
     // Comparing tags instead of texts takes the same time wherever they differ.

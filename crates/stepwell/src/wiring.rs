@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use stepwell_engine::{ExecutionFilter, Halted, Handle, Page, Reader, Service, Status, StoreError};
 use stepwell_pipeline::progress::Progress;
-use stepwell_pipeline::{Pipeline, Surroundings, Switch};
+use stepwell_pipeline::{Pipeline, Settings, Surroundings, Switch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -195,8 +195,17 @@ fn pipelines(
     sections.into_iter().map(build).collect()
 }
 
+/// The settings of one pipeline, for a command of its own. What is wrong with them or missing is told.
+pub(crate) fn settings<S: Settings + Clone>(project: &Project, config: &Config) -> Outcome<S> {
+    let wanted = built_in::ALL.iter().find(|it| it.name == S::PIPELINE);
+    pipelines(project, config, wanted)?;
+    let written = config.pipelines.get(S::PIPELINE);
+    let written = written.and_then(|section| section.settings.as_any().downcast_ref::<S>());
+    Ok(written.cloned().unwrap_or_default())
+}
+
 /// What pipelines find around them.
-fn surroundings(project: &Project, config: &Config) -> Surroundings {
+pub(crate) fn surroundings(project: &Project, config: &Config) -> Surroundings {
     Surroundings {
         secrets: Arc::new(secrets::Resolver::new(project.vault(), &config.services)),
         services: config.services.clone(),

@@ -42,9 +42,11 @@ const ALLOWED: &[Arrows] = &[
     ),
     // Services of AWS, each embedded and real; they know neither engine nor pipelines.
     arrows("stepwell-integrations", &[], &[]),
+    // Brings both together: what the kit says about services, and the services.
+    arrows("stepwell-services", &["stepwell-integrations", "stepwell-pipeline"], &[]),
     arrows(
         "stepwell-data-mesh",
-        &["stepwell-integrations", "stepwell-pipeline"],
+        &["stepwell-integrations", "stepwell-pipeline", "stepwell-services"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
     arrows("stepwell-tabular", &[], &[]),
@@ -52,7 +54,12 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-query", &[], &[]),
     arrows(
         "stepwell-stream-qc",
-        &["stepwell-integrations", "stepwell-pipeline", "stepwell-tabular"],
+        &[
+            "stepwell-integrations",
+            "stepwell-pipeline",
+            "stepwell-services",
+            "stepwell-tabular",
+        ],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
     arrows(
@@ -81,7 +88,10 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",
+            "stepwell-services",
             "stepwell-sfn-api",
+            "stepwell-stream-qc",
+            "stepwell-tabular",
             "stepwell-task",
         ],
         &[],

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use stepwell_pipeline::Surroundings;
+use stepwell_services::Opener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -19,8 +21,10 @@ use crate::progress::Hub;
 use crate::project::Project;
 use crate::scheduler::Scheduler;
 use crate::server::Server;
+use crate::triggers::http;
+use crate::triggers::queue::Consumer;
 use crate::wiring::{self, Machine, Parts, Running};
-use crate::{secrets, shutdown, telemetry, test_functions};
+use crate::{secrets, shutdown, telemetry, test_functions, triggers};
 
 /// How long requests that are under way may take to finish once the server is told to stop.
 const REQUESTS_FINISH_WITHIN: Duration = Duration::from_secs(3);
@@ -68,6 +72,7 @@ impl Serve {
             );
         }
         parts.machines.iter().try_for_each(Machine::check)?;
+        triggers::check(&config, &parts.machines)?;
         wiring::runtime()?.block_on(serve(&project, &config, parts, listener))
     }
 }
@@ -105,7 +110,7 @@ async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpLi
         token: Arc::clone(&token),
         stop: stop.clone(),
     };
-    let work = work(project, parts.machines, server, listener, &token, &stop);
+    let work = work(project, config, parts.machines, server, listener, &token, &stop);
     let outcome = tokio::select! {
         outcome = work => outcome,
         failure = running.halted() => return Err(failure),
@@ -120,6 +125,7 @@ async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpLi
 
 async fn work(
     project: &Project,
+    config: &Config,
     machines: Vec<Machine>,
     server: Server,
     listener: TcpListener,
@@ -137,6 +143,10 @@ async fn work(
         &published,
         Timestamp::now(),
     )?;
+    let surroundings = wiring::surroundings(project, config);
+    let (triggers, secrets) = (&config.triggers, surroundings.secrets.as_ref());
+    let routes = http::router(triggers, &server.engine, &published, secrets).await?;
+    let consumers = consumers(config, &server, &published, surroundings.clone()).await?;
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let file = ServerFile {
@@ -147,7 +157,9 @@ async fn work(
     file.write(&project.server_file())?;
     info!(%address, project = %project.root().display(), "serving");
     let schedules = tokio::spawn(schedules.run(stop.clone()));
-    let serving = axum::serve(listener, server.router())
+    let consuming: Vec<_> =
+        consumers.into_iter().map(|it| tokio::spawn(it.run(stop.clone()))).collect();
+    let serving = axum::serve(listener, server.router().merge(routes))
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
     let outcome = tokio::select! {
@@ -155,7 +167,26 @@ async fn work(
         () = patience(stop) => Ok(()),
     };
     let _ = schedules.await;
+    for consumer in consuming {
+        let _ = consumer.await;
+    }
     Ok(outcome?)
+}
+
+/// The queues whose messages start executions.
+async fn consumers(
+    config: &Config,
+    server: &Server,
+    published: &[(Machine, String)],
+    surroundings: Surroundings,
+) -> Outcome<Vec<Consumer>> {
+    let opener = Arc::new(Opener::new(surroundings));
+    let mut consumers = Vec::new();
+    for (name, trigger) in &config.triggers.queues {
+        let opener = Arc::clone(&opener);
+        consumers.push(Consumer::open(name, trigger, &server.engine, published, opener).await?);
+    }
+    Ok(consumers)
 }
 
 /// Ends some seconds after the stop: a client that never finishes its request must not hold it up.

@@ -9,6 +9,7 @@ mod problem;
 mod reader;
 mod services;
 mod trigger;
+mod triggers;
 pub(crate) mod variables;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ pub(crate) use self::pipelines::{Pipelines, Section};
 pub(crate) use self::problem::{Place, Problem};
 use self::reader::Reader;
 pub(crate) use self::trigger::Trigger;
+pub(crate) use self::triggers::{Queue as QueueTrigger, Triggers};
 use crate::built_in;
 
 /// The name of the file in a project's folder.
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) pipelines: Pipelines,
     /// `[state-machines.*]`
     pub(crate) state_machines: BTreeMap<String, StateMachine>,
+    /// `[triggers.*]`
+    pub(crate) triggers: Triggers,
     /// Whether executions are held to AWS's limits.
     pub(crate) aws_limits: bool,
 }
@@ -163,6 +167,7 @@ impl Reader {
         let services = root.remove("services");
         let pipelines = self.section(root.remove("pipelines"));
         let state_machines = self.section(root.remove("state-machines"));
+        let triggers = root.remove("triggers");
         let keys = variables::take_root(&mut root, &self.variables);
         for (key, entry) in root {
             self.problems.push(unknown_section(&key).at(&entry.key));
@@ -170,6 +175,8 @@ impl Reader {
         let (services, mut warnings) = self.services(services);
         let pipelines = self.pipelines(pipelines);
         warnings.extend(pipelines.values().flat_map(Section::exposed));
+        let (triggers, exposed) = self.triggers_section(triggers);
+        warnings.extend(exposed);
         Config {
             source: Source::default(),
             warnings,
@@ -177,6 +184,7 @@ impl Reader {
             services,
             pipelines,
             state_machines: self.state_machines(state_machines),
+            triggers,
             aws_limits: self.typed::<Root>(keys, &Place::Unknown).unwrap_or_default().aws_limits,
         }
     }
@@ -224,7 +232,8 @@ fn unknown_section(key: &str) -> Problem {
             "the functions of the built-in pipelines are there without it; remove the section",
         );
     }
-    let known = ["store", "services", "pipelines", "state-machines", variables::AWS_LIMITS_KEY];
+    let known =
+        ["store", "services", "pipelines", "state-machines", "triggers", variables::AWS_LIMITS_KEY];
     Problem::unknown_key(key, known)
 }
 

@@ -16,5 +16,6 @@ mod moto;
 mod resume;
 mod secrets;
 mod serve;
+mod stream_qc;
 mod support;
 mod validate;

@@ -115,7 +115,7 @@ impl Server {
     }
 
     /// Waits until an execution ended.
-    fn ended(&self, arn: &str) -> Value {
+    pub(crate) fn ended(&self, arn: &str) -> Value {
         poll("the end of an execution", || {
             let shown = self.ok("DescribeExecution", &json!({ "executionArn": arn }));
             (shown["status"] != "RUNNING").then_some(shown)

@@ -5,6 +5,7 @@ mod changes;
 mod data_mesh;
 mod data_products;
 mod stage;
+mod stream_qc;
 
 use std::path::{Path, PathBuf};
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 use self::canvas::Tables;
 use self::changes::Changes;
 use self::stage::Ended;
+use self::stream_qc::Verdicts;
 use super::Global;
 use crate::built_in;
 use crate::failure::{Exit, Failure, Outcome};
@@ -25,7 +27,8 @@ use crate::{output, shutdown, wiring};
 ///
 /// Loads Canvas Data 2 into SQLite, keeps data products of Starburst Galaxy in step with those of Starburst Enterprise,
 /// and access policies with the agreements of Data Mesh Manager; changes the sources in between, and shows each time what
-/// moved and that both sides agree. Needs nothing but this program.
+/// moved and that both sides agree. Checks streams of measurements with planted faults, and shows that all are found.
+/// Needs nothing but this program.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Only this pipeline
@@ -46,6 +49,7 @@ enum Moved {
     Tables(Tables),
     Products(Changes),
     Accesses(Changes),
+    Verdicts(Verdicts),
 }
 
 type Leg = Ended<Moved>;
@@ -66,7 +70,7 @@ impl Demo {
         if legs.iter().all(|leg| leg.moved.agree()) {
             return Ok(());
         }
-        Err(Failure::message(Exit::ExecutionFailed, "source and target differ"))
+        Err(Failure::message(Exit::ExecutionFailed, "what is there is not what should be"))
     }
 
     fn folder(&self) -> Outcome<PathBuf> {
@@ -114,6 +118,7 @@ impl Demo {
             "canvas" => in_words(canvas::perform(project, self.rows).await?, Moved::Tables),
             "data-products" => in_words(data_products::perform(project).await?, Moved::Products),
             "data-mesh" => in_words(data_mesh::perform(project).await?, Moved::Accesses),
+            "stream-qc" => in_words(stream_qc::perform(project).await?, Moved::Verdicts),
             other => unreachable!("the pipeline `{other}` has no demo"),
         })
     }
@@ -128,6 +133,7 @@ impl Moved {
         match self {
             Self::Tables(tables) => tables.agree(),
             Self::Products(changes) | Self::Accesses(changes) => changes.agree(),
+            Self::Verdicts(verdicts) => verdicts.agree(),
         }
     }
 
@@ -137,6 +143,7 @@ impl Moved {
             Self::Tables(tables) => tables.moved(),
             Self::Products(changes) => changes.moved("data products"),
             Self::Accesses(changes) => changes.moved("agreements"),
+            Self::Verdicts(verdicts) => verdicts.checked(),
         }
     }
 
@@ -144,6 +151,7 @@ impl Moved {
         match self {
             Self::Tables(tables) => tables.table(),
             Self::Products(changes) | Self::Accesses(changes) => changes.table(),
+            Self::Verdicts(verdicts) => verdicts.table(),
         }
     }
 
@@ -153,6 +161,7 @@ impl Moved {
             Self::Tables(_) => None,
             Self::Products(changes) => Some(changes.verdict("data products")),
             Self::Accesses(changes) => Some(changes.verdict("agreements")),
+            Self::Verdicts(verdicts) => Some(verdicts.verdict()),
         }
     }
 }

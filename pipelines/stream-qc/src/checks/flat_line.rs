@@ -1,0 +1,181 @@
+//! Flat line: a sensor that repeats itself.
+
+use super::{CheckError, Flags, Mode, numpy, window::Extremes};
+use crate::flag::Flag;
+use crate::sorted::NANOSECONDS;
+
+/// A window of fewer points says nothing in `strict`.
+const POINTS_MIN: usize = 3;
+
+/// For how long values may stay within a tolerance.
+///
+/// ```toml
+/// flat_line = { suspect_s = 1800, fail_s = 3000, tolerance = 0.05, gap_factor = 3, mark = "end" }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlatLine {
+    /// Seconds after which it is SUSPECT.
+    pub suspect_s: f64,
+    /// Seconds after which it is FAIL.
+    pub fail_s: f64,
+    /// How far values may be apart to count as the same: less than it in `ioos_qc_3_0`, at most it in `strict`.
+    pub tolerance: f64,
+    /// A step of more than so many usual ones ends a run, in `strict`.
+    pub gap_factor: f64,
+    /// Whether the whole run is marked, and not only its end, in `strict`.
+    pub marks_run: bool,
+    /// Seconds of the usual step, if it is known; else the median of the series.
+    pub cadence_s: Option<f64>,
+}
+
+impl FlatLine {
+    /// `ioos_qc_3_0`: windows of so many points as the seconds hold median steps, whatever the times say. `strict`:
+    /// windows of seconds that no gap interrupts; a point whose window is not complete is UNKNOWN, unless its values
+    /// move already.
+    ///
+    /// # Errors
+    /// In `ioos_qc_3_0`, if the median step is zero or the times run backwards.
+    pub fn flags(&self, mode: Mode, times: &[i64], values: &[f64]) -> Flags {
+        match mode {
+            Mode::IoosQc3_0 => self.ioos(times, values),
+            Mode::Strict => Ok(self.strict(times, values)),
+        }
+    }
+
+    fn ioos(&self, times: &[i64], values: &[f64]) -> Flags {
+        let mut flags = vec![Flag::Good; values.len()];
+        if values.len() < POINTS_MIN {
+            return Ok(flags);
+        }
+        let step = numpy::whole_seconds(numpy::median(numpy::steps(times).collect()));
+        for (seconds, flag) in [(self.suspect_s, Flag::Suspect), (self.fail_s, Flag::Fail)] {
+            let points = (seconds.trunc() / step).trunc();
+            if step == 0.0 || points < 0.0 {
+                return Err(CheckError::Raises {
+                    check: "flat_line",
+                    exception: "ValueError",
+                    reason: "the median step is less than a second or backwards",
+                });
+            }
+            mark_flat_windows(values, points as usize, self.tolerance, flag, &mut flags);
+        }
+        for (flag, value) in flags.iter_mut().zip(values) {
+            if !value.is_finite() {
+                *flag = Flag::Missing;
+            }
+        }
+        Ok(flags)
+    }
+
+    fn strict(&self, times: &[i64], values: &[f64]) -> Vec<Flag> {
+        let step = self.cadence_s.map_or_else(
+            || numpy::median(numpy::steps(times).collect()) as f64,
+            |cadence| cadence * NANOSECONDS,
+        );
+        let gap = (self.gap_factor * step) as i64;
+        let suspect = Runs::of(times, values, self.suspect_s, self.tolerance, gap);
+        let fail = Runs::of(times, values, self.fail_s, self.tolerance, gap);
+        let mut flags: Vec<_> =
+            suspect.states.iter().map(|state| state.flag(Flag::Suspect)).collect();
+        for (runs, flag) in [(&suspect, Flag::Suspect), (&fail, Flag::Fail)] {
+            runs.mark(flag, self.marks_run, &mut flags);
+        }
+        for (flag, value) in flags.iter_mut().zip(values) {
+            if value.is_nan() {
+                *flag = Flag::Missing;
+            } else if value.is_infinite() {
+                *flag = Flag::Unknown;
+            }
+        }
+        flags
+    }
+}
+
+/// Flags the last point of every window of `points + 1` whose values differ by less than the tolerance.
+fn mark_flat_windows(
+    values: &[f64],
+    points: usize,
+    tolerance: f64,
+    flag: Flag,
+    flags: &mut [Flag],
+) {
+    let mut extremes = Extremes::default();
+    for index in 0..values.len() {
+        extremes.push(values, index);
+        if index >= points {
+            extremes.forget_before(index - points);
+            if extremes.range(values).is_some_and(|range| range < tolerance) {
+                flags[index] = flag;
+            }
+        }
+    }
+}
+
+/// What the window that ends in a point says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// It does not reach back far enough, or holds too few values.
+    Incomplete,
+    Moving,
+    Flat,
+}
+
+impl State {
+    const fn flag(self, flat: Flag) -> Flag {
+        match self {
+            Self::Incomplete => Flag::Unknown,
+            Self::Moving => Flag::Good,
+            Self::Flat => flat,
+        }
+    }
+}
+
+/// The windows of one length that end in each point.
+struct Runs {
+    states: Vec<State>,
+    starts: Vec<usize>,
+}
+
+impl Runs {
+    fn of(times: &[i64], values: &[f64], seconds: f64, tolerance: f64, gap: i64) -> Self {
+        let length = (seconds * NANOSECONDS) as i64;
+        let mut runs = Self {
+            states: Vec::with_capacity(values.len()),
+            starts: Vec::with_capacity(values.len()),
+        };
+        let mut extremes = Extremes::default();
+        let (mut segment, mut start, mut present) = (0, 0, 0);
+        for index in 0..values.len() {
+            if index > 0 && times[index] - times[index - 1] > gap {
+                (segment, start, present) = (index, index, 0);
+                extremes.clear();
+            }
+            extremes.push(values, index);
+            present += usize::from(values[index].is_finite());
+            while times[index] - times[start] > length {
+                present -= usize::from(values[start].is_finite());
+                start += 1;
+            }
+            extremes.forget_before(start);
+            let is_complete = times[index] - times[segment] >= length && present >= POINTS_MIN;
+            runs.states.push(match extremes.range(values) {
+                Some(range) if range > tolerance => State::Moving,
+                Some(_) if is_complete => State::Flat,
+                _ => State::Incomplete,
+            });
+            runs.starts.push(start);
+        }
+        runs
+    }
+
+    fn mark(&self, flag: Flag, whole: bool, flags: &mut [Flag]) {
+        let mut marked = 0;
+        for (index, state) in self.states.iter().enumerate() {
+            if *state == State::Flat {
+                let start = if whole { self.starts[index].max(marked) } else { index };
+                flags[start..=index].fill(flag);
+                marked = index + 1;
+            }
+        }
+    }
+}
