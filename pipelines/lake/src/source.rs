@@ -16,6 +16,7 @@ pub use stepwell_tabular::Rejected;
 pub mod files;
 mod kinds;
 pub mod postgres;
+pub mod sql;
 
 pub use kinds::{SourceTable, Sources};
 

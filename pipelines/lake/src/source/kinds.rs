@@ -6,9 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_pipeline::HandlerError;
 
-use super::{Source, files, postgres};
+use super::{Source, files, postgres, sql};
 use crate::config::Config;
 use crate::dataset::Dataset;
+use crate::query::Lake;
 use crate::world::World;
 
 /// The keys of a dataset that belong to its source.
@@ -18,17 +19,20 @@ pub enum SourceTable {
     Files(files::Table),
     /// `source = "postgres"`
     Postgres(postgres::Table),
+    /// `source = "sql"`: a curated dataset
+    Sql(sql::Table),
 }
 
 impl SourceTable {
     /// The values of `source`.
-    pub const KINDS: &'static [&'static str] = &["files", "postgres"];
+    pub const KINDS: &'static [&'static str] = &["files", "postgres", "sql"];
 
     /// Reads the keys that are not the lake's.
     pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
         match kind {
             "files" => read(keys).map(Self::Files),
             "postgres" => read(keys).map(Self::Postgres),
+            "sql" => read(keys).map(Self::Sql),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -41,7 +45,7 @@ impl SourceTable {
     /// Whether rows tell of deletions too.
     pub(crate) fn has_deletes(&self) -> bool {
         match self {
-            Self::Files(_) | Self::Postgres(_) => false,
+            Self::Files(_) | Self::Postgres(_) | Self::Sql(_) => false,
         }
     }
 
@@ -49,6 +53,7 @@ impl SourceTable {
         match self {
             Self::Files(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
+            Self::Sql(table) => table.problems(dataset),
         }
     }
 }
@@ -61,11 +66,16 @@ fn read<T: DeserializeOwned>(keys: Value) -> Result<T, String> {
 pub struct Sources {
     world: Arc<World>,
     postgres: postgres::Settings,
+    lake: Lake,
 }
 
 impl Sources {
     pub(crate) fn new(config: &Config, world: &Arc<World>) -> Result<Self, HandlerError> {
-        Ok(Self { world: Arc::clone(world), postgres: config.postgres.clone() })
+        Ok(Self {
+            world: Arc::clone(world),
+            postgres: config.postgres.clone(),
+            lake: Lake::new(config, world),
+        })
     }
 
     /// The source of a dataset.
@@ -74,6 +84,7 @@ impl Sources {
     /// [`HandlerError::Config`]; what a secret's resolution brings.
     pub async fn open(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
         Ok(match &dataset.source {
+            SourceTable::Sql(table) => Arc::new(sql::Curated::new(table, dataset, &self.lake)?),
             SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
             SourceTable::Postgres(table) => Arc::new(
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
