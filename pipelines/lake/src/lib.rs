@@ -1,7 +1,8 @@
 //! Keeps a Parquet data lake in step with DynamoDB, Salesforce and Mambu, with files and PostgreSQL, and proves it.
 //!
 //! ```text
-//! lake   ListDatasets -> Map { Plan -> Extract (slices) -> Publish -> Catalog -> Plan ... } -> Summarise -> Notify
+//! lake          ListDatasets -> Map { Plan -> Extract (slices) -> Publish -> Catalog -> Plan ... } -> Summarise -> Notify
+//! lake-stream   Consume (slices)
 //! ```
 //!
 //! Responsible for: reading sources ([`source`]), writing files and publishing them ([`published`]), how far that is
@@ -46,8 +47,18 @@ pub const DEFINITION: &str = include_str!("../definition.asl.json");
 /// The name of the pipeline.
 const NAME: &str = "lake";
 
-const MACHINES: &[Machine] =
-    &[Machine { name: NAME, definition: DEFINITION, default_input: "{}", switches: &[] }];
+/// The state machine that reads change streams of DynamoDB.
+pub const STREAM_DEFINITION: &str = include_str!("../stream.asl.json");
+
+const MACHINES: &[Machine] = &[
+    Machine { name: NAME, definition: DEFINITION, default_input: "{}", switches: &[] },
+    Machine {
+        name: "lake-stream",
+        definition: STREAM_DEFINITION,
+        default_input: "{}",
+        switches: &[],
+    },
+];
 
 /// The project folder: relative paths count from it.
 fn project(surroundings: &Surroundings) -> &Path {
@@ -83,7 +94,7 @@ pub fn pipeline(
     let secrets = Arc::clone(&surroundings.secrets);
     let notify = Notify::new("stepwell-lake-notify", channels, secrets, service.world.http.clone());
     let with = || Arc::clone(&service);
-    let functions: Vec<Arc<dyn AnyFunction>> = vec![
+    let mut functions: Vec<Arc<dyn AnyFunction>> = vec![
         Arc::new(ListDatasets { service: with() }),
         Arc::new(Plan { service: with() }),
         Arc::new(Extract { service: with() }),
@@ -92,5 +103,6 @@ pub fn pipeline(
         Arc::new(Summarise { service: with() }),
         Arc::new(notify),
     ];
+    functions.extend(service.stream_functions());
     Ok(Pipeline { name: NAME, machines: MACHINES, functions, slice })
 }

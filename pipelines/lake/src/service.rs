@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use stepwell_pipeline::HandlerError;
+use stepwell_pipeline::{AnyFunction, HandlerError};
 use tokio::sync::OnceCell;
 
 use crate::config::Config;
@@ -54,6 +54,11 @@ impl Service {
             };
             HandlerError::Config(format!("there is no dataset `{name}`; {help}"))
         })
+    }
+
+    /// The functions that take changes of DynamoDB in.
+    pub(crate) fn stream_functions(&self) -> Vec<Arc<dyn AnyFunction>> {
+        self.sources.stream_functions(self.config.datasets.values())
     }
 
     /// The source of a dataset.

@@ -13,6 +13,7 @@ use serde_json::Value;
 use stepwell_pipeline::{Context, HandlerError};
 pub use stepwell_tabular::Rejected;
 
+pub mod dynamodb;
 pub mod files;
 mod kinds;
 pub mod postgres;

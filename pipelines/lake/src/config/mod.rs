@@ -19,7 +19,7 @@ mod table;
 pub use table::TableSettings;
 
 use crate::dataset::Dataset;
-use crate::source::{SourceTable, postgres};
+use crate::source::{SourceTable, dynamodb, postgres};
 use crate::target::Target;
 
 const TARGET: &str = "lake";
@@ -60,6 +60,8 @@ pub struct Settings {
     pub datasets: Option<PathBuf>,
     /// The datasets, by the name of their table.
     pub tables: BTreeMap<String, TableSettings>,
+    /// How change streams of DynamoDB are read.
+    pub dynamodb: dynamodb::Settings,
     /// How the databases of datasets with `source = "postgres"` are reached.
     pub postgres: postgres::Settings,
     /// How long files that were replaced stay, for who reads them now.
@@ -87,6 +89,7 @@ pub struct Config {
     pub target: Target,
     /// By name.
     pub datasets: BTreeMap<String, Dataset>,
+    pub(crate) dynamodb: dynamodb::Settings,
     pub(crate) postgres: postgres::Settings,
     pub(crate) grace: Duration,
     pub(crate) compact_files: usize,
@@ -128,6 +131,7 @@ impl Config {
                 database: settings.database.unwrap_or_else(|| DATABASE.to_owned()),
             },
             datasets,
+            dynamodb: settings.dynamodb,
             postgres: settings.postgres,
             grace: seconds(settings.grace_seconds, GRACE_SECONDS),
             compact_files: settings.compact_files.unwrap_or(COMPACT_FILES),
@@ -225,6 +229,7 @@ impl Settings {
                 "write 2 or more",
             ));
         }
+        problems.extend(self.dynamodb.problems());
         problems.extend(self.postgres.problems());
         for (name, table) in &self.tables {
             for problem in table.clone().dataset(name).err().unwrap_or_default() {

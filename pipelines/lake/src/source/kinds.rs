@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stepwell_pipeline::HandlerError;
+use stepwell_pipeline::{AnyFunction, HandlerError};
 
-use super::{Source, files, postgres, sql};
+use super::{Source, dynamodb, files, postgres, sql};
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::query::Lake;
@@ -15,6 +16,8 @@ use crate::world::World;
 /// The keys of a dataset that belong to its source.
 #[derive(Debug, Clone)]
 pub enum SourceTable {
+    /// `source = "dynamodb"`
+    Dynamodb(dynamodb::Table),
     /// `source = "files"`
     Files(files::Table),
     /// `source = "postgres"`
@@ -25,11 +28,12 @@ pub enum SourceTable {
 
 impl SourceTable {
     /// The values of `source`.
-    pub const KINDS: &'static [&'static str] = &["files", "postgres", "sql"];
+    pub const KINDS: &'static [&'static str] = &["dynamodb", "files", "postgres", "sql"];
 
     /// Reads the keys that are not the lake's.
     pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
         match kind {
+            "dynamodb" => read(keys).map(Self::Dynamodb),
             "files" => read(keys).map(Self::Files),
             "postgres" => read(keys).map(Self::Postgres),
             "sql" => read(keys).map(Self::Sql),
@@ -45,12 +49,14 @@ impl SourceTable {
     /// Whether rows tell of deletions too.
     pub(crate) fn has_deletes(&self) -> bool {
         match self {
+            Self::Dynamodb(table) => table.has_deletes(),
             Self::Files(_) | Self::Postgres(_) | Self::Sql(_) => false,
         }
     }
 
     pub(crate) fn problems(&self, dataset: &Dataset) -> Vec<String> {
         match self {
+            Self::Dynamodb(table) => table.problems(dataset),
             Self::Files(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
             Self::Sql(table) => table.problems(dataset),
@@ -65,6 +71,7 @@ fn read<T: DeserializeOwned>(keys: Value) -> Result<T, String> {
 /// Opens sources. One client of each kind serves all datasets.
 pub struct Sources {
     world: Arc<World>,
+    dynamodb: Arc<dynamodb::Client>,
     postgres: postgres::Settings,
     lake: Lake,
 }
@@ -73,6 +80,7 @@ impl Sources {
     pub(crate) fn new(config: &Config, world: &Arc<World>) -> Result<Self, HandlerError> {
         Ok(Self {
             world: Arc::clone(world),
+            dynamodb: Arc::new(dynamodb::Client::new(&config.dynamodb, world)),
             postgres: config.postgres.clone(),
             lake: Lake::new(config, world),
         })
@@ -84,11 +92,24 @@ impl Sources {
     /// [`HandlerError::Config`]; what a secret's resolution brings.
     pub async fn open(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
         Ok(match &dataset.source {
+            SourceTable::Dynamodb(table) => dynamodb::open(&self.dynamodb, table, dataset),
             SourceTable::Sql(table) => Arc::new(sql::Curated::new(table, dataset, &self.lake)?),
             SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
             SourceTable::Postgres(table) => Arc::new(
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
             ),
         })
+    }
+
+    /// The functions that take changes of DynamoDB in, for those datasets that read them.
+    pub(crate) fn stream_functions<'d>(
+        &self,
+        datasets: impl Iterator<Item = &'d Dataset>,
+    ) -> Vec<Arc<dyn AnyFunction>> {
+        let tables = datasets.filter_map(|it| match &it.source {
+            SourceTable::Dynamodb(table) => Some(table),
+            _ => None,
+        });
+        dynamodb::functions(&self.dynamodb, tables, Arc::new(Timestamp::now))
     }
 }
