@@ -1,6 +1,6 @@
 //! What is compared: key, day, partitions and columns of a table, and by which rule each column.
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::rule::{Precision, Rule};
 use crate::{CompareError, Which};
@@ -114,5 +114,5 @@ fn type_of<'a>(
     column: &str,
 ) -> Result<&'a DataType, CompareError> {
     let missing = |_| CompareError::NoColumn { which, column: column.to_owned() };
-    schema.field_with_name(column).map(|field| field.data_type()).map_err(missing)
+    schema.field_with_name(column).map(Field::data_type).map_err(missing)
 }

@@ -336,8 +336,9 @@ mod tests {
         Rule::between(source, lake, &Policy::default())
     }
 
-    fn values(rule: Rule, array: ArrayRef) -> Vec<String> {
+    fn values(rule: Rule, array: impl Array + 'static) -> Vec<String> {
         let mut all = Vec::new();
+        let array: ArrayRef = Arc::new(array);
         rule.for_each(&array, |_, value| all.push(format!("{value:?}")));
         all
     }
@@ -358,7 +359,7 @@ mod tests {
         let decimals = Decimal128Array::from(vec![Some(700), None]);
         let decimals = decimals.with_precision_and_scale(10, 2).unwrap();
         let integers = Int64Array::from(vec![Some(7), None]);
-        assert_eq!(values(rule, Arc::new(decimals)), values(rule, Arc::new(integers)));
+        assert_eq!(values(rule, decimals), values(rule, integers));
     }
 
     #[test]
@@ -369,7 +370,7 @@ mod tests {
         assert_eq!(rule, Rule::Time { precision: Precision::Millisecond });
         let fine = TimestampMicrosecondArray::from(vec![1_999, -1]).with_timezone("UTC");
         let coarse = TimestampMillisecondArray::from(vec![1, -1]);
-        assert_eq!(values(rule, Arc::new(fine)), values(rule, Arc::new(coarse)));
+        assert_eq!(values(rule, fine), values(rule, coarse));
     }
 
     #[test]
@@ -381,6 +382,6 @@ mod tests {
         let rule = Rule::between(&decimal, &decimal, &policy).unwrap();
         let cents = Decimal128Array::from(vec![105, 104, -105]);
         let cents = cents.with_precision_and_scale(10, 2).unwrap();
-        assert_eq!(values(rule, Arc::new(cents)), ["Number(11)", "Number(10)", "Number(-11)"]);
+        assert_eq!(values(rule, cents), ["Number(11)", "Number(10)", "Number(-11)"]);
     }
 }

@@ -44,7 +44,9 @@ pub(crate) fn key_hashes(plan: &Plan, batch: &RecordBatch, places: &[usize]) -> 
         let array = crate::rule::unpacked(batch.column(*place));
         rule.for_each(&array, |row, value| hashes[row] = chain(hashes[row], value.hash(*rule)));
     }
-    hashes.iter_mut().for_each(|hash| *hash = mix(*hash));
+    for hash in &mut hashes {
+        *hash = mix(*hash);
+    }
     hashes
 }
 

@@ -181,7 +181,9 @@ fn encode_entries(entries: &ArrayRef, out: &mut Vec<u8>) {
     all.sort_unstable();
     out.push(7);
     out.extend((all.len() as u64).to_le_bytes());
-    all.into_iter().for_each(|bytes| out.extend(bytes));
+    for bytes in all {
+        out.extend(bytes);
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +195,9 @@ mod tests {
 
     fn encoded(values: &[Value<'_>]) -> Vec<u8> {
         let mut out = Vec::new();
-        values.iter().for_each(|value| value.encode(&mut out));
+        for value in values {
+            value.encode(&mut out);
+        }
         out
     }
 

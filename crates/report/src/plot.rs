@@ -4,6 +4,8 @@
 
 mod scale;
 
+use std::fmt::Write as _;
+
 use crate::html::{Element, Html, element};
 use scale::Scale;
 
@@ -136,15 +138,15 @@ fn svg(plot: &Plot) -> Element {
     let y = Scale::new(&plot.y, ys().chain(with_zero), (BOTTOM, TOP));
     let bars = plot.layers.iter().filter(|layer| layer.is_bars()).count();
     let mut drawn = Html::default();
-    let mut bar = 0;
+    let mut bar = 0.0;
     for layer in &plot.layers {
         drawn.push(match layer {
             Layer::Line { tone, points, .. } => line(*tone, points, &x, &y),
             Layer::Points { tone, points, .. } => marks(*tone, points, &x, &y),
             Layer::Bars { tone, points, .. } => {
-                bar += 1;
+                bar += 1.0;
                 let width = (x.step(points.len()) * 0.8 / bars as f64).clamp(1.0, 60.0);
-                let shift = (bar as f64 - 1.0 - bars as f64 / 2.0) * width;
+                let shift = (bar - 1.0 - bars as f64 / 2.0) * width;
                 columns(*tone, points, &x, &y, (shift, width))
             }
         });
@@ -215,7 +217,7 @@ fn line(tone: Tone, points: &[(f64, f64)], x: &Scale, y: &Scale) -> Html {
             continue;
         }
         let command = if is_joined { 'L' } else { 'M' };
-        path.push_str(&format!("{command}{} {}", pixel(x.place(at)), pixel(y.place(value))));
+        let _ = write!(path, "{command}{} {}", pixel(x.place(at)), pixel(y.place(value)));
         is_joined = true;
     }
     let class = format!("line {}", tone.class());

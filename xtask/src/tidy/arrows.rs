@@ -50,6 +50,7 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-tabular", &[], &[]),
     arrows("stepwell-reconcile", &[], &[]),
     arrows("stepwell-query", &[], &[]),
+    arrows("stepwell-report", &[], &[]),
     arrows(
         "stepwell-stream-qc",
         &["stepwell-integrations", "stepwell-pipeline", "stepwell-tabular"],
@@ -62,6 +63,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-pipeline",
             "stepwell-query",
             "stepwell-reconcile",
+            "stepwell-report",
             "stepwell-tabular",
         ],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
@@ -88,7 +90,14 @@ const ALLOWED: &[Arrows] = &[
     ),
     arrows(
         "stepwell-benches",
-        &["stepwell-asl", "stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
+        &[
+            "stepwell-asl",
+            "stepwell-engine",
+            "stepwell-reconcile",
+            "stepwell-sandbox",
+            "stepwell-task",
+            "xtask",
+        ],
         &[],
     ),
     arrows("xtask", &[], &[]),

@@ -14,7 +14,9 @@ type Counts = [u64; 4];
 fn naive(source: &[Row], lake: &[Row]) -> Counts {
     let mut by_id: BTreeMap<i64, [Vec<&Row>; 2]> = BTreeMap::new();
     for (side, rows) in [source, lake].into_iter().enumerate() {
-        rows.iter().for_each(|row| by_id.entry(row.id).or_default()[side].push(row));
+        for row in rows {
+            by_id.entry(row.id).or_default()[side].push(row);
+        }
     }
     let mut counts = [0; 4];
     for [source, lake] in by_id.values() {

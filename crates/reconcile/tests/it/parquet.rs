@@ -15,7 +15,9 @@ fn write(folder: &Path, name: &str, rows: &[Row]) -> PathBuf {
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(200)).build();
     let file = File::create(&path).unwrap();
     let mut writer = ArrowWriter::try_new(file, batches[0].schema(), Some(properties)).unwrap();
-    batches.iter().for_each(|batch| writer.write(batch).unwrap());
+    for batch in &batches {
+        writer.write(batch).unwrap();
+    }
     writer.close().unwrap();
     path
 }

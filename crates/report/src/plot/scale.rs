@@ -48,9 +48,9 @@ impl<'a> Scale<'a> {
         });
         if let Axis::Names(names) = axis {
             (low, high) = (-0.5, names.len().max(1) as f64 - 0.5);
-        } else if low > high {
+        } else if !low.is_finite() {
             (low, high) = (0.0, 1.0);
-        } else if low == high {
+        } else if low >= high {
             let room = (low.abs() / 10.0).max(1.0);
             (low, high) = (if low == 0.0 { 0.0 } else { low - room }, high + room);
         }
@@ -83,8 +83,8 @@ impl<'a> Scale<'a> {
         match self.axis {
             Axis::Names(names) => {
                 let every = names.len().div_ceil(most).max(1);
-                let named = names.iter().enumerate().step_by(every);
-                named.map(|(index, name)| (index as f64, name.clone())).collect()
+                let thinned = names.iter().enumerate().step_by(every);
+                thinned.map(|(index, name)| (index as f64, name.clone())).collect()
             }
             Axis::Number(_) => {
                 let step = round_step(rough);
