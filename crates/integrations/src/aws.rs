@@ -3,6 +3,8 @@
 //! Retries within one call are the SDK's standard ones (three attempts with backoff, for throttling and what passes by itself);
 //! what remains after them is a [`CallError`].
 
+mod json;
+
 use std::error::Error as StdError;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +17,10 @@ use aws_sdk_sqs::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_sqs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_sqs::error::{BoxError, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::{Builder, tls};
+use aws_types::service_config::ServiceConfigKey;
 use secrecy::{ExposeSecret as _, SecretString};
+
+pub use json::{JsonClient, Service};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -95,6 +100,25 @@ impl Connection {
         self.requests.load(Ordering::Relaxed)
     }
 
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
+    /// Where a service is, if not at AWS's own address: as set, or by the variable or profile of this one or of all services.
+    pub(crate) fn endpoint_url(&self, service_id: &str) -> Option<String> {
+        let of_all = || self.config.endpoint_url().map(str::to_owned);
+        if self.config.get_origin("endpoint_url").is_client_config() {
+            return of_all();
+        }
+        let key = ServiceConfigKey::builder()
+            .service_id(service_id)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .expect("all three are given");
+        self.config.service_config().and_then(|config| config.load_config(key)).or_else(of_all)
+    }
+
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         let config = aws_sdk_sqs::config::Builder::from(&self.config).interceptor(self.counter());
         aws_sdk_sqs::Client::from_conf(config.build())
@@ -113,6 +137,11 @@ impl Connection {
             config = config.region(Region::new(REGION_OF_GLOBAL_SERVICES));
         }
         aws_sdk_iam::Client::from_conf(config.build())
+    }
+
+    pub(crate) fn sns(&self) -> aws_sdk_sns::Client {
+        let config = aws_sdk_sns::config::Builder::from(&self.config).interceptor(self.counter());
+        aws_sdk_sns::Client::from_conf(config.build())
     }
 
     fn counter(&self) -> Counter {
@@ -214,7 +243,9 @@ const DENIED: &[&str] = &[
     "IncompleteSignature",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
     "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
     "NotAuthorized",
     "OptInRequired",
     "SignatureDoesNotMatch",
@@ -222,12 +253,15 @@ const DENIED: &[&str] = &[
 ];
 
 const THROTTLED: &[&str] = &[
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "SlowDown",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+    "TransactionInProgressException",
 ];
 
 /// What a failed call of the SDK means; `operation` as policies name it, `iam:PutRolePolicy`.
@@ -273,7 +307,7 @@ fn refused(operation: &'static str, code: String, status: u16, message: String) 
 /// The error and its causes, as sentences.
 ///
 /// Without the requests that some of them quote, in which a token may stand; nor is `Debug` of an error shown anywhere.
-fn chain(error: &(dyn StdError + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut sentences: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {

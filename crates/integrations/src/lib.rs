@@ -3,16 +3,28 @@
 //! ```text
 //!   pipeline --> sqs::Queue            <-- sqs::EmbeddedQueue (SQLite)         sqs::AwsQueue
 //!            --> iam::RolePolicies     <-- iam::EmbeddedRolePolicies (SQLite)  iam::AwsRolePolicies
-//!            --> secretsmanager::SecretsManager
+//!            --> dynamodb::Tables      <-- dynamodb::EmbeddedTables (SQLite)   dynamodb::AwsTables
+//!            --> sns::Topics           <-- sns::EmbeddedTopics (SQLite)        sns::AwsTopics
+//!            --> s3::Buckets           <-- folders                             S3
+//!            --> glue::Catalog         <-- glue::EmbeddedCatalog (JSON)        glue::AwsCatalog
+//!            --> secretsmanager::SecretsManager, kinesis::Kinesis, athena::Athena: of AWS alone
 //! ```
 //!
 //! The embedded implementation of a trait is always there and needs nothing else installed. `tests/it/conformance` holds both
 //! implementations to the same behaviour, and says where a double of AWS differs from AWS itself.
 //! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
 
+pub mod athena;
 pub mod aws;
+mod base64_text;
+mod durable;
+pub mod dynamodb;
+pub mod glue;
 pub mod iam;
+pub mod kinesis;
+pub mod s3;
 pub mod secretsmanager;
+pub mod sns;
 mod sqlite;
 pub mod sqs;
 

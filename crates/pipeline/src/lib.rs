@@ -12,6 +12,7 @@ pub mod invoke;
 pub mod limiter;
 pub mod notify;
 mod pipeline;
+pub mod postgres;
 pub mod progress;
 pub mod secret;
 pub mod settings;

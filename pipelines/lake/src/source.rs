@@ -2,6 +2,8 @@
 //!
 //! A source reads; what becomes of the rows (files, publishing, comparison) is left to others.
 
+use std::collections::BTreeSet;
+
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -9,6 +11,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepwell_pipeline::{Context, HandlerError};
+pub use stepwell_tabular::Rejected;
+
+pub mod files;
+mod kinds;
+pub mod postgres;
+
+pub use kinds::{SourceTable, Sources};
 
 /// A source of one dataset, ready to be read.
 #[async_trait]
@@ -73,21 +82,12 @@ pub struct Read<'a> {
 pub struct Chunk {
     /// The rows, in the dataset's columns.
     pub rows: RecordBatch,
-    /// What could not become a row.
+    /// What could not become a row: kept in quarantine with its reason.
     pub rejected: Vec<Rejected>,
+    /// The fields that the dataset does not declare.
+    pub unknown: BTreeSet<String>,
     /// Reading goes on behind this chunk with it. Of the source's own making; no secret is in it.
     pub checkpoint: Value,
-}
-
-/// A record that does not fit the dataset: kept in quarantine with its reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejected {
-    /// Where it stood in the source: `page 3, record 17`, a sequence number, a key.
-    pub place: String,
-    /// Why, with the column's name.
-    pub reason: String,
-    /// As it came.
-    pub record: String,
 }
 
 /// Why a stream of chunks ended early.

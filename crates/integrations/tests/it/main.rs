@@ -5,9 +5,14 @@
     reason = "tests read the environment, and the clock of what runs elsewhere"
 )]
 
+mod athena;
 mod aws_failures;
+mod catalog_file;
 mod conformance;
+mod json_client;
+mod kinesis;
 mod ledger;
 mod queue_file;
 mod secrets;
 mod support;
+mod topics;

@@ -79,6 +79,13 @@ fn provided(name: &str) -> Option<String> {
     value
 }
 
+/// A client for plain HTTP; it wants to know who would encrypt all the same.
+pub(crate) fn http() -> reqwest::Client {
+    // There already if another test was first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 pub(crate) async fn connection(endpoint_url: &str) -> Connection {
     let credentials = Credentials {
         access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
@@ -115,6 +122,7 @@ macro_rules! set_up_client {
     };
 }
 
+set_up_client!(sns_client, aws_sdk_sns);
 set_up_client!(sqs_client, aws_sdk_sqs);
 set_up_client!(iam_client, aws_sdk_iam);
 set_up_client!(secrets_client, aws_sdk_secretsmanager);
@@ -122,7 +130,14 @@ set_up_client!(secrets_client, aws_sdk_secretsmanager);
 /// A server that gives the answers it is told, one after the other and the last for ever, and keeps what it was asked.
 pub(crate) struct Scripted {
     pub(crate) url: String,
-    asked: Arc<Mutex<Vec<String>>>,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+/// A request.
+#[derive(Clone)]
+struct Asked {
+    head: String,
+    body: String,
 }
 
 impl Scripted {
@@ -139,16 +154,21 @@ impl Scripted {
 
     /// The bodies of the requests so far.
     pub(crate) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().unwrap().iter().map(|asked| asked.body.clone()).collect()
+    }
+
+    /// Their first lines and headers.
+    pub(crate) fn heads(&self) -> Vec<String> {
+        self.asked.lock().unwrap().iter().map(|asked| asked.head.clone()).collect()
     }
 }
 
-async fn serve(listener: TcpListener, answers: Vec<(u16, String)>, asked: Arc<Mutex<Vec<String>>>) {
+async fn serve(listener: TcpListener, answers: Vec<(u16, String)>, asked: Arc<Mutex<Vec<Asked>>>) {
     while let Ok((mut stream, _)) = listener.accept().await {
-        let body = read_request(&mut stream).await;
+        let request = read_request(&mut stream).await;
         let number = {
             let mut asked = asked.lock().unwrap();
-            asked.push(body);
+            asked.push(request);
             asked.len() - 1
         };
         let (status, body) = &answers[number.min(answers.len() - 1)];
@@ -160,8 +180,8 @@ async fn serve(listener: TcpListener, answers: Vec<(u16, String)>, asked: Arc<Mu
     }
 }
 
-/// The body of a request with `content-length`.
-async fn read_request(stream: &mut TcpStream) -> String {
+/// A request with `content-length`.
+async fn read_request(stream: &mut TcpStream) -> Asked {
     let mut bytes = Vec::new();
     loop {
         let mut piece = [0; 4096];
@@ -169,10 +189,10 @@ async fn read_request(stream: &mut TcpStream) -> String {
         bytes.extend_from_slice(&piece[..count]);
         let text = String::from_utf8_lossy(&bytes);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let head = head.to_lowercase();
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            let lower = head.to_lowercase();
+            let length = lower.lines().find_map(|line| line.strip_prefix("content-length: "));
             if count == 0 || body.len() >= length.map_or(0, |it| it.trim().parse().unwrap()) {
-                return body.to_owned();
+                return Asked { head: head.to_owned(), body: body.to_owned() };
             }
         }
         assert!(count > 0, "the request broke off: {text}");

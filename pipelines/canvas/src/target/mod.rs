@@ -79,14 +79,16 @@ pub fn check_form(connection: &str) -> Result<(), TargetError> {
             Err(TargetError::Config("`sqlite:` names no file".into()))
         }
         Some(("sqlite", _)) => Ok(()),
-        Some(("postgres" | "postgresql", _)) => postgres::check_form(connection),
+        Some(("postgres" | "postgresql", _)) => {
+            Ok(stepwell_pipeline::postgres::check_form(connection)?)
+        }
         _ => Err(unknown_scheme()),
     }
 }
 
 /// Whether a connection string holds a password.
 pub(crate) fn holds_password(connection: &str) -> bool {
-    !connection.starts_with("sqlite:") && postgres::holds_password(connection)
+    !connection.starts_with("sqlite:") && stepwell_pipeline::postgres::holds_password(connection)
 }
 
 /// A database that holds replicas.

@@ -31,6 +31,8 @@ pub struct Subject {
     pub has_versions: bool,
     /// How long the source needs until what happened can be read.
     pub settle: SignedDuration,
+    /// Where the lake begins, if not with the source.
+    pub since: Option<Timestamp>,
 }
 
 impl Subject {

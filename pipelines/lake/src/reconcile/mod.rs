@@ -14,11 +14,40 @@
 
 pub mod current;
 pub mod handlers;
+pub mod in_lake;
 pub mod lake;
 pub mod proof;
+mod results;
 pub mod settings;
 mod spool;
 mod steps;
 
-/// The state machine that proves, as it also runs on AWS.
-pub const DEFINITION: &str = include_str!("../../reconcile.asl.json");
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stepwell_pipeline::AnyFunction;
+
+use crate::service::Service;
+use handlers::{Begin, Compare, Proving, Record, Summarise};
+use in_lake::InLake;
+
+/// The functions of the state machine.
+pub(crate) fn functions(service: &Arc<Service>) -> Vec<Arc<dyn AnyFunction>> {
+    let proving = Arc::new(Proving {
+        settings: service.config.proof.clone(),
+        state: state(&service.world.surroundings.state),
+        lake: Arc::new(InLake(Arc::clone(service))),
+    });
+    let with = || Arc::clone(&proving);
+    vec![
+        Arc::new(Begin { proving: with() }),
+        Arc::new(Compare { proving: with() }),
+        Arc::new(Record { proving: with() }),
+        Arc::new(Summarise),
+    ]
+}
+
+/// Where proofs are kept, in the folder for what is remembered.
+pub fn state(folder: &Path) -> PathBuf {
+    folder.join("lake")
+}

@@ -2,7 +2,11 @@
 //!
 //! `moto` stands for AWS. Where moto itself differs from AWS, the case says so and holds only the part that moto keeps.
 
+mod dynamodb;
+mod glue;
 mod iam;
+mod s3;
+mod sns;
 mod sqs;
 
 /// Makes a test of each case for each implementation: `implementations!(embedded, moto; case, ...)`.

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use stepwell_pipeline::postgres::ConnectError;
 use tokio_postgres::Error;
 use tokio_postgres::error::{DbError, SqlState};
 
@@ -10,27 +11,13 @@ use crate::target::TargetError;
 /// What messages quote values with, in any language of the server.
 const QUOTES: [char; 9] = ['"', '\'', '«', '»', '„', '“', '”', '‘', '「'];
 
-/// Turns an error while connecting into one with a next step.
-pub(super) fn explain_connect(place: &str, error: &Error) -> TargetError {
-    let Some(refusal) = error.as_db_error() else {
-        let cause = chain(error);
-        if cause.contains("TLS handshake") {
-            return TargetError::Config(format!(
-                "{place}: {cause}; correct `sslmode` or `sslrootcert`"
-            ));
+impl From<ConnectError> for TargetError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Config(message) => Self::Config(message),
+            ConnectError::Unreachable { place, cause } => Self::Unreachable { place, cause },
+            ConnectError::Refused { place, error } => explain(&place, "the connection", &error),
         }
-        return TargetError::Unreachable { place: place.to_owned(), cause };
-    };
-    match *refusal.code() {
-        SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
-            TargetError::Config(format!(
-                "{place} refuses the user: {refusal}; check user and password"
-            ))
-        }
-        SqlState::INVALID_CATALOG_NAME => {
-            TargetError::Config(format!("{place}: {refusal}; create it or correct its name"))
-        }
-        _ => explain_refusal(place, "the connection", refusal),
     }
 }
 

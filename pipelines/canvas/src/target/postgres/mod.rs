@@ -5,6 +5,7 @@
 //! at once is for the caller to limit.
 
 use async_trait::async_trait;
+use stepwell_pipeline::postgres::Connector;
 
 use super::Layout;
 use super::quote::quote;
@@ -12,13 +13,11 @@ use super::{
     LoadRequest, OpenedLoad, Proving, Slice, TableName, TableState, Target, TargetError,
     check_fits, keys_may_repeat,
 };
-use connect::Connector;
 use load::{Job, PostgresLoad};
 use session::Session;
 use table::Table;
 
 mod binary;
-mod connect;
 mod defaults;
 mod enums;
 mod error;
@@ -33,11 +32,9 @@ mod shape;
 mod staging;
 mod state;
 mod table;
-mod tls;
 mod values;
 mod views;
 
-pub(super) use connect::{check_form, holds_password};
 pub(super) use defaults::holds_default;
 pub use prepare::{Preparation, Role};
 

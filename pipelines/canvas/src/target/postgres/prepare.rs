@@ -6,10 +6,10 @@
 use postgres_protocol::password::scram_sha_256;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::connect::Connector;
 use super::error::explain;
 use crate::target::quote::quote;
 use crate::target::{Layout, TargetError};
+use stepwell_pipeline::postgres::Connector;
 
 /// What is to be prepared.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, CopyInSink, CopyOutStream, Error, Row};
 
-use super::connect::Connector;
 use super::error::explain;
 use crate::target::{TableName, TargetError};
+use stepwell_pipeline::postgres::Connector;
 
 /// How long a load waits for another one on the same table: long enough for the session of a load that was
 /// just dropped to end.

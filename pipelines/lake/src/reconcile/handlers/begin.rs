@@ -85,7 +85,7 @@ impl Function for Begin {
                     "the dataset `{dataset}` has no event time, so it cannot be proven by days; leave the days out"
                 )));
             }
-            let from = from.filter(|_| subject.event_time.is_some());
+            let from = from.filter(|_| subject.event_time.is_some()).max(subject.since);
             let settled = now.checked_sub(subject.settle).unwrap_or(Timestamp::MIN);
             Ok(Item { dataset, from, to: to.min(settled), progress: None })
         };
@@ -97,7 +97,7 @@ impl Function for Begin {
 impl Begin {
     /// Removes what earlier runs left behind.
     fn clear(&self, run: &str) -> Result<(), HandlerError> {
-        let own = self.proving.spool(run)?;
+        let own = self.proving.spool(run);
         let Ok(folders) = std::fs::read_dir(self.proving.spools()) else { return Ok(()) };
         for folder in folders.flatten().map(|entry| entry.path()).filter(|path| *path != own) {
             std::fs::remove_dir_all(&folder).map_err(|error| {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
-use super::{Proving, checked};
+use super::Proving;
 use crate::reconcile::proof::{DatasetProof, Status};
 use crate::reconcile::steps::{Checkpoint, Sliced, Steps, save};
 
@@ -62,9 +62,9 @@ impl Function for Compare {
     }
 
     async fn call(&self, item: Item, ctx: &Context) -> Result<Progress, HandlerError> {
-        let folder = self.proving.spool(&item.run)?.join(checked(&item.dataset)?);
         let lake = self.proving.lake.as_ref();
         let subject = lake.subject(&item.dataset)?;
+        let folder = self.proving.spool(&item.run).join(&subject.name);
         let at = match item.progress.and_then(|progress| progress.checkpoint) {
             Some(checkpoint) => Some(checkpoint),
             None => lake.in_step_until(&item.dataset).await?.map(|until| {

@@ -5,10 +5,10 @@ mod compare;
 mod record;
 mod summarise;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use stepwell_pipeline::HandlerError;
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use begin::Begin;
 pub use compare::Compare;
@@ -35,16 +35,26 @@ impl Proving {
     }
 
     /// The files of one run.
-    fn spool(&self, run: &str) -> Result<PathBuf, HandlerError> {
-        Ok(self.spools().join(checked(run)?))
+    fn spool(&self, run: &str) -> PathBuf {
+        self.spools().join(file_name(run))
+    }
+
+    /// The results of one run.
+    fn kept(&self, run: &str) -> PathBuf {
+        kept(&self.state, run)
     }
 }
 
-/// A name that can be a folder's.
-fn checked(name: &str) -> Result<&str, HandlerError> {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(is_plain) {
-        return Err(HandlerError::Config(format!("`{name}` cannot name a proof")));
+fn kept(state: &Path, run: &str) -> PathBuf {
+    state.join("proofs").join(format!("{}.json", file_name(run)))
+}
+
+/// A name of a file or a folder for any name of an execution; another one for each.
+fn file_name(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(is_plain) {
+        return name.to_owned();
     }
-    Ok(name)
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).collect();
+    format!("{plain}-{:016x}", xxh3_64(name.as_bytes()))
 }

@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
-use super::{Proving, checked};
+use super::{Proving, file_name, kept};
 use crate::reconcile::proof::{Counts, DatasetProof, DayProof, Found, Status};
 use crate::reconcile::steps::{load, save};
 
@@ -69,7 +69,7 @@ pub(super) struct Line {
 /// # Errors
 /// [`HandlerError::Fatal`] if the file cannot be read.
 pub fn history(state: &Path, run: &str) -> Result<Option<Vec<DatasetProof>>, HandlerError> {
-    load(&state.join("proofs").join(format!("{}.json", checked(run)?)))
+    load(&kept(state, run))
 }
 
 #[async_trait]
@@ -83,8 +83,8 @@ impl Function for Record {
 
     async fn call(&self, results: Results, _ctx: &Context) -> Result<Recorded, HandlerError> {
         let Results { run, results } = results;
-        let spool = self.proving.spool(&run)?;
-        let kept = self.proving.state.join("proofs").join(format!("{}.json", checked(&run)?));
+        let spool = self.proving.spool(&run);
+        let kept = self.proving.kept(&run);
         // A repeat finds what the first call kept: the files that it came from may be gone.
         let proofs = match load::<Vec<DatasetProof>>(&kept)? {
             Some(proofs) => proofs,
@@ -97,8 +97,9 @@ impl Function for Record {
             }
         };
         let lake = &self.proving.lake;
-        lake.append(DAILY, &run, daily(&proofs)?).await?;
-        lake.append(DIFFERENCES, &run, differences(&proofs)?).await?;
+        let name = file_name(&run);
+        lake.append(DAILY, &name, daily(&proofs)?).await?;
+        lake.append(DIFFERENCES, &name, differences(&proofs)?).await?;
         if spool.exists() {
             std::fs::remove_dir_all(&spool).map_err(|error| {
                 HandlerError::Retryable(format!("{} cannot be removed: {error}", spool.display()))
@@ -119,7 +120,7 @@ impl Proven {
     fn proof(self, spool: &Path) -> Result<DatasetProof, HandlerError> {
         let now = Timestamp::now();
         let Some(failure) = self.failure else {
-            let path = spool.join(checked(&self.dataset)?).join("proof.json");
+            let path = spool.join(&self.dataset).join("proof.json");
             return load(&path)?.ok_or_else(|| {
                 HandlerError::Fatal(format!(
                     "{} is gone: the proof has to be repeated",

@@ -1,6 +1,6 @@
 //! A lake and its source in memory, and the functions in the order of the state machine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -120,6 +120,7 @@ impl Source for Orders {
                 Ok(Chunk {
                     rows: batch(orders).project(&[0, 1, 2, 3]).unwrap(),
                     rejected: Vec::new(),
+                    unknown: BTreeSet::new(),
                     checkpoint: json!(number + 1),
                 })
             })
@@ -147,6 +148,7 @@ impl Lake for InMemory {
             partition: Vec::new(),
             has_versions: true,
             settle: SignedDuration::from_mins(10),
+            since: None,
         })
     }
 

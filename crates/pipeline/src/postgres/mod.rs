@@ -1,17 +1,20 @@
 //! Connecting to PostgreSQL: the connection string, the session's settings.
 //!
 //! Nothing in a connection string is ever silently ignored: what is not known is refused by name. What concerns
-//! TLS is left to [`tls`](super::tls).
+//! TLS is left to [`tls`], what is done in the session to others.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use tokio_postgres::config::Host;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, Error, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::explain_connect;
-use super::tls::TlsOptions;
-use crate::target::TargetError;
+mod tls;
+
+use crate::HandlerError;
+use tls::TlsOptions;
 
 /// What every session is set to, so that a role's own settings change neither results nor run times. Only its
 /// `lock_timeout` counts, where it has one: nothing waits for ever for a table that somebody else holds.
@@ -34,9 +37,72 @@ const KEEPALIVES: &str =
 /// For all of connecting, unless the connection string has a `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Why there is no session. No message holds a password.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The connection string is wrong, or what it says of TLS, or the server knows no such user or database.
+    #[error("{0}")]
+    Config(String),
+    /// The server does not answer, or dropped the connection.
+    #[error(
+        "the database at {place} cannot be reached: {cause}; check that it runs and that host and port are right"
+    )]
+    Unreachable {
+        /// Host and port.
+        place: String,
+        /// What the driver said.
+        cause: String,
+    },
+    /// The server answers and says no.
+    #[error("{place}: {error}")]
+    Refused {
+        /// Host and port.
+        place: String,
+        /// Its own words.
+        error: Error,
+    },
+}
+
+impl ConnectError {
+    fn new(place: String, error: Error) -> Self {
+        let Some(refusal) = error.as_db_error() else {
+            let source = error.source().map(|it| format!(": {it}")).unwrap_or_default();
+            let cause = format!("{error}{source}");
+            if cause.contains("TLS handshake") {
+                return Self::Config(format!(
+                    "{place}: {cause}; correct `sslmode` or `sslrootcert`"
+                ));
+            }
+            return Self::Unreachable { place, cause };
+        };
+        match *refusal.code() {
+            SqlState::INVALID_PASSWORD | SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+                Self::Config(format!(
+                    "{place} refuses the user: {refusal}; check user and password"
+                ))
+            }
+            SqlState::INVALID_CATALOG_NAME => {
+                Self::Config(format!("{place}: {refusal}; create it or correct its name"))
+            }
+            _ => Self::Refused { place, error },
+        }
+    }
+}
+
+impl From<ConnectError> for HandlerError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Config(message) => Self::Config(message),
+            error @ (ConnectError::Unreachable { .. } | ConnectError::Refused { .. }) => {
+                Self::Retryable(error.to_string())
+            }
+        }
+    }
+}
+
 /// Where to connect, and how.
 #[derive(Clone)]
-pub(super) struct Connector {
+pub struct Connector {
     config: Config,
     tls: Option<MakeRustlsConnect>,
 }
@@ -45,8 +111,8 @@ impl Connector {
     /// Reads a connection string such as `postgres://user:password@host:5432/database?sslmode=verify-full`.
     ///
     /// # Errors
-    /// [`TargetError::Config`], which never repeats the password.
-    pub(super) fn new(connection: &str) -> Result<Self, TargetError> {
+    /// [`ConnectError::Config`], which never repeats the password.
+    pub fn new(connection: &str) -> Result<Self, ConnectError> {
         let (mut config, options) = read(connection)?;
         config.application_name("stepwell");
         let (mode, tls) = options.read()?;
@@ -57,19 +123,19 @@ impl Connector {
     /// A new session.
     ///
     /// # Errors
-    /// [`TargetError::Unreachable`], or [`TargetError::Config`] where the server refuses the user.
-    pub(super) async fn connect(&self) -> Result<Client, TargetError> {
+    /// [`ConnectError::Unreachable`], [`ConnectError::Config`] where the server refuses the user, [`ConnectError::Refused`]
+    pub async fn connect(&self) -> Result<Client, ConnectError> {
         let patience = self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
         match tokio::time::timeout(patience, self.session()).await {
-            Ok(connected) => connected.map_err(|error| explain_connect(&self.place(), &error)),
-            Err(_) => Err(TargetError::Unreachable {
+            Ok(connected) => connected.map_err(|error| ConnectError::new(self.place(), error)),
+            Err(_) => Err(ConnectError::Unreachable {
                 place: self.place(),
                 cause: format!("no answer within {} s", patience.as_secs()),
             }),
         }
     }
 
-    async fn session(&self) -> Result<Client, tokio_postgres::Error> {
+    async fn session(&self) -> Result<Client, Error> {
         let client = match &self.tls {
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
@@ -87,7 +153,7 @@ impl Connector {
     }
 
     /// Host and port, for messages.
-    pub(super) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         let host = match self.config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
             Some(Host::Unix(path)) => path.display().to_string(),
@@ -103,20 +169,20 @@ impl Connector {
 ///
 /// # Errors
 /// As [`Connector::new`].
-pub(in crate::target) fn check_form(connection: &str) -> Result<(), TargetError> {
+pub fn check_form(connection: &str) -> Result<(), ConnectError> {
     let (_, options) = read(connection)?;
     options.meaning().map(|_| ())
 }
 
 /// Whether a connection string holds a password.
-pub(in crate::target) fn holds_password(connection: &str) -> bool {
+pub fn holds_password(connection: &str) -> bool {
     read(connection).is_ok_and(|(config, _)| config.get_password().is_some())
 }
 
-fn read(connection: &str) -> Result<(Config, TlsOptions<'_>), TargetError> {
+fn read(connection: &str) -> Result<(Config, TlsOptions<'_>), ConnectError> {
     let (address, query) = connection.rsplit_once('?').unwrap_or((connection, ""));
     if query.contains('@') {
-        return Err(TargetError::Config(
+        return Err(ConnectError::Config(
             "the connection string has a `?` before its host; in a user or a password write it as `%3F`".into(),
         ));
     }
@@ -133,14 +199,14 @@ fn read(connection: &str) -> Result<(Config, TlsOptions<'_>), TargetError> {
     Ok((config, options))
 }
 
-fn read_config(text: &str) -> Result<Config, TargetError> {
+fn read_config(text: &str) -> Result<Config, ConnectError> {
     let config: Config = text.trim_end_matches('&').parse().map_err(|error| {
         let source =
             std::error::Error::source(&error).map(|it| format!(": {it}")).unwrap_or_default();
-        TargetError::Config(format!("the connection string cannot be read: {error}{source}"))
+        ConnectError::Config(format!("the connection string cannot be read: {error}{source}"))
     })?;
     if config.get_hosts().is_empty() {
-        return Err(TargetError::Config(
+        return Err(ConnectError::Config(
             "the connection string names no host; it looks like postgres://user:password@host:5432/database".into(),
         ));
     }

@@ -20,11 +20,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
-use stepwell_pipeline::http::system_certificates;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::target::TargetError;
+use super::ConnectError;
+use crate::http::system_certificates;
 
 /// How the certificate of the server is verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl TlsOptions<'_> {
     /// Whether TLS is to be used, and how.
     ///
     /// # Errors
-    /// [`TargetError::Config`] if a mode is not known or the certificates cannot be read.
-    pub(super) fn read(&self) -> Result<(SslMode, Option<MakeRustlsConnect>), TargetError> {
+    /// [`ConnectError::Config`] if a mode is not known or the certificates cannot be read.
+    pub(super) fn read(&self) -> Result<(SslMode, Option<MakeRustlsConnect>), ConnectError> {
         let (mode, verify) = self.meaning()?;
         let tls = match mode {
             SslMode::Disable => None,
@@ -58,11 +58,11 @@ impl TlsOptions<'_> {
     /// What the mode means.
     ///
     /// # Errors
-    /// [`TargetError::Config`] if it is not known.
-    pub(super) fn meaning(&self) -> Result<(SslMode, Verify), TargetError> {
+    /// [`ConnectError::Config`] if it is not known.
+    pub(super) fn meaning(&self) -> Result<(SslMode, Verify), ConnectError> {
         Ok(match self.mode.unwrap_or("prefer") {
             "disable" if self.root_cert.is_some() => {
-                return Err(TargetError::Config(
+                return Err(ConnectError::Config(
                     "`sslrootcert` is of no use with `sslmode=disable`; choose one of them".into(),
                 ));
             }
@@ -73,7 +73,7 @@ impl TlsOptions<'_> {
             "require" | "verify-ca" => (SslMode::Require, Verify::Authority),
             "verify-full" => (SslMode::Require, Verify::AuthorityAndHost),
             other => {
-                return Err(TargetError::Config(format!(
+                return Err(ConnectError::Config(format!(
                     "`sslmode={other}` is none of disable, allow, prefer, require, verify-ca, verify-full"
                 )));
             }
@@ -81,7 +81,7 @@ impl TlsOptions<'_> {
     }
 }
 
-fn tls_config(verify: Verify, root_cert: Option<&str>) -> Result<ClientConfig, TargetError> {
+fn tls_config(verify: Verify, root_cert: Option<&str>) -> Result<ClientConfig, ConnectError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -93,7 +93,7 @@ fn tls_config(verify: Verify, root_cert: Option<&str>) -> Result<ClientConfig, T
             let verifier =
                 WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
             let verifier = verifier.build().map_err(|error| {
-                TargetError::Config(format!("no certificate authority to trust: {error}"))
+                ConnectError::Config(format!("no certificate authority to trust: {error}"))
             })?;
             if verify == Verify::AuthorityAndHost {
                 return Ok(builder.with_webpki_verifier(verifier).with_no_client_auth());
@@ -105,13 +105,13 @@ fn tls_config(verify: Verify, root_cert: Option<&str>) -> Result<ClientConfig, T
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }
 
-fn roots(root_cert: Option<&str>) -> Result<RootCertStore, TargetError> {
+fn roots(root_cert: Option<&str>) -> Result<RootCertStore, ConnectError> {
     let Some(path) = root_cert.filter(|path| *path != "system") else {
         return Ok(system_certificates());
     };
     let mut roots = RootCertStore::empty();
     let unreadable = |error: &dyn std::fmt::Display| {
-        TargetError::Config(format!("`sslrootcert={path}` cannot be read: {error}"))
+        ConnectError::Config(format!("`sslrootcert={path}` cannot be read: {error}"))
     };
     let certificates = CertificateDer::pem_file_iter(path).map_err(|error| unreadable(&error))?;
     for certificate in certificates {

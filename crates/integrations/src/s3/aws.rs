@@ -1,0 +1,113 @@
+//! Buckets of S3, signed for with the connection's credentials.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
+use object_store::aws::{AmazonS3Builder, AwsCredential};
+use object_store::{CredentialProvider, ObjectStore};
+use tokio::sync::Mutex;
+
+use crate::aws::{CallError, Connection};
+
+/// Credentials are renewed so long before they expire, as the SDK's own clients do it.
+const RENEW_BEFORE: Duration = Duration::from_mins(1);
+
+/// What a failure to prepare is told as; any call of S3 would fail.
+const OPERATION: &str = "s3:GetObject";
+
+/// Buckets of S3. Clones share their credentials.
+#[derive(Debug, Clone)]
+pub(super) struct AwsBuckets {
+    config: SdkConfig,
+    endpoint_url: Option<String>,
+    credentials: Option<Arc<Chain>>,
+}
+
+impl AwsBuckets {
+    pub(super) fn new(connection: &Connection) -> Self {
+        let config = connection.config();
+        let chain =
+            |provider| Arc::new(Chain { provider, clock: config.clone(), known: Mutex::default() });
+        Self {
+            config: config.clone(),
+            endpoint_url: connection.endpoint_url("S3"),
+            credentials: config.credentials_provider().map(chain),
+        }
+    }
+
+    pub(super) fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, CallError> {
+        let misconfigured =
+            |message: String| CallError::Misconfigured { operation: OPERATION, message };
+        let region =
+            self.config.region().ok_or_else(|| misconfigured("no region is set".into()))?;
+        let credentials = self.credentials.clone();
+        let credentials =
+            credentials.ok_or_else(|| misconfigured("no credentials are set".into()))?;
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(name)
+            .with_region(region.as_ref())
+            .with_credentials(credentials);
+        builder = match &self.endpoint_url {
+            // What stands in for S3 has one host for all buckets.
+            Some(url) => builder
+                .with_endpoint(url.trim_end_matches('/'))
+                .with_allow_http(url.starts_with("http://"))
+                .with_virtual_hosted_style_request(false),
+            // A name with dots is not covered by the certificate.
+            None => builder.with_virtual_hosted_style_request(!name.contains('.')),
+        };
+        let bucket = builder.build().map_err(|error| misconfigured(error.to_string()))?;
+        Ok(Arc::new(bucket))
+    }
+}
+
+/// The SDK's chain of credentials, as `object_store` asks for them.
+struct Chain {
+    provider: SharedCredentialsProvider,
+    clock: SdkConfig,
+    known: Mutex<Option<Known>>,
+}
+
+struct Known {
+    credentials: Arc<AwsCredential>,
+    until: Option<SystemTime>,
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain").finish_non_exhaustive()
+    }
+}
+
+impl Chain {
+    fn is_fresh(&self, known: &Known) -> bool {
+        let now = self.clock.time_source().unwrap_or_default().now();
+        known.until.is_none_or(|until| now + RENEW_BEFORE < until)
+    }
+}
+
+#[async_trait]
+impl CredentialProvider for Chain {
+    type Credential = AwsCredential;
+
+    async fn get_credential(&self) -> object_store::Result<Arc<AwsCredential>> {
+        let mut known = self.known.lock().await;
+        if let Some(known) = known.as_ref().filter(|known| self.is_fresh(known)) {
+            return Ok(Arc::clone(&known.credentials));
+        }
+        let found = self.provider.provide_credentials().await.map_err(|source| {
+            object_store::Error::Unauthenticated { path: String::new(), source: source.into() }
+        })?;
+        let credentials = Arc::new(AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        });
+        *known = Some(Known { credentials: Arc::clone(&credentials), until: found.expiry() });
+        Ok(credentials)
+    }
+}

@@ -1,0 +1,165 @@
+//! A bucket in a folder of this machine.
+//!
+//! `object_store`'s own folder is atomic for readers, but leaves it to the system when an object reaches the disk. Here an object
+//! is on disk, under its name, when writing it returns: what is built on it may go on.
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    UploadPart,
+};
+use tokio::task::spawn_blocking;
+
+use crate::durable;
+
+/// A bucket in a folder. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Folder {
+    inner: Arc<LocalFileSystem>,
+    root: Arc<PathBuf>,
+    /// Numbers the files that are being written.
+    staged: Arc<AtomicU64>,
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Folder({})", self.root.display())
+    }
+}
+
+impl Folder {
+    pub(super) async fn open(path: &FilePath) -> io::Result<Self> {
+        tokio::fs::create_dir_all(path).await?;
+        let inner = LocalFileSystem::new_with_prefix(path).map_err(io::Error::other)?;
+        // As the inner one sees it, without links on the way.
+        let root = tokio::fs::canonicalize(path).await?;
+        Ok(Self { inner: Arc::new(inner), root: Arc::new(root), staged: Arc::default() })
+    }
+
+    /// Makes an object durable that has come to its place.
+    async fn settle(&self, location: &Path) -> Result<()> {
+        let (path, root) = (self.inner.path_to_filesystem(location)?, Arc::clone(&self.root));
+        let settle = move || {
+            File::open(&path)?.sync_all()?;
+            durable::sync_folders(&path, &root)
+        };
+        spawn_blocking(settle).await?.map_err(|error| failed(location, error))
+    }
+
+    /// A name beside the object's that the inner store does not list. Several processes may write it at once.
+    fn staging(&self, path: &FilePath) -> PathBuf {
+        let number = self.staged.fetch_add(1, Ordering::Relaxed);
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("#{}{number:06}", std::process::id()));
+        PathBuf::from(name)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Folder {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> Result<PutResult> {
+        let must_be_new = match options.mode {
+            PutMode::Overwrite if options.attributes.is_empty() => false,
+            PutMode::Create if options.attributes.is_empty() => true,
+            // It says that it cannot.
+            _ => return self.inner.put_opts(location, payload, options).await,
+        };
+        let (path, root) = (self.inner.path_to_filesystem(location)?, Arc::clone(&self.root));
+        let staging = self.staging(&path);
+        let write = move || {
+            let pieces = payload.iter().map(AsRef::as_ref);
+            durable::write(&path, &staging, pieces, must_be_new)?;
+            durable::sync_folders(&path, &root)
+        };
+        spawn_blocking(write).await?.map_err(|error| failed(location, error))?;
+        let e_tag = self.inner.head(location).await?.e_tag;
+        Ok(PutResult { e_tag, version: None })
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let inner = self.inner.put_multipart_opts(location, options).await?;
+        Ok(Box::new(Upload { inner, folder: self.clone(), location: location.clone() }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.inner.get_opts(location, options).await
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, Result<Path>>,
+    ) -> BoxStream<'static, Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.inner.copy_opts(from, to, options).await?;
+        self.settle(to).await
+    }
+}
+
+/// An object in parts, which is durable once it is complete.
+#[derive(Debug)]
+struct Upload {
+    inner: Box<dyn MultipartUpload>,
+    folder: Folder,
+    location: Path,
+}
+
+#[async_trait]
+impl MultipartUpload for Upload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let result = self.inner.complete().await?;
+        self.folder.settle(&self.location).await?;
+        Ok(result)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
+    }
+}
+
+fn failed(location: &Path, error: io::Error) -> object_store::Error {
+    let path = location.to_string();
+    match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            object_store::Error::AlreadyExists { path, source: error.into() }
+        }
+        io::ErrorKind::PermissionDenied => {
+            object_store::Error::PermissionDenied { path, source: error.into() }
+        }
+        _ => object_store::Error::Generic { store: "Folder", source: error.into() },
+    }
+}

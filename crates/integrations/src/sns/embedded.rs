@@ -1,0 +1,371 @@
+//! Topics in a SQLite file: a message is kept with one delivery for each subscription, and each delivery is tried until it has
+//! arrived or is given up.
+//!
+//! They differ from SNS in this: a topic needs not be made, and one that nobody subscribed to is written to the log; deliveries to
+//! webhooks are not signed and need no confirmation; what was delivered and what was given up can be read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+use secrecy::SecretString;
+use tokio::sync::Notify;
+
+use super::delivery::{Failure, Notification};
+use super::{Error, FilterPolicy, Message, Topics, check};
+use crate::Clock;
+use crate::sqlite::{Database, Format};
+use crate::sqs::Queue;
+
+const FORMAT: Format = Format {
+    name: "a file of topics",
+    application_id: 0x5357_4e31, // "SWN1"
+    migrations: &["
+        CREATE TABLE message (
+            id TEXT PRIMARY KEY,
+            topic TEXT NOT NULL,
+            message TEXT NOT NULL,
+            published_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE delivery (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            message_id TEXT NOT NULL REFERENCES message (id),
+            topic TEXT NOT NULL,
+            subscription TEXT NOT NULL,
+            state TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            due_ms INTEGER NOT NULL,
+            reason TEXT
+        ) STRICT;
+        CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'waiting';
+        CREATE INDEX delivery_of_topic ON delivery (topic, sequence);
+    "],
+};
+
+/// Of one delivery, about an hour of them with the pauses in between.
+const ATTEMPTS_MAX: u32 = 20;
+const PAUSE_FIRST: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_mins(5);
+
+/// How long a delivery belongs to who has taken it up; longer than an attempt lasts.
+const LEASE: Duration = Duration::from_mins(1);
+
+/// How soon deliveries are seen that another process has left.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The name of the subscription that a topic without subscriptions has.
+const LOG: &str = "log";
+
+/// Who gets the messages of a topic.
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// Unique within its topic, and the same after a restart: waiting deliveries go by it.
+    pub name: String,
+    /// Where they go.
+    pub endpoint: Endpoint,
+    /// Which of them.
+    pub filter: FilterPolicy,
+}
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    /// A POST to this URL, which may be a secret, in the shape of SNS's HTTP notifications.
+    Webhook(SecretString),
+    /// A FIFO queue; the topic is the group.
+    Queue(Arc<dyn Queue>),
+    /// The log of this process.
+    Log,
+}
+
+/// A message on its way to one subscription.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Of the message.
+    pub message_id: String,
+    /// The subscription's name.
+    pub subscription: String,
+    /// How it stands.
+    pub state: State,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+}
+
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It will be tried, perhaps again.
+    Waiting,
+    /// It arrived.
+    Delivered,
+    /// It will not be tried any more.
+    GivenUp,
+}
+
+impl State {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Delivered => "delivered",
+            Self::GivenUp => "given_up",
+        }
+    }
+}
+
+/// Topics in a SQLite file. Cheap to clone.
+#[derive(Clone)]
+pub struct EmbeddedTopics {
+    database: Database,
+    subscriptions: Arc<BTreeMap<String, Vec<Subscription>>>,
+    http: reqwest::Client,
+    clock: Clock,
+    published: Arc<Notify>,
+}
+
+impl fmt::Debug for EmbeddedTopics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EmbeddedTopics")
+            .field("subscriptions", &self.subscriptions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A delivery that was taken up.
+struct Taken {
+    sequence: i64,
+    subscription: String,
+    attempts: u32,
+    notification: Notification,
+}
+
+impl EmbeddedTopics {
+    /// Opens or creates the file; `subscriptions` by the names of topics.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub fn open(
+        path: &Path,
+        subscriptions: BTreeMap<String, Vec<Subscription>>,
+        http: reqwest::Client,
+        clock: Clock,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            database: Database::open(path, FORMAT)?,
+            subscriptions: Arc::new(subscriptions),
+            http,
+            clock,
+            published: Arc::default(),
+        })
+    }
+
+    /// Delivers again and again what is due; never returns.
+    pub async fn run(&self) {
+        loop {
+            let published = self.published.notified();
+            let next = self.deliver_due().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "deliveries cannot be looked for");
+                None
+            });
+            let until_next = next.map_or(LOOK_AGAIN, |due| {
+                Duration::try_from(due.duration_since((self.clock)())).unwrap_or_default()
+            });
+            // Whether something was published or time passed, the next look tells.
+            let _ = tokio::time::timeout(until_next.min(LOOK_AGAIN), published).await;
+        }
+    }
+
+    /// Tries each delivery that is due once, and returns when the next one is.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn deliver_due(&self) -> Result<Option<Timestamp>, Error> {
+        while let Some(taken) = self.take(None).await? {
+            self.deliver(taken).await?;
+        }
+        self.change(|transaction, _| {
+            let sql = "SELECT min(due_ms) FROM delivery WHERE state = 'waiting'";
+            let due: Option<i64> = transaction.query_row(sql, [], |row| row.get(0))?;
+            Ok(due.and_then(|ms| Timestamp::from_millisecond(ms).ok()))
+        })
+        .await
+    }
+
+    /// The deliveries of a topic, the oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Store`]
+    pub async fn deliveries(&self, topic: &str) -> Result<Vec<Delivery>, Error> {
+        let topic = topic.to_owned();
+        self.change(move |transaction, _| {
+            let sql = "SELECT message_id, subscription, state, attempts, reason FROM delivery
+                WHERE topic = ?1 ORDER BY sequence";
+            let mut statement = transaction.prepare(sql)?;
+            let rows = statement.query_map([topic], |row| {
+                let state = match row.get_ref(2)?.as_str()? {
+                    "waiting" => State::Waiting,
+                    "delivered" => State::Delivered,
+                    _ => State::GivenUp,
+                };
+                let (message_id, subscription) = (row.get(0)?, row.get(1)?);
+                let (attempts, reason) = (row.get(3)?, row.get(4)?);
+                Ok(Delivery { message_id, subscription, state, attempts, reason })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let now = (self.clock)().as_millisecond();
+        self.database.change(move |transaction| work(transaction, now).map(Ok)).await
+    }
+
+    /// Those who get a message.
+    fn subscribed(&self, topic: &str, message: &Message) -> Vec<String> {
+        let Some(subscriptions) = self.subscriptions.get(topic) else {
+            return vec![LOG.to_owned()];
+        };
+        let wants = |it: &&Subscription| it.filter.matches(&message.attributes);
+        subscriptions.iter().filter(wants).map(|it| it.name.clone()).collect()
+    }
+
+    /// Takes up the next delivery that is due, of this message or of any.
+    async fn take(&self, message_id: Option<String>) -> Result<Option<Taken>, Error> {
+        self.change(move |transaction, now| {
+            let sql = "SELECT d.sequence, d.subscription, d.attempts, m.id, m.topic, m.published_ms, m.message
+                FROM delivery d JOIN message m ON m.id = d.message_id
+                WHERE d.state = 'waiting' AND d.due_ms <= ?1 AND (?2 IS NULL OR m.id = ?2)
+                ORDER BY d.due_ms, d.sequence LIMIT 1";
+            let mut statement = transaction.prepare_cached(sql)?;
+            let mut rows = statement.query(params![now, message_id])?;
+            let Some(row) = rows.next()? else { return Ok(None) };
+            let taken = Taken::read(row)?;
+            let sql = "UPDATE delivery SET due_ms = ?1, attempts = attempts + 1 WHERE sequence = ?2";
+            transaction.execute(sql, params![now + milliseconds(LEASE), taken.sequence])?;
+            Ok(Some(taken))
+        })
+        .await
+    }
+
+    async fn deliver(&self, taken: Taken) -> Result<(), Error> {
+        let outcome = match self.endpoint(&taken) {
+            Some(endpoint) => taken.notification.send(&endpoint, &self.http).await,
+            None => Err(Failure::last("there is no such subscription any more")),
+        };
+        let (topic, subscription) = (&taken.notification.topic, &taken.subscription);
+        let (state, reason) = match outcome {
+            Ok(()) => (State::Delivered, None),
+            Err(failure) if failure.is_final || taken.attempts >= ATTEMPTS_MAX => {
+                let (attempts, reason) = (taken.attempts, &failure.reason);
+                tracing::error!(topic, subscription, attempts, reason, "a message was given up");
+                (State::GivenUp, Some(failure.reason))
+            }
+            Err(failure) => (State::Waiting, Some(failure.reason)),
+        };
+        let (sequence, pause) = (taken.sequence, milliseconds(pause_after(taken.attempts)));
+        self.change(move |transaction, now| {
+            let sql =
+                "UPDATE delivery SET state = ?1, reason = ?2, due_ms = ?3 WHERE sequence = ?4";
+            transaction.execute(sql, params![state.as_str(), reason, now + pause, sequence])
+        })
+        .await
+        .map(drop)
+    }
+
+    fn endpoint(&self, taken: &Taken) -> Option<Endpoint> {
+        let Some(subscriptions) = self.subscriptions.get(&taken.notification.topic) else {
+            return (taken.subscription == LOG).then_some(Endpoint::Log);
+        };
+        let found = subscriptions.iter().find(|it| it.name == taken.subscription);
+        found.map(|it| it.endpoint.clone())
+    }
+}
+
+#[async_trait]
+impl Topics for EmbeddedTopics {
+    /// Tries each delivery once before it returns; those that fail are tried again by [`EmbeddedTopics::run`].
+    async fn publish(&self, topic: &str, message: &Message) -> Result<String, Error> {
+        check(topic, message)?;
+        let topic = topic.rsplit(':').next().unwrap_or_default().to_owned();
+        let names = self.subscribed(&topic, message);
+        let message = serde_json::to_string(message).expect("a message is JSON");
+        let id = self
+            .change(move |transaction, now| insert(transaction, &topic, &message, &names, now))
+            .await?;
+        // What is accepted is accepted, whatever becomes of the first attempt.
+        if let Err(error) = self.deliver_message(&id).await {
+            tracing::warn!(%error, id, "the first attempt to deliver a message was not made");
+        }
+        self.published.notify_waiters();
+        Ok(id)
+    }
+}
+
+impl EmbeddedTopics {
+    async fn deliver_message(&self, id: &str) -> Result<(), Error> {
+        while let Some(taken) = self.take(Some(id.to_owned())).await? {
+            self.deliver(taken).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Taken {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        let text = row.get_ref(6)?.as_str()?;
+        let message = serde_json::from_str(text).map_err(|error| {
+            let kind = rusqlite::types::Type::Text;
+            rusqlite::Error::FromSqlConversionFailure(6, kind, error.into())
+        })?;
+        let notification = Notification {
+            id: row.get(3)?,
+            topic: row.get(4)?,
+            published_at: Timestamp::from_millisecond(row.get(5)?).unwrap_or_default(),
+            message,
+        };
+        let attempts = row.get::<_, u32>(2)? + 1;
+        Ok(Self { sequence: row.get(0)?, subscription: row.get(1)?, attempts, notification })
+    }
+}
+
+/// Keeps a message and its deliveries; returns its id.
+fn insert(
+    transaction: &Transaction<'_>,
+    topic: &str,
+    message: &str,
+    subscriptions: &[String],
+    now: i64,
+) -> rusqlite::Result<String> {
+    let random: String =
+        transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
+    let parts = [&random[..8], &random[8..12], &random[12..16], &random[16..20], &random[20..]];
+    let id = parts.join("-");
+    let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4)";
+    transaction.execute(sql, params![id, topic, message, now])?;
+    let sql = "INSERT INTO delivery (message_id, topic, subscription, state, attempts, due_ms)
+        VALUES (?1, ?2, ?3, 'waiting', 0, ?4)";
+    for subscription in subscriptions {
+        transaction.execute(sql, params![id, topic, subscription, now])?;
+    }
+    Ok(id)
+}
+
+/// Doubles with every attempt.
+fn pause_after(attempts: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+    PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_MAX)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

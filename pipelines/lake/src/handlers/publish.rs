@@ -1,0 +1,166 @@
+//! `stepwell-lake-publish`: verifies a run's files, switches its tables, moves the cursor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use stepwell_pipeline::{Context, Function, HandlerError};
+
+use super::Planned;
+use crate::dataset::{Dataset, Mode};
+use crate::ledger::{Part, Progress, Run, Totals};
+use crate::publish::{Publishing, sweep, verify};
+use crate::published;
+use crate::service::Service;
+
+/// Publishes a run.
+pub struct Publish {
+    pub(crate) service: Arc<Service>,
+}
+
+/// What was published.
+///
+/// ```json
+/// {"tables":{"orders":["dt=2026-03-01"]},"rows":1200,"rejected":0,"bytes":34567,"source_rows":1200,"new_fields":["colour"]}
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The partitions that changed, by table.
+    pub(crate) tables: BTreeMap<String, Vec<String>>,
+    pub(crate) rows: u64,
+    pub(crate) rejected: u64,
+    pub(crate) bytes: u64,
+    /// What the source says it has, where it can tell.
+    pub(crate) source_rows: Option<u64>,
+    /// Fields that are seen for the first time and not declared.
+    pub(crate) new_fields: Vec<String>,
+}
+
+#[async_trait]
+impl Function for Publish {
+    type Input = Planned;
+    type Output = Published;
+
+    fn name(&self) -> &'static str {
+        "stepwell-lake-publish"
+    }
+
+    async fn call(&self, input: Planned, _ctx: &Context) -> Result<Published, HandlerError> {
+        let service = &self.service;
+        let dataset = service.dataset(&input.dataset)?;
+        let ledger = service.ledger().await?;
+        let run = ledger.run(&dataset.name, &input.plan.run).await?;
+        let new_fields = ledger.new_fields(&run).await?;
+        if run.is_published {
+            let tables = tables(dataset).into_iter().map(|table| (table, Vec::new())).collect();
+            return Ok(Published {
+                tables,
+                rows: 0,
+                rejected: 0,
+                bytes: 0,
+                source_rows: None,
+                new_fields,
+            });
+        }
+        let (splits, parts) = (ledger.splits(&run).await?, ledger.parts(&run).await?);
+        let totals = checked(dataset, &splits, &parts)?;
+        let source_rows = self.confirmed(dataset, &run, totals).await?;
+        verify(service, &run, &parts).await?;
+        let mut changed = BTreeMap::new();
+        for table in tables(dataset) {
+            let publishing = self.publishing(dataset, &run, table.clone(), &parts);
+            changed.insert(table, publishing.publish().await?);
+        }
+        ledger.publish(&run, totals).await?;
+        for table in changed.keys() {
+            sweep(service, table).await?;
+        }
+        let Totals { rows, rejected, bytes, .. } = totals;
+        Ok(Published { tables: changed, rows, rejected, bytes, source_rows, new_fields })
+    }
+}
+
+impl Publish {
+    fn publishing<'a>(
+        &'a self,
+        dataset: &'a Dataset,
+        run: &'a Run,
+        table: String,
+        parts: &[Part],
+    ) -> Publishing<'a> {
+        let child = dataset.children.iter().find(|child| dataset.child_table(child) == table);
+        let of_table = |part: &&Part| part.table == table && part.rows > 0;
+        Publishing {
+            service: &self.service,
+            dataset,
+            run,
+            columns: child
+                .map_or_else(|| dataset.published_columns(), |child| dataset.child_columns(child)),
+            child_of: child.map(|_| dataset.name.clone()),
+            parts: parts.iter().filter(of_table).cloned().collect(),
+            table,
+        }
+    }
+
+    /// A source without rows empties no table, unless it says itself that it has none.
+    async fn confirmed(
+        &self,
+        dataset: &Dataset,
+        run: &Run,
+        totals: Totals,
+    ) -> Result<Option<u64>, HandlerError> {
+        let source = self.service.source(dataset).await?;
+        let source_rows = source.count(&run.window).await?;
+        if totals.rows > 0 || dataset.mode == Mode::Append || dataset.allow_empty {
+            return Ok(source_rows);
+        }
+        if let Some(count @ 1..) = source_rows {
+            return Err(HandlerError::Data(format!(
+                "the source says that it has {count} rows and delivered none ({} were rejected); nothing was published",
+                totals.rejected
+            )));
+        }
+        let service = &self.service;
+        let before =
+            published::table(&service.world.stores, &service.config.target, &dataset.name).await?;
+        let had = before.map_or(0, |table| table.rows());
+        if had > 0 && dataset.mode == Mode::Overwrite && source_rows.is_none() {
+            return Err(HandlerError::Data(format!(
+                "the source delivered no rows where the table has {had}; nothing was published. If it may be empty, set \
+                 `allow_empty = true`"
+            )));
+        }
+        Ok(source_rows)
+    }
+}
+
+/// All tables of a dataset: children come first, so that a parent is never there without them.
+fn tables(dataset: &Dataset) -> Vec<String> {
+    let children = dataset.children.iter().map(|child| dataset.child_table(child));
+    children.chain([dataset.name.clone()]).collect()
+}
+
+/// What was written is what was read.
+fn checked(dataset: &Dataset, splits: &[Progress], parts: &[Part]) -> Result<Totals, HandlerError> {
+    if let Some(open) = splits.iter().find(|split| !split.is_done) {
+        return Err(HandlerError::Fatal(format!(
+            "the split `{}` is not read to its end; nothing was published",
+            open.split.name
+        )));
+    }
+    let read: u64 = splits.iter().map(|split| split.rows).sum();
+    let own = parts.iter().filter(|part| part.table == dataset.name);
+    let written: u64 = own.map(|part| part.rows).sum();
+    if read != written {
+        return Err(HandlerError::Fatal(format!(
+            "{read} rows were read and {written} written; nothing was published"
+        )));
+    }
+    Ok(Totals {
+        windows: 1,
+        rows: written,
+        rejected: splits.iter().map(|split| split.rejected).sum(),
+        bytes: parts.iter().map(|part| part.bytes).sum(),
+    })
+}

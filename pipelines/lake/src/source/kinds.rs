@@ -1,0 +1,83 @@
+//! The kinds of sources: what a dataset says of its own, and how that becomes a source. One arm for each kind.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stepwell_pipeline::HandlerError;
+
+use super::{Source, files, postgres};
+use crate::config::Config;
+use crate::dataset::Dataset;
+use crate::world::World;
+
+/// The keys of a dataset that belong to its source.
+#[derive(Debug, Clone)]
+pub enum SourceTable {
+    /// `source = "files"`
+    Files(files::Table),
+    /// `source = "postgres"`
+    Postgres(postgres::Table),
+}
+
+impl SourceTable {
+    /// The values of `source`.
+    pub const KINDS: &'static [&'static str] = &["files", "postgres"];
+
+    /// Reads the keys that are not the lake's.
+    pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
+        match kind {
+            "files" => read(keys).map(Self::Files),
+            "postgres" => read(keys).map(Self::Postgres),
+            _ => {
+                let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
+                let help =
+                    meant.map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+                Err(format!("`{kind}` is no source{help} (there are {})", Self::KINDS.join(", ")))
+            }
+        }
+    }
+
+    /// Whether rows tell of deletions too.
+    pub(crate) fn has_deletes(&self) -> bool {
+        match self {
+            Self::Files(_) | Self::Postgres(_) => false,
+        }
+    }
+
+    pub(crate) fn problems(&self, dataset: &Dataset) -> Vec<String> {
+        match self {
+            Self::Files(table) => table.problems(dataset),
+            Self::Postgres(table) => table.problems(dataset),
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(keys: Value) -> Result<T, String> {
+    serde_path_to_error::deserialize(keys).map_err(|error| error.to_string())
+}
+
+/// Opens sources. One client of each kind serves all datasets.
+pub struct Sources {
+    world: Arc<World>,
+    postgres: postgres::Settings,
+}
+
+impl Sources {
+    pub(crate) fn new(config: &Config, world: &Arc<World>) -> Result<Self, HandlerError> {
+        Ok(Self { world: Arc::clone(world), postgres: config.postgres.clone() })
+    }
+
+    /// The source of a dataset.
+    ///
+    /// # Errors
+    /// [`HandlerError::Config`]; what a secret's resolution brings.
+    pub async fn open(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
+        Ok(match &dataset.source {
+            SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
+            SourceTable::Postgres(table) => Arc::new(
+                postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
+            ),
+        })
+    }
+}
