@@ -1,12 +1,13 @@
 //! Keeps a Parquet data lake in step with DynamoDB, Salesforce and Mambu, with files and PostgreSQL, and proves it.
 //!
 //! ```text
-//! lake          ListDatasets -> Map { Plan -> Extract (slices) -> Publish -> Catalog -> Plan ... } -> Summarise -> Notify
-//! lake-stream   Consume (slices)
+//! lake             ListDatasets -> Map { Plan -> Extract (slices) -> Publish -> Catalog -> Plan ... } -> Summarise -> Notify
+//! lake-stream      Consume (slices)
+//! lake-reconcile   Begin -> Map { Compare (slices) } -> Record -> Summarise -> Notify
 //! ```
 //!
 //! Responsible for: reading sources ([`source`]), writing files and publishing them ([`published`]), how far that is
-//! ([`ledger`]), the functions of the state machines ([`handlers`]). Left to others: running the state machines, formats of
+//! ([`ledger`]), the functions of the state machines ([`handlers`]), the proof ([`reconcile`]) and its pages ([`report`]). Left to others: running the state machines, formats of
 //! files, resolving secrets.
 
 #![expect(clippy::disallowed_methods, reason = "functions are an edge: what they do happens now")]
@@ -25,6 +26,8 @@ pub mod ledger;
 mod publish;
 pub mod published;
 pub mod query;
+pub mod reconcile;
+pub mod report;
 pub mod service;
 pub mod source;
 pub mod summary;
@@ -50,11 +53,20 @@ const NAME: &str = "lake";
 /// The state machine that reads change streams of DynamoDB.
 pub const STREAM_DEFINITION: &str = include_str!("../stream.asl.json");
 
+/// The state machine that proves the lake.
+pub const RECONCILE_DEFINITION: &str = include_str!("../reconcile.asl.json");
+
 const MACHINES: &[Machine] = &[
     Machine { name: NAME, definition: DEFINITION, default_input: "{}", switches: &[] },
     Machine {
         name: "lake-stream",
         definition: STREAM_DEFINITION,
+        default_input: "{}",
+        switches: &[],
+    },
+    Machine {
+        name: "lake-reconcile",
+        definition: RECONCILE_DEFINITION,
         default_input: "{}",
         switches: &[],
     },
@@ -104,5 +116,6 @@ pub fn pipeline(
         Arc::new(notify),
     ];
     functions.extend(service.stream_functions());
+    functions.extend(reconcile::functions(&service));
     Ok(Pipeline { name: NAME, machines: MACHINES, functions, slice })
 }

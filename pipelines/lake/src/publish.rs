@@ -274,7 +274,7 @@ fn changed(before: &Table, after: &Table) -> Vec<String> {
 }
 
 /// The beginning of the time that a partition's path tells.
-fn time_of(path: &str, level: &str, unit: Unit) -> Option<Timestamp> {
+pub(crate) fn time_of(path: &str, level: &str, unit: Unit) -> Option<Timestamp> {
     let values = values(path);
     let (_, value) = values.iter().find(|(name, _)| name == level)?;
     let value = value.as_deref()?;

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use object_store::ObjectStore;
-use stepwell_integrations::glue::{Catalog, EmbeddedCatalog};
-use stepwell_integrations::{Clock, s3};
+use stepwell_integrations::Clock;
+use stepwell_integrations::glue::Catalog;
 use stepwell_pipeline::{HandlerError, Surroundings};
+use stepwell_services::{Opener, ToHandlerError as _};
 use stepwell_tabular::{Buckets, Location, Stores};
 
 use crate::target::Target;
@@ -21,14 +22,17 @@ pub struct World {
     pub http: reqwest::Client,
     /// Opens folders, buckets and web addresses.
     pub stores: Stores,
+    /// Opens the services that `[services]` names.
+    pub opener: Arc<Opener>,
     clock: Clock,
 }
 
 impl World {
     pub(crate) fn new(surroundings: Surroundings, http: reqwest::Client, clock: Clock) -> Self {
-        let buckets = Arc::new(S3(s3::Buckets::embedded(surroundings.state.join("s3"))));
+        let opener = Arc::new(Opener::new(surroundings.clone()));
+        let buckets = Arc::new(S3 { opener: Arc::clone(&opener) });
         let stores = Stores::new(crate::project(&surroundings).to_owned(), buckets, http.clone());
-        Self { surroundings, http, stores, clock }
+        Self { surroundings, http, stores, opener, clock }
     }
 
     /// The present.
@@ -52,7 +56,7 @@ impl World {
     pub(crate) async fn catalog(&self, target: &Target) -> Result<Arc<dyn Catalog>, HandlerError> {
         let beside = self.stores.local_path(&target.root);
         let folder = beside.unwrap_or_else(|| self.surroundings.state.clone());
-        Ok(Arc::new(EmbeddedCatalog::open(folder)))
+        self.opener.catalog(&folder).await
     }
 }
 
@@ -69,18 +73,23 @@ pub(crate) fn told(error: stepwell_tabular::Error) -> HandlerError {
 }
 
 /// The buckets of `s3://`.
-struct S3(s3::Buckets);
+struct S3 {
+    opener: Arc<Opener>,
+}
 
 #[async_trait]
 impl Buckets for S3 {
     async fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, stepwell_tabular::Error> {
-        self.0.bucket(name).await.map_err(|error| {
-            if error.is_retryable() {
+        let bucket = async {
+            let buckets = self.opener.buckets().await?;
+            buckets.bucket(name).await.map_err(|error| error.to_handler_error())
+        };
+        bucket.await.map_err(|error| match error {
+            HandlerError::Retryable(reason) => {
                 let at = Location::S3 { bucket: name.to_owned(), key: String::new() };
-                stepwell_tabular::Error::Unreachable { at, reason: error.to_string() }
-            } else {
-                stepwell_tabular::Error::Wrong(error.to_string())
+                stepwell_tabular::Error::Unreachable { at, reason }
             }
+            error => stepwell_tabular::Error::Wrong(error.to_string()),
         })
     }
 }

@@ -52,6 +52,7 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-tabular", &[], &[]),
     arrows("stepwell-reconcile", &[], &[]),
     arrows("stepwell-query", &[], &[]),
+    arrows("stepwell-report", &[], &[]),
     arrows(
         "stepwell-stream-qc",
         &["stepwell-integrations", "stepwell-pipeline", "stepwell-tabular"],
@@ -64,6 +65,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-pipeline",
             "stepwell-query",
             "stepwell-reconcile",
+            "stepwell-report",
             "stepwell-tabular",
         ],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
@@ -90,7 +92,14 @@ const ALLOWED: &[Arrows] = &[
     ),
     arrows(
         "stepwell-benches",
-        &["stepwell-asl", "stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
+        &[
+            "stepwell-asl",
+            "stepwell-engine",
+            "stepwell-reconcile",
+            "stepwell-sandbox",
+            "stepwell-task",
+            "xtask",
+        ],
         &[],
     ),
     arrows("xtask", &[], &[]),

@@ -19,6 +19,7 @@ mod table;
 pub use table::TableSettings;
 
 use crate::dataset::Dataset;
+use crate::reconcile::settings as proof;
 use crate::source::{SourceTable, dynamodb, postgres};
 use crate::target::Target;
 
@@ -64,6 +65,8 @@ pub struct Settings {
     pub dynamodb: dynamodb::Settings,
     /// How the databases of datasets with `source = "postgres"` are reached.
     pub postgres: postgres::Settings,
+    /// How datasets are compared with their sources.
+    pub proof: proof::Settings,
     /// How long files that were replaced stay, for who reads them now.
     pub grace_seconds: Option<u64>,
     /// A partition with so many small files is written anew.
@@ -91,6 +94,7 @@ pub struct Config {
     pub datasets: BTreeMap<String, Dataset>,
     pub(crate) dynamodb: dynamodb::Settings,
     pub(crate) postgres: postgres::Settings,
+    pub(crate) proof: proof::Settings,
     pub(crate) grace: Duration,
     pub(crate) compact_files: usize,
     pub(crate) max_concurrency: u32,
@@ -133,6 +137,7 @@ impl Config {
             datasets,
             dynamodb: settings.dynamodb,
             postgres: settings.postgres,
+            proof: settings.proof,
             grace: seconds(settings.grace_seconds, GRACE_SECONDS),
             compact_files: settings.compact_files.unwrap_or(COMPACT_FILES),
             max_concurrency: settings.max_concurrency.unwrap_or(MAX_CONCURRENCY),
@@ -231,6 +236,7 @@ impl Settings {
         }
         problems.extend(self.dynamodb.problems());
         problems.extend(self.postgres.problems());
+        problems.extend(self.proof.problems());
         for (name, table) in &self.tables {
             for problem in table.clone().dataset(name).err().unwrap_or_default() {
                 problems.push(Problem::wrong(

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwell_integrations::glue::{self, Catalog, Column, Partition, Storage};
 use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_services::ToHandlerError as _;
 use stepwell_tabular::Format;
 
 use crate::dataset::Dataset;
@@ -177,9 +178,5 @@ fn format(dataset: &Dataset) -> glue::Format {
 }
 
 fn failed(error: glue::Error) -> HandlerError {
-    if error.is_retryable() {
-        HandlerError::Retryable(error.to_string())
-    } else {
-        HandlerError::Config(error.to_string())
-    }
+    error.to_handler_error()
 }

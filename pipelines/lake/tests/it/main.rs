@@ -1,6 +1,9 @@
 //! The integration tests of the lake, in one binary.
 
-#![expect(clippy::disallowed_methods, reason = "the environment says where PostgreSQL is")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the environment says where PostgreSQL is; functions are an edge: what they do happens now"
+)]
 
 mod bench;
 mod crash;
@@ -10,3 +13,5 @@ mod files;
 mod modes;
 mod nested;
 mod on_postgres;
+mod proof;
+mod report;
