@@ -2,16 +2,19 @@
 //!
 //! Left to others: reading the settings ([`crate::config`]), building what comes of them ([`crate::wiring`]).
 
+use std::any::Any;
+
 use stepwell_pipeline::settings::{Problem, Variables};
 use stepwell_pipeline::{HandlerError, Machine, Pipeline, Settings, Surroundings};
 
 use crate::config;
 
 /// Every built-in pipeline.
-pub(crate) static ALL: [BuiltIn; 3] = [
+pub(crate) static ALL: [BuiltIn; 4] = [
     BuiltIn::of::<stepwell_canvas::Settings>(),
     BuiltIn::of::<stepwell_data_products::Settings>(),
     BuiltIn::of::<stepwell_data_mesh::Settings>(),
+    BuiltIn::of::<stepwell_lake::Settings>(),
 ];
 
 /// What is known of a pipeline before it is configured.
@@ -57,6 +60,8 @@ pub(crate) trait AnySettings: Send + Sync {
         variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError>;
+    /// For a command that knows which pipeline it is about.
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl<S: Settings> AnySettings for S {
@@ -74,6 +79,10 @@ impl<S: Settings> AnySettings for S {
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError> {
         Settings::build(self, variables, surroundings)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

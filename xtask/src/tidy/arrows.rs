@@ -82,6 +82,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-data-products",
             "stepwell-engine",
             "stepwell-integrations",
+            "stepwell-lake",
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",

@@ -267,7 +267,11 @@ fn compared(
         DatasetProof::of(&subject.name, &found, &subject.partition, &settled.late, show_values);
     let mut notes = Vec::new();
     if settled.moving > 0 {
-        notes.push(format!("{} keys left out: they changed since the cut-off", settled.moving));
+        let keys = if settled.moving == 1 { "key" } else { "keys" };
+        notes.push(format!(
+            "{} {keys} left out: the source has something newer than the cut-off",
+            settled.moving
+        ));
     }
     if at.rejected > 0 {
         notes.push(format!("{} records of the source fit no row and were left out", at.rejected));

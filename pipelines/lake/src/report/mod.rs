@@ -2,7 +2,10 @@
 //! kept and from what the lake knows of itself.
 
 mod dataset;
+mod gather;
 mod index;
+
+pub use gather::gather;
 
 use std::path::{Path, PathBuf};
 

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use begin::Begin;
 pub use compare::Compare;
-pub use record::{Record, history};
+pub use record::{Record, history, proofs};
 pub use summarise::Summarise;
 
 use super::lake::Lake;

@@ -72,6 +72,21 @@ pub fn history(state: &Path, run: &str) -> Result<Option<Vec<DatasetProof>>, Han
     load(&kept(state, run))
 }
 
+/// The proofs of all runs of this project.
+///
+/// # Errors
+/// [`HandlerError::Fatal`] if a file cannot be read.
+pub fn proofs(state: &Path) -> Result<Vec<DatasetProof>, HandlerError> {
+    let Ok(files) = std::fs::read_dir(state.join("proofs")) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for path in files.flatten().map(|entry| entry.path()) {
+        if path.extension().is_some_and(|end| end == "json") {
+            all.extend(load::<Vec<DatasetProof>>(&path)?.unwrap_or_default());
+        }
+    }
+    Ok(all)
+}
+
 #[async_trait]
 impl Function for Record {
     type Input = Results;

@@ -89,7 +89,7 @@ async fn what_happened_after_the_cut_off_is_no_difference() {
     let summary = bench.prove(json!({})).await;
     assert_eq!(dataset(&summary)["status"], "equal", "{summary:#}");
     let note = dataset(&summary)["note"].as_str().unwrap();
-    assert_eq!(note, "2 keys left out: they changed since the cut-off");
+    assert_eq!(note, "2 keys left out: the source has something newer than the cut-off");
 }
 
 #[tokio::test]
