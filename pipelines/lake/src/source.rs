@@ -15,7 +15,10 @@ pub use stepwell_tabular::Rejected;
 
 pub mod files;
 mod kinds;
+pub mod mambu;
 pub mod postgres;
+mod rest;
+pub mod salesforce;
 
 pub use kinds::{SourceTable, Sources};
 

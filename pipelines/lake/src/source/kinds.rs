@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_pipeline::HandlerError;
 
-use super::{Source, files, postgres};
+use super::{Source, files, mambu, postgres, salesforce};
 use crate::config::Config;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Mode};
 use crate::world::World;
 
 /// The keys of a dataset that belong to its source.
@@ -16,19 +16,25 @@ use crate::world::World;
 pub enum SourceTable {
     /// `source = "files"`
     Files(files::Table),
+    /// `source = "mambu"`
+    Mambu(mambu::Table),
     /// `source = "postgres"`
     Postgres(postgres::Table),
+    /// `source = "salesforce"`
+    Salesforce(salesforce::Table),
 }
 
 impl SourceTable {
     /// The values of `source`.
-    pub const KINDS: &'static [&'static str] = &["files", "postgres"];
+    pub const KINDS: &'static [&'static str] = &["files", "mambu", "postgres", "salesforce"];
 
     /// Reads the keys that are not the lake's.
     pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
         match kind {
             "files" => read(keys).map(Self::Files),
+            "mambu" => read(keys).map(Self::Mambu),
             "postgres" => read(keys).map(Self::Postgres),
+            "salesforce" => read(keys).map(Self::Salesforce),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -39,16 +45,21 @@ impl SourceTable {
     }
 
     /// Whether rows tell of deletions too.
-    pub(crate) fn has_deletes(&self) -> bool {
+    pub(crate) fn has_deletes(&self, mode: Mode) -> bool {
         match self {
             Self::Files(_) | Self::Postgres(_) => false,
+            // Other modes hold what there is.
+            Self::Mambu(table) => table.has_deletes() && mode == Mode::Append,
+            Self::Salesforce(table) => table.has_deletes() && mode == Mode::Append,
         }
     }
 
     pub(crate) fn problems(&self, dataset: &Dataset) -> Vec<String> {
         match self {
             Self::Files(table) => table.problems(dataset),
+            Self::Mambu(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
+            Self::Salesforce(table) => table.problems(dataset),
         }
     }
 }
@@ -61,11 +72,24 @@ fn read<T: DeserializeOwned>(keys: Value) -> Result<T, String> {
 pub struct Sources {
     world: Arc<World>,
     postgres: postgres::Settings,
+    mambu: Option<Arc<mambu::Client>>,
+    salesforce: Option<Arc<salesforce::Client>>,
 }
 
 impl Sources {
     pub(crate) fn new(config: &Config, world: &Arc<World>) -> Result<Self, HandlerError> {
-        Ok(Self { world: Arc::clone(world), postgres: config.postgres.clone() })
+        let uses =
+            |is_it: fn(&SourceTable) -> bool| config.datasets.values().any(|it| is_it(&it.source));
+        let mambu = uses(|it| matches!(it, SourceTable::Mambu(_)))
+            .then(|| mambu::Client::new(&config.mambu, world));
+        let salesforce = uses(|it| matches!(it, SourceTable::Salesforce(_)))
+            .then(|| salesforce::Client::new(&config.salesforce, world));
+        Ok(Self {
+            world: Arc::clone(world),
+            postgres: config.postgres.clone(),
+            mambu: mambu.transpose()?,
+            salesforce: salesforce.transpose()?,
+        })
     }
 
     /// The source of a dataset.
@@ -75,9 +99,22 @@ impl Sources {
     pub async fn open(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
         Ok(match &dataset.source {
             SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
+            SourceTable::Mambu(table) => {
+                Arc::new(mambu::Mambu::new(client(self.mambu.as_ref())?, table, dataset))
+            }
+            SourceTable::Salesforce(table) => Arc::new(salesforce::Salesforce::new(
+                client(self.salesforce.as_ref())?,
+                table,
+                dataset,
+            )),
             SourceTable::Postgres(table) => Arc::new(
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
             ),
         })
     }
+}
+
+/// Clients are made for the kinds that the datasets of the settings have.
+fn client<T>(client: Option<&Arc<T>>) -> Result<&Arc<T>, HandlerError> {
+    client.ok_or_else(|| HandlerError::Fatal("the dataset is not one of the settings".to_owned()))
 }

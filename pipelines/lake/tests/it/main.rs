@@ -1,0 +1,5 @@
+//! The integration tests of the lake, in one binary.
+
+mod mambu;
+mod salesforce;
+mod sources;
