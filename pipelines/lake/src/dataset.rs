@@ -119,7 +119,7 @@ pub enum Unit {
 impl Dataset {
     /// Whether rows tell of deletions too.
     pub fn has_deletes(&self) -> bool {
-        self.source.has_deletes()
+        self.source.has_deletes(self.mode)
     }
 
     /// The columns that a source's chunks have, in this order.

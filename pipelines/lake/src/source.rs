@@ -16,7 +16,10 @@ pub use stepwell_tabular::Rejected;
 pub mod dynamodb;
 pub mod files;
 mod kinds;
+pub mod mambu;
 pub mod postgres;
+mod rest;
+pub mod salesforce;
 pub mod sql;
 
 pub use kinds::{SourceTable, Sources};

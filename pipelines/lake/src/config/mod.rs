@@ -20,7 +20,7 @@ pub use table::TableSettings;
 
 use crate::dataset::Dataset;
 use crate::reconcile::settings as proof;
-use crate::source::{SourceTable, dynamodb, postgres};
+use crate::source::{SourceTable, dynamodb, mambu, postgres, salesforce};
 use crate::target::Target;
 
 const TARGET: &str = "lake";
@@ -67,6 +67,10 @@ pub struct Settings {
     pub postgres: postgres::Settings,
     /// How datasets are compared with their sources.
     pub proof: proof::Settings,
+    /// How the tenant of datasets with `source = "mambu"` is reached.
+    pub mambu: mambu::Settings,
+    /// How the organization of datasets with `source = "salesforce"` is reached.
+    pub salesforce: salesforce::Settings,
     /// How long files that were replaced stay, for who reads them now.
     pub grace_seconds: Option<u64>,
     /// A partition with so many small files is written anew.
@@ -95,6 +99,8 @@ pub struct Config {
     pub(crate) dynamodb: dynamodb::Settings,
     pub(crate) postgres: postgres::Settings,
     pub(crate) proof: proof::Settings,
+    pub(crate) mambu: mambu::Settings,
+    pub(crate) salesforce: salesforce::Settings,
     pub(crate) grace: Duration,
     pub(crate) compact_files: usize,
     pub(crate) max_concurrency: u32,
@@ -138,6 +144,8 @@ impl Config {
             dynamodb: settings.dynamodb,
             postgres: settings.postgres,
             proof: settings.proof,
+            mambu: settings.mambu,
+            salesforce: settings.salesforce,
             grace: seconds(settings.grace_seconds, GRACE_SECONDS),
             compact_files: settings.compact_files.unwrap_or(COMPACT_FILES),
             max_concurrency: settings.max_concurrency.unwrap_or(MAX_CONCURRENCY),
@@ -199,6 +207,11 @@ fn in_folder(folder: &Path) -> Result<Vec<(String, TableSettings)>, HandlerError
 }
 
 impl Settings {
+    /// Whether a dataset has such a source.
+    fn uses(&self, is_it: fn(&SourceTable) -> bool) -> bool {
+        self.tables.values().any(|table| is_it(&table.source))
+    }
+
     fn found_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(Location::Http(_)) = self.target {
@@ -237,6 +250,12 @@ impl Settings {
         problems.extend(self.dynamodb.problems());
         problems.extend(self.postgres.problems());
         problems.extend(self.proof.problems());
+        if self.uses(|it| matches!(it, SourceTable::Mambu(_))) {
+            problems.extend(self.mambu.problems());
+        }
+        if self.uses(|it| matches!(it, SourceTable::Salesforce(_))) {
+            problems.extend(self.salesforce.problems());
+        }
         for (name, table) in &self.tables {
             for problem in table.clone().dataset(name).err().unwrap_or_default() {
                 problems.push(Problem::wrong(
@@ -268,7 +287,9 @@ impl stepwell_pipeline::Settings for Settings {
 
     fn literal_secrets(&self) -> Vec<(&'static str, &'static str)> {
         let is_literal = matches!(self.postgres.url, Some(SecretRef::Literal(_)));
-        is_literal.then_some(("postgres.url", "lake/postgres")).into_iter().collect()
+        let postgres = is_literal.then_some(("postgres.url", "lake/postgres"));
+        let others = [self.mambu.literal_secrets(), self.salesforce.literal_secrets()];
+        postgres.into_iter().chain(others.into_iter().flatten()).collect()
     }
 
     fn build(

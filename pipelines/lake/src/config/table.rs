@@ -22,7 +22,7 @@ const PART_MEBIBYTES: usize = 32;
 #[derive(Debug, Clone)]
 pub struct TableSettings {
     own: Own,
-    source: SourceTable,
+    pub(super) source: SourceTable,
 }
 
 /// The keys of the lake.

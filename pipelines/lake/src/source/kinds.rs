@@ -7,9 +7,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_pipeline::{AnyFunction, HandlerError};
 
-use super::{Source, dynamodb, files, postgres, sql};
+use super::{Source, dynamodb, files, mambu, postgres, salesforce, sql};
 use crate::config::Config;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Mode};
 use crate::query::Lake;
 use crate::world::World;
 
@@ -20,23 +20,30 @@ pub enum SourceTable {
     Dynamodb(dynamodb::Table),
     /// `source = "files"`
     Files(files::Table),
+    /// `source = "mambu"`
+    Mambu(mambu::Table),
     /// `source = "postgres"`
     Postgres(postgres::Table),
     /// `source = "sql"`: a curated dataset
     Sql(sql::Table),
+    /// `source = "salesforce"`
+    Salesforce(salesforce::Table),
 }
 
 impl SourceTable {
     /// The values of `source`.
-    pub const KINDS: &'static [&'static str] = &["dynamodb", "files", "postgres", "sql"];
+    pub const KINDS: &'static [&'static str] =
+        &["dynamodb", "files", "mambu", "postgres", "salesforce", "sql"];
 
     /// Reads the keys that are not the lake's.
     pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
         match kind {
             "dynamodb" => read(keys).map(Self::Dynamodb),
             "files" => read(keys).map(Self::Files),
+            "mambu" => read(keys).map(Self::Mambu),
             "postgres" => read(keys).map(Self::Postgres),
             "sql" => read(keys).map(Self::Sql),
+            "salesforce" => read(keys).map(Self::Salesforce),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -47,10 +54,13 @@ impl SourceTable {
     }
 
     /// Whether rows tell of deletions too.
-    pub(crate) fn has_deletes(&self) -> bool {
+    pub(crate) fn has_deletes(&self, mode: Mode) -> bool {
         match self {
             Self::Dynamodb(table) => table.has_deletes(),
             Self::Files(_) | Self::Postgres(_) | Self::Sql(_) => false,
+            // Other modes hold what there is.
+            Self::Mambu(table) => table.has_deletes() && mode == Mode::Append,
+            Self::Salesforce(table) => table.has_deletes() && mode == Mode::Append,
         }
     }
 
@@ -58,8 +68,10 @@ impl SourceTable {
         match self {
             Self::Dynamodb(table) => table.problems(dataset),
             Self::Files(table) => table.problems(dataset),
+            Self::Mambu(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
             Self::Sql(table) => table.problems(dataset),
+            Self::Salesforce(table) => table.problems(dataset),
         }
     }
 }
@@ -74,15 +86,25 @@ pub struct Sources {
     dynamodb: Arc<dynamodb::Client>,
     postgres: postgres::Settings,
     lake: Lake,
+    mambu: Option<Arc<mambu::Client>>,
+    salesforce: Option<Arc<salesforce::Client>>,
 }
 
 impl Sources {
     pub(crate) fn new(config: &Config, world: &Arc<World>) -> Result<Self, HandlerError> {
+        let uses =
+            |is_it: fn(&SourceTable) -> bool| config.datasets.values().any(|it| is_it(&it.source));
+        let mambu = uses(|it| matches!(it, SourceTable::Mambu(_)))
+            .then(|| mambu::Client::new(&config.mambu, world));
+        let salesforce = uses(|it| matches!(it, SourceTable::Salesforce(_)))
+            .then(|| salesforce::Client::new(&config.salesforce, world));
         Ok(Self {
             world: Arc::clone(world),
             dynamodb: Arc::new(dynamodb::Client::new(&config.dynamodb, world)),
             postgres: config.postgres.clone(),
             lake: Lake::new(config, world),
+            mambu: mambu.transpose()?,
+            salesforce: salesforce.transpose()?,
         })
     }
 
@@ -95,6 +117,14 @@ impl Sources {
             SourceTable::Dynamodb(table) => dynamodb::open(&self.dynamodb, table, dataset),
             SourceTable::Sql(table) => Arc::new(sql::Curated::new(table, dataset, &self.lake)?),
             SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
+            SourceTable::Mambu(table) => {
+                Arc::new(mambu::Mambu::new(client(self.mambu.as_ref())?, table, dataset))
+            }
+            SourceTable::Salesforce(table) => Arc::new(salesforce::Salesforce::new(
+                client(self.salesforce.as_ref())?,
+                table,
+                dataset,
+            )),
             SourceTable::Postgres(table) => Arc::new(
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
             ),
@@ -112,4 +142,9 @@ impl Sources {
         });
         dynamodb::functions(&self.dynamodb, tables, Arc::new(Timestamp::now))
     }
+}
+
+/// Clients are made for the kinds that the datasets of the settings have.
+fn client<T>(client: Option<&Arc<T>>) -> Result<&Arc<T>, HandlerError> {
+    client.ok_or_else(|| HandlerError::Fatal("the dataset is not one of the settings".to_owned()))
 }

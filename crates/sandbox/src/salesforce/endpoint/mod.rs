@@ -68,28 +68,30 @@ impl Named for Endpoint {
 }
 
 pub(super) fn router(service: &Arc<Service>) -> Router {
-    let api = Router::new()
-        .route("/services/data/{version}", get(resources))
-        .route("/services/data/{version}/limits", get(sobjects::limits))
-        .route("/services/data/{version}/sobjects", get(sobjects::list))
-        .route("/services/data/{version}/sobjects/{object}/describe", get(sobjects::describe))
-        .route("/services/data/{version}/sobjects/{object}/updated", get(sobjects::updated))
-        .route("/services/data/{version}/sobjects/{object}/updated/", get(sobjects::updated))
-        .route("/services/data/{version}/sobjects/{object}/deleted", get(sobjects::deleted))
-        .route("/services/data/{version}/sobjects/{object}/deleted/", get(sobjects::deleted))
-        .route("/services/data/{version}/composite/batch", post(sobjects::batch))
-        .route("/services/data/{version}/query", get(query::query))
-        .route("/services/data/{version}/query/", get(query::query))
-        .route("/services/data/{version}/queryAll", get(query::query_all))
-        .route("/services/data/{version}/queryAll/", get(query::query_all))
-        .route("/services/data/{version}/query/{locator}", get(query::more))
-        .route("/services/data/{version}/jobs/query", get(jobs::list).post(jobs::create))
-        .route(
-            "/services/data/{version}/jobs/query/{id}",
-            get(jobs::read).patch(jobs::abort).delete(jobs::delete),
-        )
-        .route("/services/data/{version}/jobs/query/{id}/results", get(jobs::results))
-        .route("/services/data/{version}/jobs/query/{id}/resultPages", get(jobs::result_pages))
+    let object = |what: &str| format!("sobjects/{{object}}/{what}");
+    let routes = [
+        (String::new(), get(resources)),
+        ("limits".to_owned(), get(sobjects::limits)),
+        ("sobjects".to_owned(), get(sobjects::list)),
+        (object("describe"), get(sobjects::describe)),
+        (object("updated"), get(sobjects::updated)),
+        (object("deleted"), get(sobjects::deleted)),
+        ("composite/batch".to_owned(), post(sobjects::batch)),
+        ("query".to_owned(), get(query::query)),
+        ("queryAll".to_owned(), get(query::query_all)),
+        ("query/{locator}".to_owned(), get(query::more)),
+        ("jobs/query".to_owned(), get(jobs::list).post(jobs::create)),
+        ("jobs/query/{id}".to_owned(), get(jobs::read).patch(jobs::abort).delete(jobs::delete)),
+        ("jobs/query/{id}/results".to_owned(), get(jobs::results)),
+        ("jobs/query/{id}/resultPages".to_owned(), get(jobs::result_pages)),
+    ];
+    // Every path may end with a slash.
+    let api = routes.into_iter().fold(Router::new(), |api, (path, endpoint)| {
+        let path = format!("/services/data/{{version}}/{path}");
+        let path = path.trim_end_matches('/');
+        api.route(path, endpoint.clone()).route(&format!("{path}/"), endpoint)
+    });
+    let api = api
         .layer(from_fn_with_state(Arc::clone(service), authenticate))
         .route("/services/oauth2/token", post(token::issue))
         .route("/services/data", get(versions))

@@ -61,12 +61,12 @@ async fn after_and_before_leave_the_time_out_and_between_takes_it_in() {
 async fn days_are_those_of_the_tenant_and_times_have_its_offset() {
     let fixture =
         Fixture::start(Options { zone: "Asia/Tokyo".to_owned(), ..Options::default() }).await;
-    let criterion = json!({"field": "creationDate", "operator": "ON", "value": "2026-02-10"});
+    let criterion = json!({"field": "creationDate", "operator": "ON", "value": "2026-02-20"});
     let found = fixture.find("clients", criterion).await;
     assert!(!found.is_empty());
     for record in found {
         let at = record["creationDate"].as_str().unwrap();
-        assert!(at.starts_with("2026-02-10T") && at.ends_with("+09:00"), "{at}");
+        assert!(at.starts_with("2026-02-20T") && at.ends_with("+09:00"), "{at}");
     }
 }
 

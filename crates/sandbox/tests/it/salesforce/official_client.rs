@@ -67,7 +67,7 @@ async fn it_describes_lists_deletions_and_raises_errors_by_name() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     sandbox.add_fault(FaultRule::new(Endpoint::Limits, HttpFault::status(503)));
     let Some(found) = play("others", &sandbox).await else { return };
-    assert_eq!(found["fields"], 31);
+    assert_eq!(found["fields"], 32);
     assert!(found["deleted"].as_u64().unwrap() > 0);
     assert_eq!(found["usage"], json!({"used": 3, "total": 15_000}));
     let errors =

@@ -42,7 +42,7 @@ async fn the_lists_reach_back_thirty_days_and_hold_so_many_ids() {
     assert_eq!(deleted(&fixture, "2026-02-10T00:00:00Z").await.code(), "EXCEEDED_ID_LIMIT");
     let path = "sobjects/CaseStatus/deleted/?start=2026-02-10T00:00:00Z&end=2026-02-11T00:00:00Z";
     fixture.get(path).await.expect(StatusCode::BAD_REQUEST);
-    let path = "sobjects/Account/updated/?start=2026-02-10T00:00:00Z&end=2026-02-10T06:00:00Z";
+    let path = "sobjects/Account/updated/?start=2026-02-20T00:00:00Z&end=2026-02-20T08:00:00Z";
     let updated = fixture.get(path).await.expect(StatusCode::OK);
     assert!(!updated["ids"].as_array().unwrap().is_empty());
 }

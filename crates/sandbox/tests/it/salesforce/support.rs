@@ -9,7 +9,7 @@ pub(super) use crate::support::{Answer, answer};
 /// A sandbox on 2026-03-01 that does not move, and a session.
 pub(super) struct Fixture {
     pub(super) sandbox: Sandbox,
-    http: reqwest::Client,
+    pub(super) http: reqwest::Client,
     pub(super) token: String,
 }
 
