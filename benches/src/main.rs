@@ -9,6 +9,7 @@ mod canvas;
 mod child;
 mod data_mesh;
 mod data_products;
+mod dynamodb;
 mod engine;
 mod jsonata;
 mod machine;
@@ -32,6 +33,7 @@ enum Suite {
     Jsonata(jsonata::Args),
     DataProducts(data_products::Args),
     DataMesh(data_mesh::Args),
+    Dynamodb(dynamodb::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -43,5 +45,6 @@ fn main() -> anyhow::Result<()> {
         Suite::Jsonata(args) => jsonata::run(&args),
         Suite::DataProducts(args) => data_products::run(&args),
         Suite::DataMesh(args) => data_mesh::run(&args),
+        Suite::Dynamodb(args) => dynamodb::run(&args),
     }
 }

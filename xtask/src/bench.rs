@@ -51,6 +51,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// An export of DynamoDB into Parquet; beside DuckDB and pyarrow (pip)
+    Dynamodb {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -77,6 +83,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let moto = Moto::start(&Python::prepare(&repository)?)?;
             variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
             measure("data-mesh", arguments, &variables)
+        }
+        Suite::Dynamodb { arguments } => {
+            variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
+            measure("dynamodb", arguments, &variables)
         }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;

@@ -16,6 +16,9 @@ const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3"
 /// The double of AWS, apart: it is asked over HTTP only, so its many requirements need not agree with those of the clients.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
+/// What comparisons and columnar files are measured beside.
+const PEERS: &[&str] = &["duckdb", "pandas", "pyarrow"];
+
 /// Names to look for; the client needs Python 3.11.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
@@ -46,6 +49,14 @@ impl Python {
     /// The official DAP client, `dap`.
     pub fn dap_client(&self) -> PathBuf {
         self.clients.binary("dap")
+    }
+
+    /// The interpreter with the peers of the benchmarks: DuckDB, pandas, pyarrow.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn peers(repository: &Repository) -> Result<PathBuf> {
+        Ok(Environment::prepare(repository, "peers", PEERS)?.binary("python"))
     }
 
     /// The double of AWS, `moto_server`.
