@@ -9,6 +9,7 @@ mod canvas;
 mod child;
 mod data_mesh;
 mod data_products;
+mod dynamodb;
 mod engine;
 mod jsonata;
 mod machine;
@@ -36,6 +37,7 @@ enum Suite {
     Reconcile(reconcile::Args),
     #[command(hide = true)]
     ReconcileOnce(reconcile::Once),
+    Dynamodb(dynamodb::Args),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -52,5 +54,6 @@ fn main() -> anyhow::Result<()> {
         Suite::DataMesh(args) => data_mesh::run(&args),
         Suite::Reconcile(args) => reconcile::run(&args),
         Suite::ReconcileOnce(args) => reconcile::once(&args),
+        Suite::Dynamodb(args) => dynamodb::run(&args),
     }
 }

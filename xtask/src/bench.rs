@@ -57,6 +57,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// An export of DynamoDB into Parquet; beside DuckDB and pyarrow (pip)
+    Dynamodb {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -87,6 +93,10 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Suite::Reconcile { arguments } => {
             variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
             measure("reconcile", arguments, &variables)
+        }
+        Suite::Dynamodb { arguments } => {
+            variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
+            measure("dynamodb", arguments, &variables)
         }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;

@@ -39,6 +39,14 @@ pub trait Source: Send + Sync {
     /// [`Stop::NotNow`]; what came before counts.
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>>;
 
+    /// The rows of a window are published for good: what the source keeps of them on this machine is no longer needed.
+    ///
+    /// # Errors
+    /// By class, as every call of a source.
+    async fn published(&self, _window: &Window) -> Result<(), HandlerError> {
+        Ok(())
+    }
+
     /// The number of rows of a window, where the source can tell it without being read.
     ///
     /// # Errors

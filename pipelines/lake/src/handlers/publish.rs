@@ -73,6 +73,7 @@ impl Function for Publish {
             changed.insert(table, publishing.publish().await?);
         }
         ledger.publish(&run, totals).await?;
+        service.source(dataset).await?.published(&run.window).await?;
         for table in changed.keys() {
             sweep(service, table).await?;
         }

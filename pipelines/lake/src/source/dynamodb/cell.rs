@@ -9,7 +9,7 @@ use jiff::civil::{self, Date};
 use stepwell_tabular::{Column, ColumnType};
 
 use super::attribute::{Attribute, Item, bytes_of, sorted_texts};
-use super::number::Number;
+use super::number::{Number, NumberError};
 
 /// A declared type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,14 +168,15 @@ impl Kind {
                 let whole = number.to_integer().map_err(misfit)?;
                 i32::try_from(whole)
                     .map(Cell::Int)
-                    .map_err(|_| misfit(super::number::NumberError::Range))
+                    .map_err(|_| misfit(NumberError::Range))
             }
             Self::Decimal { precision, scale } => {
                 number.to_decimal(*precision, *scale).map(Cell::Decimal).map_err(misfit)
             }
-            Self::Double => {
-                Ok(Cell::Double(digits.parse().expect("Rust reads every number of DynamoDB")))
-            }
+            Self::Double => match digits.parse::<f64>() {
+                Ok(double) if double.is_finite() => Ok(Cell::Double(double)),
+                _ => Err(misfit(NumberError::Range)),
+            },
             _ => Err(self.refusal("N")),
         }
     }

@@ -322,6 +322,7 @@ pub(crate) fn open(client: &Arc<Client>, table: &Table, dataset: &Dataset) -> Ar
         }
         Way::Stream => Arc::new(ChangedRows {
             table: name(),
+            dataset: dataset.name.clone(),
             export: exports(table, &shape, &client.stores),
             export_overlap: SignedDuration::from_secs(
                 table.export_overlap_seconds.unwrap_or(EXPORT_OVERLAP_SECONDS).into(),
@@ -355,3 +356,6 @@ pub(crate) fn functions<'t>(
         Arc::new(ConsumeChanges { streams }),
     ]
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,10 @@ impl Mantissa {
         if self.significant > DIGITS_MAX {
             return Err(NumberError::Digits);
         }
-        let factor = power_of_ten(self.zeros + 1).expect("at most 38 digits");
+        let factor = match self.zeros {
+            0 => 10,
+            zeros => power_of_ten(zeros + 1).expect("at most 38 digits"),
+        };
         self.digits = self.digits * factor + digit;
         self.zeros = 0;
         Ok(())

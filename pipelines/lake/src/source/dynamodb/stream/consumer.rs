@@ -183,13 +183,12 @@ impl Consumer<'_> {
         let listed = self.log.shards().await?;
         let mut known = self.inbox.shards(self.stream).await?;
         let is_first = known.is_empty();
-        for Listed { name, parents } in &listed {
+        for Listed { name, .. } in &listed {
             if known.contains_key(name) {
                 continue;
             }
-            // What came before the start of the stream is in its first shards; later ones have all that is new.
-            let has_parent = parents.iter().any(|it| listed.iter().any(|other| other.name == *it));
-            let starts_at = if is_first && !has_parent { self.starts_at() } else { None };
+            // A shard that comes later has nothing that is older than the start of the stream.
+            let starts_at = if is_first { self.starts_at() } else { None };
             let shard = Shard { starts_at, ..Shard::default() };
             self.inbox.remember(self.stream, name, shard.clone()).await?;
             known.insert(name.clone(), shard);

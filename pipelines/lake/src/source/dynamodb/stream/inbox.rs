@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params,
 };
@@ -23,6 +23,9 @@ const FORMAT: i64 = 1;
 const APPLICATION_ID: i64 = 0x4c41_4b49;
 /// Longer than any change of another process takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long what was published stays, for windows that are read again.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// A record, read as far as it can be.
 #[derive(Debug, Clone)]
@@ -182,15 +185,25 @@ impl Inbox {
             .await
     }
 
-    /// Forgets what came for a table before `before`: it is in the lake.
-    pub(super) async fn forget(
-        &self,
-        source: &str,
-        before: Timestamp,
-    ) -> Result<usize, HandlerError> {
-        let source = source.to_owned();
-        let sql = "DELETE FROM arrivals WHERE source = ?1 AND arrival < ?2";
-        self.change(move |it| it.execute(sql, params![source, before.as_microsecond()])).await
+    /// A dataset begins to read a table's changes: none that it has not published is forgotten.
+    pub(super) async fn begin(&self, source: &str, dataset: &str) -> Result<(), HandlerError> {
+        let (source, dataset) = (source.to_owned(), dataset.to_owned());
+        let sql = "INSERT OR IGNORE INTO readers VALUES (?1, ?2, 0)";
+        self.change(move |it| it.execute(sql, [source, dataset]).map(drop)).await
+    }
+
+    /// A dataset has published what came before `until`. What all datasets of the table have published is kept for a
+    /// while, then forgotten.
+    pub(super) async fn published(&self, source: &str, dataset: &str, until: Timestamp) -> Result<(), HandlerError> {
+        let (source, dataset, until) = (source.to_owned(), dataset.to_owned(), until.as_microsecond());
+        self.change(move |it| {
+            let sql = "INSERT OR REPLACE INTO readers VALUES (?1, ?2, ?3)";
+            it.execute(sql, params![source, dataset, until])?;
+            let sql = "DELETE FROM arrivals WHERE source = ?1
+                AND arrival < (SELECT min(until) FROM readers WHERE source = ?1) - ?2";
+            it.execute(sql, params![source, KEPT.as_micros() as i64]).map(drop)
+        })
+        .await
     }
 
     /// Keys of doubtful items of a table, with the time that was told of them last.

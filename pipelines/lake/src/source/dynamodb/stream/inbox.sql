@@ -31,6 +31,14 @@ CREATE UNIQUE INDEX rejected_once ON arrivals (source, place) WHERE place IS NOT
 CREATE TABLE read_until (only INTEGER PRIMARY KEY CHECK (only = 1), micros INTEGER NOT NULL);
 INSERT INTO read_until VALUES (1, 0);
 
+-- The datasets that read a table's changes, and up to when they have published them.
+CREATE TABLE readers (
+    source TEXT NOT NULL,
+    dataset TEXT NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (source, dataset)
+) WITHOUT ROWID;
+
 -- Where our own consumer is.
 CREATE TABLE shards (
     stream TEXT NOT NULL,

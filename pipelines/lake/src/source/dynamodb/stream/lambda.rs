@@ -84,6 +84,7 @@ impl Function for ApplyChanges {
                 failed = Some(failed.map_or(sequence.clone(), |other| lower(other, sequence)));
             }
         }
+        self.streams.reread(&changes.inbox).await;
         let failures = failed.into_iter().map(|item_identifier| ItemFailure { item_identifier });
         Ok(Outcome { batch_item_failures: failures.collect() })
     }

@@ -165,6 +165,8 @@ pub(super) fn stream_name(arn: &str) -> &str {
 /// What arrived in the inbox for a table, behind the full export that it begins with, where there is one.
 pub(super) struct ChangedRows {
     pub(super) table: String,
+    /// Whose rows they become.
+    pub(super) dataset: String,
     pub(super) export: Option<Exports>,
     /// Changes that were so much earlier than the export are in it.
     pub(super) export_overlap: SignedDuration,
@@ -178,8 +180,10 @@ const EXPORT: &str = "export-";
 #[async_trait]
 impl Source for ChangedRows {
     async fn splits(&self, window: &Window) -> Result<Vec<Split>, HandlerError> {
+        let inbox = self.client.inbox().await?;
+        inbox.begin(&self.table, &self.dataset).await?;
         // From now on nothing arrives in it.
-        self.client.inbox().await?.close_window(window.to).await?;
+        inbox.close_window(window.to).await?;
         let mut splits = vec![Split { name: ARRIVALS.to_owned() }];
         if let Some(export) = self.export_of(window) {
             let parts = export.splits(window).await?;
@@ -211,6 +215,10 @@ impl Source for ChangedRows {
             // Which of the changes are in it already is not known without reading them.
             Some(_) => Ok(None),
         }
+    }
+
+    async fn published(&self, window: &Window) -> Result<(), HandlerError> {
+        self.client.inbox().await?.published(&self.table, &self.dataset, window.to).await
     }
 }
 

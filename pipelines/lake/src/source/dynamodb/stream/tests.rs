@@ -402,6 +402,23 @@ async fn nothing_arrives_in_a_window_that_was_read() {
 }
 
 #[tokio::test]
+async fn what_is_published_by_all_datasets_is_forgotten_after_a_week() {
+    let bench = Bench::new();
+    let shard = ShardOf { stream: "s".into(), shard: "a".into() };
+    bench.changes.take(&shard, &inserts(2)).await.unwrap();
+    let inbox = &bench.changes.inbox;
+    let week = 7 * 24 * 3_600;
+    inbox.begin("orders", "other").await.unwrap();
+    inbox.published("orders", "one", time(1_001 + week)).await.unwrap();
+    assert_eq!(bench.arrivals().await.len(), 2);
+    inbox.begin("orders", "one").await.unwrap();
+    inbox.published("orders", "other", time(1_000 + week)).await.unwrap();
+    assert_eq!(bench.arrivals().await.len(), 2);
+    inbox.published("orders", "other", time(1_001 + week)).await.unwrap();
+    assert_eq!(bench.arrivals().await.len(), 0);
+}
+
+#[tokio::test]
 async fn a_doubtful_item_is_settled_once_and_only_if_nothing_came_meanwhile() {
     let bench = Bench::new();
     let shard = ShardOf { stream: "s".into(), shard: "a".into() };
