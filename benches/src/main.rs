@@ -9,10 +9,12 @@ mod canvas;
 mod child;
 mod data_mesh;
 mod data_products;
+mod dynamodb;
 mod engine;
 mod jsonata;
 mod machine;
 mod npm;
+mod reconcile;
 mod sample;
 mod table;
 
@@ -32,16 +34,26 @@ enum Suite {
     Jsonata(jsonata::Args),
     DataProducts(data_products::Args),
     DataMesh(data_mesh::Args),
+    Reconcile(reconcile::Args),
+    #[command(hide = true)]
+    ReconcileOnce(reconcile::Once),
+    Dynamodb(dynamodb::Args),
 }
 
 fn main() -> anyhow::Result<()> {
     let suite = Cli::parse().suite;
-    println!("{}\n", machine::conditions()?);
+    // A process that another one measures prints what it found and nothing else.
+    if !matches!(suite, Suite::ReconcileOnce(_)) {
+        println!("{}\n", machine::conditions()?);
+    }
     match suite {
         Suite::Engine(args) => engine::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
         Suite::Jsonata(args) => jsonata::run(&args),
         Suite::DataProducts(args) => data_products::run(&args),
         Suite::DataMesh(args) => data_mesh::run(&args),
+        Suite::Reconcile(args) => reconcile::run(&args),
+        Suite::ReconcileOnce(args) => reconcile::once(&args),
+        Suite::Dynamodb(args) => dynamodb::run(&args),
     }
 }

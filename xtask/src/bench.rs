@@ -51,6 +51,18 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Two sides of 5,000,000 rows; beside DuckDB and pandas (pip)
+    Reconcile {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// An export of DynamoDB into Parquet; beside DuckDB and pyarrow (pip)
+    Dynamodb {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -66,7 +78,7 @@ enum Suite {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let repository = Repository::discover()?;
     let mut variables = vec![("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
-    if !matches!(args.suite, Suite::Jsonata { .. }) {
+    if !matches!(args.suite, Suite::Jsonata { .. } | Suite::Reconcile { .. }) {
         variables.push(("STEPWELL_BINARY", server::build(&repository, Profile::Release)?));
     }
     match &args.suite {
@@ -77,6 +89,14 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let moto = Moto::start(&Python::prepare(&repository)?)?;
             variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
             measure("data-mesh", arguments, &variables)
+        }
+        Suite::Reconcile { arguments } => {
+            variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
+            measure("reconcile", arguments, &variables)
+        }
+        Suite::Dynamodb { arguments } => {
+            variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
+            measure("dynamodb", arguments, &variables)
         }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;

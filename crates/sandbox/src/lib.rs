@@ -16,6 +16,8 @@ pub mod dmm;
 mod draw;
 mod faults;
 mod http;
+pub mod mambu;
+pub mod salesforce;
 pub mod starburst;
 pub mod streams;
 mod token;

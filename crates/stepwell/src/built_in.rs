@@ -11,11 +11,12 @@ use stepwell_pipeline::{HandlerError, Machine, Pipeline, Settings, Surroundings}
 use crate::config;
 
 /// Every built-in pipeline.
-pub(crate) static ALL: [BuiltIn; 4] = [
+pub(crate) static ALL: [BuiltIn; 5] = [
     BuiltIn::of::<stepwell_canvas::Settings>(),
     BuiltIn::of::<stepwell_data_products::Settings>(),
     BuiltIn::of::<stepwell_data_mesh::Settings>(),
     BuiltIn::of::<stepwell_stream_qc::Settings>(),
+    BuiltIn::of::<stepwell_lake::Settings>(),
 ];
 
 /// What is known of a pipeline before it is configured.
@@ -66,6 +67,8 @@ pub(crate) trait AnySettings: Send + Sync {
         variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError>;
+    /// For a command that knows which pipeline it is about.
+    fn as_any(&self) -> &dyn Any;
 }
 
 impl<S: Settings> AnySettings for S {
@@ -87,6 +90,10 @@ impl<S: Settings> AnySettings for S {
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError> {
         Settings::build(self, variables, surroundings)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }
 

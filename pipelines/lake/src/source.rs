@@ -13,9 +13,14 @@ use serde_json::Value;
 use stepwell_pipeline::{Context, HandlerError};
 pub use stepwell_tabular::Rejected;
 
+pub mod dynamodb;
 pub mod files;
 mod kinds;
+pub mod mambu;
 pub mod postgres;
+mod rest;
+pub mod salesforce;
+pub mod sql;
 
 pub use kinds::{SourceTable, Sources};
 
@@ -33,6 +38,14 @@ pub trait Source: Send + Sync {
     /// The stream ends when the split is read to its end. A wait that the slice has no time for ends it with
     /// [`Stop::NotNow`]; what came before counts.
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>>;
+
+    /// The rows of a window are published for good: what the source keeps of them on this machine is no longer needed.
+    ///
+    /// # Errors
+    /// By class, as every call of a source.
+    async fn published(&self, _window: &Window) -> Result<(), HandlerError> {
+        Ok(())
+    }
 
     /// The number of rows of a window, where the source can tell it without being read.
     ///

@@ -4,10 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use object_store::ObjectStore;
-use object_store::local::LocalFileSystem;
+use stepwell_integrations::Clock;
+use stepwell_integrations::glue::Catalog;
 use stepwell_pipeline::{HandlerError, Surroundings};
-use stepwell_tabular::{Buckets, Stores};
+use stepwell_services::{Opener, ToHandlerError as _};
+use stepwell_tabular::{Buckets, Location, Stores};
+
+use crate::target::Target;
 
 /// What sources are built in.
 pub struct World {
@@ -17,14 +22,22 @@ pub struct World {
     pub http: reqwest::Client,
     /// Opens folders, buckets and web addresses.
     pub stores: Stores,
+    /// Opens the services that `[services]` names.
+    pub opener: Arc<Opener>,
+    clock: Clock,
 }
 
 impl World {
-    pub(crate) fn new(surroundings: Surroundings, http: reqwest::Client) -> Self {
-        let folder = surroundings.state.join("s3");
-        let buckets = Arc::new(Folders { folder });
+    pub(crate) fn new(surroundings: Surroundings, http: reqwest::Client, clock: Clock) -> Self {
+        let opener = Arc::new(Opener::new(surroundings.clone()));
+        let buckets = Arc::new(S3 { opener: Arc::clone(&opener) });
         let stores = Stores::new(crate::project(&surroundings).to_owned(), buckets, http.clone());
-        Self { surroundings, http, stores }
+        Self { surroundings, http, stores, opener, clock }
+    }
+
+    /// The present.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
     }
 
     /// A file in the folder for what is remembered, which is made.
@@ -35,6 +48,15 @@ impl World {
             HandlerError::Config(format!("the folder {} cannot be made: {error}", folder.display()))
         })?;
         Ok(path)
+    }
+}
+
+impl World {
+    /// The catalog. The embedded one is a file beside the data, or with what is remembered where the data are in S3.
+    pub(crate) async fn catalog(&self, target: &Target) -> Result<Arc<dyn Catalog>, HandlerError> {
+        let beside = self.stores.local_path(&target.root);
+        let folder = beside.unwrap_or_else(|| self.surroundings.state.clone());
+        self.opener.catalog(&folder).await
     }
 }
 
@@ -50,20 +72,24 @@ pub(crate) fn told(error: stepwell_tabular::Error) -> HandlerError {
     }
 }
 
-/// Buckets that are folders of this machine: `s3://bucket/key` is `.stepwell/s3/bucket/key`.
-struct Folders {
-    folder: PathBuf,
+/// The buckets of `s3://`.
+struct S3 {
+    opener: Arc<Opener>,
 }
 
 #[async_trait]
-impl Buckets for Folders {
+impl Buckets for S3 {
     async fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, stepwell_tabular::Error> {
-        let folder = self.folder.join(name);
-        let wrong = |error: &dyn std::fmt::Display| {
-            stepwell_tabular::Error::Wrong(format!("the bucket `{name}` cannot be made: {error}"))
+        let bucket = async {
+            let buckets = self.opener.buckets().await?;
+            buckets.bucket(name).await.map_err(|error| error.to_handler_error())
         };
-        std::fs::create_dir_all(&folder).map_err(|error| wrong(&error))?;
-        let store = LocalFileSystem::new_with_prefix(&folder).map_err(|error| wrong(&error))?;
-        Ok(Arc::new(store))
+        bucket.await.map_err(|error| match error {
+            HandlerError::Retryable(reason) => {
+                let at = Location::S3 { bucket: name.to_owned(), key: String::new() };
+                stepwell_tabular::Error::Unreachable { at, reason }
+            }
+            error => stepwell_tabular::Error::Wrong(error.to_string()),
+        })
     }
 }

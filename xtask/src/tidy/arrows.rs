@@ -52,6 +52,7 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-tabular", &[], &[]),
     arrows("stepwell-reconcile", &[], &[]),
     arrows("stepwell-query", &[], &[]),
+    arrows("stepwell-report", &[], &[]),
     arrows(
         "stepwell-stream-qc",
         &[
@@ -69,6 +70,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-pipeline",
             "stepwell-query",
             "stepwell-reconcile",
+            "stepwell-report",
             "stepwell-tabular",
         ],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
@@ -85,6 +87,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-data-products",
             "stepwell-engine",
             "stepwell-integrations",
+            "stepwell-lake",
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",
@@ -98,7 +101,14 @@ const ALLOWED: &[Arrows] = &[
     ),
     arrows(
         "stepwell-benches",
-        &["stepwell-asl", "stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
+        &[
+            "stepwell-asl",
+            "stepwell-engine",
+            "stepwell-reconcile",
+            "stepwell-sandbox",
+            "stepwell-task",
+            "xtask",
+        ],
         &[],
     ),
     arrows("xtask", &[], &[]),

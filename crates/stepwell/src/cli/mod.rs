@@ -4,8 +4,10 @@ mod completions;
 mod demo;
 mod execution;
 mod explain;
+mod lake;
 mod pipeline;
 mod qc;
+mod reconcile;
 mod run;
 mod secret;
 mod serve;
@@ -56,6 +58,9 @@ impl Global {
 enum Command {
     Demo(demo::Demo),
     Run(run::Run),
+    Reconcile(reconcile::Reconcile),
+    #[command(subcommand)]
+    Lake(lake::Lake),
     Serve(serve::Serve),
     Validate(validate::Validate),
     #[command(subcommand)]
@@ -84,6 +89,8 @@ impl Cli {
         match command {
             Command::Demo(command) => command.run(&global).map(done),
             Command::Run(command) => command.run(&global),
+            Command::Reconcile(command) => command.run(&global),
+            Command::Lake(command) => command.run(&global).map(done),
             Command::Serve(command) => command.run(&global).map(done),
             Command::Validate(command) => command.run(&global),
             Command::Execution(command) => command.run(&global).map(done),

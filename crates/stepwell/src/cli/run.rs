@@ -1,6 +1,6 @@
 //! `stepwell run NAME|FILE`
 
-mod plan;
+pub(super) mod plan;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -62,8 +62,8 @@ impl Run {
             definition: self.file().map(|_| machine.definition.clone()),
             input,
         };
-        let ended =
-            wiring::runtime()?.block_on(self.perform(&project, &config, &parts, &machine, &ask))?;
+        let runs = Runs { project: &project, config: &config, parts: &parts };
+        let ended = wiring::runtime()?.block_on(runs.perform(&machine, &ask, self.aws_limits))?;
         if self.plan && ended.summary.status == Status::Succeeded {
             plan::tell(&ended, global)?;
         } else {
@@ -88,32 +88,41 @@ impl Run {
         Ok((parts.machine(&self.what)?.clone(), parts))
     }
 
-    async fn perform(
-        &self,
-        project: &Project,
-        config: &Config,
-        parts: &Parts,
-        machine: &Machine,
-        ask: &Ask,
-    ) -> Outcome<Execution> {
-        let hub = Hub::new();
-        match Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))? {
-            Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
-            Err(_) if self.aws_limits => {
-                let message = "a server runs on this project, and decides on the limits";
-                Err(Failure::message(Exit::Usage, message)
-                    .hint("start the server with `--aws-limits`, and this command without it"))
-            }
-            Err(refusal) => there(&Client::behind(refusal, project)?, ask).await,
-        }
-    }
-
     /// The path, if a file is meant.
     fn file(&self) -> Option<PathBuf> {
         let path = Path::new(&self.what);
         let looks_like_one =
             self.what.contains('/') || path.extension().is_some_and(|end| end == "json");
         (looks_like_one || path.is_file()).then(|| path.to_owned())
+    }
+}
+
+/// Where an execution runs: in this process, or in the server of the project.
+pub(super) struct Runs<'a> {
+    pub(super) project: &'a Project,
+    pub(super) config: &'a Config,
+    pub(super) parts: &'a Parts,
+}
+
+impl Runs<'_> {
+    /// Runs an execution to its end.
+    pub(super) async fn perform(
+        &self,
+        machine: &Machine,
+        ask: &Ask,
+        aws_limits: bool,
+    ) -> Outcome<Execution> {
+        let hub = Hub::new();
+        let progress = Arc::new(hub.clone());
+        match Running::start(self.project, self.config, &self.parts.pipelines, progress)? {
+            Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
+            Err(_) if aws_limits => {
+                let message = "a server runs on this project, and decides on the limits";
+                Err(Failure::message(Exit::Usage, message)
+                    .hint("start the server with `--aws-limits`, and this command without it"))
+            }
+            Err(refusal) => there(&Client::behind(refusal, self.project)?, ask).await,
+        }
     }
 }
 
@@ -173,7 +182,7 @@ fn read_input(argument: &str) -> Outcome<String> {
 
 /// The input with what was asked for beside it. A state machine that does not know a switch would not heed it,
 /// so that is refused.
-fn with_switches(
+pub(super) fn with_switches(
     machine: &Machine,
     input: Option<String>,
     switches: &[Switch],
@@ -258,7 +267,7 @@ fn tell_data(ended: &Execution, global: &Global) -> Outcome {
 }
 
 /// How it went is none.
-fn tell(ended: &Execution) -> Outcome<ExitCode> {
+pub(super) fn tell(ended: &Execution) -> Outcome<ExitCode> {
     let took = view::duration(ended.summary.duration(Timestamp::now()));
     if ended.summary.status == Status::Succeeded {
         output::note(format_args!("{} succeeded after {took}", ended.summary.name));

@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use stepwell_pipeline::notify::Channel;
 use stepwell_pipeline::secret::SecretRef;
@@ -17,7 +19,8 @@ mod table;
 pub use table::TableSettings;
 
 use crate::dataset::Dataset;
-use crate::source::postgres;
+use crate::reconcile::settings as proof;
+use crate::source::{SourceTable, dynamodb, mambu, postgres, salesforce};
 use crate::target::Target;
 
 const TARGET: &str = "lake";
@@ -58,8 +61,16 @@ pub struct Settings {
     pub datasets: Option<PathBuf>,
     /// The datasets, by the name of their table.
     pub tables: BTreeMap<String, TableSettings>,
+    /// How change streams of DynamoDB are read.
+    pub dynamodb: dynamodb::Settings,
     /// How the databases of datasets with `source = "postgres"` are reached.
     pub postgres: postgres::Settings,
+    /// How datasets are compared with their sources.
+    pub proof: proof::Settings,
+    /// How the tenant of datasets with `source = "mambu"` is reached.
+    pub mambu: mambu::Settings,
+    /// How the organization of datasets with `source = "salesforce"` is reached.
+    pub salesforce: salesforce::Settings,
     /// How long files that were replaced stay, for who reads them now.
     pub grace_seconds: Option<u64>,
     /// A partition with so many small files is written anew.
@@ -85,7 +96,11 @@ pub struct Config {
     pub target: Target,
     /// By name.
     pub datasets: BTreeMap<String, Dataset>,
+    pub(crate) dynamodb: dynamodb::Settings,
     pub(crate) postgres: postgres::Settings,
+    pub(crate) proof: proof::Settings,
+    pub(crate) mambu: mambu::Settings,
+    pub(crate) salesforce: salesforce::Settings,
     pub(crate) grace: Duration,
     pub(crate) compact_files: usize,
     pub(crate) max_concurrency: u32,
@@ -110,9 +125,12 @@ impl Config {
         check(&settings.found_problems())?;
         let mut datasets = BTreeMap::new();
         for (name, table) in settings.tables {
-            let dataset = table.dataset(&name).map_err(|problems| {
+            let mut dataset = table.dataset(&name).map_err(|problems| {
                 HandlerError::Config(format!("the dataset `{name}`: {}", problems.join("; ")))
             })?;
+            if let SourceTable::Sql(sql) = &mut dataset.source {
+                sql.within(project);
+            }
             datasets.insert(name, dataset);
         }
         let seconds =
@@ -123,7 +141,11 @@ impl Config {
                 database: settings.database.unwrap_or_else(|| DATABASE.to_owned()),
             },
             datasets,
+            dynamodb: settings.dynamodb,
             postgres: settings.postgres,
+            proof: settings.proof,
+            mambu: settings.mambu,
+            salesforce: settings.salesforce,
             grace: seconds(settings.grace_seconds, GRACE_SECONDS),
             compact_files: settings.compact_files.unwrap_or(COMPACT_FILES),
             max_concurrency: settings.max_concurrency.unwrap_or(MAX_CONCURRENCY),
@@ -137,9 +159,29 @@ impl Config {
 }
 
 impl Config {
-    /// In which wave of a run a dataset comes. One that is not known comes in the first, and fails there.
-    pub(crate) fn wave(&self, _dataset: &str) -> usize {
-        0
+    /// In which wave of a run a dataset comes: a curated one behind those that it reads. One that is not known comes in the
+    /// first, and fails there.
+    pub(crate) fn wave(&self, dataset: &str) -> usize {
+        self.wave_within(dataset, self.datasets.len())
+    }
+
+    /// Datasets that read each other in a circle come last; there are no more waves than datasets.
+    fn wave_within(&self, dataset: &str, depth: usize) -> usize {
+        let Some(SourceTable::Sql(sql)) = self.datasets.get(dataset).map(|it| &it.source) else {
+            return 0;
+        };
+        let reads = sql.reads(crate::query::LATEST);
+        let own = reads.iter().filter_map(|name| self.dataset_of(name));
+        let below = own.filter(|name| *name != dataset && depth > 0);
+        below.map(|name| self.wave_within(name, depth - 1) + 1).max().unwrap_or(0)
+    }
+
+    /// The dataset that a table belongs to.
+    fn dataset_of(&self, table: &str) -> Option<&str> {
+        self.datasets
+            .values()
+            .find(|it| it.tables().iter().any(|name| name == table))
+            .map(|it| it.name.as_str())
     }
 }
 
@@ -165,6 +207,11 @@ fn in_folder(folder: &Path) -> Result<Vec<(String, TableSettings)>, HandlerError
 }
 
 impl Settings {
+    /// Whether a dataset has such a source.
+    fn uses(&self, is_it: fn(&SourceTable) -> bool) -> bool {
+        self.tables.values().any(|table| is_it(&table.source))
+    }
+
     fn found_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(Location::Http(_)) = self.target {
@@ -200,7 +247,15 @@ impl Settings {
                 "write 2 or more",
             ));
         }
+        problems.extend(self.dynamodb.problems());
         problems.extend(self.postgres.problems());
+        problems.extend(self.proof.problems());
+        if self.uses(|it| matches!(it, SourceTable::Mambu(_))) {
+            problems.extend(self.mambu.problems());
+        }
+        if self.uses(|it| matches!(it, SourceTable::Salesforce(_))) {
+            problems.extend(self.salesforce.problems());
+        }
         for (name, table) in &self.tables {
             for problem in table.clone().dataset(name).err().unwrap_or_default() {
                 problems.push(Problem::wrong(
@@ -232,7 +287,9 @@ impl stepwell_pipeline::Settings for Settings {
 
     fn literal_secrets(&self) -> Vec<(&'static str, &'static str)> {
         let is_literal = matches!(self.postgres.url, Some(SecretRef::Literal(_)));
-        is_literal.then_some(("postgres.url", "lake/postgres")).into_iter().collect()
+        let postgres = is_literal.then_some(("postgres.url", "lake/postgres"));
+        let others = [self.mambu.literal_secrets(), self.salesforce.literal_secrets()];
+        postgres.into_iter().chain(others.into_iter().flatten()).collect()
     }
 
     fn build(
@@ -240,6 +297,6 @@ impl stepwell_pipeline::Settings for Settings {
         _variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError> {
-        crate::pipeline(self, surroundings)
+        crate::pipeline(self, surroundings, Arc::new(Timestamp::now))
     }
 }

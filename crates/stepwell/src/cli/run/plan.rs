@@ -26,7 +26,7 @@ struct Line {
 }
 
 /// Prints a table where a person reads; else the data, and the table beside it.
-pub(super) fn tell(ended: &Execution, global: &Global) -> Outcome {
+pub(in super::super) fn tell(ended: &Execution, global: &Global) -> Outcome {
     let lines = lines(ended.output.as_ref());
     if global.json || !std::io::stdout().is_terminal() {
         if !global.json {
@@ -38,6 +38,11 @@ pub(super) fn tell(ended: &Execution, global: &Global) -> Outcome {
         return Ok(output::line("nothing to do: both sides agree")?);
     }
     Ok(output::line(table(&lines))?)
+}
+
+/// Whether there is anything to do.
+pub(in super::super) fn is_empty(ended: &Execution) -> bool {
+    lines(ended.output.as_ref()).is_empty()
 }
 
 /// The plan inside the output; what is no line of a plan is passed over, and still in the data.

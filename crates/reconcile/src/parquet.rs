@@ -1,0 +1,109 @@
+//! Parquet files as a side of a comparison.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
+};
+
+use crate::side::project;
+use crate::{Batches, Selection, Side, SideError};
+
+/// Rows that are decoded at a time.
+const BATCH_ROWS: usize = 8_192;
+
+/// Files on this machine, all of the same columns, each row in one of them.
+///
+/// Of a selection, the key is read first, and of the other columns only what is selected.
+#[derive(Debug, Clone)]
+pub struct ParquetFiles {
+    files: Vec<PathBuf>,
+    schema: SchemaRef,
+}
+
+impl ParquetFiles {
+    /// These files. `schema` is what they have; it is needed where there are none.
+    pub fn new(files: Vec<PathBuf>, schema: SchemaRef) -> Self {
+        Self { files, schema }
+    }
+
+    /// These files, at least one, with the columns of the first.
+    ///
+    /// # Errors
+    /// If there is none, or it is no Parquet file.
+    pub fn open(files: Vec<PathBuf>) -> Result<Self, SideError> {
+        let first = files.first().ok_or("there is no file")?;
+        let schema = builder(first)?.schema().clone();
+        Ok(Self { files, schema })
+    }
+}
+
+impl Side for ParquetFiles {
+    fn schema(&self) -> Result<SchemaRef, SideError> {
+        Ok(self.schema.clone())
+    }
+
+    fn read<'a>(
+        &'a self,
+        columns: &'a [String],
+        selection: Option<&'a Selection>,
+    ) -> Result<Batches<'a>, SideError> {
+        let of_file = move |file: &'a PathBuf| -> Batches<'a> {
+            let in_file = move |error: SideError| -> SideError {
+                format!("{}: {error}", file.display()).into()
+            };
+            match reader(file, columns, selection) {
+                Ok(batches) => Box::new(batches.map(move |batch| {
+                    batch
+                        .map_err(SideError::from)
+                        .and_then(|it| project(&it, columns))
+                        .map_err(in_file)
+                })),
+                Err(error) => Box::new(std::iter::once(Err(in_file(error)))),
+            }
+        };
+        Ok(Box::new(self.files.iter().flat_map(of_file)))
+    }
+}
+
+type Builder = ParquetRecordBatchReaderBuilder<File>;
+
+fn builder(file: &Path) -> Result<Builder, SideError> {
+    Ok(Builder::try_new(File::open(file)?)?.with_batch_size(BATCH_ROWS))
+}
+
+fn reader(
+    file: &Path,
+    columns: &[String],
+    selection: Option<&Selection>,
+) -> Result<ParquetRecordBatchReader, SideError> {
+    let mut builder = builder(file)?;
+    if let Some(selection) = selection {
+        let filter = filter(&builder, selection);
+        builder = builder.with_row_filter(filter);
+    }
+    let mask = columns_of(&builder, columns);
+    Ok(builder.with_projection(mask).build()?)
+}
+
+/// These columns as they are, also where a name has a dot in it.
+fn columns_of(builder: &Builder, columns: &[String]) -> ProjectionMask {
+    let schema = builder.parquet_schema();
+    let fields = schema.root_schema().get_fields().iter().enumerate();
+    let wanted = fields.filter(|(_, field)| columns.iter().any(|name| name == field.name()));
+    let places: Vec<_> = wanted.map(|(place, _)| place).collect();
+    ProjectionMask::roots(schema, places)
+}
+
+fn filter(builder: &Builder, selection: &Selection) -> RowFilter {
+    let mask = columns_of(builder, selection.columns());
+    let selection = selection.clone();
+    let selected =
+        move |batch: RecordBatch| selection.mask(&batch).map_err(ArrowError::ExternalError);
+    RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, selected))])
+}
