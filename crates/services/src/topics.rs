@@ -19,8 +19,8 @@ pub(crate) async fn subscriptions(
     for (topic, all) in &opener.surroundings().services.topics {
         let of_topic = subscriptions.entry(topic.clone()).or_default();
         for (name, written) in all {
-            let opened = subscription(opener, name, written).await;
-            of_topic.push(opened.map_err(|error| error.within(&format!("topic `{topic}`")))?);
+            let found = subscription(opener, name, written).await;
+            of_topic.push(found.map_err(|error| error.within(&format!("topic `{topic}`")))?);
         }
     }
     Ok(subscriptions)

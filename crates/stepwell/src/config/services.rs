@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use stepwell_integrations::sns::FilterPolicy;
 use stepwell_pipeline::secret::SecretRef;
-use stepwell_pipeline::surroundings::{Aws, Services};
+use stepwell_pipeline::surroundings::{Aws, Destination, Provider, Services, Subscription};
 
 use super::node::Entry;
 use super::pipelines::exposed;
@@ -13,7 +14,7 @@ use super::reader::Reader;
 use super::variables;
 
 /// Services of AWS that nothing here uses yet. They are refused by name, so that nobody takes them for served.
-const NOT_YET: [&str; 7] = ["dynamodb", "events", "lambda", "s3", "sns", "ssm", "sts"];
+const NOT_YET: [&str; 4] = ["events", "lambda", "ssm", "sts"];
 
 impl Reader {
     /// The services, and the secrets that stand in the file as they are.
@@ -28,13 +29,30 @@ impl Reader {
         }
         let places = aws.iter().map(|(key, entry)| (key.clone(), entry.node.place.clone()));
         let places: BTreeMap<_, _> = places.collect();
+        let topics = table.get("topics").map(|entry| entry.key.clone()).unwrap_or_default();
         let mut services: Services = self.typed(table, &Place::Unknown).unwrap_or_default();
+        self.check_topics(&services, &topics);
         // Also after a mistake, to find the others.
         let aws = self.as_far_as_possible(aws, &Place::Unknown, Aws::deserialize);
         services.aws = aws.unwrap_or_default();
         self.check(&services.aws, &places);
-        let warnings = exposed_credentials(&services.aws, &places);
+        let mut warnings = exposed_credentials(&services.aws, &places);
+        warnings.extend(exposed_webhooks(&services, &topics));
         (services, warnings)
+    }
+
+    /// Subscriptions are of embedded topics, and their filters are SNS's.
+    fn check_topics(&mut self, services: &Services, place: &Place) {
+        if services.sns == Provider::Aws && !services.topics.is_empty() {
+            let message = "`topics` says nothing with `sns = \"aws\"`";
+            let problem = Problem::new(place.clone(), message);
+            self.problems.push(problem.help("subscribe to the topics at SNS, and remove `topics`"));
+        }
+        for (path, subscription) in subscriptions(services) {
+            if let Err(error) = FilterPolicy::parse(&subscription.filter) {
+                self.problems.push(Problem::new(place.clone(), format!("{path}: {error}")));
+            }
+        }
     }
 
     fn check(&mut self, aws: &Aws, places: &BTreeMap<String, Place>) {
@@ -66,7 +84,22 @@ fn exposed_credentials(aws: &Aws, places: &BTreeMap<String, Place>) -> Vec<Probl
     secrets.filter_map(|(key, _, secret)| exposed(key, places.get(key)?, secret)).collect()
 }
 
+/// All subscriptions, each as `topics.TOPIC.NAME`.
+fn subscriptions(services: &Services) -> impl Iterator<Item = (String, &Subscription)> {
+    services.topics.iter().flat_map(|(topic, all)| {
+        all.iter().map(move |(name, it)| (format!("topics.{topic}.{name}"), it))
+    })
+}
+
+fn exposed_webhooks<'a>(services: &'a Services, place: &'a Place) -> impl Iterator<Item = Problem> {
+    let is_literal =
+        |it: &Subscription| matches!(it.to, Destination::Webhook(SecretRef::Literal(_)));
+    subscriptions(services)
+        .filter(move |(_, it)| is_literal(it))
+        .filter_map(|(path, _)| exposed("webhook", place, &path.replace('.', "/")))
+}
+
 fn not_yet(name: &str) -> Problem {
     Problem::new(Place::Unknown, format!("the service `{name}` is not supported yet"))
-        .help("no pipeline uses it: remove the key; `sqs`, `iam` and `secretsmanager` are there")
+        .help("no pipeline uses it: remove the key")
 }

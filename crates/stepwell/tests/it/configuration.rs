@@ -14,7 +14,7 @@ path = "stepwell.db"
 retention = 5
 
 [services]
-sns = "aws"
+lambda = "aws"
 
 [pipelines.canvas]
 scedule = "rate(3 hours)"
@@ -55,8 +55,8 @@ fn services_are_checked_and_can_be_set_by_the_environment() {
 [services]
 sqs = "amazon"
 iam = "aws"
-dynamodb = "aws"
-kinesis = "aws"
+ssm = "aws"
+kinesys = "aws"
 
 [services.aws]
 endpoint_url = "localhost:5000"
@@ -74,6 +74,31 @@ secret_key = "hunter2"
     project.variable("STEPWELL_SERVICES_SQS", "azure");
     let says = project.fails(2, &["pipeline", "list"]);
     assert!(says.contains("--> environment variable STEPWELL_SERVICES_SQS"), "{says}");
+}
+
+#[test]
+fn subscriptions_are_checked_and_their_secrets_are_warned_of() {
+    let mut project = Project::configured(
+        r#"
+[services.topics.alerts.chat]
+to = { webhook = "https://hooks.example.com/hunter2" }
+filter = { severity = ["FAILED"] }
+"#,
+    );
+    let says = project.run(&["pipeline", "list"]).stderr;
+    assert!(says.contains("`stepwell secret set topics/alerts/chat`"), "{says}");
+    assert!(!says.contains("hunter2"), "{says}");
+    project.variable("STEPWELL_SERVICES_SNS", "aws");
+    let says = project.fails(2, &["pipeline", "list"]);
+    assert!(says.contains("`topics` says nothing with `sns = \"aws\"`"), "{says}");
+    project.variable("STEPWELL_SERVICES_SNS", "embedded");
+    let wrong = "[services.topics.alerts.all]\nto = \"log\"\nfilter = { a = [{ cidr = \"x\" }] }\n";
+    project.write("stepwell.toml", wrong);
+    let says = project.fails(2, &["pipeline", "list"]);
+    assert!(says.contains("topics.alerts.all: the filter of attribute `a` is wrong"), "{says}");
+    project.write("stepwell.toml", "[services.topics.alerts.all]\nto = \"mail\"\n");
+    let says = project.fails(2, &["pipeline", "list"]);
+    assert!(says.contains("unknown value `mail`"), "{says}");
 }
 
 #[test]
