@@ -2,6 +2,7 @@
 
 pub mod checks;
 pub mod config;
+pub mod file;
 pub mod flag;
 pub mod process;
 pub mod series;

@@ -82,6 +82,8 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-sandbox",
             "stepwell-schedule",
             "stepwell-sfn-api",
+            "stepwell-stream-qc",
+            "stepwell-tabular",
             "stepwell-task",
         ],
         &[],

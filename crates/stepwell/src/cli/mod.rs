@@ -5,6 +5,7 @@ mod demo;
 mod execution;
 mod explain;
 mod pipeline;
+mod qc;
 mod run;
 mod secret;
 mod serve;
@@ -62,6 +63,8 @@ enum Command {
     #[command(subcommand)]
     Pipeline(pipeline::Pipeline),
     #[command(subcommand)]
+    Qc(qc::Qc),
+    #[command(subcommand)]
     Secret(secret::Secret),
     #[command(subcommand)]
     Store(store::Store),
@@ -85,6 +88,7 @@ impl Cli {
             Command::Validate(command) => command.run(&global),
             Command::Execution(command) => command.run(&global).map(done),
             Command::Pipeline(command) => command.run(&global).map(done),
+            Command::Qc(command) => command.run(&global),
             Command::Secret(command) => command.run(&global).map(done),
             Command::Store(command) => command.run(&global).map(done),
             Command::Explain(command) => command.run(&global).map(done),

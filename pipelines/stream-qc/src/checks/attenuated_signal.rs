@@ -187,7 +187,7 @@ fn ranges(values: &[f64], starts: &[usize], minimum: f64, skips_missing: bool) -
 /// divided is 1 under its mask.
 fn deviation_of_whole(values: &[f64], present: f64) -> f64 {
     let filled: Vec<_> = values.iter().map(|it| if it.is_nan() { 0.0 } else { *it }).collect();
-    let mean = numpy::sum(&filled) / present;
+    let Some(mean) = numpy::quotient(numpy::sum(&filled), present) else { return 1.0 };
     let squares: Vec<_> = values
         .iter()
         .map(|value| if value.is_nan() { 0.0 } else { (value - mean) * (value - mean) })

@@ -142,12 +142,21 @@ impl Config {
     /// # Errors
     /// All problems of it, each with the path of its key.
     pub fn parse(text: &str, format: Format) -> Result<Self, Vec<Problem>> {
+        Self::parse_as(text, format, None)
+    }
+
+    /// Reads a document whose streams are checked in this mode, whatever it says.
+    ///
+    /// # Errors
+    /// As [`Config::parse`].
+    pub fn parse_as(text: &str, format: Format, mode: Option<Mode>) -> Result<Self, Vec<Problem>> {
         let node = match format {
             Format::Toml => toml::from_str(text).map_err(|error| error.to_string()),
             Format::Yaml => serde_saphyr::from_str(text).map_err(|error| error.to_string()),
             Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
         };
-        node.map_err(|message| unreadable(message.trim_end())).and_then(|node| Self::of_node(&node))
+        node.map_err(|message| unreadable(message.trim_end()))
+            .and_then(|node| Self::of_node(&node, mode))
     }
 
     /// Reads a document that came as a value, for instance in the input of an execution.
@@ -157,18 +166,18 @@ impl Config {
     pub fn from_value(value: &serde_json::Value) -> Result<Self, Vec<Problem>> {
         let node: Node = serde::Deserialize::deserialize(value)
             .map_err(|error| unreadable(&error.to_string()))?;
-        Self::of_node(&node)
+        Self::of_node(&node, None)
     }
 
-    fn of_node(node: &Node) -> Result<Self, Vec<Problem>> {
+    fn of_node(node: &Node, mode: Option<Mode>) -> Result<Self, Vec<Problem>> {
         let problems = Problems::default();
         let Node::Table(root) = node else {
             return Err(unreadable(&format!("it is {}", node.kind())));
         };
         let streams = if root.contains_key("groups") {
-            many(root, &problems)
+            many(root, mode, &problems)
         } else {
-            let stream = single(root, &problems);
+            let stream = single(root, mode, &problems);
             [((stream.group.clone(), stream.stream.clone()), stream)].into()
         };
         let problems = problems.into_vec();
@@ -214,7 +223,11 @@ fn unreadable(message: &str) -> Vec<Problem> {
 type Entries = BTreeMap<String, Node>;
 
 /// A document with groups.
-fn many(root: &Entries, problems: &Problems) -> BTreeMap<(String, String), StreamConfig> {
+fn many(
+    root: &Entries,
+    mode: Option<Mode>,
+    problems: &Problems,
+) -> BTreeMap<(String, String), StreamConfig> {
     let mut document = Table::new(String::new(), root, problems);
     let defaults = layer(&mut document, "defaults");
     let mut streams = BTreeMap::new();
@@ -229,7 +242,7 @@ fn many(root: &Entries, problems: &Problems) -> BTreeMap<(String, String), Strea
             let merged = with_cadence(under.clone().overridden_by(over.clone()), over);
             let path = join(&join(&below, "streams"), stream);
             let Node::Table(merged) = merged else { continue };
-            let read = read_stream(path, &merged, problems);
+            let read = read_stream(path, &merged, mode, problems);
             let key = (group.to_owned(), stream.to_owned());
             streams.insert(
                 key,
@@ -242,12 +255,12 @@ fn many(root: &Entries, problems: &Problems) -> BTreeMap<(String, String), Strea
 }
 
 /// A document that is one stream.
-fn single(root: &Entries, problems: &Problems) -> StreamConfig {
+fn single(root: &Entries, mode: Option<Mode>, problems: &Problems) -> StreamConfig {
     let own = Node::Table(root.clone());
     let Node::Table(merged) = with_cadence(own.clone(), own) else {
         unreachable!("a table over a table is a table");
     };
-    read_stream(String::new(), &merged, problems)
+    read_stream(String::new(), &merged, mode, problems)
 }
 
 fn layer(document: &mut Table<'_>, key: &'static str) -> Node {
@@ -277,10 +290,16 @@ fn with_cadence(merged: Node, own: Node) -> Node {
     merged.clone().overridden_by(Node::Table(step)).overridden_by(own)
 }
 
-fn read_stream(path: String, entries: &Entries, problems: &Problems) -> StreamConfig {
+fn read_stream(
+    path: String,
+    entries: &Entries,
+    mode: Option<Mode>,
+    problems: &Problems,
+) -> StreamConfig {
     let mut table = Table::new(path, entries, problems);
     let modes = [Mode::IoosQc3_0, Mode::Strict].map(|mode| (mode.name(), mode));
-    let mode = table.one_of("mode", &modes).unwrap_or_default();
+    let written = table.one_of("mode", &modes);
+    let mode = mode.or(written).unwrap_or_default();
     let cadence_s = table.positive("cadence_s");
     check_cadences(&mut table);
     let limits = limits(&mut table, Limits::default());
