@@ -380,7 +380,7 @@ fn check_columns(table: &Table<'_>, stream: &StreamConfig) {
     }
     let by_depth = two.climatology.iter().flat_map(|it| &it.members).any(|it| it.depths.is_some());
     if (by_depth || three.density_inversion.is_some()) && stream.columns.depth.is_none() {
-        table.wrong("columns.depth", "a check looks at depths", "name the column `depth`");
+        table.wrong("columns", "a check looks at depths", "name their column as `depth`");
     }
 }
 

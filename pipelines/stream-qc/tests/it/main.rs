@@ -2,4 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says where the double of AWS is")]
 
+mod config;
+mod golden;
 mod oracle;
+mod processes;
