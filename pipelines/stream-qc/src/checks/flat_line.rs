@@ -104,7 +104,7 @@ fn mark_flat_windows(
         if values[index].is_finite() {
             last_present = Some(index);
         }
-        while extremes.range(values).is_some_and(|range| !(range < tolerance)) {
+        while extremes.range(values).is_some_and(|range| range >= tolerance || range.is_nan()) {
             start += 1;
             extremes.forget_before(start);
         }

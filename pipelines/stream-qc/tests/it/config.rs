@@ -1,5 +1,7 @@
 //! Configurations: what is read, and what is refused, by path.
 
+#![expect(clippy::float_cmp, reason = "what is written is what is read")]
+
 use stepwell_stream_qc::checks::Mode;
 use stepwell_stream_qc::config::{Config, Format, Problem};
 use stepwell_stream_qc::flag::RollUp;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use stepwell_stream_qc::config::{Config, Format, StreamConfig};
 use stepwell_stream_qc::flag::{Flag, roll_up};
 use stepwell_stream_qc::process::{Input, Process, ProcessResult, evaluate};
-use stepwell_stream_qc::series::{NAT, Series};
+use stepwell_stream_qc::series::{Columns, NAT, Series};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -151,7 +151,7 @@ fn table() -> Series {
     let batch = RecordBatch::try_from_iter_with_nullable(
         columns.map(|(name, column)| (name, column, true)),
     );
-    Series::from_batch(&batch.expect("a batch"), &Default::default()).expect("a series")
+    Series::from_batch(&batch.expect("a batch"), &Columns::default()).expect("a series")
 }
 
 #[test]
