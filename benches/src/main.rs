@@ -14,6 +14,7 @@ mod jsonata;
 mod machine;
 mod npm;
 mod sample;
+mod stream_qc;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -32,16 +33,23 @@ enum Suite {
     Jsonata(jsonata::Args),
     DataProducts(data_products::Args),
     DataMesh(data_mesh::Args),
+    StreamQc(stream_qc::Args),
+    #[command(hide = true)]
+    StreamQcSide(stream_qc::Side),
 }
 
 fn main() -> anyhow::Result<()> {
     let suite = Cli::parse().suite;
-    println!("{}\n", machine::conditions()?);
+    if !matches!(suite, Suite::StreamQcSide(_)) {
+        println!("{}\n", machine::conditions()?);
+    }
     match suite {
         Suite::Engine(args) => engine::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
         Suite::Jsonata(args) => jsonata::run(&args),
         Suite::DataProducts(args) => data_products::run(&args),
         Suite::DataMesh(args) => data_mesh::run(&args),
+        Suite::StreamQc(args) => stream_qc::run(&args),
+        Suite::StreamQcSide(side) => stream_qc::run_side(&side),
     }
 }

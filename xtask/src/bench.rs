@@ -51,6 +51,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Checks of a series of 10,000,000 points; beside ioos_qc (pip)
+    StreamQc {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -66,7 +72,7 @@ enum Suite {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let repository = Repository::discover()?;
     let mut variables = vec![("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
-    if !matches!(args.suite, Suite::Jsonata { .. }) {
+    if !matches!(args.suite, Suite::Jsonata { .. } | Suite::StreamQc { .. }) {
         variables.push(("STEPWELL_BINARY", server::build(&repository, Profile::Release)?));
     }
     match &args.suite {
@@ -77,6 +83,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
             let moto = Moto::start(&Python::prepare(&repository)?)?;
             variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
             measure("data-mesh", arguments, &variables)
+        }
+        Suite::StreamQc { arguments } => {
+            let python = Python::prepare(&repository)?;
+            variables.push(("STEPWELL_IOOS_QC_PYTHON", python.ioos_qc()));
+            measure("stream-qc", arguments, &variables)
         }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;

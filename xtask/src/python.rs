@@ -16,6 +16,9 @@ const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3"
 /// The double of AWS, apart: it is asked over HTTP only, so its many requirements need not agree with those of the clients.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
+/// The reference of quality control, apart: its requirements are many. `gsw` measures its distances on a sphere.
+const IOOS_QC: &[&str] = &["ioos-qc==3.0.0", "gsw==3.6.20", "numpy==2.4.6", "pandas==3.1.1"];
+
 /// Names to look for; the client needs Python 3.11.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
@@ -24,6 +27,7 @@ const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.
 pub struct Python {
     clients: Environment,
     moto: Environment,
+    ioos_qc: Environment,
 }
 
 impl Python {
@@ -35,6 +39,7 @@ impl Python {
         Ok(Self {
             clients: Environment::prepare(repository, "python", PACKAGES)?,
             moto: Environment::prepare(repository, "moto", MOTO)?,
+            ioos_qc: Environment::prepare(repository, "ioos-qc", IOOS_QC)?,
         })
     }
 
@@ -46,6 +51,11 @@ impl Python {
     /// The official DAP client, `dap`.
     pub fn dap_client(&self) -> PathBuf {
         self.clients.binary("dap")
+    }
+
+    /// The interpreter with `ioos_qc`.
+    pub fn ioos_qc(&self) -> PathBuf {
+        self.ioos_qc.binary("python")
     }
 
     /// The double of AWS, `moto_server`.

@@ -98,7 +98,14 @@ const ALLOWED: &[Arrows] = &[
     ),
     arrows(
         "stepwell-benches",
-        &["stepwell-asl", "stepwell-engine", "stepwell-sandbox", "stepwell-task", "xtask"],
+        &[
+            "stepwell-asl",
+            "stepwell-engine",
+            "stepwell-sandbox",
+            "stepwell-stream-qc",
+            "stepwell-task",
+            "xtask",
+        ],
         &[],
     ),
     arrows("xtask", &[], &[]),

@@ -13,6 +13,7 @@ mod data_products;
 mod demo;
 mod hand_over;
 mod moto;
+mod qc;
 mod resume;
 mod secrets;
 mod serve;
