@@ -196,7 +196,7 @@ fn pipelines(
 }
 
 /// What pipelines find around them.
-fn surroundings(project: &Project, config: &Config) -> Surroundings {
+pub(crate) fn surroundings(project: &Project, config: &Config) -> Surroundings {
     Surroundings {
         secrets: Arc::new(secrets::Resolver::new(project.vault(), &config.services)),
         services: config.services.clone(),

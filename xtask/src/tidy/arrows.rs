@@ -83,6 +83,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-pipeline",
             "stepwell-sandbox",
             "stepwell-schedule",
+            "stepwell-services",
             "stepwell-sfn-api",
             "stepwell-task",
         ],
