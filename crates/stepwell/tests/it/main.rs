@@ -20,3 +20,4 @@ mod serve;
 mod stream_qc;
 mod support;
 mod validate;
+mod watch;
