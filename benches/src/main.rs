@@ -16,6 +16,7 @@ mod machine;
 mod npm;
 mod reconcile;
 mod sample;
+mod stream_qc;
 mod table;
 
 use clap::{Parser, Subcommand};
@@ -38,12 +39,15 @@ enum Suite {
     #[command(hide = true)]
     ReconcileOnce(reconcile::Once),
     Dynamodb(dynamodb::Args),
+    StreamQc(stream_qc::Args),
+    #[command(hide = true)]
+    StreamQcSide(stream_qc::Side),
 }
 
 fn main() -> anyhow::Result<()> {
     let suite = Cli::parse().suite;
     // A process that another one measures prints what it found and nothing else.
-    if !matches!(suite, Suite::ReconcileOnce(_)) {
+    if !matches!(suite, Suite::ReconcileOnce(_) | Suite::StreamQcSide(_)) {
         println!("{}\n", machine::conditions()?);
     }
     match suite {
@@ -55,5 +59,7 @@ fn main() -> anyhow::Result<()> {
         Suite::Reconcile(args) => reconcile::run(&args),
         Suite::ReconcileOnce(args) => reconcile::once(&args),
         Suite::Dynamodb(args) => dynamodb::run(&args),
+        Suite::StreamQc(args) => stream_qc::run(&args),
+        Suite::StreamQcSide(side) => stream_qc::run_side(&side),
     }
 }

@@ -63,6 +63,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Checks of a series of 10,000,000 points; beside ioos_qc (pip)
+    StreamQc {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// First load and increment into PostgreSQL; beside the official client (pip) and `psql \copy`
     Canvas {
         /// Arguments of the measuring program, see `-- --help`
@@ -78,7 +84,11 @@ enum Suite {
 pub fn run(args: &Args) -> Result<ExitCode> {
     let repository = Repository::discover()?;
     let mut variables = vec![("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
-    if !matches!(args.suite, Suite::Jsonata { .. } | Suite::Reconcile { .. }) {
+    let needs_no_binary = matches!(
+        args.suite,
+        Suite::Jsonata { .. } | Suite::Reconcile { .. } | Suite::StreamQc { .. }
+    );
+    if !needs_no_binary {
         variables.push(("STEPWELL_BINARY", server::build(&repository, Profile::Release)?));
     }
     match &args.suite {
@@ -97,6 +107,11 @@ pub fn run(args: &Args) -> Result<ExitCode> {
         Suite::Dynamodb { arguments } => {
             variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
             measure("dynamodb", arguments, &variables)
+        }
+        Suite::StreamQc { arguments } => {
+            let python = Python::prepare(&repository)?;
+            variables.push(("STEPWELL_IOOS_QC_PYTHON", python.ioos_qc()));
+            measure("stream-qc", arguments, &variables)
         }
         Suite::Canvas { arguments } => {
             let postgres = Postgres::start(Durability::Full)?;

@@ -22,6 +22,9 @@ const MOTO: &[&str] = &["moto[server]==5.2.5"];
 /// What comparisons and columnar files are measured beside.
 const PEERS: &[&str] = &["duckdb", "pandas", "pyarrow"];
 
+/// The reference of quality control, apart: its requirements are many. `gsw` measures its distances on a sphere.
+const IOOS_QC: &[&str] = &["ioos-qc==3.0.0", "gsw==3.6.20", "numpy==2.4.6", "pandas==3.1.1"];
+
 /// Names to look for; the client needs Python 3.11.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
@@ -31,6 +34,7 @@ pub struct Python {
     clients: Environment,
     saas: Environment,
     moto: Environment,
+    ioos_qc: Environment,
 }
 
 impl Python {
@@ -43,6 +47,7 @@ impl Python {
             clients: Environment::prepare(repository, "python", PACKAGES)?,
             saas: Environment::prepare(repository, "saas", SAAS)?,
             moto: Environment::prepare(repository, "moto", MOTO)?,
+            ioos_qc: Environment::prepare(repository, "ioos-qc", IOOS_QC)?,
         })
     }
 
@@ -67,6 +72,11 @@ impl Python {
     /// As [`Self::prepare`].
     pub fn peers(repository: &Repository) -> Result<PathBuf> {
         Ok(Environment::prepare(repository, "peers", PEERS)?.binary("python"))
+    }
+
+    /// The interpreter with `ioos_qc`.
+    pub fn ioos_qc(&self) -> PathBuf {
+        self.ioos_qc.binary("python")
     }
 
     /// The double of AWS, `moto_server`.

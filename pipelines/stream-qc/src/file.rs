@@ -1,12 +1,11 @@
 //! A series in a file of CSV, JSON lines or Parquet.
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use arrow::datatypes::Schema;
 use futures_util::TryStreamExt as _;
-use stepwell_tabular::{ColumnType, Error, Format, Kind, Location, ReadOptions, Stores};
+use stepwell_tabular::{
+    ColumnType, Error, Format, Kind, Location, ReadOptions, Stores, arrow_schema,
+};
 
 use crate::series::Columns;
 
@@ -22,14 +21,21 @@ pub async fn read(
 ) -> Result<RecordBatch, Error> {
     let options = options(stores, at, kind, columns).await?;
     let mut batches = Vec::new();
-    let mut found = stepwell_tabular::read(stores, at, options).await?;
+    let mut found = stepwell_tabular::read(stores, at, options.clone()).await?;
     while let Some(batch) = found.try_next().await? {
         if let Some(rejected) = batch.rejected.first() {
             return Err(Error::Wrong(format!("{}: {}", rejected.place, rejected.reason)));
         }
         batches.push(batch.rows);
     }
-    let schema = batches.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    let schema = match (batches.first(), options.columns) {
+        (Some(batch), _) => batch.schema(),
+        (None, Some(columns)) => arrow_schema(&columns),
+        (None, None) => arrow_schema(
+            &stepwell_tabular::infer(stores, at, &ReadOptions { kind, ..ReadOptions::default() })
+                .await?,
+        ),
+    };
     concat_batches(&schema, &batches).map_err(|error| Error::Wrong(error.to_string()))
 }
 

@@ -172,14 +172,13 @@ pub enum RollUp {
 }
 
 impl RollUp {
+    /// By the number of the flag.
     const fn rank(self, flag: Flag) -> u8 {
-        match (self, flag) {
-            (_, Flag::Fail) => 5,
-            (_, Flag::Suspect) => 4,
-            (Self::Strict, Flag::Missing) | (Self::Qartod, Flag::Good) => 3,
-            (Self::Strict, Flag::Good) | (Self::Qartod, Flag::Unknown) => 2,
-            (Self::Strict, Flag::Unknown) | (Self::Qartod, Flag::Missing) => 1,
-        }
+        let ranks = match self {
+            Self::Strict => [0, 2, 1, 4, 5, 0, 0, 0, 0, 3],
+            Self::Qartod => [0, 3, 2, 4, 5, 0, 0, 0, 0, 1],
+        };
+        ranks[flag.value() as usize]
     }
 
     /// The flag that stands for both.

@@ -14,8 +14,6 @@
 //! Responsible for: all of that. Left to others: running the state machines, tables and topics themselves, reading files
 //! into columns, resolving secrets.
 
-#![expect(clippy::disallowed_methods, reason = "functions are an edge: what they do happens now")]
-
 use std::sync::Arc;
 
 use stepwell_pipeline::notify::Notify as Tell;

@@ -78,13 +78,8 @@ impl Template {
                 rest = after;
                 continue;
             }
-            let (name, after) = match (brace, rest.split_once('}')) {
-                ("{", Some(split)) => split,
-                _ => {
-                    return Err(format!(
-                        "a `{brace}` stands alone; write `{brace}{brace}` for one"
-                    ));
-                }
+            let ("{", Some((name, after))) = (brace, rest.split_once('}')) else {
+                return Err(format!("a `{brace}` stands alone; write `{brace}{brace}` for one"));
             };
             let member = MEMBERS.iter().find(|it| **it == name);
             let member = member.ok_or_else(|| format!("`{{{name}}}` is no member of a summary"))?;

@@ -132,7 +132,7 @@ pub struct ProcessResult {
     pub evaluated: u64,
     /// How many points there are.
     pub points: u64,
-    /// How often each flag is in the roll-up.
+    /// How often each flag is in the roll-up; zeros if no test looked at points.
     pub counts: Counts,
     /// Its tests, in the order in which they ran.
     pub tests: Vec<TestResult>,

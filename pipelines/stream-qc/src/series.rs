@@ -156,7 +156,7 @@ impl Series {
         };
         let time = column(batch, "time", &columns.time)?;
         Ok(Self {
-            times: times(time, &columns.time, columns.time_unit)?,
+            times: instants(time, &columns.time, columns.time_unit)?,
             values: numbers(column(batch, "value", &columns.value)?, "value", &columns.value)?,
             depth: number("depth", &columns.depth)?,
             lon: number("longitude", &columns.lon)?,
@@ -285,8 +285,8 @@ pub fn numbers(
     })
 }
 
-fn times(column: &ArrayRef, name: &str, unit: TimeUnit) -> Result<ScalarBuffer<i64>, Error> {
-    let unfit = || Error::Type {
+fn instants(column: &ArrayRef, name: &str, unit: TimeUnit) -> Result<ScalarBuffer<i64>, Error> {
+    let mistyped = || Error::Type {
         role: "a time",
         column: name.to_owned(),
         found: column.data_type().clone(),
@@ -294,12 +294,12 @@ fn times(column: &ArrayRef, name: &str, unit: TimeUnit) -> Result<ScalarBuffer<i
     match column.data_type() {
         DataType::Null => Ok(vec![NAT; column.len()].into()),
         text if is_text(text) => {
-            let text = cast(column, &DataType::Utf8).map_err(|_| unfit())?;
+            let text = cast(column, &DataType::Utf8).map_err(|_| mistyped())?;
             let text = text.as_string::<i32>();
             Ok(text.iter().map(|text| text.and_then(parse_time).unwrap_or(NAT)).collect())
         }
         integer if integer.is_integer() => {
-            let count = cast(column, &DataType::Int64).map_err(|_| unfit())?;
+            let count = cast(column, &DataType::Int64).map_err(|_| mistyped())?;
             let count = count.as_primitive::<Int64Type>();
             let scaled = |count: i64| count.checked_mul(unit.nanoseconds()).unwrap_or(NAT);
             Ok(count.iter().map(|count| count.map_or(NAT, scaled)).collect())
@@ -310,14 +310,14 @@ fn times(column: &ArrayRef, name: &str, unit: TimeUnit) -> Result<ScalarBuffer<i
         }
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
             let nanoseconds = DataType::Timestamp(ArrowUnit::Nanosecond, None);
-            let column = cast(column, &nanoseconds).map_err(|_| unfit())?;
+            let column = cast(column, &nanoseconds).map_err(|_| mistyped())?;
             let column = column.as_primitive::<TimestampNanosecondType>();
             Ok(match column.null_count() {
                 0 => column.values().clone(),
                 _ => column.iter().map(|time| time.unwrap_or(NAT)).collect(),
             })
         }
-        _ => Err(unfit()),
+        _ => Err(mistyped()),
     }
 }
 
@@ -408,7 +408,7 @@ mod tests {
         let series =
             Series::from_batch(&batch(times, values), &Columns::default()).expect("a series");
         assert!(
-            matches!(series.values(), [one, two, three] if *one == 1.5 && two.is_nan() && three.is_nan())
+            matches!(series.values(), [one, two, three] if one.to_bits() == 1.5_f64.to_bits() && two.is_nan() && three.is_nan())
         );
     }
 

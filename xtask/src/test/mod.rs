@@ -104,6 +104,7 @@ fn variables(
         ("STEPWELL_DAP_CLIENT", python.dap_client()),
         ("STEPWELL_PYTHON", python.interpreter()),
         ("STEPWELL_SAAS_PYTHON", python.saas_interpreter()),
+        ("STEPWELL_IOOS_QC_PYTHON", python.ioos_qc()),
         ("STEPWELL_TEST_ALL", "1".into()),
     ];
     if let Some(folder) = conformance {

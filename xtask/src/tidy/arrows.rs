@@ -55,12 +55,7 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-report", &[], &[]),
     arrows(
         "stepwell-stream-qc",
-        &[
-            "stepwell-integrations",
-            "stepwell-pipeline",
-            "stepwell-services",
-            "stepwell-tabular",
-        ],
+        &["stepwell-integrations", "stepwell-pipeline", "stepwell-services", "stepwell-tabular"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
     arrows(
@@ -106,6 +101,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-engine",
             "stepwell-reconcile",
             "stepwell-sandbox",
+            "stepwell-stream-qc",
             "stepwell-task",
             "xtask",
         ],

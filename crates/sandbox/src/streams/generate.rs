@@ -20,10 +20,13 @@ const CROSSING: usize = DAY;
 const FORMATS: [Format; 4] = [Format::Csv, Format::Parquet, Format::Jsonl, Format::CsvGzip];
 const GROUPS: [&str; 3] = ["buoys", "plants", "meters"];
 
-/// A fault: its name, and what it does to good points.
-type Fault = (&'static str, fn(&mut Vec<Point>) -> Vec<Planted>);
+/// Points that a fault may change, leave out and exchange.
+struct Points(Vec<Point>);
 
-const FAULTS: [Fault; 12] = [
+/// What a fault does to good points.
+type Fault = fn(&mut Points) -> Vec<Planted>;
+
+const FAULTS: [(&str, Fault); 12] = [
     ("out-of-range", out_of_range),
     ("drift", drift),
     ("spike", spike),
@@ -44,11 +47,11 @@ const GOOD: usize = 8;
 pub fn generate(seed: u64, end: Timestamp) -> Vec<Stream> {
     let faults = FAULTS.into_iter().map(|(name, fault)| (name.to_owned(), Some(fault)));
     let good = (1..=GOOD).map(|number| (format!("clean-{number}"), None));
-    let stream = |(at, (name, fault)): (usize, (String, Option<fn(&mut Vec<Point>) -> _>))| {
-        let mut points = good_points(mix(seed, at as u64), end);
+    let stream = |(at, (name, fault)): (usize, (String, Option<Fault>))| {
+        let mut points = Points(good_points(mix(seed, at as u64), end));
         let planted = fault.map_or_else(Vec::new, |fault| fault(&mut points));
         let (group, format) = (GROUPS[at % GROUPS.len()], FORMATS[at % FORMATS.len()]);
-        Stream { group, name, format, points, planted }
+        Stream { group, name, format, points: points.0, planted }
     };
     faults.chain(good).enumerate().map(stream).collect()
 }
@@ -77,13 +80,13 @@ fn add(points: &mut [Point], at: usize, amount: f64) {
 }
 
 /// A value that no sensor of this kind gives.
-fn out_of_range(points: &mut Vec<Point>) -> Vec<Planted> {
+fn out_of_range(Points(points): &mut Points) -> Vec<Planted> {
     points[100].value = Some(99.9);
     vec![found("gross_range", [100]), found("spike", [100]), found("rate_of_change", [100, 101])]
 }
 
 /// Slowly up, until the end.
-fn drift(points: &mut Vec<Point>) -> Vec<Planted> {
+fn drift(Points(points): &mut Points) -> Vec<Planted> {
     for at in 2 * DAY..POINTS {
         add(points, at, (at - 2 * DAY) as f64 * 0.05);
     }
@@ -93,13 +96,13 @@ fn drift(points: &mut Vec<Point>) -> Vec<Planted> {
 }
 
 /// One point too high.
-fn spike(points: &mut Vec<Point>) -> Vec<Planted> {
+fn spike(Points(points): &mut Points) -> Vec<Planted> {
     add(points, 200, 5.0);
     vec![found("spike", [200]), found("rate_of_change", [200, 201])]
 }
 
 /// Down by three from here on.
-fn step(points: &mut Vec<Point>) -> Vec<Planted> {
+fn step(Points(points): &mut Points) -> Vec<Planted> {
     for at in CREST..POINTS {
         add(points, at, -3.0);
     }
@@ -107,7 +110,7 @@ fn step(points: &mut Vec<Point>) -> Vec<Planted> {
 }
 
 /// The same value for two and a half hours.
-fn stuck(points: &mut Vec<Point>) -> Vec<Planted> {
+fn stuck(Points(points): &mut Points) -> Vec<Planted> {
     let (first, last) = (CREST - 7, CREST + 8);
     for at in first..=last {
         points[at].value = points[first].value;
@@ -121,7 +124,7 @@ fn stuck(points: &mut Vec<Point>) -> Vec<Planted> {
 }
 
 /// Half a day with a hundredth of the wave.
-fn damped(points: &mut Vec<Point>) -> Vec<Planted> {
+fn damped(Points(points): &mut Points) -> Vec<Planted> {
     let half = DAY / 2;
     for (at, point) in points.iter_mut().enumerate().skip(CROSSING).take(half) {
         let noise = if at.is_multiple_of(2) { 0.01 } else { -0.01 };
@@ -139,25 +142,25 @@ fn damped(points: &mut Vec<Point>) -> Vec<Planted> {
 }
 
 /// Two hours without points.
-fn gap(points: &mut Vec<Point>) -> Vec<Planted> {
+fn gap(Points(points): &mut Points) -> Vec<Planted> {
     points.drain(150..162);
     vec![found("gap", [150])]
 }
 
 /// One point has the time of the one before it.
-fn duplicate(points: &mut Vec<Point>) -> Vec<Planted> {
+fn duplicate(Points(points): &mut Points) -> Vec<Planted> {
     points[250].time = points[249].time;
     vec![found("duplicate_stamp", [249, 250])]
 }
 
 /// Two points in the wrong order.
-fn backward(points: &mut Vec<Point>) -> Vec<Planted> {
+fn backward(Points(points): &mut Points) -> Vec<Planted> {
     points.swap(80, 81);
     vec![found("order", [81])]
 }
 
 /// Every fifth value of a day is missing: far from each other, so that nothing else is judged otherwise.
-fn missing(points: &mut Vec<Point>) -> Vec<Planted> {
+fn missing(Points(points): &mut Points) -> Vec<Planted> {
     for at in (0..POINTS).step_by(5) {
         points[at].value = None;
     }
@@ -165,13 +168,13 @@ fn missing(points: &mut Vec<Point>) -> Vec<Planted> {
 }
 
 /// Nothing came in the last six hours.
-fn late(points: &mut Vec<Point>) -> Vec<Planted> {
+fn late(Points(points): &mut Points) -> Vec<Planted> {
     points.truncate(POINTS - 36);
     vec![found("freshness", [])]
 }
 
 /// Two spikes, one up and one down.
-fn two_spikes(points: &mut Vec<Point>) -> Vec<Planted> {
+fn two_spikes(Points(points): &mut Points) -> Vec<Planted> {
     add(points, 60, 4.5);
     add(points, 300, -4.5);
     vec![found("spike", [60, 300]), found("rate_of_change", [60, 61, 300, 301])]

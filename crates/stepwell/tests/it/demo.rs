@@ -42,6 +42,21 @@ fn agreements_are_granted_ended_and_repaired() {
     assert_eq!(list.as_array().map(Vec::len), Some(3), "{list}");
 }
 
+#[test]
+fn every_planted_fault_of_the_streams_is_found_and_nothing_else() {
+    let runs = runs(&Project::new(), &["--only", "stream-qc"]);
+    let streams = runs[0]["streams"].as_array().unwrap();
+    let planted: usize = streams.iter().map(|it| it["planted"].as_array().unwrap().len()).sum();
+    assert_eq!((streams.len(), planted), (20, 16));
+    for stream in streams {
+        assert_eq!(
+            (&stream["missed"], &stream["false_alarms"]),
+            (&json!([]), &json!([])),
+            "{stream}"
+        );
+    }
+}
+
 fn both_sides_agree(run: &Value) -> bool {
     run["compared"].as_u64() > Some(40) && run["differences"] == json!([])
 }

@@ -42,11 +42,12 @@ impl DensityInversion {
                 }
             }
         }
-        for at in 0..densities.len() {
+        let behind_missing = if mode == Mode::IoosQc3_0 { Flag::Missing } else { Flag::Unknown };
+        for (at, flag) in flags.iter_mut().enumerate() {
             if is_missing(at) {
-                flags[at] = Flag::Missing;
+                *flag = Flag::Missing;
             } else if at > 0 && is_missing(at - 1) {
-                flags[at] = if mode == Mode::IoosQc3_0 { Flag::Missing } else { Flag::Unknown };
+                *flag = behind_missing;
             }
         }
         flags

@@ -48,17 +48,15 @@ impl FlatLine {
             return Ok(flags);
         }
         let step = numpy::whole_seconds(numpy::median(numpy::steps(times).collect()));
-        for (seconds, flag) in [(self.suspect_s, Flag::Suspect), (self.fail_s, Flag::Fail)] {
-            let points = (seconds.trunc() / step).trunc();
-            if step == 0.0 || points < 0.0 {
-                return Err(CheckError::Raises {
-                    check: "flat_line",
-                    exception: "ValueError",
-                    reason: "the median step is less than a second or backwards",
-                });
-            }
-            mark_flat_windows(values, points as usize, self.tolerance, flag, &mut flags);
+        let points = [self.suspect_s, self.fail_s].map(|seconds| (seconds.trunc() / step).trunc());
+        if step == 0.0 || points.iter().any(|points| *points < 0.0) {
+            return Err(CheckError::Raises {
+                check: "flat_line",
+                exception: "ValueError",
+                reason: "the median step is less than a second or backwards",
+            });
         }
+        mark_flat_windows(values, points.map(|points| points as usize), self.tolerance, &mut flags);
         for (flag, value) in flags.iter_mut().zip(values) {
             if !value.is_finite() {
                 *flag = Flag::Missing;
@@ -91,22 +89,33 @@ impl FlatLine {
     }
 }
 
-/// Flags the last point of every window of `points + 1` whose values differ by less than the tolerance.
+/// Flags the last point of every window of `suspect + 1` or `fail + 1` points whose values differ by less than the
+/// tolerance: one that lies in the longest flat run that ends there.
 fn mark_flat_windows(
     values: &[f64],
-    points: usize,
+    [suspect, fail]: [usize; 2],
     tolerance: f64,
-    flag: Flag,
     flags: &mut [Flag],
 ) {
     let mut extremes = Extremes::default();
+    let (mut start, mut last_present) = (0, None);
     for index in 0..values.len() {
         extremes.push(values, index);
-        if index >= points {
-            extremes.forget_before(index - points);
-            if extremes.range(values).is_some_and(|range| range < tolerance) {
-                flags[index] = flag;
-            }
+        if values[index].is_finite() {
+            last_present = Some(index);
+        }
+        while extremes.range(values).is_some_and(|range| range >= tolerance || range.is_nan()) {
+            start += 1;
+            extremes.forget_before(start);
+        }
+        let is_flat = |points: usize| {
+            index >= start + points
+                && last_present.is_some_and(|last| last + points >= index && last >= start)
+        };
+        if is_flat(fail) {
+            flags[index] = Flag::Fail;
+        } else if is_flat(suspect) {
+            flags[index] = Flag::Suspect;
         }
     }
 }

@@ -2,8 +2,12 @@
 //!
 //! A check is a struct of its limits with a function `flags`. Where the reference library, `ioos_qc` 3.0.0, has the
 //! same check, [`Mode::IoosQc3_0`] gives its flags bit by bit, quirks included, and [`Mode::Strict`] what was meant.
-//! The series of a temporal check is in the order of the data for the first mode, and [`sorted`](crate::sorted) for the
-//! second.
+//! For the second mode a temporal check gets a series that is sorted by time and has one point per time stamp.
+
+#![expect(
+    clippy::float_cmp,
+    reason = "limits are exact: a value at one is good, and the next number is not"
+)]
 
 use std::fmt;
 

@@ -26,8 +26,8 @@ fn sum_of_block(values: &[f64]) -> f64 {
             *sum += value;
         }
     }
-    let [a, b, c, d, e, f, g, h] = sums;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, value| sum + value)
+    let halves = [&sums[..4], &sums[4..]].map(|half| (half[0] + half[1]) + (half[2] + half[3]));
+    rest.iter().fold(halves[0] + halves[1], |sum, value| sum + value)
 }
 
 /// A percentile of sorted values, interpolated linearly.

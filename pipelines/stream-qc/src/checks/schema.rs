@@ -70,9 +70,10 @@ impl Schema {
     pub fn judge(&self, schema: &ArrowSchema) -> Judgement {
         let wrong: Vec<_> =
             self.missing(schema).chain(self.extra(schema)).chain(self.unfit(schema)).collect();
-        match wrong.is_empty() {
-            true => Judgement::new(Flag::Good, "the columns are as they should be"),
-            false => Judgement::new(Flag::Fail, wrong.join("; ")),
+        if wrong.is_empty() {
+            Judgement::new(Flag::Good, "the columns are as they should be")
+        } else {
+            Judgement::new(Flag::Fail, wrong.join("; "))
         }
     }
 

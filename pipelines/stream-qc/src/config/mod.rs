@@ -290,6 +290,9 @@ fn with_cadence(merged: Node, own: Node) -> Node {
     merged.clone().overridden_by(Node::Table(step)).overridden_by(own)
 }
 
+/// Keys of a stream that say where its points are: executions read them, and the checks have no use for them.
+const OF_THE_PIPELINE: [&str; 2] = ["data", "window_s"];
+
 fn read_stream(
     path: String,
     entries: &Entries,
@@ -297,6 +300,9 @@ fn read_stream(
     problems: &Problems,
 ) -> StreamConfig {
     let mut table = Table::new(path, entries, problems);
+    for key in OF_THE_PIPELINE {
+        table.pass_over(key);
+    }
     let modes = [Mode::IoosQc3_0, Mode::Strict].map(|mode| (mode.name(), mode));
     let written = table.one_of("mode", &modes);
     let mode = mode.or(written).unwrap_or_default();
@@ -373,14 +379,14 @@ fn check_columns(table: &Table<'_>, stream: &StreamConfig) {
         two.location.is_some() || two.location_bounds.is_some() || three.speed.is_some();
     if by_position && stream.columns.lon.is_none() {
         table.wrong(
-            "columns.lon",
+            "columns",
             "a check looks at positions",
-            "name the columns `lon` and `lat`",
+            "name their columns as `lon` and `lat`",
         );
     }
     let by_depth = two.climatology.iter().flat_map(|it| &it.members).any(|it| it.depths.is_some());
     if (by_depth || three.density_inversion.is_some()) && stream.columns.depth.is_none() {
-        table.wrong("columns.depth", "a check looks at depths", "name the column `depth`");
+        table.wrong("columns", "a check looks at depths", "name their column as `depth`");
     }
 }
 

@@ -1,5 +1,7 @@
 //! The first process: completeness, schema, freshness, uniqueness. It looks at the batch as it came.
 
+use std::collections::BTreeMap;
+
 use crate::checks::Mode;
 use crate::checks::completeness::Completeness;
 use crate::checks::freshness::Freshness;
@@ -10,7 +12,7 @@ use crate::checks::schema::{Kind, Schema};
 use crate::checks::syntax::{Syntax, Unit};
 use crate::checks::uniqueness::{Measure, Variety};
 
-use super::reader::Table;
+use super::reader::{Problems, Table};
 use super::{Limits, check_rising, limits};
 
 /// The checks of the first process.
@@ -56,8 +58,8 @@ impl Process1 {
         cadence_s: Option<f64>,
         outer: Limits,
     ) -> Self {
-        let empty = Default::default();
-        let problems = Default::default();
+        let empty = BTreeMap::new();
+        let problems = Problems::default();
         let mut table = table.unwrap_or_else(|| Table::new(String::new(), &empty, &problems));
         let process = Self {
             limits: limits(&mut table, outer),

@@ -1,5 +1,7 @@
 //! The second process: range and validity. It looks at each point alone.
 
+use std::collections::BTreeMap;
+
 use regex::Regex;
 
 use crate::checks::climatology::{Climatology, Member, Period, When};
@@ -15,7 +17,7 @@ use crate::checks::valid_range::ValidRange;
 use crate::checks::validity::Validity;
 use crate::checks::{Mode, Span};
 
-use super::reader::Table;
+use super::reader::{Problems, Table};
 use super::{Limits, check_rising, limits};
 
 /// The checks of the second process.
@@ -55,8 +57,8 @@ pub struct Process2 {
 
 impl Process2 {
     pub(super) fn read(table: Option<Table<'_>>, mode: Mode, outer: Limits) -> Self {
-        let empty = Default::default();
-        let problems = Default::default();
+        let empty = BTreeMap::new();
+        let problems = Problems::default();
         let mut table = table.unwrap_or_else(|| Table::new(String::new(), &empty, &problems));
         let process = Self {
             limits: limits(&mut table, outer),
@@ -260,15 +262,16 @@ fn validity(table: &mut Table<'_>) -> Vec<Validity> {
 }
 
 fn rules(table: &mut Table<'_>) -> Vec<CrossField> {
-    let texts = table.texts("rules").unwrap_or_default();
-    let rule = |text: &String| {
-        CrossField::parse(text)
-            .map_err(|message| {
-                table.wrong("rules", message, "write a rule such as \"min <= value <= max\"")
-            })
-            .ok()
-    };
-    texts.iter().filter_map(rule).collect()
+    let mut rules = Vec::new();
+    for text in table.texts("rules").unwrap_or_default() {
+        match CrossField::parse(&text) {
+            Ok(rule) => rules.push(rule),
+            Err(message) => {
+                table.wrong("rules", message, "write a rule such as \"min <= value <= max\"");
+            }
+        }
+    }
+    rules
 }
 
 fn drift(mut table: Table<'_>) -> Option<Drift> {

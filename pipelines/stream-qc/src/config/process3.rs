@@ -1,5 +1,7 @@
 //! The third process: what depends on the points before.
 
+use std::collections::BTreeMap;
+
 use crate::checks::Mode;
 use crate::checks::attenuated_signal::{AttenuatedSignal, Minimum, Spread};
 use crate::checks::density_inversion::DensityInversion;
@@ -9,7 +11,7 @@ use crate::checks::speed::Speed;
 use crate::checks::spike::{Method, Spike};
 use crate::checks::time_gap::TimeGap;
 
-use super::reader::Table;
+use super::reader::{Problems, Table};
 use super::{Limits, check_rising, limits};
 
 /// The checks of the third process.
@@ -53,8 +55,8 @@ impl Process3 {
         cadence_s: Option<f64>,
         outer: Limits,
     ) -> Self {
-        let empty = Default::default();
-        let problems = Default::default();
+        let empty = BTreeMap::new();
+        let problems = Problems::default();
         let mut table = table.unwrap_or_else(|| Table::new(String::new(), &empty, &problems));
         let process = Self {
             limits: limits(&mut table, outer),

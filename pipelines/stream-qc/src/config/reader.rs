@@ -93,6 +93,11 @@ impl<'a> Table<'a> {
         self.wrong(key, format!("it is {}", node.kind()), format!("write {wanted}"));
     }
 
+    /// Leaves a key to somebody else.
+    pub(super) fn pass_over(&mut self, key: &'static str) {
+        self.known.insert(key);
+    }
+
     /// A finite number.
     pub(super) fn number(&mut self, key: &'static str) -> Option<f64> {
         let node = self.get(key)?;

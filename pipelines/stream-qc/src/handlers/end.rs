@@ -26,7 +26,7 @@ pub(crate) struct End {
 /// What the processes gave.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Results {
+pub(crate) struct Given {
     #[serde(flatten)]
     run: Run,
     /// When the state was entered: the same in every attempt.
@@ -38,14 +38,14 @@ pub(crate) struct Results {
 
 #[async_trait]
 impl Function for End {
-    type Input = Results;
+    type Input = Given;
     type Output = Summary;
 
     fn name(&self) -> &'static str {
         "stepwell-stream-qc-end"
     }
 
-    async fn call(&self, given: Results, _ctx: &Context) -> Result<Summary, HandlerError> {
+    async fn call(&self, given: Given, _ctx: &Context) -> Result<Summary, HandlerError> {
         let records = self.service.records().await?;
         let mut summary = summary(&given);
         if summary.status != Status::Error {
@@ -63,7 +63,7 @@ impl Function for End {
 }
 
 /// The verdict, as far as the results alone tell it.
-fn summary(given: &Results) -> Summary {
+fn summary(given: &Given) -> Summary {
     let passes = PROCESSES.map(|process| {
         let passed =
             given.results.iter().any(|it| it.process() == Some(process) && it.has_passed());

@@ -74,10 +74,11 @@ impl Function for Report {
             .map(|it| it.message.as_str())
             .collect();
         let not_checked = unchecked.len();
-        let mut message = format!("QC of {streams} streams: {passed} passed, {failed} failed");
-        if not_checked > 0 {
-            message.push_str(&format!(", {not_checked} could not be checked"));
-        }
+        let unknown = match not_checked {
+            0 => String::new(),
+            count => format!(", {count} could not be checked"),
+        };
+        let message = format!("QC of {streams} streams: {passed} passed, {failed} failed{unknown}");
         let cause = unchecked.first().map(|first| format!("{message}; the first: {first}"));
         let error = cause.as_ref().map(|_| NOT_CHECKED);
         Ok(Counted { streams, passed, failed, not_checked, results, message, error, cause })

@@ -81,12 +81,11 @@ impl Function for Start {
             }
             Err(error) => return Err(error),
         };
-        let context = match input.context {
-            Some(context) => context,
-            None => {
-                let remembered = records.remembered(&run.group, &run.stream).await?;
-                remembered.map(|it| it.last).unwrap_or_default()
-            }
+        let context = if let Some(context) = input.context {
+            context
+        } else {
+            let remembered = records.remembered(&run.group, &run.stream).await?;
+            remembered.map(|it| it.last).unwrap_or_default()
         };
         records.begin(&run, Status::Running, None).await?;
         let Plan { config, data, window } = plan;

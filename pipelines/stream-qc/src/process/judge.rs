@@ -10,7 +10,8 @@ pub(super) fn process(process: Process, run: Run<'_>) -> ProcessResult {
     let length = run.series.len();
     let of_points = || run.tests.iter().filter(|test| test.scope == Scope::Points);
     let flags = roll_up(run.config.roll_up, length, of_points().map(|test| &test.flags[..]));
-    let counts = Counts::of(&flags);
+    let has_points = of_points().next().is_some();
+    let counts = if has_points { Counts::of(&flags) } else { Counts::default() };
     let evaluated = evaluated(length, of_points());
     let reasons: Vec<_> =
         run.tests.iter().filter_map(reason).chain(too_few(process, &run, evaluated)).collect();

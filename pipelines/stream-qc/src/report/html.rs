@@ -40,16 +40,19 @@ pub(super) fn table(
     header: &[&str],
     rows: impl IntoIterator<Item = Vec<String>>,
 ) -> String {
-    let cells: String = header.iter().map(|it| format!("<th scope=\"col\">{it}</th>")).collect();
-    let row = |row: Vec<String>| {
-        let cells: String = row.iter().map(|it| format!("<td>{it}</td>")).collect();
-        format!("<tr>{cells}</tr>\n")
-    };
-    let rows: String = rows.into_iter().map(row).collect();
+    let row = |cells: &[String]| format!("<tr>{}</tr>\n", tagged("td", "", cells));
+    let rows: Vec<_> = rows.into_iter().map(|cells| row(&cells)).collect();
     format!(
-        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr>{cells}</tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n",
-        escape(caption)
+        "<div class=\"scroll\"><table><caption>{}</caption><thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div>\n",
+        escape(caption),
+        tagged("th", " scope=\"col\"", header),
+        rows.concat()
     )
+}
+
+fn tagged(tag: &str, attributes: &str, cells: &[impl std::fmt::Display]) -> String {
+    let cells: Vec<_> = cells.iter().map(|it| format!("<{tag}{attributes}>{it}</{tag}>")).collect();
+    cells.concat()
 }
 
 /// The name of a stream's page: its ids as far as every file system takes them, and a digest that keeps apart what they leave out.

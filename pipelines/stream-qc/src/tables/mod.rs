@@ -60,8 +60,8 @@ fn s(name: &str, value: impl Into<String>) -> (String, AttributeValue) {
 }
 
 /// An attribute with a number.
-fn n(name: &str, value: impl ToString) -> (String, AttributeValue) {
-    (name.to_owned(), AttributeValue::N(value.to_string()))
+fn n(name: &str, value: impl Into<u64>) -> (String, AttributeValue) {
+    (name.to_owned(), AttributeValue::N(value.into().to_string()))
 }
 
 /// The text of an attribute.

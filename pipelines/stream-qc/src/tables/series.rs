@@ -54,13 +54,13 @@ impl Records {
         if chunks.len() as u64 > PARTS {
             return Err(HandlerError::Data("the flags are too many to be kept".to_owned()));
         }
-        let parts = chunks.len();
+        let parts = chunks.len() as u64;
         let mut items: Vec<_> = chunks
             .into_iter()
             .zip(first..)
             .map(|(chunk, part)| {
                 let mut item = key(run, part);
-                item.extend([n("Parts", parts), n("Rows", flags.len())]);
+                item.extend([n("Parts", parts), n("Rows", flags.len() as u64)]);
                 item.insert("Flags".to_owned(), AttributeValue::B(chunk.to_vec()));
                 item
             })

@@ -76,12 +76,12 @@ impl Records {
             summary
                 .processes
                 .iter()
-                .map(|(process, pass)| n(&format!("Process{process}Pass"), pass)),
+                .map(|(process, pass)| n(&format!("Process{process}Pass"), *pass)),
         );
         attributes.extend(summary.rows.map(|rows| n("Rows", rows)));
         attributes.extend(summary.previous_status.map(|it| s("PreviousStatus", it.name())));
         if let Some(counts) = &summary.counts {
-            let counts = counts.iter().map(|(flag, count)| n(flag, count));
+            let counts = counts.iter().map(|(flag, count)| n(flag, *count));
             attributes.insert("Counts".to_owned(), AttributeValue::M(counts.collect()));
         }
         let causes: Vec<_> = summary

@@ -2,13 +2,16 @@
 
 #![expect(clippy::disallowed_methods, reason = "the environment says where the double of AWS is")]
 
+mod config;
 mod crash;
 mod driver;
+mod golden;
 mod input;
 mod messages;
 mod on_aws;
 mod oracle;
 mod page;
+mod processes;
 mod sources;
 mod standard;
 mod streams;

@@ -26,6 +26,21 @@ details = tables.Table(f'QCDetails-{mark}').query(KeyConditionExpression=Key('QC
 print(json.dumps({'runs': runs, 'details': details}, default=int))
 ";
 
+/// A topic with a queue behind it: made before a run, and read after it.
+const TOPIC: &str = "
+import boto3, json, sys
+url, region, mark, step = sys.argv[1:]
+aws = dict(endpoint_url=url, region_name=region, aws_access_key_id='test', aws_secret_access_key='aws-secret-key')
+sns, sqs = boto3.client('sns', **aws), boto3.client('sqs', **aws)
+queue = sqs.create_queue(QueueName=f'told-{mark}')['QueueUrl']
+if step == 'make':
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=['QueueArn'])['Attributes']['QueueArn']
+    sns.subscribe(TopicArn=sns.create_topic(Name=f'qc-{mark}')['TopicArn'], Protocol='sqs', Endpoint=arn)
+else:
+    found = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get('Messages', [])
+    print(json.dumps([json.loads(message['Body']) for message in found]))
+";
+
 fn variable(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {
@@ -117,6 +132,27 @@ async fn the_sdk_for_python_reads_runs_and_details() {
     let numbers: Vec<_> =
         read["details"].as_array().unwrap().iter().map(|it| &it["ErrorNumber"]).collect();
     assert_eq!(numbers, [&json!(2_000_001), &json!(2_000_002)]);
+}
+
+#[tokio::test]
+async fn a_subscriber_of_the_topic_gets_the_summary() {
+    let Some(url) = variable("STEPWELL_TEST_MOTO") else { return };
+    let Some(python) = variable("STEPWELL_PYTHON") else { return };
+    let mark = format!("d{}", Timestamp::now().as_millisecond());
+    let script = |step: &str| {
+        let run = Command::new(&python).args(["-c", TOPIC, &url, REGION, &mark, step]).output();
+        let run = run.unwrap();
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        run.stdout
+    };
+    script("make");
+    let output = bench(&url, &mark, &format!("qc-{mark}")).verdict(given()).await;
+    let got: Value = serde_json::from_slice(&script("read")).unwrap();
+    assert_eq!(got.as_array().map(Vec::len), Some(1), "{got:#}");
+    assert_eq!(got[0]["Subject"], "QC FAILED buoys/7-temp 2026-03-01T12:00Z");
+    assert_eq!(got[0]["MessageAttributes"]["Status"]["Value"], "FAILED");
+    let text: Value = serde_json::from_str(got[0]["Message"].as_str().unwrap()).unwrap();
+    assert_eq!((&text["QCPID"], &text["Counts"]), (&output["QCPID"], &output["Counts"]));
 }
 
 #[tokio::test]

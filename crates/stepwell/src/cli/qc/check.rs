@@ -137,6 +137,10 @@ fn series(root: &Path, data: &Location, stream: &StreamConfig) -> Outcome<Series
         let exit = if error.is_retryable() { Exit::Unavailable } else { Exit::Refused };
         Failure::new(exit, error)
     })?;
+    if rows.num_rows() == 0 && rows.num_columns() == 0 {
+        // Without a line there is nothing that names columns.
+        return Ok(Series::new(Vec::new(), Vec::new()));
+    }
     Series::from_batch(&rows, &stream.columns).map_err(|error| Failure::new(Exit::Refused, error))
 }
 

@@ -29,8 +29,11 @@ use super::random::{Random, instants, numbers};
 
 const MODE: Mode = Mode::IoosQc3_0;
 
+/// Makes a case.
+type Make = fn(&mut Random) -> Case;
+
 /// The checks by name, and what makes a case of each.
-pub(crate) const ALL: [(&str, fn(&mut Random) -> Case); 20] = [
+pub(crate) const ALL: [(&str, Make); 20] = [
     ("gross_range", gross_range),
     ("valid_range", valid_range),
     ("percentile_range", percentile_range),
@@ -135,14 +138,16 @@ fn climatology(random: &mut Random) -> Case {
     let (values, times) = (random.values(length), random.times(length));
     let depths = random.maybe(|random| {
         let missing = random.pick(&[0.0, 0.0, 0.2, 1.0]);
-        let depth = |random: &mut Random| match random.chance(missing) {
-            true => random.pick(&[f64::NAN, f64::NAN, f64::INFINITY]),
-            false => random.pick(&[0.0, 3.0, 5.0, 10.0, 50.0]),
+        let depth = |random: &mut Random| {
+            if random.chance(missing) {
+                random.pick(&[f64::NAN, f64::NAN, f64::INFINITY])
+            } else {
+                random.pick(&[0.0, 3.0, 5.0, 10.0, 50.0])
+            }
         };
         (0..length).map(|_| depth(random)).collect::<Vec<_>>()
     });
-    let (config, members): (Vec<_>, Vec<_>) =
-        (0..1 + random.below(4)).map(|_| member(random)).unzip();
+    let (config, members): (Vec<_>, Vec<_>) = (0..=random.below(4)).map(|_| member(random)).unzip();
     let missing_depths = vec![f64::NAN; length];
     Case {
         function: "qartod.climatology_test",

@@ -40,7 +40,10 @@ fn flags_are_those_of_the_library() {
     let Some(python) = find_python() else { return };
     let seed = number("STEPWELL_QC_SEED").unwrap_or(SEED);
     let count = number("STEPWELL_QC_CASES").unwrap_or(CASES);
-    println!("STEPWELL_QC_SEED={seed}, {count} series of each of {} checks", cases::ALL.len());
+    tell(&format!(
+        "STEPWELL_QC_SEED={seed}, {count} series of each of {} checks",
+        cases::ALL.len()
+    ));
     let mut cases = Vec::new();
     for (check, (name, make)) in (0..).zip(cases::ALL) {
         let mut random = Random::new(seed.wrapping_add(check << 32));
@@ -56,7 +59,7 @@ fn flags_are_those_of_the_library() {
             different.entry(name).or_default().push(told);
         }
     }
-    let told: String = different
+    let told: Vec<_> = different
         .iter()
         .map(|(name, all)| {
             format!(
@@ -66,7 +69,12 @@ fn flags_are_those_of_the_library() {
             )
         })
         .collect();
-    assert!(different.is_empty(), "STEPWELL_QC_SEED={seed}: of {} series\n{told}", cases.len());
+    assert!(
+        different.is_empty(),
+        "STEPWELL_QC_SEED={seed}: of {} series\n{}",
+        cases.len(),
+        told.concat()
+    );
 }
 
 fn ours(flags: &Flags) -> Answer {
@@ -85,11 +93,15 @@ fn find_python() -> Option<PathBuf> {
             std::env::var_os("STEPWELL_TEST_ALL").is_none(),
             "`STEPWELL_IOOS_QC_PYTHON` is not set"
         );
-        // Not `eprintln!`, which the test harness keeps to itself.
-        let told = "\nSKIPPED: `STEPWELL_IOOS_QC_PYTHON` names no Python with ioos-qc; `cargo xtask test` makes one\n";
-        let _ = writeln!(std::io::stderr(), "{told}");
+        let told = "SKIPPED: `STEPWELL_IOOS_QC_PYTHON` names no Python with ioos-qc; `cargo xtask test` makes one";
+        tell(told);
     }
     python
+}
+
+/// Not `eprintln!`, which the test harness keeps to itself.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "\n{text}\n");
 }
 
 fn number(variable: &str) -> Option<u64> {

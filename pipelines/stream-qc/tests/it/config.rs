@@ -1,0 +1,159 @@
+//! Configurations: what is read, and what is refused, by path.
+
+#![expect(clippy::float_cmp, reason = "what is written is what is read")]
+
+use stepwell_stream_qc::checks::Mode;
+use stepwell_stream_qc::config::{Config, Format, Problem};
+use stepwell_stream_qc::flag::RollUp;
+
+const MANY: &str = r#"
+[defaults]
+cadence_s = 600
+process2 = { gross_range = { fail = [0, 25], suspect = [5, 13] } }
+
+[groups.coast]
+mode = "strict"
+by_cadence = [
+    { up_to_s = 60, process3 = { gap_h = 0.1 } },
+    { up_to_s = 3600, process3 = { gap_h = 2 } },
+]
+
+[groups.coast.streams."buoy-7/temp"]
+unit = "degC"
+process3 = { rate_per_s = { suspect = 0.005, fail = 0.02 } }
+
+[groups.coast.streams.fast]
+cadence_s = 10
+process2 = { gross_range = { fail = [0, 40] } }
+
+[groups.lab.streams.t1]
+mode = "ioos_qc_3_0"
+process2 = { gross_range = false, valid_range = { min = 0 } }
+"#;
+
+fn refused(text: &str) -> Vec<Problem> {
+    Config::parse(text, Format::Toml).expect_err("it is wrong")
+}
+
+fn only(text: &str) -> String {
+    match &refused(text)[..] {
+        [problem] => problem.to_string(),
+        all => panic!("one problem is expected: {all:?}"),
+    }
+}
+
+#[test]
+fn a_stream_overrides_its_group_and_that_the_defaults() {
+    let config = Config::parse(MANY, Format::Toml).expect("it is right");
+    let buoy = config.stream("coast", "buoy-7/temp").expect("it is there");
+    assert_eq!(
+        (buoy.unit.as_deref(), buoy.mode, buoy.roll_up),
+        (Some("degC"), Mode::Strict, RollUp::Strict)
+    );
+    assert_eq!(buoy.process2.gross_range.as_ref().expect("by default").fail.high(), 25.0);
+    assert_eq!(buoy.process3.gap.as_ref().expect("by cadence").fail_h, 2.0);
+    let fast = config.stream("coast", "fast").expect("it is there");
+    assert_eq!(fast.process2.gross_range.as_ref().expect("its own").fail.high(), 40.0);
+    assert_eq!(fast.process3.gap.as_ref().expect("by cadence").fail_h, 0.1);
+    let lab = config.stream("lab", "t1").expect("it is there");
+    assert_eq!((lab.mode, lab.roll_up), (Mode::IoosQc3_0, RollUp::Qartod));
+    assert!(lab.process2.gross_range.is_none(), "`false` takes a check away");
+    assert_eq!(config.streams().count(), 3);
+}
+
+#[test]
+fn yaml_json_and_toml_say_the_same() {
+    let yaml = "stream: s\ncadence_s: 600\nprocess2:\n  gross_range: {fail: [0, 25]}\nprocess3: {gap_h: 1}\n";
+    let json = serde_json::json!({
+        "stream": "s", "cadence_s": 600, "process2": {"gross_range": {"fail": [0, 25]}}, "process3": {"gap_h": 1},
+    });
+    let toml = "stream = \"s\"\ncadence_s = 600\nprocess2.gross_range.fail = [0, 25]\nprocess3.gap_h = 1\n";
+    let of_toml = Config::parse(toml, Format::Toml).expect("it is right");
+    assert_eq!(Config::parse(yaml, Format::Yaml).expect("it is right"), of_toml);
+    assert_eq!(Config::parse(&json.to_string(), Format::Json).expect("it is right"), of_toml);
+    assert_eq!(Config::from_value(&json).expect("it is right"), of_toml);
+    assert_eq!(of_toml.stream("any", "s").expect("it names no group").cadence_s, Some(600.0));
+}
+
+#[test]
+fn all_problems_are_told_at_once_each_with_its_path() {
+    let text = r#"
+[defaults]
+mode = "strikt"
+[groups.g.streams.s]
+cadence_s = 600
+process2 = { gross_range = { fail = [0, 25], suspect = [5, 30] }, gros_range = { } }
+process3 = { flat_line = { suspect_s = 900, fail_s = 3000 }, spike = { suspect = inf }, gap_h = "one" }
+"#;
+    let told: Vec<_> = refused(text).iter().map(ToString::to_string).collect();
+    let expected = [
+        "`groups.g.streams.s.mode`: \"strikt\" is unknown; did you mean \"strict\"?",
+        "`groups.g.streams.s.process2.gross_range.suspect`: [5, 30] is not inside of [0, 25], outside of which values FAIL; write [5, 25]",
+        "`groups.g.streams.s.process2.gros_range`: the key is unknown; did you mean `gross_range`?",
+        "`groups.g.streams.s.process3.gap_h`: it is the text \"one\"; write a number",
+        "`groups.g.streams.s.process3.spike.suspect`: inf is not finite; write a finite number, or leave it out",
+        "`groups.g.streams.s.process3.flat_line.suspect_s`: 900 s are shorter than two cadences of 600 s; write at least 1200",
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let stream = |body: &str| only(&format!("cadence_s = 600\n{body}\n"));
+    assert!(
+        stream("process3.gap_h = 0.1")
+            .starts_with("`process3.gap_h`: 0.1 hours are less than the cadence")
+    );
+    assert!(
+        stream("process3.rate_per_s = { suspect = 2, fail = 1 }")
+            .starts_with("`process3.rate_per_s.suspect`: 2 is beyond")
+    );
+    assert!(stream("process3.spike = {}").starts_with("`process3.spike.suspect`: it is missing"));
+    assert!(
+        stream("process3.speed = { suspect = 1, fail = 2 }")
+            .starts_with("`columns`: a check looks at positions")
+    );
+    assert!(
+        stream("process2.drift = { method = \"psi\" }")
+            .starts_with("`process2.drift.edges`: it is missing")
+    );
+    assert!(
+        stream("process2.validity.status.regex = \"(\"")
+            .starts_with("`process2.validity.status.regex`")
+    );
+    assert!(
+        stream("process2.rules = [\"value\"]")
+            .starts_with("`process2.rules`: `value` compares nothing")
+    );
+    assert!(
+        stream("process1.completeness.value = { warn = 0.5, fail = 0.9 }")
+            .starts_with("`process1.completeness.value.warn`")
+    );
+    assert!(
+        only("process1.row_count = { tolerance = 0.1 }")
+            .starts_with("`process1.row_count`: the cadence is not known")
+    );
+    assert!(
+        only("limits = { fail_share = 2 }").starts_with("`limits.fail_share`: 2 is out of range")
+    );
+    let flat = "mode = \"ioos_qc_3_0\"\nprocess3.flat_line = { suspect_s = 1800, fail_s = 3000 }";
+    assert!(stream(flat).starts_with("`process3.flat_line.tolerance`: without one above zero"));
+    let late = "process3.attenuated_signal = { suspect = 1, fail = 2 }";
+    assert!(stream(late).starts_with("`process3.attenuated_signal.fail`: 2 is above `suspect`"));
+    assert!(only("= 3").starts_with("`(document)`"));
+}
+
+#[test]
+fn a_stream_that_is_not_there_is_named_with_the_one_that_may_be_meant() {
+    let config = Config::parse(MANY, Format::Toml).expect("it is right");
+    let told =
+        |group, stream| config.stream(group, stream).expect_err("it is not there").to_string();
+    assert_eq!(
+        told("coats", "fast"),
+        "the configuration has no group `coats`; did you mean `coast`?"
+    );
+    assert_eq!(
+        told("coast", "fats"),
+        "the configuration has no stream `fats` in the group `coast`; did you mean `fast`?"
+    );
+}
