@@ -3,11 +3,13 @@
 //!
 //! Left to others: the clients of the services, and what is kept in the folder.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::HandlerError;
 use crate::secret::{SecretRef, Secrets};
@@ -38,6 +40,7 @@ impl Surroundings {
 /// sqs = "aws"                 # default: "embedded"
 /// iam = "aws"
 /// secretsmanager = "aws"      # "embedded": the secrets of the project only
+/// kinesis = "aws"             # "embedded": refused by what needs it; so is athena
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -48,6 +51,20 @@ pub struct Services {
     pub iam: Provider,
     /// Secrets that are found nowhere else.
     pub secretsmanager: Provider,
+    /// Tables.
+    pub dynamodb: Provider,
+    /// Topics.
+    pub sns: Provider,
+    /// Buckets.
+    pub s3: Provider,
+    /// Streams; there are no embedded ones.
+    pub kinesis: Provider,
+    /// The catalog of a data lake.
+    pub glue: Provider,
+    /// SQL over a data lake in S3; there is no embedded one.
+    pub athena: Provider,
+    /// Who gets what is published to embedded topics: subscriptions by topic and name.
+    pub topics: BTreeMap<String, BTreeMap<String, Subscription>>,
     /// How AWS is reached.
     pub aws: Aws,
 }
@@ -61,6 +78,35 @@ pub enum Provider {
     Embedded,
     /// AWS, or what answers in its place at `endpoint_url`.
     Aws,
+}
+
+/// `[services.topics.TOPIC.NAME]`: who gets what is published to an embedded topic.
+///
+/// ```toml
+/// [services.topics.alerts.chat]
+/// to = { webhook = "secret:chat/webhook" }
+/// filter = { severity = ["FAILED"] }
+/// ```
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subscription {
+    /// Where it goes.
+    pub to: Destination,
+    /// A filter policy of SNS: which messages, by their attributes. Without one: all.
+    #[serde(default)]
+    pub filter: Map<String, Value>,
+}
+
+/// Where messages of a topic go: `"log"`, `{ webhook = "secret:NAME" }`, `{ queue = "NAME" }`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Destination {
+    /// The log of the process.
+    Log,
+    /// `POST` in the shape of SNS's HTTP notifications. The URL often is a secret.
+    Webhook(SecretRef),
+    /// A FIFO queue, of those that `sqs` serves.
+    Queue(String),
 }
 
 /// `[services.aws]`: how AWS is reached. Without credentials here the SDK's usual places are searched: the

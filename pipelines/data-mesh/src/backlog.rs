@@ -15,9 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use stepwell_integrations::aws::CallError;
-use stepwell_integrations::sqs::{Entry, Error, Message, fifo_id};
-use stepwell_pipeline::HandlerError;
+use stepwell_integrations::sqs::{Entry, Message, fifo_id};
 
 use crate::dmm::Event;
 use crate::event::{Asked, Cause};
@@ -82,19 +80,6 @@ pub(crate) fn read(message: &Message) -> Result<Asked, String> {
     let body: Body = serde_json::from_value(value).map_err(|error| error.to_string())?;
     let accesses = body.accesses.into_iter().map(|item| (item.access, item.cause)).collect();
     Ok(Asked { accesses, ..Asked::default() })
-}
-
-/// What a failure of the queue means for a function.
-pub(crate) fn handler_error(error: &Error) -> HandlerError {
-    let message = error.to_string();
-    match error {
-        error if error.is_retryable() => HandlerError::Retryable(message),
-        Error::NoSuchQueue { .. }
-        | Error::NoDeadLetterQueue { .. }
-        | Error::Call(CallError::AccessDenied { .. } | CallError::Misconfigured { .. })
-        | Error::Store(_) => HandlerError::Config(message),
-        _ => HandlerError::Data(message),
-    }
 }
 
 #[cfg(test)]

@@ -4,21 +4,19 @@
 //! the same ones and do not know the difference.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use stepwell_integrations::Clock;
-use stepwell_integrations::aws::{Connection, Credentials, Settings as AwsSettings};
 use stepwell_integrations::iam::{
     AwsRolePolicies, EmbeddedOptions as RoleOptions, EmbeddedRolePolicies, RolePolicies,
 };
-use stepwell_integrations::sqs::{AwsQueue, EmbeddedOptions as QueueOptions, EmbeddedQueue, Queue};
+use stepwell_integrations::sqs::Queue;
 use stepwell_pipeline::surroundings::Provider;
 use stepwell_pipeline::{HandlerError, Surroundings};
+use stepwell_services::Opener;
 use tokio::sync::OnceCell;
 
-use crate::backlog;
 use crate::config::{Boundary, Config};
 use crate::dmm::Dmm;
 use crate::ledger::Ledger;
@@ -39,8 +37,7 @@ pub(crate) struct Service {
     pub(crate) config: Config,
     pub(crate) dmm: Dmm,
     pub(crate) readings: Readings,
-    surroundings: Surroundings,
-    connection: OnceCell<Connection>,
+    services: Opener,
     queue: OnceCell<Arc<dyn Queue>>,
     real: OnceCell<Arc<World>>,
     plans: Mutex<VecDeque<(String, Plan)>>,
@@ -61,9 +58,8 @@ impl Service {
         Self {
             config,
             dmm,
-            surroundings,
+            services: Opener::new(surroundings),
             readings: Readings::default(),
-            connection: OnceCell::new(),
             queue: OnceCell::new(),
             real: OnceCell::new(),
             plans: Mutex::default(),
@@ -99,14 +95,17 @@ impl Service {
     }
 
     async fn open(&self) -> Result<Arc<World>, HandlerError> {
-        let ledger = Ledger::open(&self.file("data-mesh.db")?)?;
-        let (iam, embedded): (Arc<dyn RolePolicies>, _) = match self.surroundings.services.iam {
-            Provider::Aws => (Arc::new(AwsRolePolicies::new(self.connection().await?)), None),
-            Provider::Embedded => {
-                let embedded = self.embedded_ledger()?;
-                (Arc::new(embedded.clone()), Some(embedded))
-            }
-        };
+        let ledger = Ledger::open(&self.services.file("data-mesh.db")?)?;
+        let (iam, embedded): (Arc<dyn RolePolicies>, _) =
+            match self.services.surroundings().services.iam {
+                Provider::Aws => {
+                    (Arc::new(AwsRolePolicies::new(self.services.connection().await?)), None)
+                }
+                Provider::Embedded => {
+                    let embedded = self.embedded_ledger()?;
+                    (Arc::new(embedded.clone()), Some(embedded))
+                }
+            };
         let target = Target::new(Arc::clone(&iam), false);
         Ok(Arc::new(World { ledger, target, is_plan: false, iam, embedded }))
     }
@@ -126,66 +125,20 @@ impl Service {
         let partition = self.config.partition.clone();
         let options =
             RoleOptions { partition, account, permissions_boundary, ..RoleOptions::default() };
-        EmbeddedRolePolicies::open(&self.file("iam.db")?, options, clock())
+        EmbeddedRolePolicies::open(&self.services.file("iam.db")?, options, clock())
             .map_err(|error| handler_error(&error))
     }
 
     pub(crate) async fn queue(&self) -> Result<&dyn Queue, HandlerError> {
-        let queue = self.queue.get_or_try_init(|| self.open_queue()).await?;
+        let Config { queue, dead_letter_queue, .. } = &self.config;
+        let open = || self.services.queue(queue, dead_letter_queue.as_deref(), RECEIVES_MAX);
+        let queue = self.queue.get_or_try_init(open).await?;
         Ok(queue.as_ref())
-    }
-
-    async fn open_queue(&self) -> Result<Arc<dyn Queue>, HandlerError> {
-        let name = &self.config.queue;
-        let opened: Result<Arc<dyn Queue>, _> = match self.surroundings.services.sqs {
-            Provider::Aws => {
-                let dead_letters = self.config.dead_letter_queue.as_deref();
-                let connection = self.connection().await?;
-                let queue =
-                    AwsQueue::connect_or_create(connection, name, dead_letters, RECEIVES_MAX).await;
-                queue.map(|queue| Arc::new(queue) as _)
-            }
-            Provider::Embedded => {
-                let options = QueueOptions { max_receive_count: RECEIVES_MAX };
-                let queue = EmbeddedQueue::open(&self.file("queue.db")?, name, options, clock());
-                queue.map(|queue| Arc::new(queue) as _)
-            }
-        };
-        opened.map_err(|error| backlog::handler_error(&error))
-    }
-
-    async fn connection(&self) -> Result<&Connection, HandlerError> {
-        let connect = async || {
-            let aws = &self.surroundings.services.aws;
-            let credentials = aws.credentials(self.surroundings.secrets.as_ref()).await?;
-            let credentials = credentials.map(|it| Credentials {
-                access_key_id: secrecy::ExposeSecret::expose_secret(&it.access_key_id).to_owned(),
-                secret_access_key: it.secret_access_key,
-                session_token: it.session_token,
-            });
-            let settings = AwsSettings {
-                region: aws.region.clone(),
-                endpoint_url: aws.endpoint_url.clone(),
-                profile: aws.profile.clone(),
-                credentials,
-            };
-            Ok(Connection::new(settings).await)
-        };
-        self.connection.get_or_try_init(connect).await
     }
 
     /// The requests to AWS so far.
     pub(crate) fn aws_requests(&self) -> u64 {
-        self.connection.get().map_or(0, Connection::requests)
-    }
-
-    fn file(&self, name: &str) -> Result<PathBuf, HandlerError> {
-        let folder = &self.surroundings.state;
-        std::fs::create_dir_all(folder).map_err(|error| {
-            let folder = folder.display();
-            HandlerError::Config(format!("the folder `{folder}` cannot be made: {error}"))
-        })?;
-        Ok(folder.join(name))
+        self.services.aws_requests()
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use stepwell_pipeline::HandlerError;
+use stepwell_pipeline::{AnyFunction, HandlerError};
 use tokio::sync::OnceCell;
 
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::ledger::Ledger;
+use crate::query::Lake;
 use crate::source::{Source, Sources};
 use crate::world::World;
 
@@ -35,6 +36,11 @@ impl Service {
         self.ledger.get_or_try_init(async || Ledger::open(&self.world.file("lake.db")?)).await
     }
 
+    /// SQL over the lake.
+    pub fn lake(&self) -> Lake {
+        Lake::new(&self.config, &self.world)
+    }
+
     /// A dataset by name.
     ///
     /// # Errors
@@ -48,6 +54,11 @@ impl Service {
             };
             HandlerError::Config(format!("there is no dataset `{name}`; {help}"))
         })
+    }
+
+    /// The functions that take changes of DynamoDB in.
+    pub(crate) fn stream_functions(&self) -> Vec<Arc<dyn AnyFunction>> {
+        self.sources.stream_functions(self.config.datasets.values())
     }
 
     /// The source of a dataset.

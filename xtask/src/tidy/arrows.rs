@@ -42,9 +42,11 @@ const ALLOWED: &[Arrows] = &[
     ),
     // Services of AWS, each embedded and real; they know neither engine nor pipelines.
     arrows("stepwell-integrations", &[], &[]),
+    // Brings both together: what the kit says about services, and the services.
+    arrows("stepwell-services", &["stepwell-integrations", "stepwell-pipeline"], &[]),
     arrows(
         "stepwell-data-mesh",
-        &["stepwell-integrations", "stepwell-pipeline"],
+        &["stepwell-integrations", "stepwell-pipeline", "stepwell-services"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
     arrows("stepwell-tabular", &[], &[]),

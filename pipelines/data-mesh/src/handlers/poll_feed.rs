@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::progress::Update;
 use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_services::ToHandlerError as _;
 
 use super::{Input, Run};
 use crate::backlog;
@@ -128,7 +129,7 @@ impl Polling<'_> {
     async fn redrive(&mut self, input: Input) -> Result<(), HandlerError> {
         if input.redrive && !input.plan {
             let redriven = self.service.queue().await?.redrive(None).await;
-            self.counts.redriven += redriven.map_err(|error| backlog::handler_error(&error))?;
+            self.counts.redriven += redriven.map_err(|error| error.to_handler_error())?;
         }
         Ok(())
     }
@@ -215,7 +216,7 @@ impl Polling<'_> {
         if !self.world.is_plan {
             let entries = backlog::entries(asked.accesses, page);
             let sent = self.service.queue().await?.send_batch(&entries).await;
-            return sent.map_err(|error| backlog::handler_error(&error));
+            return sent.map_err(|error| error.to_handler_error());
         }
         let items = asked.accesses.into_iter().map(|(access, cause)| Item { access, cause });
         let id = format!("{}#plan-{page}", self.run);

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwell_integrations::sqs::{self, Message};
 use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_services::ToHandlerError as _;
 
 use super::Run;
 use crate::backlog;
@@ -109,7 +110,7 @@ impl Receive {
             visibility: self.service.config.visibility,
             wait: std::time::Duration::ZERO,
         };
-        let failed = |error: sqs::Error| backlog::handler_error(&error);
+        let failed = |error: sqs::Error| error.to_handler_error();
         let (mut accesses, mut kept) = (BTreeMap::new(), Vec::new());
         while accesses.len() < ACCESSES_TOGETHER && !ctx.slice_is_over() {
             let messages = queue.receive(&wanted).await.map_err(failed)?;

@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwell_integrations::sqs::{Error as QueueError, Queue, Receipt};
 use stepwell_pipeline::{Caught, Context, Function, HandlerError};
+use stepwell_services::ToHandlerError as _;
 
 use super::Run;
 use crate::backlog;
@@ -156,11 +157,11 @@ impl Settle {
                     failure.cause = format!("{}; {error}", failure.cause);
                     kept.push(message.receipt.clone());
                 }
-                Err(error) => return Err(backlog::handler_error(&error)),
+                Err(error) => return Err(error.to_handler_error()),
             }
         } else {
             let sent = queue.send_batch(&[backlog::single(item, &batch.id)]).await;
-            sent.map_err(|error| backlog::handler_error(&error))?;
+            sent.map_err(|error| error.to_handler_error())?;
         }
         Ok(failure)
     }
@@ -179,7 +180,7 @@ impl Settle {
         let receipts = batch.messages.iter().map(|it| it.receipt.clone());
         let receipts: Vec<_> = receipts.filter(|it| !kept.contains(it)).collect();
         let not_deleted = queue.delete_batch(&receipts).await;
-        for message in not_deleted.map_err(|error| backlog::handler_error(&error))? {
+        for message in not_deleted.map_err(|error| error.to_handler_error())? {
             tracing::debug!(reason = message.reason, "a message will be received again");
         }
         Ok(())

@@ -2,18 +2,22 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use stepwell_pipeline::HandlerError;
+use stepwell_pipeline::{AnyFunction, HandlerError};
 
-use super::{Source, files, mambu, postgres, salesforce};
+use super::{Source, dynamodb, files, mambu, postgres, salesforce, sql};
 use crate::config::Config;
 use crate::dataset::{Dataset, Mode};
+use crate::query::Lake;
 use crate::world::World;
 
 /// The keys of a dataset that belong to its source.
 #[derive(Debug, Clone)]
 pub enum SourceTable {
+    /// `source = "dynamodb"`
+    Dynamodb(dynamodb::Table),
     /// `source = "files"`
     Files(files::Table),
     /// `source = "mambu"`
@@ -22,19 +26,24 @@ pub enum SourceTable {
     Postgres(postgres::Table),
     /// `source = "salesforce"`
     Salesforce(salesforce::Table),
+    /// `source = "sql"`: a curated dataset
+    Sql(sql::Table),
 }
 
 impl SourceTable {
     /// The values of `source`.
-    pub const KINDS: &'static [&'static str] = &["files", "mambu", "postgres", "salesforce"];
+    pub const KINDS: &'static [&'static str] =
+        &["dynamodb", "files", "mambu", "postgres", "salesforce", "sql"];
 
     /// Reads the keys that are not the lake's.
     pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
         match kind {
+            "dynamodb" => read(keys).map(Self::Dynamodb),
             "files" => read(keys).map(Self::Files),
             "mambu" => read(keys).map(Self::Mambu),
             "postgres" => read(keys).map(Self::Postgres),
             "salesforce" => read(keys).map(Self::Salesforce),
+            "sql" => read(keys).map(Self::Sql),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -47,7 +56,8 @@ impl SourceTable {
     /// Whether rows tell of deletions too.
     pub(crate) fn has_deletes(&self, mode: Mode) -> bool {
         match self {
-            Self::Files(_) | Self::Postgres(_) => false,
+            Self::Dynamodb(table) => table.has_deletes(),
+            Self::Files(_) | Self::Postgres(_) | Self::Sql(_) => false,
             // Other modes hold what there is.
             Self::Mambu(table) => table.has_deletes() && mode == Mode::Append,
             Self::Salesforce(table) => table.has_deletes() && mode == Mode::Append,
@@ -56,10 +66,12 @@ impl SourceTable {
 
     pub(crate) fn problems(&self, dataset: &Dataset) -> Vec<String> {
         match self {
+            Self::Dynamodb(table) => table.problems(dataset),
             Self::Files(table) => table.problems(dataset),
             Self::Mambu(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
             Self::Salesforce(table) => table.problems(dataset),
+            Self::Sql(table) => table.problems(dataset),
         }
     }
 }
@@ -71,9 +83,11 @@ fn read<T: DeserializeOwned>(keys: Value) -> Result<T, String> {
 /// Opens sources. One client of each kind serves all datasets.
 pub struct Sources {
     world: Arc<World>,
+    dynamodb: Arc<dynamodb::Client>,
     postgres: postgres::Settings,
     mambu: Option<Arc<mambu::Client>>,
     salesforce: Option<Arc<salesforce::Client>>,
+    lake: Lake,
 }
 
 impl Sources {
@@ -86,9 +100,11 @@ impl Sources {
             .then(|| salesforce::Client::new(&config.salesforce, world));
         Ok(Self {
             world: Arc::clone(world),
+            dynamodb: Arc::new(dynamodb::Client::new(&config.dynamodb, world)),
             postgres: config.postgres.clone(),
             mambu: mambu.transpose()?,
             salesforce: salesforce.transpose()?,
+            lake: Lake::new(config, world),
         })
     }
 
@@ -98,6 +114,8 @@ impl Sources {
     /// [`HandlerError::Config`]; what a secret's resolution brings.
     pub async fn open(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
         Ok(match &dataset.source {
+            SourceTable::Dynamodb(table) => dynamodb::open(&self.dynamodb, table, dataset),
+            SourceTable::Sql(table) => Arc::new(sql::Curated::new(table, dataset, &self.lake)?),
             SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
             SourceTable::Mambu(table) => {
                 Arc::new(mambu::Mambu::new(client(self.mambu.as_ref())?, table, dataset))
@@ -111,6 +129,18 @@ impl Sources {
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
             ),
         })
+    }
+
+    /// The functions that take changes of DynamoDB in, for those datasets that read them.
+    pub(crate) fn stream_functions<'d>(
+        &self,
+        datasets: impl Iterator<Item = &'d Dataset>,
+    ) -> Vec<Arc<dyn AnyFunction>> {
+        let tables = datasets.filter_map(|it| match &it.source {
+            SourceTable::Dynamodb(table) => Some(table),
+            _ => None,
+        });
+        dynamodb::functions(&self.dynamodb, tables, Arc::new(Timestamp::now))
     }
 }
 

@@ -1,5 +1,15 @@
 //! The integration tests of the lake, in one binary.
 
+#![expect(clippy::disallowed_methods, reason = "the environment says where PostgreSQL is")]
+
+mod bench;
+mod crash;
+mod curated;
+mod definition;
+mod files;
 mod mambu;
+mod modes;
+mod nested;
+mod on_postgres;
 mod salesforce;
 mod sources;
