@@ -13,6 +13,9 @@ use crate::{debian, ui};
 /// client.
 const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
 
+/// Clients of Salesforce and Mambu, apart: tap-mambu pins what others pin otherwise.
+const SAAS: &[&str] = &["simple-salesforce==1.12.10", "tap-mambu==4.6.1"];
+
 /// The double of AWS, apart: it is asked over HTTP only, so its many requirements need not agree with those of the clients.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
@@ -26,6 +29,7 @@ const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.
 #[derive(Debug)]
 pub struct Python {
     clients: Environment,
+    saas: Environment,
     moto: Environment,
 }
 
@@ -37,6 +41,7 @@ impl Python {
     pub fn prepare(repository: &Repository) -> Result<Self> {
         Ok(Self {
             clients: Environment::prepare(repository, "python", PACKAGES)?,
+            saas: Environment::prepare(repository, "saas", SAAS)?,
             moto: Environment::prepare(repository, "moto", MOTO)?,
         })
     }
@@ -57,6 +62,11 @@ impl Python {
     /// As [`Self::prepare`].
     pub fn peers(repository: &Repository) -> Result<PathBuf> {
         Ok(Environment::prepare(repository, "peers", PEERS)?.binary("python"))
+    }
+
+    /// The interpreter with the clients of Salesforce and Mambu.
+    pub fn saas_interpreter(&self) -> PathBuf {
+        self.saas.binary("python")
     }
 
     /// The double of AWS, `moto_server`.

@@ -69,7 +69,8 @@ impl Session {
     /// # Errors
     /// [`Error::Query`] if the folder cannot be used.
     pub fn new(memory: usize, spill: &Path) -> Result<Self, Error> {
-        let mut config = SessionConfig::new().with_target_partitions(2).with_information_schema(true);
+        let mut config =
+            SessionConfig::new().with_target_partitions(2).with_information_schema(true);
         config.options_mut().sql_parser.enable_ident_normalization = false;
         config.options_mut().execution.parquet.pushdown_filters = true;
         let runtime = RuntimeEnvBuilder::new()
@@ -113,7 +114,10 @@ impl Session {
     /// # Errors
     /// [`Error`]; later ones come with the rows.
     pub async fn query(&self, sql: &str) -> Result<Rows, Error> {
-        let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        let reading = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
         let stream = self.context.sql_with_options(sql, reading).await?.execute_stream().await?;
         Ok(Rows { schema: stream.schema(), batches: stream.map_err(Error::from).boxed() })
     }

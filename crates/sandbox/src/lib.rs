@@ -16,5 +16,7 @@ pub mod dmm;
 mod draw;
 mod faults;
 mod http;
+pub mod mambu;
+pub mod salesforce;
 pub mod starburst;
 mod token;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stepwell_integrations::sns::{Endpoint, FilterPolicy, Subscription};
 use stepwell_pipeline::HandlerError;
-use stepwell_pipeline::surroundings::{Destination, Subscription as Configured};
+use stepwell_pipeline::surroundings::{Destination, Subscription as Written};
 
 use crate::Opener;
 
@@ -16,11 +16,11 @@ pub(crate) async fn subscriptions(
     opener: &Opener,
 ) -> Result<BTreeMap<String, Vec<Subscription>>, HandlerError> {
     let mut subscriptions: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (topic, configured) in &opener.surroundings().services.topics {
+    for (topic, all) in &opener.surroundings().services.topics {
         let of_topic = subscriptions.entry(topic.clone()).or_default();
-        for (name, configured) in configured {
-            let opened = subscription(opener, name, configured).await;
-            of_topic.push(opened.map_err(|error| error.within(&format!("topic `{topic}`")))?);
+        for (name, written) in all {
+            let found = subscription(opener, name, written).await;
+            of_topic.push(found.map_err(|error| error.within(&format!("topic `{topic}`")))?);
         }
     }
     Ok(subscriptions)
@@ -29,9 +29,9 @@ pub(crate) async fn subscriptions(
 async fn subscription(
     opener: &Opener,
     name: &str,
-    configured: &Configured,
+    written: &Written,
 ) -> Result<Subscription, HandlerError> {
-    let endpoint = match &configured.to {
+    let endpoint = match &written.to {
         Destination::Log => Endpoint::Log,
         Destination::Queue(queue) => {
             Endpoint::Queue(opener.queue(queue, None, RECEIVES_MAX).await?)
@@ -40,7 +40,7 @@ async fn subscription(
             Endpoint::Webhook(url.reveal(opener.surroundings().secrets.as_ref()).await?)
         }
     };
-    let filter = FilterPolicy::parse(&configured.filter)
+    let filter = FilterPolicy::parse(&written.filter)
         .map_err(|error| HandlerError::Config(error.to_string()))?;
     Ok(Subscription { name: name.to_owned(), endpoint, filter })
 }

@@ -25,7 +25,7 @@ pub use column::{Column, ColumnType, arrow_schema};
 pub use error::Error;
 pub use format::{Compression, Format, Kind};
 pub use location::Location;
-pub use read::{Batch, CsvOptions, ReadOptions, count, infer, read};
+pub use read::{Batch, CsvOptions, ReadOptions, conform, count, infer, read};
 pub use rows::Rejected;
 pub use stores::{Buckets, Entry, NoBuckets, Stores};
 pub use write::{WriteOptions, Writer};

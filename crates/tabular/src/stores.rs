@@ -273,6 +273,14 @@ impl Stores {
         Ok(found)
     }
 
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] and what reaching it brings.
+    pub async fn size(&self, at: &Location) -> Result<u64, Error> {
+        Ok(self.entry(at).await?.size)
+    }
+
     async fn entry(&self, at: &Location) -> Result<Entry, Error> {
         let (store, path) = self.open(at).await?;
         let meta = store.head(&path).await.map_err(|error| Error::of_store(at, &error))?;

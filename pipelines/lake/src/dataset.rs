@@ -162,6 +162,16 @@ impl Dataset {
         without_plain(self.published_columns(), &self.partition_by)
     }
 
+    /// The columns that tell the newest row of a key in a log, the strongest first.
+    pub fn version_by(&self) -> Vec<String> {
+        if self.mode != Mode::Append {
+            return Vec::new();
+        }
+        let changed_at = self.has_deletes().then(|| CHANGED_AT.to_owned());
+        let stamp = changed_at.or_else(|| self.event_time.clone());
+        stamp.into_iter().chain([INGESTED_AT.to_owned()]).collect()
+    }
+
     /// Rows to be filled by a source.
     pub fn rows(&self) -> Rows {
         let columns = self.read_columns();
@@ -181,16 +191,22 @@ impl Dataset {
         format!("{}_{}", self.name, child.name.to_lowercase())
     }
 
+    /// All tables: those of children come first, so that a parent is never there without them.
+    pub fn tables(&self) -> Vec<String> {
+        let children = self.children.iter().map(|child| self.child_table(child));
+        children.chain([self.name.clone()]).collect()
+    }
+
     /// The columns of a child's rows: the parent's key, the index, the item's columns, and what tells versions apart.
     pub fn child_columns(&self, child: &Child) -> Vec<Column> {
         let mut columns: Vec<_> = self.key.iter().filter_map(|name| self.column(name)).collect();
         columns.push(Column::new(INDEX, ColumnType::Bigint));
         columns.extend(child.columns.iter().cloned());
-        if self.has_deletes() {
-            columns.push(Column::new(CHANGED_AT, ColumnType::Timestamp));
-        }
-        if self.mode == Mode::Append {
-            columns.push(Column::new(INGESTED_AT, ColumnType::Timestamp));
+        for name in self.version_by() {
+            let version = self.published_columns().into_iter().find(|column| column.name == name);
+            columns.extend(
+                version.filter(|version| !columns.iter().any(|it| it.name == version.name)),
+            );
         }
         without_plain(columns, &self.partition_by)
     }

@@ -1,8 +1,8 @@
 //! Keeps a Parquet data lake in step with DynamoDB, Salesforce and Mambu, with files and PostgreSQL, and proves it.
 //!
 //! ```text
+//! lake          ListDatasets -> Map { Plan -> Extract (slices) -> Publish -> Catalog -> Plan ... } -> Summarise -> Notify
 //! lake-stream   Consume (slices)
-//! lake   ListDatasets -> Map { Plan -> Extract (slices) -> Publish -> Plan ... } -> Summarise -> Notify
 //! ```
 //!
 //! Responsible for: reading sources ([`source`]), writing files and publishing them ([`published`]), how far that is
@@ -14,6 +14,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use stepwell_integrations::Clock;
 use stepwell_pipeline::notify::Notify;
 use stepwell_pipeline::{AnyFunction, HandlerError, Machine, Pipeline, Surroundings, http};
 
@@ -23,6 +24,7 @@ pub mod handlers;
 pub mod ledger;
 mod publish;
 pub mod published;
+pub mod query;
 pub mod service;
 pub mod source;
 pub mod summary;
@@ -35,7 +37,7 @@ mod write;
 pub use config::Settings;
 
 use config::Config;
-use handlers::{Extract, ListDatasets, Plan, Publish, Summarise};
+use handlers::{Extract, ListDatasets, Plan, Publish, Summarise, UpdateCatalog};
 use service::Service;
 use world::World;
 
@@ -70,15 +72,24 @@ fn project(surroundings: &Surroundings) -> &Path {
 pub fn open(
     settings: &Settings,
     surroundings: &Surroundings,
+    clock: Clock,
 ) -> Result<Arc<Service>, HandlerError> {
     let config = Config::new(settings.clone(), project(surroundings))?;
     let http = http::client(config.silence)?;
-    let world = Arc::new(World::new(surroundings.clone(), http));
+    let world = Arc::new(World::new(surroundings.clone(), http, clock));
     Ok(Arc::new(Service::new(config, world)?))
 }
 
-fn pipeline(settings: &Settings, surroundings: &Surroundings) -> Result<Pipeline, HandlerError> {
-    let service = open(settings, surroundings)?;
+/// The pipeline with a clock of the caller's.
+///
+/// # Errors
+/// As [`open`].
+pub fn pipeline(
+    settings: &Settings,
+    surroundings: &Surroundings,
+    clock: Clock,
+) -> Result<Pipeline, HandlerError> {
+    let service = open(settings, surroundings, clock)?;
     let (slice, channels) = (service.config.slice, service.config.notify.clone());
     let secrets = Arc::clone(&surroundings.secrets);
     let notify = Notify::new("stepwell-lake-notify", channels, secrets, service.world.http.clone());
@@ -88,6 +99,7 @@ fn pipeline(settings: &Settings, surroundings: &Surroundings) -> Result<Pipeline
         Arc::new(Plan { service: with() }),
         Arc::new(Extract { service: with() }),
         Arc::new(Publish { service: with() }),
+        Arc::new(UpdateCatalog { service: with() }),
         Arc::new(Summarise { service: with() }),
         Arc::new(notify),
     ];

@@ -48,7 +48,7 @@ impl Publishing<'_> {
             columns: self.columns.clone(),
             key: self.dataset.key.clone(),
             partition_by: self.dataset.partition_by.clone(),
-            is_log: self.dataset.mode == Mode::Append,
+            version_by: self.dataset.version_by(),
             child_of: self.child_of.clone(),
             ..before.clone()
         };
@@ -199,7 +199,7 @@ impl Publishing<'_> {
         let files = files.filter(|file| !after.has_file(file)).collect();
         let grace =
             SignedDuration::try_from(self.service.config.grace).unwrap_or(SignedDuration::MAX);
-        let due = Timestamp::now().saturating_add(grace).unwrap_or(Timestamp::MAX);
+        let due = self.service.world.now().saturating_add(grace).unwrap_or(Timestamp::MAX);
         self.service.ledger().await?.replace(&self.table, files, due).await
     }
 
@@ -286,7 +286,7 @@ fn time_of(path: &str, level: &str, unit: Unit) -> Option<Timestamp> {
     text.parse().ok()
 }
 
-/// Looks at every file of a run where it lies: it has the rows that the ledger says.
+/// Looks at every file of a run where it lies: it has the rows and bytes that the ledger says.
 pub(crate) async fn verify(
     service: &Service,
     run: &Run,
@@ -297,10 +297,11 @@ pub(crate) async fn verify(
         let folder = folder(&part.partition, &run.run);
         let at = config.target.table(&part.table).join(&folder).join(&part.name);
         let rows = stepwell_tabular::count(&world.stores, &at).await.map_err(told)?;
-        if rows != part.rows {
+        let bytes = world.stores.size(&at).await.map_err(told)?;
+        if (rows, bytes) != (part.rows, part.bytes) {
             return Err(HandlerError::Fatal(format!(
-                "{at} has {rows} rows where {} were written; nothing was published",
-                part.rows
+                "{at} has {rows} rows in {bytes} bytes where {} in {} were written; nothing was published",
+                part.rows, part.bytes
             )));
         }
     }
@@ -311,7 +312,7 @@ pub(crate) async fn verify(
 pub(crate) async fn sweep(service: &Service, table: &str) -> Result<u64, HandlerError> {
     let Service { world, config, .. } = service;
     let ledger = service.ledger().await?;
-    let due = ledger.due(table, Timestamp::now()).await?;
+    let due = ledger.due(table, world.now()).await?;
     if due.is_empty() {
         return Ok(0);
     }

@@ -45,8 +45,8 @@ pub struct Table {
     pub key: Vec<String>,
     /// The levels of folders.
     pub partition_by: Vec<Partition>,
-    /// Whether it is a log whose newest row of a key counts.
-    pub is_log: bool,
+    /// In a log: what tells the newest row of a key, the strongest first. Else nothing.
+    pub version_by: Vec<String>,
     /// The dataset whose arrays its rows come from.
     pub child_of: Option<String>,
     /// By path: `dt=2026-03-01`; one with an empty path without levels.
@@ -85,7 +85,7 @@ impl Table {
             columns: Vec::new(),
             key: Vec::new(),
             partition_by: Vec::new(),
-            is_log: false,
+            version_by: Vec::new(),
             child_of: None,
             partitions: BTreeMap::new(),
         }
@@ -228,7 +228,11 @@ fn optional(columns: Vec<Column>) -> Vec<Column> {
 }
 
 /// Puts the values of plain partitions back into the rows.
-fn whole(table: &Table, partition: &str, rows: &RecordBatch) -> Result<RecordBatch, HandlerError> {
+pub(crate) fn whole(
+    table: &Table,
+    partition: &str,
+    rows: &RecordBatch,
+) -> Result<RecordBatch, HandlerError> {
     let in_path = values(partition);
     let failed = |error: arrow::error::ArrowError| HandlerError::Data(error.to_string());
     let arrays: Vec<ArrayRef> = table

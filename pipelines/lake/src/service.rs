@@ -8,6 +8,7 @@ use tokio::sync::OnceCell;
 use crate::config::Config;
 use crate::dataset::Dataset;
 use crate::ledger::Ledger;
+use crate::query::Lake;
 use crate::source::{Source, Sources};
 use crate::world::World;
 
@@ -33,6 +34,11 @@ impl Service {
     /// As [`Ledger::open`].
     pub async fn ledger(&self) -> Result<&Ledger, HandlerError> {
         self.ledger.get_or_try_init(async || Ledger::open(&self.world.file("lake.db")?)).await
+    }
+
+    /// SQL over the lake.
+    pub fn lake(&self) -> Lake {
+        Lake::new(&self.config, &self.world)
     }
 
     /// A dataset by name.

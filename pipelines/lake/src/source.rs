@@ -17,6 +17,7 @@ pub mod dynamodb;
 pub mod files;
 mod kinds;
 pub mod postgres;
+pub mod sql;
 
 pub use kinds::{SourceTable, Sources};
 

@@ -103,6 +103,7 @@ fn variables(
         ("STEPWELL_TEST_MOTO", moto.url().into()),
         ("STEPWELL_DAP_CLIENT", python.dap_client()),
         ("STEPWELL_PYTHON", python.interpreter()),
+        ("STEPWELL_SAAS_PYTHON", python.saas_interpreter()),
         ("STEPWELL_TEST_ALL", "1".into()),
     ];
     if let Some(folder) = conformance {

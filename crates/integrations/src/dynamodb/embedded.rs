@@ -449,11 +449,9 @@ impl Selection {
     /// The rows from the start, until the limit or the size of a page.
     fn page(self, transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<Page> {
         let direction = if self.descending { "DESC" } else { "ASC" };
-        let conditions: String =
-            self.conditions.iter().map(|condition| format!(" AND {condition}")).collect();
+        let conditions = [&["table_name = ?"][..], &self.conditions].concat().join(" AND ");
         let sql = format!(
-            "SELECT item FROM item WHERE table_name = ?{conditions}
-             ORDER BY hash {direction}, range {direction}"
+            "SELECT item FROM item WHERE {conditions} ORDER BY hash {direction}, range {direction}"
         );
         let mut statement = transaction.prepare_cached(&sql)?;
         let values = std::iter::once(Sql::Text(table.name.clone())).chain(self.values);

@@ -29,7 +29,7 @@ pub struct EmbeddedCatalog {
 /// What is in a file.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Database {
+struct Contents {
     format: u32,
     revision: u64,
     database: String,
@@ -60,7 +60,7 @@ impl EmbeddedCatalog {
     async fn read<T: Send + 'static>(
         &self,
         database: &str,
-        look: impl FnOnce(Database) -> Result<T, Error> + Send + 'static,
+        look: impl FnOnce(Contents) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         check_name(database)?;
         let (path, name) = (self.file(database), database.to_owned());
@@ -71,7 +71,7 @@ impl EmbeddedCatalog {
     async fn change<T: Send + 'static>(
         &self,
         database: &str,
-        change: impl FnOnce(&mut Database) -> Result<T, Error> + Send + 'static,
+        change: impl FnOnce(&mut Contents) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         check_name(database)?;
         let (path, name) = (self.file(database), database.to_owned());
@@ -97,7 +97,7 @@ impl Catalog for EmbeddedCatalog {
                 return Ok(());
             }
             let tables = BTreeMap::new();
-            save(&path, &mut Database { format: FORMAT, revision: 0, database, tables })
+            save(&path, &mut Contents { format: FORMAT, revision: 0, database, tables })
         })
         .await
     }
@@ -200,7 +200,7 @@ impl Catalog for EmbeddedCatalog {
     }
 }
 
-impl Database {
+impl Contents {
     fn entry(&mut self, table: &str) -> Result<&mut Entry, Error> {
         self.tables.get_mut(table).ok_or_else(|| no_table(table))
     }
@@ -255,7 +255,7 @@ fn lock(path: &Path) -> Result<File, Error> {
 }
 
 /// The file of a database, if it is there.
-fn load(path: &Path) -> Result<Option<Database>, Error> {
+fn load(path: &Path) -> Result<Option<Contents>, Error> {
     #[derive(Deserialize)]
     struct OnlyFormat {
         format: u32,
@@ -273,7 +273,7 @@ fn load(path: &Path) -> Result<Option<Database>, Error> {
     serde_json::from_slice(&text).map_err(read).map(Some)
 }
 
-fn save(path: &Path, database: &mut Database) -> Result<(), Error> {
+fn save(path: &Path, database: &mut Contents) -> Result<(), Error> {
     database.revision += 1;
     let mut text = serde_json::to_vec_pretty(database).expect("a catalog is JSON");
     text.push(b'\n');

@@ -179,8 +179,8 @@ fn check_table(table: &Table) -> Result<(), Error> {
     let mut names: Vec<_> =
         table.storage.columns.iter().chain(&table.partition_keys).map(|it| &it.name).collect();
     names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(Error::invalid(format!("`{}` has two columns `{}`", table.name, pair[0])));
+    if let Some([name, ..]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Error::invalid(format!("`{}` has two columns `{name}`", table.name)));
     }
     Ok(())
 }

@@ -19,8 +19,8 @@ const RENEW_BEFORE: Duration = Duration::from_mins(1);
 /// What a failure to prepare is told as; any call of S3 would fail.
 const OPERATION: &str = "s3:GetObject";
 
-/// Buckets of S3. Clones share their credentials.
-#[derive(Debug, Clone)]
+/// Buckets of S3, which share their credentials.
+#[derive(Debug)]
 pub(super) struct AwsBuckets {
     config: SdkConfig,
     endpoint_url: Option<String>,

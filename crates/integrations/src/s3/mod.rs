@@ -20,7 +20,7 @@ pub struct Buckets(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Embedded(Arc<PathBuf>),
-    Aws(AwsBuckets),
+    Aws(Arc<AwsBuckets>),
 }
 
 /// What a bucket can fail with before an object is asked for; the rest are `object_store`'s own errors.
@@ -62,7 +62,7 @@ impl Buckets {
 
     /// Buckets of S3, with the connection's region, endpoint and credentials. Their requests are not among those that it counts.
     pub fn aws(connection: &Connection) -> Self {
-        Self(Kind::Aws(AwsBuckets::new(connection)))
+        Self(Kind::Aws(Arc::new(AwsBuckets::new(connection))))
     }
 
     /// A bucket, by its name. It is not looked for before an object is.

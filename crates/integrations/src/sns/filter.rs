@@ -207,6 +207,7 @@ mod tests {
 
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "it reads better with `json!`")]
     fn parse(policy: Value) -> Result<FilterPolicy, InvalidFilter> {
         FilterPolicy::parse(policy.as_object().unwrap())
     }

@@ -32,6 +32,8 @@ const SUBJECT_CHARACTERS_MAX: usize = 99;
 /// Source: Amazon SNS Developer Guide, "Message attribute items and validation"; the type counts, too.
 const ATTRIBUTE_NAME_CHARACTERS_MAX: usize = 256;
 
+const FIFO_SUFFIX: &str = ".fifo";
+
 /// Topics that messages are published to.
 #[async_trait]
 pub trait Topics: fmt::Debug + Send + Sync {
@@ -192,7 +194,7 @@ impl Error {
 /// Source: SNS API reference, `Publish` and `CreateTopic`; Amazon SNS Developer Guide, "Amazon SNS message attributes".
 fn check(topic: &str, message: &Message) -> Result<(), Error> {
     let name = topic.rsplit(':').next().unwrap_or_default();
-    if name.ends_with(".fifo") {
+    if name.ends_with(FIFO_SUFFIX) {
         let problem = format!("`{name}` is a FIFO topic; only standard topics are supported");
         return Err(Error::InvalidMessage { problem });
     }

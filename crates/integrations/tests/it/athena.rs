@@ -21,12 +21,14 @@ fn execution(state: &str) -> Value {
 }
 
 fn results(rows: &[[Option<&str>; 2]], next: Option<&str>) -> Value {
-    let datum = |text: &Option<&str>| match text {
+    let datum = |text: Option<&str>| match text {
         Some(text) => json!({"VarCharValue": text}),
         None => json!({}),
     };
-    let rows: Vec<_> =
-        rows.iter().map(|row| json!({"Data": row.iter().map(datum).collect::<Vec<_>>()})).collect();
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|row| json!({"Data": row.iter().copied().map(datum).collect::<Vec<_>>()}))
+        .collect();
     let mut results = json!({"ResultSet": {"Rows": rows, "ResultSetMetadata": {"ColumnInfo": [
         {"Name": "id", "Type": "varchar", "Precision": 2_147_483_647, "Scale": 0},
         {"Name": "amount", "Type": "decimal", "Precision": 18, "Scale": 2}

@@ -59,6 +59,7 @@ fn open(folder: &TempDir, subscriptions: Vec<Subscription>, time: &Time) -> Embe
     EmbeddedTopics::open(&path, subscriptions, http(), time.clock()).unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it reads better with `json!`")]
 fn subscription(name: &str, endpoint: Endpoint, filter: Value) -> Subscription {
     let filter = FilterPolicy::parse(filter.as_object().unwrap()).unwrap();
     Subscription { name: name.to_owned(), endpoint, filter }

@@ -19,6 +19,7 @@ mod jsonl;
 mod parquet;
 
 pub use self::csv::CsvOptions;
+pub use self::parquet::conform;
 
 /// Batches of so many rows: small enough to be held twice, large enough to be worked on in columns.
 const BATCH_ROWS: usize = 8192;

@@ -98,6 +98,21 @@ impl AsyncFileReader for Ranges {
     }
 }
 
+/// Rows of any types as rows of declared columns, as if they stood in a Parquet file `at`: what does not survive its cast
+/// is rejected.
+///
+/// # Errors
+/// [`Error::Content`] for a column that is not there.
+pub fn conform(
+    rows: &RecordBatch,
+    columns: &[Column],
+    at: &Location,
+    first_row: u64,
+) -> Result<Batch, Error> {
+    Shape::new(columns.to_vec(), rows.schema_ref(), Unknown::Report, false, at)?
+        .apply(rows, at, first_row)
+}
+
 type Batches = BoxStream<'static, Result<RecordBatch, ParquetError>>;
 
 async fn open(

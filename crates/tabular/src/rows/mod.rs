@@ -197,8 +197,11 @@ impl Rows {
             let appended = self.begin(column).map(|builder| builder.append_raw(raw));
             return self.judge(column, appended);
         }
-        if raw.starts_with('{') && self.places.walks_into(path) {
-            return self.walk(raw, path);
+        match raw.as_bytes() {
+            [b'{', ..] if self.places.walks_into(path) => return self.walk(raw, path),
+            // An object that is not there has no fields.
+            b"null" if self.places.inner.contains(path.as_str()) => return,
+            _ => {}
         }
         self.not_declared(path, raw);
     }

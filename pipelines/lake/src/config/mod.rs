@@ -3,8 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use stepwell_pipeline::notify::Channel;
 use stepwell_pipeline::secret::SecretRef;
@@ -17,7 +19,7 @@ mod table;
 pub use table::TableSettings;
 
 use crate::dataset::Dataset;
-use crate::source::{dynamodb, postgres};
+use crate::source::{SourceTable, dynamodb, postgres};
 use crate::target::Target;
 
 const TARGET: &str = "lake";
@@ -113,9 +115,12 @@ impl Config {
         check(&settings.found_problems())?;
         let mut datasets = BTreeMap::new();
         for (name, table) in settings.tables {
-            let dataset = table.dataset(&name).map_err(|problems| {
+            let mut dataset = table.dataset(&name).map_err(|problems| {
                 HandlerError::Config(format!("the dataset `{name}`: {}", problems.join("; ")))
             })?;
+            if let SourceTable::Sql(sql) = &mut dataset.source {
+                sql.within(project);
+            }
             datasets.insert(name, dataset);
         }
         let seconds =
@@ -141,9 +146,29 @@ impl Config {
 }
 
 impl Config {
-    /// In which wave of a run a dataset comes. One that is not known comes in the first, and fails there.
-    pub(crate) fn wave(&self, _dataset: &str) -> usize {
-        0
+    /// In which wave of a run a dataset comes: a curated one behind those that it reads. One that is not known comes in the
+    /// first, and fails there.
+    pub(crate) fn wave(&self, dataset: &str) -> usize {
+        self.wave_within(dataset, self.datasets.len())
+    }
+
+    /// Datasets that read each other in a circle come last; there are no more waves than datasets.
+    fn wave_within(&self, dataset: &str, depth: usize) -> usize {
+        let Some(SourceTable::Sql(sql)) = self.datasets.get(dataset).map(|it| &it.source) else {
+            return 0;
+        };
+        let reads = sql.reads(crate::query::LATEST);
+        let own = reads.iter().filter_map(|name| self.dataset_of(name));
+        let below = own.filter(|name| *name != dataset && depth > 0);
+        below.map(|name| self.wave_within(name, depth - 1) + 1).max().unwrap_or(0)
+    }
+
+    /// The dataset that a table belongs to.
+    fn dataset_of(&self, table: &str) -> Option<&str> {
+        self.datasets
+            .values()
+            .find(|it| it.tables().iter().any(|name| name == table))
+            .map(|it| it.name.as_str())
     }
 }
 
@@ -245,6 +270,6 @@ impl stepwell_pipeline::Settings for Settings {
         _variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError> {
-        crate::pipeline(self, surroundings)
+        crate::pipeline(self, surroundings, Arc::new(Timestamp::now))
     }
 }

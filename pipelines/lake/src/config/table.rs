@@ -315,9 +315,9 @@ fn child_problems(dataset: &Dataset) -> Vec<String> {
                 .map(|it| format!("the child `{}`: {it}", child.name)),
         );
         for column in &child.columns {
-            if dataset.key.contains(&column.name) {
+            if dataset.key.contains(&column.name) || dataset.version_by().contains(&column.name) {
                 problems.push(format!(
-                    "the child `{}`: `{}` is the parent's key",
+                    "the child `{}`: `{}` comes from its parent",
                     child.name, column.name
                 ));
             }

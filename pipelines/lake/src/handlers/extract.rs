@@ -117,9 +117,6 @@ impl Reading<'_> {
             Read { window: &self.run.window, split: &split, after: after.as_ref(), ctx: self.ctx };
         let mut chunks = self.source.read(read);
         let end = loop {
-            if self.ctx.slice_is_over() {
-                break End::Paused(Duration::ZERO);
-            }
             match chunks.next().await {
                 None => break End::Done,
                 Some(Ok(chunk)) => {
@@ -127,6 +124,10 @@ impl Reading<'_> {
                     if gathered.is_full(self.dataset) {
                         self.land(in_flight.take()).await?;
                         in_flight = Some(self.launch(std::mem::take(&mut gathered), &mut progress));
+                    }
+                    // Behind the first chunk: however short a slice is, it gets on.
+                    if self.ctx.slice_is_over() {
+                        break End::Paused(Duration::ZERO);
                     }
                 }
                 Some(Err(Stop::NotNow { wait, checkpoint })) => {

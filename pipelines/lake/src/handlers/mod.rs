@@ -5,17 +5,20 @@
 //! plan            the next window of a dataset, or the one that an interrupted run was at
 //! extract         reads it into files, in slices
 //! publish         verifies the files, switches the table, moves the cursor
+//! catalog         brings the catalog in step with what is published
 //! summarise       one summary of all results
 //! ```
 
 use serde::{Deserialize, Serialize};
 
+mod catalog;
 mod extract;
 mod list_datasets;
 mod plan;
 mod publish;
 mod summarise;
 
+pub use catalog::UpdateCatalog;
 pub use extract::Extract;
 pub use list_datasets::ListDatasets;
 pub use plan::Plan;

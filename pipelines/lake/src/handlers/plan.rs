@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::{Timestamp, Unit as TimeUnit};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
 use xxhash_rust::xxh3::xxh3_64;
@@ -65,11 +65,11 @@ impl Function for Plan {
                 return Ok(ready(&open));
             }
             tracing::info!(dataset = %dataset.name, run = %open.run, "a run of other settings is given up");
-            ledger.abandon(open, Timestamp::now()).await?;
+            ledger.abandon(open, self.service.world.now()).await?;
         }
         let cursor = ledger.cursor(&dataset.name).await?;
         let done = ledger.totals(&dataset.name, &input.execution).await?.windows;
-        let Some(window) = next_window(dataset, cursor, done, Timestamp::now()) else {
+        let Some(window) = next_window(dataset, cursor, done, self.service.world.now()) else {
             return Ok(Planning { status: Status::Nothing, run: None, window: None });
         };
         let run = Run {
@@ -99,7 +99,7 @@ fn next_window(
     now: Timestamp,
 ) -> Option<Window> {
     let settled = now.saturating_sub(dataset.settle).unwrap_or(now);
-    let settled = settled.round(TimeUnit::Second).map_or(settled, |rounded| rounded.min(settled));
+    let settled = Timestamp::from_second(settled.as_second()).unwrap_or(settled);
     if dataset.mode == Mode::Overwrite
         || dataset.mode == Mode::OverwritePartitions && dataset.event_time.is_none()
     {

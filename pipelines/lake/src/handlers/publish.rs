@@ -53,7 +53,7 @@ impl Function for Publish {
         let run = ledger.run(&dataset.name, &input.plan.run).await?;
         let new_fields = ledger.new_fields(&run).await?;
         if run.is_published {
-            let tables = tables(dataset).into_iter().map(|table| (table, Vec::new())).collect();
+            let tables = dataset.tables().into_iter().map(|table| (table, Vec::new())).collect();
             return Ok(Published {
                 tables,
                 rows: 0,
@@ -68,7 +68,7 @@ impl Function for Publish {
         let source_rows = self.confirmed(dataset, &run, totals).await?;
         verify(service, &run, &parts).await?;
         let mut changed = BTreeMap::new();
-        for table in tables(dataset) {
+        for table in dataset.tables() {
             let publishing = self.publishing(dataset, &run, table.clone(), &parts);
             changed.insert(table, publishing.publish().await?);
         }
@@ -134,12 +134,6 @@ impl Publish {
         }
         Ok(source_rows)
     }
-}
-
-/// All tables of a dataset: children come first, so that a parent is never there without them.
-fn tables(dataset: &Dataset) -> Vec<String> {
-    let children = dataset.children.iter().map(|child| dataset.child_table(child));
-    children.chain([dataset.name.clone()]).collect()
 }
 
 /// What was written is what was read.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_pipeline::{AnyFunction, HandlerError};
 
-use super::{Source, dynamodb, files, postgres};
+use super::{Source, dynamodb, files, postgres, sql};
 use crate::config::Config;
 use crate::dataset::Dataset;
+use crate::query::Lake;
 use crate::world::World;
 
 /// The keys of a dataset that belong to its source.
@@ -21,11 +21,13 @@ pub enum SourceTable {
     Files(files::Table),
     /// `source = "postgres"`
     Postgres(postgres::Table),
+    /// `source = "sql"`: a curated dataset
+    Sql(sql::Table),
 }
 
 impl SourceTable {
     /// The values of `source`.
-    pub const KINDS: &'static [&'static str] = &["dynamodb", "files", "postgres"];
+    pub const KINDS: &'static [&'static str] = &["dynamodb", "files", "postgres", "sql"];
 
     /// Reads the keys that are not the lake's.
     pub(crate) fn of(kind: &str, keys: Value) -> Result<Self, String> {
@@ -33,6 +35,7 @@ impl SourceTable {
             "dynamodb" => read(keys).map(Self::Dynamodb),
             "files" => read(keys).map(Self::Files),
             "postgres" => read(keys).map(Self::Postgres),
+            "sql" => read(keys).map(Self::Sql),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -46,7 +49,7 @@ impl SourceTable {
     pub(crate) fn has_deletes(&self) -> bool {
         match self {
             Self::Dynamodb(table) => table.has_deletes(),
-            Self::Files(_) | Self::Postgres(_) => false,
+            Self::Files(_) | Self::Postgres(_) | Self::Sql(_) => false,
         }
     }
 
@@ -55,6 +58,7 @@ impl SourceTable {
             Self::Dynamodb(table) => table.problems(dataset),
             Self::Files(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
+            Self::Sql(table) => table.problems(dataset),
         }
     }
 }
@@ -68,12 +72,17 @@ pub struct Sources {
     world: Arc<World>,
     dynamodb: Arc<dynamodb::Client>,
     postgres: postgres::Settings,
+    lake: Lake,
 }
 
 impl Sources {
     pub(crate) fn new(config: &Config, world: &Arc<World>) -> Result<Self, HandlerError> {
-        let dynamodb = Arc::new(dynamodb::Client::new(&config.dynamodb, world));
-        Ok(Self { world: Arc::clone(world), dynamodb, postgres: config.postgres.clone() })
+        Ok(Self {
+            world: Arc::clone(world),
+            dynamodb: Arc::new(dynamodb::Client::new(&config.dynamodb, world)),
+            postgres: config.postgres.clone(),
+            lake: Lake::new(config, world),
+        })
     }
 
     /// The source of a dataset.
@@ -83,6 +92,7 @@ impl Sources {
     pub async fn open(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
         Ok(match &dataset.source {
             SourceTable::Dynamodb(table) => dynamodb::open(&self.dynamodb, table, dataset),
+            SourceTable::Sql(table) => Arc::new(sql::Curated::new(table, dataset, &self.lake)?),
             SourceTable::Files(table) => Arc::new(files::Files::new(table, dataset, &self.world)),
             SourceTable::Postgres(table) => Arc::new(
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
@@ -99,6 +109,6 @@ impl Sources {
             SourceTable::Dynamodb(table) => Some(table),
             _ => None,
         });
-        dynamodb::functions(&self.dynamodb, tables, Arc::new(Timestamp::now))
+        dynamodb::functions(&self.dynamodb, tables)
     }
 }

@@ -3,15 +3,13 @@
 //! Rows come in the order of the key, as text that PostgreSQL makes itself: numbers and times lose nothing. Reading goes on
 //! behind the last key, so that a slice holds no transaction open for the next.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::postgres::{Connector, check_form};
 use stepwell_pipeline::secret::SecretRef;

@@ -52,10 +52,6 @@ impl Gathered {
     pub(crate) fn is_empty(&self) -> bool {
         self.rows == 0
     }
-
-    pub(crate) fn row_count(&self) -> u64 {
-        self.batches.iter().map(|batch| batch.num_rows() as u64).sum()
-    }
 }
 
 /// The bytes that the values take, however they lie in memory: the same for the same rows.

@@ -140,7 +140,7 @@ async fn partitions_are_made_once_and_sorted(fixture: &Fixture) {
     fixture.with_table().await;
     let second = partition("2026-03-02", "eu", "s3://raw/second/");
     let first = partition("2026-03-01", "us", "s3://raw/first/");
-    assert_eq!(fixture.create(&[second.clone()]).await, [[""; 0]; 0]);
+    assert_eq!(fixture.create(std::slice::from_ref(&second)).await, [[""; 0]; 0]);
     let other = partition("2026-03-02", "eu", "s3://raw/other/");
     let existing = fixture.create(&[other.clone(), first.clone()]).await;
     assert_eq!(existing, [other.values]);
@@ -187,16 +187,16 @@ async fn partitions_are_taken_out(fixture: &Fixture) {
     let goes = partition("2026-03-01", "eu", "s3://raw/goes/");
     fixture.create(&[goes.clone(), stays.clone()]).await;
     for _ in 0..2 {
-        let values = [goes.values.clone()];
-        fixture.catalog.delete_partitions(&fixture.database, "orders", &values).await.unwrap();
-        assert_eq!(fixture.partitions().await, [stays.clone()]);
+        let values = std::slice::from_ref(&goes.values);
+        fixture.catalog.delete_partitions(&fixture.database, "orders", values).await.unwrap();
+        assert_eq!(fixture.partitions().await, std::slice::from_ref(&stays));
     }
 }
 
 async fn partitions_stay_when_their_table_changes(fixture: &Fixture) {
     fixture.with_table().await;
     let partition = partition("2026-03-01", "eu", "s3://raw/a/");
-    fixture.create(&[partition.clone()]).await;
+    fixture.create(std::slice::from_ref(&partition)).await;
     let mut wider = table();
     wider.storage.columns.push(Column::new("note", "string"));
     fixture.catalog.update_table(&fixture.database, &wider).await.unwrap();

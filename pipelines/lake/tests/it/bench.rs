@@ -1,0 +1,269 @@
+//! A project folder with a lake, and a loop in the place of the engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use arrow::array::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
+use futures_util::TryStreamExt;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+use stepwell_integrations::Clock;
+use stepwell_lake::published::{self, Table};
+use stepwell_lake::service::Service;
+use stepwell_lake::{Settings, open};
+use stepwell_machine::{
+    Command, DecideContext, ExecutionContext, Input, Limits, Payload, Phase, Run, ScheduledTask,
+    Start, TaskResult, decide,
+};
+use stepwell_pipeline::testing::Keys;
+use stepwell_pipeline::{Context, HandlerError, Pipeline, Surroundings};
+use tempfile::TempDir;
+
+/// When tests begin.
+const NOW: &str = "2026-03-05T12:00:00Z";
+
+/// No run of these tests calls more functions.
+const CALLS_MAX: usize = 5000;
+
+static COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// A project folder with a lake.
+pub(crate) struct Bench {
+    folder: TempDir,
+    settings: String,
+    now: Arc<Mutex<Timestamp>>,
+}
+
+/// How a run is driven.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Driving {
+    /// The process dies once so many calls have come back.
+    pub(crate) crash_after: usize,
+    /// Every call is delivered twice.
+    pub(crate) twice: bool,
+    /// How long a function may work.
+    pub(crate) slice: Duration,
+}
+
+impl Default for Driving {
+    fn default() -> Self {
+        Self { crash_after: usize::MAX, twice: false, slice: Duration::from_mins(10) }
+    }
+}
+
+/// How a run ended.
+pub(crate) struct Ended {
+    pub(crate) phase: Phase,
+    /// What `notify` was told.
+    pub(crate) summary: Value,
+    pub(crate) calls: usize,
+}
+
+impl Bench {
+    /// With these settings, as they stand below `[pipelines.lake]`.
+    pub(crate) fn new(settings: &str) -> Self {
+        let now = Arc::new(Mutex::new(NOW.parse().unwrap()));
+        Self { folder: tempfile::tempdir().unwrap(), settings: settings.to_owned(), now }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Other settings for the runs to come.
+    pub(crate) fn set(&mut self, settings: &str) {
+        settings.clone_into(&mut self.settings);
+    }
+
+    /// Writes a file of the project.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    /// Writes a file of the project as if it was written right now by the bench's clock, which goes on by a minute.
+    pub(crate) fn deliver(&self, name: &str, content: impl AsRef<[u8]>) {
+        self.write(name, content);
+        let file = std::fs::File::options().write(true).open(self.path().join(name)).unwrap();
+        file.set_modified(SystemTime::from(*self.now.lock().unwrap())).unwrap();
+        self.pass(SignedDuration::from_mins(1));
+    }
+
+    /// Lets time pass.
+    pub(crate) fn pass(&self, time: SignedDuration) {
+        let mut now = self.now.lock().unwrap();
+        *now = *now + time;
+    }
+
+    fn clock(&self) -> Clock {
+        let now = Arc::clone(&self.now);
+        Arc::new(move || *now.lock().unwrap())
+    }
+
+    fn surroundings(&self) -> Surroundings {
+        Surroundings::embedded(Arc::new(Keys::none()), self.path().join(".stepwell"))
+    }
+
+    fn settings(&self) -> Settings {
+        toml::from_str(&self.settings).unwrap()
+    }
+
+    /// A process of its own.
+    pub(crate) fn pipeline(&self) -> Result<Pipeline, HandlerError> {
+        stepwell_lake::pipeline(&self.settings(), &self.surroundings(), self.clock())
+    }
+
+    pub(crate) fn service(&self) -> Arc<Service> {
+        open(&self.settings(), &self.surroundings(), self.clock()).unwrap()
+    }
+
+    /// Runs the lake to its end, successfully; gives the summary.
+    pub(crate) async fn succeed(&self) -> Value {
+        let ended = self.drive(Driving::default()).await;
+        assert!(matches!(ended.phase, Phase::Succeeded { .. }), "{:#}", ended.summary);
+        ended.summary
+    }
+
+    /// Runs the lake to its end, which is a failure; gives the summary.
+    pub(crate) async fn fail(&self) -> Value {
+        let ended = self.drive(Driving::default()).await;
+        assert!(matches!(ended.phase, Phase::Failed { .. }), "{:#}", ended.summary);
+        ended.summary
+    }
+
+    /// Runs the state machine in a process of its own.
+    pub(crate) async fn drive(&self, driving: Driving) -> Ended {
+        let pipeline = self.pipeline().unwrap();
+        let started = Timestamp::now();
+        let mut run = Run::new(start(pipeline.machines[0].definition, started));
+        let mut ctx = DecideContext { now: started, seed: 7 };
+        let mut ended = Ended { phase: Phase::Running, summary: Value::Null, calls: 0 };
+        let mut inputs = vec![Input::Start { limits: Limits::None }];
+        let mut waiting: Vec<ScheduledTask> = Vec::new();
+        while *run.phase() == Phase::Running {
+            let input = match inputs.pop() {
+                Some(input) => input,
+                None => match waiting.pop() {
+                    Some(task) => {
+                        let finished = call(&pipeline, task, driving).await;
+                        ended.calls += 1;
+                        assert!(ended.calls < CALLS_MAX);
+                        if ended.calls >= driving.crash_after {
+                            return ended;
+                        }
+                        finished
+                    }
+                    None => {
+                        ctx.now = ctx.now.max(run.next_wakeup().expect("something will happen"));
+                        Input::TimerFired
+                    }
+                },
+            };
+            let decision = decide(&mut run, input, &ctx);
+            for command in decision.commands {
+                let Command::ScheduleTask(task) = command else { continue };
+                if task.parameters["FunctionName"] == "stepwell-lake-notify" {
+                    ended.summary = task.parameters["Payload"].clone();
+                }
+                waiting.push(task);
+            }
+            inputs.extend(decision.more.then_some(Input::Continue));
+        }
+        ended.phase = run.phase().clone();
+        ended
+    }
+
+    /// The published state of a table.
+    pub(crate) async fn table(&self, name: &str) -> Table {
+        let service = self.service();
+        published::table(&service.world.stores, &service.config.target, name)
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    /// The partitions of a table and their rows.
+    pub(crate) async fn partitions(&self, name: &str) -> Vec<(String, u64)> {
+        let table = self.table(name).await;
+        table.partitions.iter().map(|(name, it)| (name.clone(), it.rows)).collect()
+    }
+
+    /// The rows of a table, as text.
+    pub(crate) async fn rows(&self, name: &str) -> String {
+        let service = self.service();
+        let table = self.table(name).await;
+        let batches: Vec<RecordBatch> =
+            published::rows(&service.world.stores, &service.config.target, &table, |_| true)
+                .try_collect()
+                .await
+                .unwrap();
+        pretty_format_batches(&batches).unwrap().to_string()
+    }
+
+    /// The content of every published file by partition, whatever the file is called.
+    pub(crate) async fn bytes(&self, name: &str) -> BTreeMap<String, Vec<Vec<u8>>> {
+        let table = self.table(name).await;
+        let root = self.path().join("lake/datalake_raw").join(name);
+        let content = |it: &published::PublishedPartition| {
+            table.files(it).map(|file| std::fs::read(root.join(file)).unwrap()).collect()
+        };
+        table.partitions.iter().map(|(name, it)| (name.clone(), content(it))).collect()
+    }
+
+    /// The files of a table's folder, published or not.
+    pub(crate) fn files(&self, name: &str) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        each_file(&self.path().join("lake/datalake_raw").join(name), &mut found);
+        found.sort();
+        found
+    }
+}
+
+fn each_file(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { each_file(&path, found) } else { found.push(path) }
+    }
+}
+
+async fn call(pipeline: &Pipeline, task: ScheduledTask, driving: Driving) -> Input {
+    let name = task.parameters["FunctionName"].as_str().unwrap();
+    let function = pipeline.functions.iter().find(|it| it.name() == name).unwrap();
+    let key = format!("{}#{name}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let ctx = Context::starting_now(&key, driving.slice);
+    let payload = &task.parameters["Payload"];
+    if driving.twice {
+        let _ = function.call_json(payload, &ctx).await;
+    }
+    let outcome = match function.call_json(payload, &ctx).await {
+        Ok(payload) => TaskResult::Succeeded { output: Arc::new(json!({ "Payload": payload })) },
+        Err(error) => {
+            let cause = json!({"errorMessage": error.to_string(), "errorType": error.name()});
+            TaskResult::Failed { error: error.name().to_owned(), cause: Some(cause.to_string()) }
+        }
+    };
+    Input::TaskFinished { scheduled: task.scheduled, started_at: Timestamp::now(), outcome }
+}
+
+fn start(definition: &str, start_time: Timestamp) -> Start {
+    let (machine, diagnostics) = stepwell_asl::parse(definition);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let arn = |what: &str| Arc::from(format!("arn:aws:states:us-east-1:111111111111:{what}"));
+    Start {
+        definition: Arc::new(machine.unwrap_or_else(|| panic!("{diagnostics:?}"))),
+        context: ExecutionContext {
+            execution_arn: arn(&format!("execution:lake:run-{number}")),
+            execution_name: "run".into(),
+            role_arn: "arn:aws:iam::111111111111:role/lake".into(),
+            start_time,
+            state_machine_arn: arn("stateMachine:lake"),
+            state_machine_name: "lake".into(),
+        },
+        input: Payload::parse("{}").unwrap(),
+    }
+}
