@@ -292,7 +292,9 @@ impl<'de> Deserialize<'de> for Tag {
                     "M" => Tag::M,
                     "L" => Tag::L,
                     other => {
-                        return Err(E::custom(format_args!("`{other}` is no tag of DynamoDB JSON")));
+                        return Err(E::custom(format_args!(
+                            "`{other}` is no tag of DynamoDB JSON"
+                        )));
                     }
                 })
             }
