@@ -150,7 +150,9 @@ pub(crate) fn once(args: &Once) -> Result<()> {
             Kind::Different(_) => found.different.push(id),
         }
     }
-    [&mut found.missing, &mut found.extra, &mut found.different].map(|ids| ids.sort_unstable());
+    for ids in [&mut found.missing, &mut found.extra, &mut found.different] {
+        ids.sort_unstable();
+    }
     let seconds = started.elapsed().as_secs_f64();
     println!("{}", serde_json::to_string(&Printed { seconds, found })?);
     Ok(())
