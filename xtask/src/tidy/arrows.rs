@@ -84,6 +84,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-integrations",
             "stepwell-lake",
             "stepwell-pipeline",
+            "stepwell-query",
             "stepwell-sandbox",
             "stepwell-schedule",
             "stepwell-sfn-api",
