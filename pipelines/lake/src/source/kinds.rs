@@ -24,10 +24,10 @@ pub enum SourceTable {
     Mambu(mambu::Table),
     /// `source = "postgres"`
     Postgres(postgres::Table),
-    /// `source = "sql"`: a curated dataset
-    Sql(sql::Table),
     /// `source = "salesforce"`
     Salesforce(salesforce::Table),
+    /// `source = "sql"`: a curated dataset
+    Sql(sql::Table),
 }
 
 impl SourceTable {
@@ -42,8 +42,8 @@ impl SourceTable {
             "files" => read(keys).map(Self::Files),
             "mambu" => read(keys).map(Self::Mambu),
             "postgres" => read(keys).map(Self::Postgres),
-            "sql" => read(keys).map(Self::Sql),
             "salesforce" => read(keys).map(Self::Salesforce),
+            "sql" => read(keys).map(Self::Sql),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -70,8 +70,8 @@ impl SourceTable {
             Self::Files(table) => table.problems(dataset),
             Self::Mambu(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
-            Self::Sql(table) => table.problems(dataset),
             Self::Salesforce(table) => table.problems(dataset),
+            Self::Sql(table) => table.problems(dataset),
         }
     }
 }
@@ -85,9 +85,9 @@ pub struct Sources {
     world: Arc<World>,
     dynamodb: Arc<dynamodb::Client>,
     postgres: postgres::Settings,
-    lake: Lake,
     mambu: Option<Arc<mambu::Client>>,
     salesforce: Option<Arc<salesforce::Client>>,
+    lake: Lake,
 }
 
 impl Sources {
