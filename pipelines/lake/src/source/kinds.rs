@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_pipeline::{AnyFunction, HandlerError};
@@ -140,7 +139,7 @@ impl Sources {
             SourceTable::Dynamodb(table) => Some(table),
             _ => None,
         });
-        dynamodb::functions(&self.dynamodb, tables, Arc::new(Timestamp::now))
+        dynamodb::functions(&self.dynamodb, tables)
     }
 }
 

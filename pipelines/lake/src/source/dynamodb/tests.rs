@@ -74,7 +74,9 @@ impl Bench {
             services: self.services.clone(),
             ..Surroundings::embedded(secrets, self.folder.path().join(".stepwell"))
         };
-        let world = World::new(surroundings, http::client(Duration::from_secs(5)).unwrap());
+        let now: Timestamp = NOW.parse().unwrap();
+        let http = http::client(Duration::from_secs(5)).unwrap();
+        let world = Arc::new(World::new(surroundings, http, Arc::new(move || now)));
         Arc::new(Client::new(&toml::from_str(settings).unwrap(), &world))
     }
 
