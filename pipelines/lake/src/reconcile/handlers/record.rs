@@ -143,11 +143,7 @@ impl Proven {
                 ))
             });
         };
-        // Time-outs and whatever the state machine names itself: nothing is known.
-        let status = match failure.error.as_str() {
-            HandlerError::CONFIG | "Data" | "Fatal" => Status::NotComparable,
-            _ => Status::SourceUnavailable,
-        };
+        let status = Status::of_failure(&failure.error);
         let why = format!("{}: {}", failure.error, failure.message());
         Ok(DatasetProof { checked_at: now, ..DatasetProof::unknown(&self.dataset, status, why) })
     }
