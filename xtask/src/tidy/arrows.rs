@@ -87,6 +87,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-query",
             "stepwell-sandbox",
             "stepwell-schedule",
+            "stepwell-services",
             "stepwell-sfn-api",
             "stepwell-task",
         ],
