@@ -296,13 +296,15 @@ fn instants(column: &ArrayRef, name: &str, unit: TimeUnit) -> Result<ScalarBuffe
         text if is_text(text) => {
             let text = cast(column, &DataType::Utf8).map_err(|_| mistyped())?;
             let text = text.as_string::<i32>();
-            Ok(text.iter().map(|text| text.and_then(parse_time).unwrap_or(NAT)).collect())
+            Ok(text.iter().map(|text| text.map_or(NAT, |text| of_text(text, unit))).collect())
         }
         integer if integer.is_integer() => {
             let count = cast(column, &DataType::Int64).map_err(|_| mistyped())?;
             let count = count.as_primitive::<Int64Type>();
-            let scaled = |count: i64| count.checked_mul(unit.nanoseconds()).unwrap_or(NAT);
-            Ok(count.iter().map(|count| count.map_or(NAT, scaled)).collect())
+            Ok(count
+                .iter()
+                .map(|count| count.map_or(NAT, |count| of_integer(count, unit)))
+                .collect())
         }
         float if float.is_floating() => {
             let count = numbers(column, "a time", name)?;
@@ -323,6 +325,18 @@ fn instants(column: &ArrayRef, name: &str, unit: TimeUnit) -> Result<ScalarBuffe
 
 const fn is_text(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
+}
+
+/// A number since 1970, or else a time as people write it.
+fn of_text(text: &str, unit: TimeUnit) -> i64 {
+    let text = text.trim();
+    let number = text.parse().map(|count| of_integer(count, unit));
+    let number = number.or_else(|_| text.parse().map(|count| of_float(count, unit)));
+    number.unwrap_or_else(|_: std::num::ParseFloatError| parse_time(text).unwrap_or(NAT))
+}
+
+fn of_integer(count: i64, unit: TimeUnit) -> i64 {
+    count.checked_mul(unit.nanoseconds()).unwrap_or(NAT)
 }
 
 fn of_float(count: f64, unit: TimeUnit) -> i64 {
