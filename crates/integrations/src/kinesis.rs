@@ -280,7 +280,7 @@ impl Kinesis {
     /// [`Error::ExpiredIterator`], [`Error::Call`]; nothing is lost, the same iterator can be used again.
     pub async fn get_records(&self, iterator: &str, limit: usize) -> Result<Records, Error> {
         let input = json!({"ShardIterator": iterator, "Limit": limit.clamp(1, RECORDS_MAX)});
-        self.call("kinesis:GetRecords", "of the iterator", &input).await
+        self.call("kinesis:GetRecords", iterator, &input).await
     }
 
     /// Puts any number of records; the order of those with one key is that of the list.

@@ -83,11 +83,14 @@ impl Column {
 pub struct Storage {
     /// Of the files, in their order.
     pub columns: Vec<Column>,
-    /// The folder: `s3://raw/orders/dt=2026-03-01/`
+    /// The folder: `s3://raw/orders/dt=2026-03-01/`; empty for a view, as are the formats.
+    #[serde(default)]
     pub location: String,
     /// A class of Hive.
+    #[serde(default)]
     pub input_format: String,
     /// A class of Hive.
+    #[serde(default)]
     pub output_format: String,
     /// Whether the files as a whole are.
     #[serde(default)]
@@ -96,6 +99,7 @@ pub struct Storage {
     #[serde(default = "no_buckets")]
     pub number_of_buckets: i32,
     /// How rows are read.
+    #[serde(default)]
     pub serde_info: SerdeInfo,
     /// What else its readers know.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -131,13 +135,12 @@ fn no_buckets() -> i32 {
 }
 
 /// How rows are read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 pub struct SerdeInfo {
     /// A class of Hive.
     pub serialization_library: String,
     /// What it is told.
-    #[serde(default)]
     pub parameters: BTreeMap<String, String>,
 }
 
