@@ -8,19 +8,26 @@ use crate::series::{NAT, instant};
 
 /// A part of a time that repeats, or counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "their names say it")]
 pub enum Period {
+    /// The year.
     Year,
+    /// 1 to 4.
     Quarter,
+    /// 1 to 12.
     Month,
     /// ISO 8601, 1 to 53.
     Week,
+    /// 1 to 366.
     DayOfYear,
+    /// Of the month, from 1.
     Day,
     /// Monday is 0.
     DayOfWeek,
+    /// 0 to 23.
     Hour,
+    /// 0 to 59.
     Minute,
+    /// 0 to 59.
     Second,
 }
 

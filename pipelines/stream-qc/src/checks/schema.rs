@@ -8,14 +8,16 @@ use crate::flag::Flag;
 
 /// What a column can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "their names say it")]
 pub enum Kind {
     /// Any number, decimals included.
     Number,
+    /// Whole numbers.
     Integer,
+    /// Text of any length.
     Text,
     /// Instants and dates.
     Time,
+    /// True or false.
     Boolean,
 }
 

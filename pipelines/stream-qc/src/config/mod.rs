@@ -44,10 +44,12 @@ use reader::{Problems, Table, join};
 
 /// How a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs, reason = "their names say it")]
 pub enum Format {
+    /// `.toml`, and every other name.
     Toml,
+    /// `.yaml` and `.yml`.
     Yaml,
+    /// `.json`.
     Json,
 }
 
