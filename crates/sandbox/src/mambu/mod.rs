@@ -99,6 +99,8 @@ pub struct Options {
     pub audit_key: String,
     /// How amounts are written.
     pub money: Money,
+    /// No page has more records, whatever is asked for.
+    pub page_max: usize,
     /// No page of the audit trail has more events.
     pub events_max: usize,
     /// What happens behind each page.
@@ -124,6 +126,7 @@ impl Default for Options {
             api_key: "sandbox-api-key".to_owned(),
             audit_key: "sandbox-audit-key".to_owned(),
             money: Money::default(),
+            page_max: 1_000,
             events_max: 10_000,
             churn: None,
             latency: Duration::ZERO,

@@ -27,7 +27,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn of(query: &Query) -> Result<Self, Problem> {
+    pub(super) fn of(service: &Service, query: &Query) -> Result<Self, Problem> {
         let number = |name: &str, default: usize, code, reason| {
             let wrong = |_| Problem::bad(code, reason, name);
             query.get(name).map_or(Ok(default), |text| text.parse::<usize>().map_err(wrong))
@@ -43,7 +43,7 @@ impl Page {
         let says = |name: &str, value: &str| query.get(name).is_some_and(|it| it == value);
         Ok(Self {
             offset: number("offset", 0, 11, "INVALID_PAGINATION_OFFSET_VALUE")?,
-            limit,
+            limit: limit.min(service.options.page_max),
             with_details: says("paginationDetails", "ON"),
             full: says("detailsLevel", "FULL"),
         })

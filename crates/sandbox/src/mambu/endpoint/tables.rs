@@ -25,7 +25,7 @@ pub(super) async fn search(
     let spec = SPECS.iter().find(|spec| spec.search == Some(path));
     let spec = spec.ok_or_else(Problem::not_found)?;
     let search = read(spec, &body)?;
-    let page = Page::of(&query)?;
+    let page = Page::of(&service, &query)?;
     let terms = terms(&service, spec);
     let answer = {
         let tenant = service.tenant();
@@ -94,7 +94,7 @@ pub(super) async fn list(
     let path = uri.path().trim_start_matches("/api/");
     let spec = SPECS.iter().find(|spec| spec.list == Some(path));
     let spec = spec.ok_or_else(Problem::not_found)?;
-    let page = Page::of(&query)?;
+    let page = Page::of(&service, &query)?;
     let sorting_criteria = query.get("sortBy").map(|text| Sorting::of(text));
     let search = Search { sorting_criteria, ..Search::default() };
     let answer = {
@@ -145,7 +145,7 @@ pub(super) async fn one(
     let list = path.rsplit_once('/').map_or("", |(list, _)| list);
     let spec = SPECS.iter().find(|spec| spec.list == Some(list));
     let spec = spec.ok_or_else(Problem::not_found)?;
-    let page = Page::of(&query)?;
+    let page = Page::of(&service, &query)?;
     let tenant = service.tenant();
     let place = tenant.place_of(spec.name, &id).ok_or_else(Problem::not_found)?;
     let mut body = String::new();
@@ -206,7 +206,7 @@ pub(super) async fn activities(
     State(service): State<Arc<Service>>,
     Parameters(query): Parameters<Query>,
 ) -> Result<Response, Problem> {
-    let page = Page::of(&query)?;
+    let page = Page::of(&service, &query)?;
     let day = |name: &str| {
         let day: Option<Date> = query.get(name).and_then(|text| text.parse().ok());
         day.ok_or_else(|| Problem::parameters(name))

@@ -38,6 +38,8 @@ const SHIFTS_MAX: u32 = 50;
 /// So many events are asked for at once, and at most.
 const EVENTS: usize = 10_000;
 const EVENTS_MAX: usize = 50_000;
+/// So many records are asked for by key at once: what a tenant gives if nothing is said.
+const KEYS: usize = 50;
 /// So many parents are read before what hangs on them.
 const PARENTS: u64 = 50;
 
@@ -52,6 +54,8 @@ pub(super) struct Reading<'a> {
     events: usize,
     /// In a table that is written anew, records that were read: one that changes meanwhile comes again.
     seen: HashSet<u64>,
+    /// So many records had the largest page.
+    largest_page: u64,
 }
 
 #[derive(Deserialize)]
@@ -78,7 +82,15 @@ impl<'a> Reading<'a> {
             })?,
             None => beginning(spec, read.window.from),
         };
-        Ok(Self { source, read, spec, progress, events: EVENTS, seen: HashSet::new() })
+        Ok(Self {
+            source,
+            read,
+            spec,
+            progress,
+            events: EVENTS,
+            seen: HashSet::new(),
+            largest_page: 0,
+        })
     }
 
     /// The next chunk; none when everything is read.
@@ -180,9 +192,10 @@ impl<'a> Reading<'a> {
         }
         records.retain(|record| !is_read(&keyset, record, time_of(record)));
         let last = records.iter().filter_map(time_of).max();
-        let next = advanced(&keyset, &records, last, time_of, limit);
+        let next = advanced(&keyset, &records, last, time_of, count);
+        let is_last = self.is_last(count, records.len());
         let is_beyond = !self.is_whole() && last.is_some_and(|last| last >= self.read.window.to);
-        self.progress = match (count < limit || is_beyond, search.also) {
+        self.progress = match (is_last || is_beyond, search.also) {
             (false, _) => Progress::Search(next),
             (true, Some(_)) if keyset.pass == 0 && self.read.window.from.is_some() => {
                 Progress::Search(Keyset { pass: 1, ..Keyset::default() })
@@ -298,7 +311,7 @@ impl<'a> Reading<'a> {
 
     /// What is new on a page, and where the next one begins: at the last record of this one.
     fn overlap(
-        &self,
+        &mut self,
         before: Offset,
         records: Vec<Record>,
         count: u64,
@@ -320,8 +333,16 @@ impl<'a> Reading<'a> {
             before: keys,
             shifts: before.shifts,
         };
-        let new = records.into_iter().filter(|record| !is_known(record)).collect();
-        Ok(((count >= self.limit()).then_some(next), new))
+        let new: Vec<_> = records.into_iter().filter(|record| !is_known(record)).collect();
+        let is_last = self.is_last(count, new.len());
+        Ok(((!is_last).then_some(next), new))
+    }
+
+    /// Whether nothing lies behind a page. A page with fewer records than were asked for does not say it: a tenant may give
+    /// fewer at once. One with nothing new does, if there were larger ones.
+    fn is_last(&mut self, count: u64, new: usize) -> bool {
+        self.largest_page = self.largest_page.max(count);
+        count == 0 || (new == 0 && (count == 1 || count < self.largest_page))
     }
 
     /// The days that a list wants to be told.
@@ -483,12 +504,12 @@ impl<'a> Reading<'a> {
         };
         let keys: BTreeSet<_> = records.iter().filter_map(|it| it.adjusts.clone()).collect();
         let keys: Vec<_> = keys.into_iter().map(|key| (changed(&key), key)).collect();
-        for keys in keys.chunks(self.limit() as usize) {
+        for keys in keys.chunks(KEYS) {
             let named: Vec<_> = keys.iter().map(|(_, key)| key).collect();
             let body = json!({"filterCriteria": [{"field": "encodedKey", "operator": "IN", "values": named}]});
             let query = vec![
                 ("offset", "0".to_owned()),
-                ("limit", self.limit().to_string()),
+                ("limit", KEYS.to_string()),
                 ("detailsLevel", "FULL".to_owned()),
             ];
             let page = self.page(query, Some(body)).await?;
@@ -576,7 +597,7 @@ fn advanced(
     new: &[Record],
     last: Option<Timestamp>,
     time_of: impl Fn(&Record) -> Option<Timestamp>,
-    limit: u64,
+    count: u64,
 ) -> Keyset {
     let of_last = new.iter().filter(|it| time_of(it) == last).map(|it| it.key.clone());
     match last {
@@ -586,7 +607,7 @@ fn advanced(
         // A page of records of one time: the next one overlaps it by a record.
         _ => Keyset {
             at_bound: keyset.at_bound.iter().cloned().chain(of_last).collect(),
-            offset: keyset.offset + limit - 1,
+            offset: keyset.offset + count.saturating_sub(1),
             ..keyset.clone()
         },
     }

@@ -213,6 +213,20 @@ async fn more_records_of_one_time_than_fit_a_page_all_come() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_gives_fewer_records_than_are_asked_for_is_read_to_the_end() {
+    let options = Options { page_max: 5, equal_times: 30, ..Options::default() };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    for table in ["clients", "groups", "users", "loan_accounts", "custom_field_sets"] {
+        for from in [None, Some("2026-01-01T00:00:00Z")] {
+            let opened = opened(&sandbox, SMALL, table).await;
+            let mut found = opened.read(&window(from, NOW)).await.unwrap().values("key");
+            found.sort();
+            assert_eq!(found, keys(&sandbox, table, |_| true), "{table}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_tenant_without_cursors_is_read_by_time() {
     let sandbox = Sandbox::start(Options::default()).await.unwrap();
     sandbox.add_fault(FaultRule::new(Endpoint::Search, HttpFault::status(400)).about("cursor=_"));
