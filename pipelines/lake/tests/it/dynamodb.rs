@@ -42,7 +42,8 @@ async fn send(bench: &Bench, changes: &[Value]) -> Value {
     };
     let event = json!({"Records": changes.iter().enumerate().map(record).collect::<Vec<_>>()});
     let pipeline = bench.pipeline().unwrap();
-    let apply = pipeline.functions.iter().find(|it| it.name() == "stepwell-lake-apply-changes").unwrap();
+    let apply =
+        pipeline.functions.iter().find(|it| it.name() == "stepwell-lake-apply-changes").unwrap();
     let ctx = Context::starting_now("test", Duration::from_mins(1));
     let outcome = apply.call_json(&event, &ctx).await.unwrap();
     bench.pass(SignedDuration::from_mins(1));
@@ -62,11 +63,17 @@ fn changes() -> Vec<Value> {
 async fn a_change_that_does_not_fit_the_dataset_is_counted_and_the_others_are_published() {
     let bench = Bench::new(SETTINGS);
     let wrong = change("c", "2026-03-01T10:00:00Z", Some("0.125"));
-    assert_eq!(send(&bench, &[changes(), vec![wrong]].concat()).await, json!({"batchItemFailures": []}));
+    assert_eq!(
+        send(&bench, &[changes(), vec![wrong]].concat()).await,
+        json!({"batchItemFailures": []})
+    );
     let summary = bench.succeed().await;
     let dataset = &summary["results"][0];
     assert_eq!((&dataset["rows"], &dataset["rejected"]), (&json!(2), &json!(2)), "{summary:#}");
-    assert_eq!(bench.partitions("orders").await, [("dt=2026-03-01".into(), 1), ("dt=2026-03-02".into(), 1)]);
+    assert_eq!(
+        bench.partitions("orders").await,
+        [("dt=2026-03-01".into(), 1), ("dt=2026-03-02".into(), 1)]
+    );
     let rows = bench.rows("orders").await;
     assert!(rows.contains(r#"| a  | 12.50 | {"colour":"red"} | false"#), "{rows}");
 }
@@ -79,7 +86,10 @@ async fn a_repeat_changes_nothing_and_a_late_change_goes_to_its_own_day() {
     send(&bench, &changes()).await;
     send(&bench, &[change("d", "2026-03-01T09:00:00Z", Some("2"))]).await;
     bench.succeed().await;
-    assert_eq!(bench.partitions("orders").await, [("dt=2026-03-01".into(), 2), ("dt=2026-03-02".into(), 1)]);
+    assert_eq!(
+        bench.partitions("orders").await,
+        [("dt=2026-03-01".into(), 2), ("dt=2026-03-02".into(), 1)]
+    );
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use super::*;
 use crate::config::TableSettings;
 use crate::source::{Chunk, Read, Split, Stop, Window};
 
-const COLUMNS: &str = "columns = ['pk string not null', 'qty bigint']\nkey = ['pk']\n";
+const COLUMNS: &str = "columns = ['pk string not null', 'qty bigint', 'by string']\nkey = ['pk']\n";
 /// When the clock of the functions stands still.
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -287,15 +287,14 @@ fn event(changes: &[Value]) -> Value {
     json!({"Records": changes.iter().enumerate().map(record).collect::<Vec<_>>()})
 }
 
-/// The functions of a dataset's changes, by a clock that stands still.
+/// Calls a function of a dataset's changes.
 async fn call(
     client: &Arc<Client>,
     dataset: &Dataset,
     name: &str,
     input: &Value,
 ) -> Result<Value, HandlerError> {
-    let now: Timestamp = NOW.parse().unwrap();
-    let functions = functions(client, [table_of(dataset)].into_iter(), Arc::new(move || now));
+    let functions = functions(client, [table_of(dataset)].into_iter());
     let function = functions.iter().find(|it| it.name() == name).unwrap();
     function.call_json(input, &Context::starting_now("test", Duration::from_mins(1))).await
 }
@@ -368,9 +367,7 @@ async fn what_cannot_be_made_durable_is_reported_from_its_first_record_on() {
 
 #[tokio::test]
 async fn changes_become_rows_once_with_deletions_and_what_is_no_change_is_rejected() {
-    let bench = Bench::embedded();
-    let mut dataset = stream_dataset("deleted_by = 'by'");
-    dataset.columns.push("by string".parse().unwrap());
+    let (bench, dataset) = (Bench::embedded(), stream_dataset("deleted_by = 'by'"));
     let client = bench.client("");
     let mut expired = change("c", 9, Some(3), None);
     expired["userIdentity"] = json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"});
