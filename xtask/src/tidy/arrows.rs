@@ -66,6 +66,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-query",
             "stepwell-reconcile",
             "stepwell-report",
+            "stepwell-services",
             "stepwell-tabular",
         ],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],

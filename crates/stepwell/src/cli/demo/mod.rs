@@ -4,6 +4,7 @@ mod canvas;
 mod changes;
 mod data_mesh;
 mod data_products;
+mod lake;
 mod stage;
 mod stream_qc;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use self::canvas::Tables;
 use self::changes::Changes;
+use self::lake::Datasets;
 use self::stage::Ended;
 use self::stream_qc::Verdicts;
 use super::Global;
@@ -26,9 +28,9 @@ use crate::{output, shutdown, wiring};
 /// Run every pipeline against services on this machine
 ///
 /// Loads Canvas Data 2 into SQLite, keeps data products of Starburst Galaxy in step with those of Starburst Enterprise,
-/// and access policies with the agreements of Data Mesh Manager; changes the sources in between, and shows each time what
-/// moved and that both sides agree. Checks streams of measurements with planted faults, and shows that all are found.
-/// Needs nothing but this program.
+/// access policies with the agreements of Data Mesh Manager, and a data lake with Salesforce, Mambu and DynamoDB; changes
+/// the sources in between, and shows each time what moved and that both sides agree. Checks streams of measurements with
+/// planted faults, and shows that all are found. Needs nothing but this program.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// Only this pipeline
@@ -50,6 +52,7 @@ enum Moved {
     Products(Changes),
     Accesses(Changes),
     Verdicts(Verdicts),
+    Datasets(Datasets),
 }
 
 type Leg = Ended<Moved>;
@@ -119,6 +122,7 @@ impl Demo {
             "data-products" => in_words(data_products::perform(project).await?, Moved::Products),
             "data-mesh" => in_words(data_mesh::perform(project).await?, Moved::Accesses),
             "stream-qc" => in_words(stream_qc::perform(project).await?, Moved::Verdicts),
+            "lake" => in_words(lake::perform(project).await?, Moved::Datasets),
             other => unreachable!("the pipeline `{other}` has no demo"),
         })
     }
@@ -132,6 +136,7 @@ impl Moved {
     fn agree(&self) -> bool {
         match self {
             Self::Tables(tables) => tables.agree(),
+            Self::Datasets(datasets) => datasets.agree(),
             Self::Products(changes) | Self::Accesses(changes) => changes.agree(),
             Self::Verdicts(verdicts) => verdicts.agree(),
         }
@@ -141,6 +146,7 @@ impl Moved {
     fn amount(&self) -> String {
         match self {
             Self::Tables(tables) => tables.moved(),
+            Self::Datasets(datasets) => datasets.moved(),
             Self::Products(changes) => changes.moved("data products"),
             Self::Accesses(changes) => changes.moved("agreements"),
             Self::Verdicts(verdicts) => verdicts.checked(),
@@ -150,6 +156,7 @@ impl Moved {
     fn table(&self) -> comfy_table::Table {
         match self {
             Self::Tables(tables) => tables.table(),
+            Self::Datasets(datasets) => datasets.table(),
             Self::Products(changes) | Self::Accesses(changes) => changes.table(),
             Self::Verdicts(verdicts) => verdicts.table(),
         }
@@ -159,6 +166,7 @@ impl Moved {
     fn verdict(&self) -> Option<String> {
         match self {
             Self::Tables(_) => None,
+            Self::Datasets(datasets) => Some(datasets.verdict()),
             Self::Products(changes) => Some(changes.verdict("data products")),
             Self::Accesses(changes) => Some(changes.verdict("agreements")),
             Self::Verdicts(verdicts) => Some(verdicts.verdict()),

@@ -287,15 +287,14 @@ fn event(changes: &[Value]) -> Value {
     json!({"Records": changes.iter().enumerate().map(record).collect::<Vec<_>>()})
 }
 
-/// The functions of a dataset's changes, by a clock that stands still.
+/// Calls a function of a dataset's changes.
 async fn call(
     client: &Arc<Client>,
     dataset: &Dataset,
     name: &str,
     input: &Value,
 ) -> Result<Value, HandlerError> {
-    let now: Timestamp = NOW.parse().unwrap();
-    let functions = functions(client, [table_of(dataset)].into_iter(), Arc::new(move || now));
+    let functions = functions(client, [table_of(dataset)].into_iter());
     let function = functions.iter().find(|it| it.name() == name).unwrap();
     function.call_json(input, &Context::starting_now("test", Duration::from_mins(1))).await
 }
