@@ -49,7 +49,11 @@ fn every_planted_fault_of_the_streams_is_found_and_nothing_else() {
     let planted: usize = streams.iter().map(|it| it["planted"].as_array().unwrap().len()).sum();
     assert_eq!((streams.len(), planted), (20, 16));
     for stream in streams {
-        assert_eq!((&stream["missed"], &stream["false_alarms"]), (&json!([]), &json!([])), "{stream}");
+        assert_eq!(
+            (&stream["missed"], &stream["false_alarms"]),
+            (&json!([]), &json!([])),
+            "{stream}"
+        );
     }
 }
 
