@@ -90,8 +90,8 @@ async fn prepare(
     query: &str,
 ) -> Result<(Statement, usize), tokio_postgres::Error> {
     client.batch_execute("RESET search_path; BEGIN READ ONLY").await?;
-    let types = [Type::TIMESTAMPTZ, Type::TIMESTAMPTZ];
-    let asked = client.prepare_typed(query, &types).await?;
+    // Types that are given count as parameters, also where the query has none.
+    let asked = client.prepare(query).await?;
     let parameters = asked.params().len();
     let column = |column: &tokio_postgres::Column| {
         let quoted = format!("\"{}\"", column.name().replace('"', "\"\""));
@@ -99,8 +99,8 @@ async fn prepare(
     };
     let columns: Vec<_> = asked.columns().iter().map(column).collect();
     let texts = format!("SELECT {} FROM ({query}\n) AS asked", columns.join(", "));
-    let types = &types[..parameters.min(types.len())];
-    Ok((client.prepare_typed(&texts, types).await?, parameters))
+    let types = vec![Type::TIMESTAMPTZ; parameters];
+    Ok((client.prepare_typed(&texts, &types).await?, parameters))
 }
 
 /// As what a column comes.
