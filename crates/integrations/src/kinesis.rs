@@ -23,7 +23,7 @@ pub const RECORDS_MAX: usize = 10_000;
 /// Records of one call. Source: Kinesis API reference, `PutRecords`.
 const PUT_MAX: usize = 500;
 
-/// The streams of one account and region. Cheap to clone.
+/// The streams of one account and region, each by its name or ARN. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Kinesis {
     client: JsonClient,
@@ -213,12 +213,12 @@ impl Kinesis {
         Self { client: JsonClient::new(connection, SERVICE) }
     }
 
-    /// What a stream is like, by its name.
+    /// What a stream is like.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Call`]
     pub async fn describe(&self, stream: &str) -> Result<Stream, Error> {
-        let input = json!({"StreamName": stream});
+        let input = named(stream);
         let answer: Summary = self.call("kinesis:DescribeStreamSummary", stream, &input).await?;
         Ok(answer.stream_description_summary)
     }
@@ -229,7 +229,7 @@ impl Kinesis {
     /// [`Error::NotFound`], [`Error::Call`]
     pub async fn list_shards(&self, stream: &str) -> Result<Vec<Shard>, Error> {
         let mut shards = Vec::new();
-        let mut input = json!({"StreamName": stream});
+        let mut input = named(stream);
         loop {
             let page: Shards = self.call("kinesis:ListShards", stream, &input).await?;
             shards.extend(page.shards);
@@ -251,7 +251,8 @@ impl Kinesis {
         shard: &str,
         position: &Position,
     ) -> Result<String, Error> {
-        let mut input = json!({"StreamName": stream, "ShardId": shard});
+        let mut input = named(stream);
+        input["ShardId"] = json!(shard);
         let kind = match position {
             Position::TrimHorizon => "TRIM_HORIZON",
             Position::Latest => "LATEST",
@@ -289,7 +290,8 @@ impl Kinesis {
     pub async fn put_records(&self, stream: &str, records: &[NewRecord]) -> Result<(), Error> {
         for chunk in records.chunks(PUT_MAX) {
             let entries: Vec<_> = chunk.iter().map(entry).collect();
-            let input = json!({"StreamName": stream, "Records": entries});
+            let mut input = named(stream);
+            input["Records"] = json!(entries);
             let answer: Put = self.call("kinesis:PutRecords", stream, &input).await?;
             if answer.failed_record_count > 0 {
                 let reason = answer.records.into_iter().find_map(|record| record.error_code);
@@ -319,6 +321,15 @@ impl Kinesis {
             }
             other => other.into(),
         })
+    }
+}
+
+/// A stream by its name or ARN.
+fn named(stream: &str) -> Value {
+    if stream.starts_with("arn:") {
+        json!({"StreamARN": stream})
+    } else {
+        json!({"StreamName": stream})
     }
 }
 

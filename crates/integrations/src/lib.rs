@@ -7,7 +7,7 @@
 //!            --> sns::Topics           <-- sns::EmbeddedTopics (SQLite)        sns::AwsTopics
 //!            --> s3::Buckets           <-- folders                             S3
 //!            --> glue::Catalog         <-- glue::EmbeddedCatalog (JSON)        glue::AwsCatalog
-//!            --> secretsmanager::SecretsManager, kinesis::Kinesis, athena::Athena: of AWS alone
+//!            --> secretsmanager::SecretsManager, kinesis::Kinesis, athena::Athena, cloudwatch::CloudWatch: of AWS alone
 //! ```
 //!
 //! The embedded implementation of a trait is always there and needs nothing else installed. `tests/it/conformance` holds both
@@ -17,6 +17,7 @@
 pub mod athena;
 pub mod aws;
 mod base64_text;
+pub mod cloudwatch;
 mod durable;
 pub mod dynamodb;
 pub mod glue;

@@ -31,6 +31,7 @@ pub struct Opener {
     connection: OnceCell<Connection>,
     tables: OnceCell<Arc<dyn Tables>>,
     topics: OnceCell<Arc<dyn Topics>>,
+    buckets: OnceCell<Buckets>,
 }
 
 impl Opener {
@@ -41,6 +42,7 @@ impl Opener {
             connection: OnceCell::new(),
             tables: OnceCell::new(),
             topics: OnceCell::new(),
+            buckets: OnceCell::new(),
         }
     }
 
@@ -168,10 +170,11 @@ impl Opener {
     /// # Errors
     /// As [`Opener::connection`].
     pub async fn buckets(&self) -> Result<Buckets, HandlerError> {
-        match self.surroundings.services.s3 {
+        let open = async || match self.surroundings.services.s3 {
             Provider::Aws => Ok(Buckets::aws(self.connection().await?)),
             Provider::Embedded => Ok(Buckets::embedded(self.surroundings.state.join("s3"))),
-        }
+        };
+        self.buckets.get_or_try_init(open).await.cloned()
     }
 
     /// The catalog of a data lake; embedded as files in `folder`, beside the data.

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stepwell_pipeline::{Context, HandlerError};
+use stepwell_tabular::Column;
 pub use stepwell_tabular::Rejected;
 
 pub mod dynamodb;
@@ -52,6 +53,14 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// By class, as every call of a source.
     async fn count(&self, _window: &Window) -> Result<Option<u64>, HandlerError> {
+        Ok(None)
+    }
+
+    /// The columns that hold all that the source has exactly, where it can tell them: what a dataset may declare.
+    ///
+    /// # Errors
+    /// By class, as every call of a source.
+    async fn columns(&self) -> Result<Option<Vec<Column>>, HandlerError> {
         Ok(None)
     }
 }

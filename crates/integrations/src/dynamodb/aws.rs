@@ -1,5 +1,7 @@
 //! Tables of DynamoDB.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,6 +31,8 @@ const LOOKS_MAX: u32 = 600;
 #[derive(Debug, Clone)]
 pub struct AwsTables {
     client: JsonClient,
+    /// The keys of tables by name; a table has the same for ever.
+    keys: Arc<Mutex<HashMap<String, Table>>>,
 }
 
 /// What `DescribeTable` says, as far as it matters here.
@@ -84,7 +88,18 @@ struct Written {
 impl AwsTables {
     /// Connects nowhere yet.
     pub fn new(connection: &Connection) -> Self {
-        Self { client: JsonClient::new(connection, SERVICE) }
+        Self { client: JsonClient::new(connection, SERVICE), keys: Arc::default() }
+    }
+
+    async fn keys(&self, table: &str) -> Result<Table, Error> {
+        let known = self.keys.lock().unwrap_or_else(PoisonError::into_inner).get(table).cloned();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let found = self.describe_table(table).await?;
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.insert(table.to_owned(), found.clone());
+        Ok(found)
     }
 
     async fn call<T: serde::de::DeserializeOwned>(
@@ -187,7 +202,7 @@ impl Tables for AwsTables {
 
     async fn put_if_absent(&self, table: &str, item: &Item) -> Result<Option<Item>, Error> {
         check_item(item).map_err(Error::validation(table))?;
-        let keys = self.describe_table(table).await?;
+        let keys = self.keys(table).await?;
         let condition = json!({
             "ConditionExpression": "attribute_not_exists(#hash)",
             "ExpressionAttributeNames": {"#hash": keys.hash.name},

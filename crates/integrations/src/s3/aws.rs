@@ -1,7 +1,8 @@
 //! Buckets of S3, signed for with the connection's credentials.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -25,6 +26,8 @@ pub(super) struct AwsBuckets {
     config: SdkConfig,
     endpoint_url: Option<String>,
     credentials: Option<Arc<Chain>>,
+    /// Each with its connections.
+    opened: StdMutex<HashMap<String, Arc<dyn ObjectStore>>>,
 }
 
 impl AwsBuckets {
@@ -36,10 +39,21 @@ impl AwsBuckets {
             config: config.clone(),
             endpoint_url: connection.endpoint_url("S3"),
             credentials: config.credentials_provider().map(chain),
+            opened: StdMutex::default(),
         }
     }
 
     pub(super) fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, CallError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bucket) = opened.get(name) {
+            return Ok(Arc::clone(bucket));
+        }
+        let bucket = self.open(name)?;
+        opened.insert(name.to_owned(), Arc::clone(&bucket));
+        Ok(bucket)
+    }
+
+    fn open(&self, name: &str) -> Result<Arc<dyn ObjectStore>, CallError> {
         let misconfigured =
             |message: String| CallError::Misconfigured { operation: OPERATION, message };
         let region =

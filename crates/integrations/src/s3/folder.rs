@@ -28,9 +28,10 @@ use crate::durable;
 pub(super) struct Folder {
     inner: Arc<LocalFileSystem>,
     root: Arc<PathBuf>,
-    /// Numbers the files that are being written.
-    staged: Arc<AtomicU64>,
 }
+
+/// Numbers the files that this process is writing, in whichever bucket.
+static STAGED: AtomicU64 = AtomicU64::new(0);
 
 impl fmt::Display for Folder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,7 +45,7 @@ impl Folder {
         let inner = LocalFileSystem::new_with_prefix(path).map_err(io::Error::other)?;
         // As the inner one sees it, without links on the way.
         let root = tokio::fs::canonicalize(path).await?;
-        Ok(Self { inner: Arc::new(inner), root: Arc::new(root), staged: Arc::default() })
+        Ok(Self { inner: Arc::new(inner), root: Arc::new(root) })
     }
 
     /// Makes an object durable that has come to its place.
@@ -56,14 +57,14 @@ impl Folder {
         };
         spawn_blocking(settle).await?.map_err(|error| failed(location, error))
     }
+}
 
-    /// A name beside the object's that the inner store does not list. Several processes may write it at once.
-    fn staging(&self, path: &FilePath) -> PathBuf {
-        let number = self.staged.fetch_add(1, Ordering::Relaxed);
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!("#{}{number:06}", std::process::id()));
-        PathBuf::from(name)
-    }
+/// A name beside the object's, of this write alone, that the inner store does not list: `#` and digits.
+fn staging(path: &FilePath) -> PathBuf {
+    let (process, number) = (std::process::id(), STAGED.fetch_add(1, Ordering::Relaxed));
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!("#{process:010}{number:012}"));
+    PathBuf::from(name)
 }
 
 #[async_trait]
@@ -81,7 +82,7 @@ impl ObjectStore for Folder {
             _ => return self.inner.put_opts(location, payload, options).await,
         };
         let (path, root) = (self.inner.path_to_filesystem(location)?, Arc::clone(&self.root));
-        let staging = self.staging(&path);
+        let staging = staging(&path);
         let write = move || {
             let pieces = payload.iter().map(AsRef::as_ref);
             durable::write(&path, &staging, pieces, must_be_new)?;

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use secrecy::SecretString;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use super::delivery::{Failure, Notification};
 use super::{Error, FilterPolicy, Message, Topics, check};
@@ -127,6 +127,7 @@ pub struct EmbeddedTopics {
     http: reqwest::Client,
     clock: Clock,
     published: Arc<Notify>,
+    turn: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for EmbeddedTopics {
@@ -162,6 +163,7 @@ impl EmbeddedTopics {
             http,
             clock,
             published: Arc::default(),
+            turn: Arc::default(),
         })
     }
 
@@ -186,9 +188,7 @@ impl EmbeddedTopics {
     /// # Errors
     /// [`Error::Store`]
     pub async fn deliver_due(&self) -> Result<Option<Timestamp>, Error> {
-        while let Some(taken) = self.take(None).await? {
-            self.deliver(taken).await?;
-        }
+        while self.deliver_next(None).await? {}
         self.change(|transaction, _| {
             let sql = "SELECT min(due_ms) FROM delivery WHERE state = 'waiting'";
             let due: Option<i64> = transaction.query_row(sql, [], |row| row.get(0))?;
@@ -257,6 +257,16 @@ impl EmbeddedTopics {
         .await
     }
 
+    /// Tries the next delivery that is due, of this message or of any; says whether there was one.
+    ///
+    /// One at a time, so that publishing returns when each delivery of its message was tried, by whoever came first.
+    async fn deliver_next(&self, message_id: Option<String>) -> Result<bool, Error> {
+        let _turn = self.turn.lock().await;
+        let Some(taken) = self.take(message_id).await? else { return Ok(false) };
+        self.deliver(taken).await?;
+        Ok(true)
+    }
+
     async fn deliver(&self, taken: Taken) -> Result<(), Error> {
         let outcome = match self.endpoint(&taken) {
             Some(endpoint) => taken.notification.send(&endpoint, &self.http).await,
@@ -303,20 +313,15 @@ impl Topics for EmbeddedTopics {
             .change(move |transaction, now| insert(transaction, &topic, &message, &names, now))
             .await?;
         // What is accepted is accepted, whatever becomes of the first attempt.
-        if let Err(error) = self.deliver_message(&id).await {
+        let first_attempts = async {
+            while self.deliver_next(Some(id.clone())).await? {}
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = first_attempts.await {
             tracing::warn!(%error, id, "the first attempt to deliver a message was not made");
         }
         self.published.notify_waiters();
         Ok(id)
-    }
-}
-
-impl EmbeddedTopics {
-    async fn deliver_message(&self, id: &str) -> Result<(), Error> {
-        while let Some(taken) = self.take(Some(id.to_owned())).await? {
-            self.deliver(taken).await?;
-        }
-        Ok(())
     }
 }
 

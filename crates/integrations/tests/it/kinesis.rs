@@ -26,8 +26,9 @@ async fn records_are_read_from_every_position() {
     let Some((kinesis, _, stream)) = stream(1).await else { return };
     let described = kinesis.describe(&stream).await.unwrap();
     assert_eq!(described.status, "ACTIVE");
-    kinesis.put_records(&stream, &records(0..3)).await.unwrap();
-    let shard = kinesis.list_shards(&stream).await.unwrap().remove(0);
+    // By its ARN here, by its name below.
+    kinesis.put_records(&described.arn, &records(0..3)).await.unwrap();
+    let shard = kinesis.list_shards(&described.arn).await.unwrap().remove(0);
     assert!(!shard.is_closed());
     let read = async |position: Position| {
         let iterator = kinesis.shard_iterator(&stream, &shard.id, &position).await.unwrap();

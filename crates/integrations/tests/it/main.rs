@@ -8,6 +8,7 @@
 mod athena;
 mod aws_failures;
 mod catalog_file;
+mod cloudwatch;
 mod conformance;
 mod json_client;
 mod kinesis;

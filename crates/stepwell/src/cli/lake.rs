@@ -1,11 +1,14 @@
-//! `stepwell lake report`
+//! `stepwell lake query|report`
 
+mod query;
 mod report;
 
 use std::sync::Arc;
 
 use clap::Subcommand;
+use jiff::Timestamp;
 use stepwell_lake::service::Service;
+use stepwell_pipeline::HandlerError;
 
 use super::Global;
 use crate::failure::{Exit, Failure, Outcome};
@@ -14,12 +17,14 @@ use crate::wiring;
 /// Look at the data lake
 #[derive(Debug, Subcommand)]
 pub(crate) enum Lake {
+    Query(query::Query),
     Report(report::Report),
 }
 
 impl Lake {
     pub(crate) fn run(self, global: &Global) -> Outcome {
         match self {
+            Self::Query(command) => command.run(global),
             Self::Report(command) => command.run(global),
         }
     }
@@ -36,6 +41,17 @@ fn open(global: &Global) -> Outcome<Arc<Service>> {
     })?;
     // Paths in the settings of pipelines are relative to the project.
     std::env::set_current_dir(project.root())?;
-    stepwell_lake::open(settings, &wiring::surroundings(&project, &config))
+    let surroundings = wiring::surroundings(&project, &config);
+    stepwell_lake::open(settings, &surroundings, Arc::new(Timestamp::now))
         .map_err(|error| Failure::new(Exit::Usage, error))
+}
+
+fn failure(error: HandlerError) -> Failure {
+    let exit = match error {
+        HandlerError::Config(_) => Exit::Usage,
+        HandlerError::Retryable(_) | HandlerError::Data(_) | HandlerError::Fatal(_) => {
+            Exit::Unavailable
+        }
+    };
+    Failure::new(exit, error)
 }

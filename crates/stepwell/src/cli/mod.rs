@@ -12,6 +12,7 @@ mod secret;
 mod serve;
 mod store;
 mod validate;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -70,6 +71,7 @@ enum Command {
     Secret(secret::Secret),
     #[command(subcommand)]
     Store(store::Store),
+    Watch(watch::Watch),
     Explain(explain::Explain),
     Completions(completions::Completions),
 }
@@ -94,6 +96,7 @@ impl Cli {
             Command::Pipeline(command) => command.run(&global).map(done),
             Command::Secret(command) => command.run(&global).map(done),
             Command::Store(command) => command.run(&global).map(done),
+            Command::Watch(command) => command.run(&global).map(done),
             Command::Explain(command) => command.run(&global).map(done),
             Command::Completions(command) => command.run().map(done),
         }

@@ -18,3 +18,4 @@ mod secrets;
 mod serve;
 mod support;
 mod validate;
+mod watch;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_pipeline::{AnyFunction, HandlerError};
@@ -24,10 +23,10 @@ pub enum SourceTable {
     Mambu(mambu::Table),
     /// `source = "postgres"`
     Postgres(postgres::Table),
-    /// `source = "sql"`: a curated dataset
-    Sql(sql::Table),
     /// `source = "salesforce"`
     Salesforce(salesforce::Table),
+    /// `source = "sql"`: a curated dataset
+    Sql(sql::Table),
 }
 
 impl SourceTable {
@@ -42,8 +41,8 @@ impl SourceTable {
             "files" => read(keys).map(Self::Files),
             "mambu" => read(keys).map(Self::Mambu),
             "postgres" => read(keys).map(Self::Postgres),
-            "sql" => read(keys).map(Self::Sql),
             "salesforce" => read(keys).map(Self::Salesforce),
+            "sql" => read(keys).map(Self::Sql),
             _ => {
                 let meant = stepwell_pipeline::suggest::closest(kind, Self::KINDS.iter().copied());
                 let help =
@@ -70,8 +69,8 @@ impl SourceTable {
             Self::Files(table) => table.problems(dataset),
             Self::Mambu(table) => table.problems(dataset),
             Self::Postgres(table) => table.problems(dataset),
-            Self::Sql(table) => table.problems(dataset),
             Self::Salesforce(table) => table.problems(dataset),
+            Self::Sql(table) => table.problems(dataset),
         }
     }
 }
@@ -85,9 +84,9 @@ pub struct Sources {
     world: Arc<World>,
     dynamodb: Arc<dynamodb::Client>,
     postgres: postgres::Settings,
-    lake: Lake,
     mambu: Option<Arc<mambu::Client>>,
     salesforce: Option<Arc<salesforce::Client>>,
+    lake: Lake,
 }
 
 impl Sources {
@@ -140,7 +139,7 @@ impl Sources {
             SourceTable::Dynamodb(table) => Some(table),
             _ => None,
         });
-        dynamodb::functions(&self.dynamodb, tables, Arc::new(Timestamp::now))
+        dynamodb::functions(&self.dynamodb, tables)
     }
 }
 

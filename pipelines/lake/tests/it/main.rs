@@ -9,6 +9,7 @@ mod bench;
 mod crash;
 mod curated;
 mod definition;
+mod dynamodb;
 mod files;
 mod mambu;
 mod modes;

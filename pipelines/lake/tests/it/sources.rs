@@ -36,7 +36,7 @@ pub(crate) async fn open_with(
     let folder = tempfile::tempdir().unwrap();
     let settings: Settings = toml::from_str(toml).unwrap();
     let surroundings = Surroundings::embedded(secrets, folder.path().join(".stepwell"));
-    let service = stepwell_lake::open(&settings, &surroundings)?;
+    let service = stepwell_lake::open(&settings, &surroundings, Arc::new(Timestamp::now))?;
     let dataset = service.config.datasets.values().next().unwrap();
     let source = service.source(dataset).await?;
     Ok(Opened { source, _folder: folder })

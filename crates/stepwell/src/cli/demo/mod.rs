@@ -4,6 +4,7 @@ mod canvas;
 mod changes;
 mod data_mesh;
 mod data_products;
+mod lake;
 mod stage;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde::Serialize;
 
 use self::canvas::Tables;
 use self::changes::Changes;
+use self::lake::Datasets;
 use self::stage::Ended;
 use super::Global;
 use crate::built_in;
@@ -24,7 +26,7 @@ use crate::{output, shutdown, wiring};
 /// Run every pipeline against services on this machine
 ///
 /// Loads Canvas Data 2 into SQLite, keeps data products of Starburst Galaxy in step with those of Starburst Enterprise,
-/// and access policies with the agreements of Data Mesh Manager; changes the sources in between, and shows each time what
+/// access policies with the agreements of Data Mesh Manager, and a data lake with Salesforce, Mambu and DynamoDB; changes the sources in between, and shows each time what
 /// moved and that both sides agree. Needs nothing but this program.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
@@ -46,6 +48,7 @@ enum Moved {
     Tables(Tables),
     Products(Changes),
     Accesses(Changes),
+    Datasets(Datasets),
 }
 
 type Leg = Ended<Moved>;
@@ -114,6 +117,7 @@ impl Demo {
             "canvas" => in_words(canvas::perform(project, self.rows).await?, Moved::Tables),
             "data-products" => in_words(data_products::perform(project).await?, Moved::Products),
             "data-mesh" => in_words(data_mesh::perform(project).await?, Moved::Accesses),
+            "lake" => in_words(lake::perform(project).await?, Moved::Datasets),
             other => unreachable!("the pipeline `{other}` has no demo"),
         })
     }
@@ -127,6 +131,7 @@ impl Moved {
     fn agree(&self) -> bool {
         match self {
             Self::Tables(tables) => tables.agree(),
+            Self::Datasets(datasets) => datasets.agree(),
             Self::Products(changes) | Self::Accesses(changes) => changes.agree(),
         }
     }
@@ -135,6 +140,7 @@ impl Moved {
     fn amount(&self) -> String {
         match self {
             Self::Tables(tables) => tables.moved(),
+            Self::Datasets(datasets) => datasets.moved(),
             Self::Products(changes) => changes.moved("data products"),
             Self::Accesses(changes) => changes.moved("agreements"),
         }
@@ -143,6 +149,7 @@ impl Moved {
     fn table(&self) -> comfy_table::Table {
         match self {
             Self::Tables(tables) => tables.table(),
+            Self::Datasets(datasets) => datasets.table(),
             Self::Products(changes) | Self::Accesses(changes) => changes.table(),
         }
     }
@@ -151,6 +158,7 @@ impl Moved {
     fn verdict(&self) -> Option<String> {
         match self {
             Self::Tables(_) => None,
+            Self::Datasets(datasets) => Some(datasets.verdict()),
             Self::Products(changes) => Some(changes.verdict("data products")),
             Self::Accesses(changes) => Some(changes.verdict("agreements")),
         }

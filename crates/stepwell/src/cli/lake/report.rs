@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use stepwell_lake::report;
-use stepwell_pipeline::HandlerError;
 
-use super::{Global, open};
-use crate::failure::{Exit, Failure, Outcome};
+use super::{Global, failure, open};
+use crate::failure::Outcome;
 use crate::{output, wiring};
 
 /// Write the proofs of the lake as static pages
@@ -39,14 +38,4 @@ impl Report {
         }
         Ok(())
     }
-}
-
-fn failure(error: HandlerError) -> Failure {
-    let exit = match error {
-        HandlerError::Config(_) => Exit::Usage,
-        HandlerError::Retryable(_) | HandlerError::Data(_) | HandlerError::Fatal(_) => {
-            Exit::Unavailable
-        }
-    };
-    Failure::new(exit, error)
 }

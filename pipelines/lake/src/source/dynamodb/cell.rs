@@ -166,9 +166,7 @@ impl Kind {
             Self::BigInt => number.to_integer().map(Cell::BigInt).map_err(misfit),
             Self::Int => {
                 let whole = number.to_integer().map_err(misfit)?;
-                i32::try_from(whole)
-                    .map(Cell::Int)
-                    .map_err(|_| misfit(NumberError::Range))
+                i32::try_from(whole).map(Cell::Int).map_err(|_| misfit(NumberError::Range))
             }
             Self::Decimal { precision, scale } => {
                 number.to_decimal(*precision, *scale).map(Cell::Decimal).map_err(misfit)

@@ -275,17 +275,19 @@ const INBOX: &str = "lake-changes.db";
 pub(crate) struct Client {
     opener: Opener,
     stores: Stores,
+    clock: Clock,
     rules: Rules,
     inbox: OnceCell<Inbox>,
 }
 
 impl Client {
     /// Contacts nobody yet.
-    pub(crate) fn new(settings: &Settings, world: &World) -> Self {
-        let opener = Opener::new(world.surroundings.clone());
+    pub(crate) fn new(settings: &Settings, world: &Arc<World>) -> Self {
+        let of_time = Arc::clone(world);
         Self {
-            opener,
+            opener: Opener::new(world.surroundings.clone()),
             stores: world.stores.clone(),
+            clock: Arc::new(move || of_time.now()),
             rules: settings.rules(),
             inbox: OnceCell::new(),
         }
@@ -347,10 +349,9 @@ fn exports(table: &Table, shape: &Shape, stores: &Stores) -> Option<Exports> {
 pub(crate) fn functions<'t>(
     client: &Arc<Client>,
     tables: impl Iterator<Item = &'t Table>,
-    clock: Clock,
 ) -> Vec<Arc<dyn AnyFunction>> {
     let tables = Tables(tables.filter_map(Table::changed_table).collect());
-    let streams = Arc::new(Streams::new(Arc::clone(client), tables, clock));
+    let streams = Arc::new(Streams::new(Arc::clone(client), tables));
     vec![
         Arc::new(ApplyChanges { streams: Arc::clone(&streams) }),
         Arc::new(ConsumeChanges { streams }),

@@ -24,7 +24,7 @@ use super::*;
 use crate::config::TableSettings;
 use crate::source::{Chunk, Read, Split, Stop, Window};
 
-const COLUMNS: &str = "columns = ['pk string not null', 'qty bigint']\nkey = ['pk']\n";
+const COLUMNS: &str = "columns = ['pk string not null', 'qty bigint', 'by string']\nkey = ['pk']\n";
 /// When the clock of the functions stands still.
 const NOW: &str = "2026-03-01T12:00:00Z";
 
@@ -47,8 +47,12 @@ impl Bench {
             secret_access_key: Some("x".to_owned().into()),
             ..Aws::default()
         };
-        let services =
-            Services { dynamodb: Provider::Aws, kinesis: Provider::Aws, aws, ..Services::default() };
+        let services = Services {
+            dynamodb: Provider::Aws,
+            kinesis: Provider::Aws,
+            aws,
+            ..Services::default()
+        };
         Self { services, ..Self::embedded() }
     }
 
@@ -70,7 +74,9 @@ impl Bench {
             services: self.services.clone(),
             ..Surroundings::embedded(secrets, self.folder.path().join(".stepwell"))
         };
-        let world = World::new(surroundings, http::client(Duration::from_secs(5)).unwrap());
+        let now: Timestamp = NOW.parse().unwrap();
+        let http = http::client(Duration::from_secs(5)).unwrap();
+        let world = Arc::new(World::new(surroundings, http, Arc::new(move || now)));
         Arc::new(Client::new(&toml::from_str(settings).unwrap(), &world))
     }
 
@@ -152,11 +158,17 @@ fn what_is_wrong_with_a_dataset_is_told_by_name() {
     check_problem("read = 'scan'", "the key `table` is missing");
     check_problem("read = 'stream'", "the key `table` is missing");
     check_problem("read = 'export'", "the key `export` is missing");
-    check_problem("read = 'scan'\ntable = 't'\nstream = 's'", "`stream` says nothing with `read = \"scan\"`");
+    check_problem(
+        "read = 'scan'\ntable = 't'\nstream = 's'",
+        "`stream` says nothing with `read = \"scan\"`",
+    );
     check_problem("read = 'scan'\ntable = 't'\nsegments = 0", "`segments` takes 1 to 1000000");
     check_problem("read = 'scan'\ntable = 't'\nmode = 'append'", "write `mode = \"overwrite\"`");
     check_problem("read = 'stream'\ntable = 't'\nmode = 'overwrite'", "write `mode = \"append\"`");
-    check_problem("read = 'stream'\ntable = 't'\nnulls = 'qty'", "`nulls` names `qty`, which is no column `qty string`");
+    check_problem(
+        "read = 'stream'\ntable = 't'\nnulls = 'qty'",
+        "`nulls` names `qty`, which is no column `qty string`",
+    );
     check_problem(
         "read = 'stream'\ntable = 't'\nmode = 'append'\nexport = 'e'\nsince = '2026-03-01T00:00:00Z'",
         "`since` would pass over the `export`",
@@ -170,7 +182,8 @@ fn what_is_wrong_with_the_settings_is_told_by_key() {
     )
     .unwrap();
     let keys: Vec<_> = settings.problems().into_iter().map(|it| it.key).collect();
-    let all = ["starting_position", "batch_size", "maximum_retry_attempts", "maximum_record_age_seconds"];
+    let all =
+        ["starting_position", "batch_size", "maximum_retry_attempts", "maximum_record_age_seconds"];
     assert_eq!(keys, all.map(|it| format!("dynamodb.{it}")));
     assert!(toml::from_str::<Settings>("batchsize = 1").is_err());
 }
@@ -181,7 +194,10 @@ async fn a_table_that_is_not_there_is_an_error_of_the_configuration() {
     let dataset = dataset("read = 'scan'\ntable = 'nothing'\nmode = 'overwrite'");
     let source = open(&bench.client(""), table_of(&dataset), &dataset);
     let error = read(source.as_ref(), &everything(), "segment-0", None).await.unwrap_err();
-    assert!(matches!(&error, Stop::Failed(HandlerError::Config(it)) if it.contains("`nothing`")), "{error:?}");
+    assert!(
+        matches!(&error, Stop::Failed(HandlerError::Config(it)) if it.contains("`nothing`")),
+        "{error:?}"
+    );
 }
 
 /// Every segment, and behind each of its chunks the same rest.
@@ -193,8 +209,9 @@ async fn check_scan(bench: &Bench, table: &str, count: usize, filler: &str) {
     };
     let items: Vec<_> = (0..count).map(row).collect();
     bench.fill(table, &items).await;
-    let dataset =
-        dataset(&format!("read = 'scan'\ntable = '{table}'\nsegments = 3\nconsistent = true\nmode = 'overwrite'"));
+    let dataset = dataset(&format!(
+        "read = 'scan'\ntable = '{table}'\nsegments = 3\nconsistent = true\nmode = 'overwrite'"
+    ));
     let source = open(&bench.client(""), table_of(&dataset), &dataset);
     let window = everything();
     let expected = (0..count).map(|it| (format!("o#{it}"), Some(it as i64))).collect();
@@ -202,7 +219,8 @@ async fn check_scan(bench: &Bench, table: &str, count: usize, filler: &str) {
     for split in source.splits(&window).await.unwrap() {
         let chunks = read(source.as_ref(), &window, &split.name, None).await.unwrap();
         for (index, chunk) in chunks.iter().enumerate() {
-            let rest = read(source.as_ref(), &window, &split.name, Some(&chunk.checkpoint)).await.unwrap();
+            let rest =
+                read(source.as_ref(), &window, &split.name, Some(&chunk.checkpoint)).await.unwrap();
             assert_eq!(quantities(&rest), quantities(&chunks[index + 1..]));
         }
     }
@@ -269,10 +287,14 @@ fn event(changes: &[Value]) -> Value {
     json!({"Records": changes.iter().enumerate().map(record).collect::<Vec<_>>()})
 }
 
-/// The functions of a dataset's changes, by a clock that stands still.
-async fn call(client: &Arc<Client>, dataset: &Dataset, name: &str, input: &Value) -> Result<Value, HandlerError> {
-    let now: Timestamp = NOW.parse().unwrap();
-    let functions = functions(client, [table_of(dataset)].into_iter(), Arc::new(move || now));
+/// Calls a function of a dataset's changes.
+async fn call(
+    client: &Arc<Client>,
+    dataset: &Dataset,
+    name: &str,
+    input: &Value,
+) -> Result<Value, HandlerError> {
+    let functions = functions(client, [table_of(dataset)].into_iter());
     let function = functions.iter().find(|it| it.name() == name).unwrap();
     function.call_json(input, &Context::starting_now("test", Duration::from_mins(1))).await
 }
@@ -289,9 +311,12 @@ fn log(chunks: &[Chunk]) -> Vec<(String, Option<i64>, bool, i64)> {
     let midnight = "2026-03-01T00:00:00Z".parse::<Timestamp>().unwrap().as_microsecond();
     let of_chunk = |chunk: &Chunk| {
         let rows = &chunk.rows;
-        let (keys, quantities) = (rows["pk"].as_string::<i32>(), rows["qty"].as_primitive::<Int64Type>());
-        let (deleted, times) =
-            (rows["_deleted"].as_boolean(), rows["_changed_at"].as_primitive::<TimestampMicrosecondType>());
+        let (keys, quantities) =
+            (rows["pk"].as_string::<i32>(), rows["qty"].as_primitive::<Int64Type>());
+        let (deleted, times) = (
+            rows["_deleted"].as_boolean(),
+            rows["_changed_at"].as_primitive::<TimestampMicrosecondType>(),
+        );
         let seconds = |row| (times.value(row) - midnight).div_euclid(1_000_000);
         let row = |row| {
             let quantity = quantities.iter().nth(row).flatten();
@@ -324,8 +349,12 @@ async fn what_cannot_be_made_durable_is_reported_from_its_first_record_on() {
     let (bench, dataset) = (Bench::embedded(), stream_dataset(""));
     let client = bench.client("");
     let changes = [change("a", 1, None, Some(1)), change("b", 2, None, Some(2))];
-    assert_eq!(call(&client, &dataset, APPLY, &event(&[])).await.unwrap(), json!({"batchItemFailures": []}));
-    let file = rusqlite::Connection::open(bench.folder.path().join(".stepwell").join(INBOX)).unwrap();
+    assert_eq!(
+        call(&client, &dataset, APPLY, &event(&[])).await.unwrap(),
+        json!({"batchItemFailures": []})
+    );
+    let file =
+        rusqlite::Connection::open(bench.folder.path().join(".stepwell").join(INBOX)).unwrap();
     file.execute_batch("ALTER TABLE latest RENAME TO elsewhere").unwrap();
     let outcome = call(&client, &dataset, APPLY, &event(&changes)).await.unwrap();
     assert_eq!(outcome, json!({"batchItemFailures": [{"itemIdentifier": "100"}]}));
@@ -338,25 +367,30 @@ async fn what_cannot_be_made_durable_is_reported_from_its_first_record_on() {
 
 #[tokio::test]
 async fn changes_become_rows_once_with_deletions_and_what_is_no_change_is_rejected() {
-    let bench = Bench::embedded();
-    let mut dataset = stream_dataset("deleted_by = 'by'");
-    dataset.columns.push("by string".parse().unwrap());
+    let (bench, dataset) = (Bench::embedded(), stream_dataset("deleted_by = 'by'"));
     let client = bench.client("");
     let mut expired = change("c", 9, Some(3), None);
     expired["userIdentity"] = json!({"type": "Service", "principalId": "dynamodb.amazonaws.com"});
-    let changes =
-        [change("a", 2, Some(1), Some(2)), change("a", 1, None, Some(1)), change("b", 3, Some(1), None), json!("?"), expired];
+    let changes = [
+        change("a", 2, Some(1), Some(2)),
+        change("a", 1, None, Some(1)),
+        change("b", 3, Some(1), None),
+        json!("?"),
+        expired,
+    ];
     for _ in 0..2 {
         let outcome = call(&client, &dataset, APPLY, &event(&changes)).await.unwrap();
         assert_eq!(outcome, json!({"batchItemFailures": []}));
     }
     let source = open(&client, table_of(&dataset), &dataset);
     let chunks = read_all(source.as_ref(), &everything()).await;
-    let rows = [("a".into(), Some(2), false, 2), ("b".into(), None, true, 3), ("c".into(), None, true, 9)];
+    let rows =
+        [("a".into(), Some(2), false, 2), ("b".into(), None, true, 3), ("c".into(), None, true, 9)];
     assert_eq!(log(&chunks), rows);
     let by: Vec<_> = chunks[0].rows["by"].as_string::<i32>().iter().collect();
     assert_eq!(by, [None, None, Some("ttl")]);
-    let rejected: Vec<_> = chunks[0].rejected.iter().map(|it| (it.place.as_str(), it.record.as_str())).collect();
+    let rejected: Vec<_> =
+        chunks[0].rejected.iter().map(|it| (it.place.as_str(), it.record.as_str())).collect();
     assert_eq!(rejected, [("stream orders-changes, shardId-000000000006, record 103", "\"?\"")]);
     assert_eq!(source.count(&everything()).await.unwrap(), Some(3));
     // The next window has what arrived after the first was read.
@@ -409,7 +443,8 @@ async fn a_stream_begins_with_a_full_export_and_goes_on_with_what_came_after_it(
 #[tokio::test]
 async fn without_kinesis_the_consumer_says_what_is_missing() {
     let bench = Bench::embedded();
-    let error = call(&bench.client(""), &stream_dataset(""), CONSUME, &json!({})).await.unwrap_err();
+    let error =
+        call(&bench.client(""), &stream_dataset(""), CONSUME, &json!({})).await.unwrap_err();
     assert!(error.to_string().contains("no dataset names the `stream`"), "{error}");
     let named = stream_dataset("stream = 'orders-changes'");
     let error = call(&bench.client(""), &named, CONSUME, &json!({})).await.unwrap_err();
@@ -425,23 +460,47 @@ async fn a_stream_on_aws_is_consumed_across_a_split() {
     let connection = client.opener.connection().await.unwrap();
     let kinesis = client.opener.kinesis().await.unwrap();
     let admin = JsonClient::new(connection, KINESIS);
-    admin.call("kinesis:CreateStream", &json!({"StreamName": stream, "ShardCount": 1})).await.unwrap();
+    admin
+        .call("kinesis:CreateStream", &json!({"StreamName": stream, "ShardCount": 1}))
+        .await
+        .unwrap();
     let put = async |changes: &[Value]| {
-        let record = |it: &Value| NewRecord { partition_key: it["eventID"].to_string(), data: it.to_string().into() };
-        kinesis.put_records(&stream, &changes.iter().map(record).collect::<Vec<_>>()).await.unwrap();
+        let record = |it: &Value| NewRecord {
+            partition_key: it["eventID"].to_string(),
+            data: it.to_string().into(),
+        };
+        kinesis
+            .put_records(&stream, &changes.iter().map(record).collect::<Vec<_>>())
+            .await
+            .unwrap();
     };
-    put(&[change("a", 1, None, Some(1)), change("a", 2, Some(1), Some(2)), change("b", 3, None, Some(3))]).await;
+    put(&[
+        change("a", 1, None, Some(1)),
+        change("a", 2, Some(1), Some(2)),
+        change("b", 3, None, Some(3)),
+    ])
+    .await;
     let middle = (u128::MAX / 2).to_string();
     let split = json!({"StreamName": stream, "ShardToSplit": "shardId-000000000000", "NewStartingHashKey": middle});
     admin.call("kinesis:SplitShard", &split).await.unwrap();
-    put(&[change("a", 4, Some(2), Some(5)), change("b", 5, Some(3), None), json!({"no": "change"})]).await;
+    put(&[
+        change("a", 4, Some(2), Some(5)),
+        change("b", 5, Some(3), None),
+        json!({"no": "change"}),
+    ])
+    .await;
     // Two changes at one time that no chain joins; what is so stands in the table.
     put(&[change("d", 6, Some(1), Some(2)), change("d", 6, Some(8), Some(9))]).await;
     bench.fill("orders", &[item("d", 9)]).await;
 
-    let dataset = stream_dataset(&format!("stream = 'arn:aws:kinesis:eu-central-1:1:stream/{stream}'"));
+    let dataset =
+        stream_dataset(&format!("stream = 'arn:aws:kinesis:eu-central-1:1:stream/{stream}'"));
     let consumed = call(&client, &dataset, CONSUME, &json!({})).await.unwrap();
-    assert_eq!((&consumed["status"], &consumed["rejected"]), (&json!("UP_TO_DATE"), &json!(1)), "{consumed}");
+    assert_eq!(
+        (&consumed["status"], &consumed["rejected"]),
+        (&json!("UP_TO_DATE"), &json!(1)),
+        "{consumed}"
+    );
     let source = open(&client, table_of(&dataset), &dataset);
     let mut newest: BTreeMap<String, (i64, Option<i64>)> = BTreeMap::new();
     for (key, quantity, _, at) in log(&read_all(source.as_ref(), &everything()).await) {

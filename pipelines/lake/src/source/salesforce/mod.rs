@@ -138,14 +138,6 @@ impl Salesforce {
             filter: table.filter.clone(),
         }
     }
-
-    /// The columns that hold every field of the object exactly, from its description.
-    ///
-    /// # Errors
-    /// As every call of a source.
-    pub async fn columns(&self, ctx: &Context) -> Result<Vec<Column>, HandlerError> {
-        Ok(self.client.describe(&self.object, ctx).await?.columns())
-    }
 }
 
 #[async_trait]
@@ -186,5 +178,11 @@ impl Source for Salesforce {
             }
         }
         Ok(Some(total))
+    }
+
+    /// Those that describe tells: decimals from precision and scale, never a float.
+    async fn columns(&self) -> Result<Option<Vec<Column>>, HandlerError> {
+        let ctx = Context::starting_now("columns", COUNT_TAKES_MAX);
+        Ok(Some(self.client.describe(&self.object, &ctx).await?.columns()))
     }
 }

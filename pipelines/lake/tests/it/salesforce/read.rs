@@ -354,3 +354,30 @@ async fn columns_without_a_field_are_refused_by_name() {
         );
     }
 }
+
+#[tokio::test]
+async fn the_source_tells_columns_that_hold_everything_exactly() {
+    let sandbox = Sandbox::start(Options { records: 120, ..Options::default() }).await.unwrap();
+    let opened = opened(&sandbox, "", APPEND).await;
+    let columns = opened.source.columns().await.unwrap().unwrap();
+    let columns: Vec<_> = columns.iter().map(ToString::to_string).collect();
+    for column in [
+        "id string not null from Id",
+        "annual_revenue decimal(18,0) from AnnualRevenue",
+        "rate__c decimal(18,9) from Rate__c",
+        "serial__c bigint from Serial__c",
+        "last_activity_date date from LastActivityDate",
+        "system_modstamp timestamp from SystemModstamp",
+    ] {
+        assert!(columns.contains(&column.to_owned()), "{columns:?}");
+    }
+    let toml = settings(&sandbox, BULK, APPEND);
+    let declared = toml.lines().find(|line| line.starts_with("columns")).unwrap();
+    let toml = toml
+        .replace(declared, &format!("columns = {columns:?}"))
+        .replace("'modified'", "'system_modstamp'")
+        .replace("day(modified)", "day(system_modstamp)");
+    let found = open(&toml).await.unwrap().read(&window(None, NOW)).await.unwrap();
+    assert_eq!(found.rows.len(), sandbox.records("Account").len(), "no row is rejected");
+    assert!(found.chunks.iter().all(|chunk| chunk.unknown.is_empty()));
+}

@@ -194,8 +194,14 @@ impl Inbox {
 
     /// A dataset has published what came before `until`. What all datasets of the table have published is kept for a
     /// while, then forgotten.
-    pub(super) async fn published(&self, source: &str, dataset: &str, until: Timestamp) -> Result<(), HandlerError> {
-        let (source, dataset, until) = (source.to_owned(), dataset.to_owned(), until.as_microsecond());
+    pub(super) async fn published(
+        &self,
+        source: &str,
+        dataset: &str,
+        until: Timestamp,
+    ) -> Result<(), HandlerError> {
+        let (source, dataset, until) =
+            (source.to_owned(), dataset.to_owned(), until.as_microsecond());
         self.change(move |it| {
             let sql = "INSERT OR REPLACE INTO readers VALUES (?1, ?2, ?3)";
             it.execute(sql, params![source, dataset, until])?;

@@ -27,7 +27,6 @@ use futures_util::stream::{self, BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
-use stepwell_integrations::Clock;
 use stepwell_integrations::dynamodb;
 use stepwell_pipeline::{Context, Function, HandlerError};
 use stepwell_services::ToHandlerError as _;
@@ -57,12 +56,11 @@ const REREADS_MAX: usize = 1_000;
 pub(super) struct Streams {
     client: Arc<Client>,
     tables: Tables,
-    clock: Clock,
 }
 
 impl Streams {
-    pub(super) fn new(client: Arc<Client>, tables: Tables, clock: Clock) -> Self {
-        Self { client, tables, clock }
+    pub(super) fn new(client: Arc<Client>, tables: Tables) -> Self {
+        Self { client, tables }
     }
 
     async fn changes(&self) -> Result<Changes, HandlerError> {
@@ -72,7 +70,7 @@ impl Streams {
             ));
         }
         let inbox = self.client.inbox().await?.clone();
-        Ok(Changes { inbox, tables: self.tables.clone(), clock: Arc::clone(&self.clock) })
+        Ok(Changes { inbox, tables: self.tables.clone(), clock: Arc::clone(&self.client.clock) })
     }
 
     /// Reads all streams that datasets name until everything is read or the slice is over.
@@ -121,7 +119,7 @@ impl Streams {
                 tables.get(table, &wanted).await.map_err(|error| error.to_handler_error())?;
             let state =
                 found.map_or(Ok(Image::Absent), |item| canonical(&item).map(Image::Present))?;
-            inbox.settle(table, &key, told_at, state, (self.clock)()).await?;
+            inbox.settle(table, &key, told_at, state, (self.client.clock)()).await?;
         }
         Ok(())
     }
