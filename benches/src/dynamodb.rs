@@ -47,8 +47,11 @@ pub(crate) struct Args {
 }
 
 /// Who reads the export: the name, and what the script of the peers calls it.
-const PEERS: [(&str, &str); 3] =
-    [("DuckDB", "duckdb"), ("pyarrow, read_json", "pyarrow"), ("pyarrow, json.loads and from_pylist", "pylist")];
+const PEERS: [(&str, &str); 3] = [
+    ("DuckDB", "duckdb"),
+    ("pyarrow, read_json", "pyarrow"),
+    ("pyarrow, json.loads and from_pylist", "pylist"),
+];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -105,7 +108,8 @@ fn write_export(folder: &Path, args: &Args) -> Result<usize> {
         let key = format!("AWSDynamoDB/export/data/{file:04}.json.gz");
         let md5 = BASE64.encode(Md5::digest(&packed));
         fs::write(folder.join(format!("data/{file:04}.json.gz")), packed)?;
-        let line = json!({"itemCount": count, "md5Checksum": md5, "etag": "", "dataFileS3Key": key});
+        let line =
+            json!({"itemCount": count, "md5Checksum": md5, "etag": "", "dataFileS3Key": key});
         manifest.push_str(&format!("{line}\n"));
     }
     fs::write(folder.join("manifest-files.json"), manifest)?;
@@ -132,7 +136,8 @@ columns = [
 /// A project of its own each time: the first run of a dataset.
 fn by_stepwell(args: &Args, folder: &Path) -> Result<Cost> {
     let project = TempDir::new_in(folder)?;
-    let settings = SETTINGS.replace("\"export\"\nkey", &format!("{:?}\nkey", folder.join("export")));
+    let settings =
+        SETTINGS.replace("\"export\"\nkey", &format!("{:?}\nkey", folder.join("export")));
     fs::write(project.path().join("stepwell.toml"), settings)?;
     let mut command = Command::new(&args.binary);
     command.current_dir(project.path()).args(["run", "lake"]);
@@ -144,7 +149,11 @@ fn by_stepwell(args: &Args, folder: &Path) -> Result<Cost> {
 fn by_peer(args: &Args, folder: &Path, mode: &str) -> Result<Cost> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/dynamodb.py");
     let mut command = Command::new(&args.peers);
-    command.arg(script).arg(mode).arg(folder.join("export/data")).arg(folder.join(format!("{mode}.parquet")));
+    command
+        .arg(script)
+        .arg(mode)
+        .arg(folder.join("export/data"))
+        .arg(folder.join(format!("{mode}.parquet")));
     let (cost, printed) = measure(&mut command)?;
     ensure!(printed.trim() == args.items.to_string(), "{mode} wrote {printed} rows");
     Ok(cost)
@@ -155,7 +164,8 @@ fn print(args: &Args, bytes: usize, costs: &[Cost]) {
     let rate = |cost: &Cost| args.items as f64 / cost.seconds;
     let ours = rate(&costs[0]);
     let lines = names.zip(costs).map(|(name, cost)| {
-        let ratio = if name == "stepwell" { String::new() } else { format!("{:.1} x", ours / rate(cost)) };
+        let ratio =
+            if name == "stepwell" { String::new() } else { format!("{:.1} x", ours / rate(cost)) };
         vec![
             name.to_owned(),
             format!("{:.2}", cost.seconds),
@@ -166,7 +176,8 @@ fn print(args: &Args, bytes: usize, costs: &[Cost]) {
             ratio,
         ]
     });
-    let columns = ["by", "seconds", "items/s", "MB/s of JSON", "CPU seconds", "peak memory", "stepwell is"];
+    let columns =
+        ["by", "seconds", "items/s", "MB/s of JSON", "CPU seconds", "peak memory", "stepwell is"];
     println!("{}", markdown(&columns, lines));
     println!("\nBudgets: above DuckDB, >= 3 x pyarrow, peak memory <= 200 MiB.");
 }

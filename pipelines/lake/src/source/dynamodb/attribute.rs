@@ -53,14 +53,6 @@ impl<'a> Item<'a> {
         write_members(&mut json, &self.0, Attribute::write_typed);
         json
     }
-
-    /// The same with texts of its own.
-    pub(super) fn into_owned(self) -> Item<'static> {
-        let own = |(name, value): (Cow<'a, str>, Attribute<'a>)| {
-            (Cow::Owned(name.into_owned()), value.into_owned())
-        };
-        Item(self.0.into_iter().map(own).collect())
-    }
 }
 
 impl<'a> Attribute<'a> {
@@ -142,24 +134,6 @@ impl<'a> Attribute<'a> {
             }
         }
         json.push('}');
-    }
-
-    /// The same with texts of its own.
-    pub(super) fn into_owned(self) -> Attribute<'static> {
-        let own = |text: Cow<'a, str>| Cow::Owned(text.into_owned());
-        let own_all = |texts: Vec<Cow<'a, str>>| texts.into_iter().map(own).collect();
-        match self {
-            Self::S(text) => Attribute::S(own(text)),
-            Self::N(text) => Attribute::N(own(text)),
-            Self::B(text) => Attribute::B(own(text)),
-            Self::Bool(value) => Attribute::Bool(value),
-            Self::Null => Attribute::Null,
-            Self::Ss(set) => Attribute::Ss(own_all(set)),
-            Self::Ns(set) => Attribute::Ns(own_all(set)),
-            Self::Bs(set) => Attribute::Bs(own_all(set)),
-            Self::M(item) => Attribute::M(item.into_owned()),
-            Self::L(list) => Attribute::L(list.into_iter().map(Attribute::into_owned).collect()),
-        }
     }
 }
 
@@ -335,10 +309,8 @@ fn read_value<'de, A: MapAccess<'de>>(tag: &Tag, map: &mut A) -> Result<Attribut
         Tag::N => Attribute::N(map.next_value::<Text<'_>>()?.0),
         Tag::B => Attribute::B(map.next_value::<Text<'_>>()?.0),
         Tag::Bool => Attribute::Bool(map.next_value()?),
-        Tag::Null => match map.next_value()? {
-            true => Attribute::Null,
-            false => return Err(de::Error::custom("`NULL` is `true` or not there")),
-        },
+        Tag::Null if map.next_value()? => Attribute::Null,
+        Tag::Null => return Err(de::Error::custom("`NULL` is `true` or not there")),
         Tag::Ss => Attribute::Ss(texts(map.next_value()?)),
         Tag::Ns => Attribute::Ns(texts(map.next_value()?)),
         Tag::Bs => Attribute::Bs(texts(map.next_value()?)),
@@ -464,8 +436,8 @@ mod tests {
             assert_eq!(item(json).get("m").unwrap().canonical_json(), plain);
         }
         assert_eq!(item(one).typed_json(), item(other).typed_json());
-        let back: Item<'_> =
-            serde_json::from_str(&item(one).typed_json()).map(Item::into_owned).unwrap();
+        let typed = item(one).typed_json();
+        let back = item(&typed);
         assert_eq!(back.typed_json(), item(other).typed_json());
     }
 }

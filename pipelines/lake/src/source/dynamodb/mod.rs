@@ -1,6 +1,6 @@
-//! DynamoDB: a table as it is now ([`scan`]), from its exports to S3 ([`export`]), or by its changes ([`stream`]).
+//! DynamoDB: a table as it is now (`scan`), from its exports to S3 (`export`), or by its changes (`stream`).
 //!
-//! Whichever way items come, they become rows in [`decode`]: straight from the bytes of DynamoDB JSON, exact.
+//! Whichever way items come, they become rows in `decode`: straight from the bytes of DynamoDB JSON, exact.
 
 mod attribute;
 mod builder;

@@ -190,9 +190,10 @@ impl<'a> Reader<'a> {
         let end = rest.find(|it| !is_part(it)).unwrap_or(rest.len());
         let digits = rest[..end].trim_start_matches('+');
         self.at += end;
-        Ok(Attribute::N(match digits.contains(['d', 'D']) {
-            true => Cow::Owned(digits.replace(['d', 'D'], "E")),
-            false => Cow::Borrowed(digits.strip_suffix('.').unwrap_or(digits)),
+        Ok(Attribute::N(if digits.contains(['d', 'D']) {
+            Cow::Owned(digits.replace(['d', 'D'], "E"))
+        } else {
+            Cow::Borrowed(digits.strip_suffix('.').unwrap_or(digits))
         }))
     }
 

@@ -20,7 +20,8 @@ pub(super) struct KinesisLog {
 #[async_trait]
 impl Log for KinesisLog {
     async fn shards(&self) -> Result<Vec<Listed>, HandlerError> {
-        let shards = self.kinesis.list_shards(&self.stream).await.map_err(of_kinesis)?;
+        let shards =
+            self.kinesis.list_shards(&self.stream).await.map_err(|error| of_kinesis(&error))?;
         let listed = shards.iter().map(|it| Listed {
             name: it.id.clone(),
             parents: it.parents().map(str::to_owned).collect(),
@@ -32,15 +33,19 @@ impl Log for KinesisLog {
         let position = match from {
             From::Iterator(iterator) => match self.kinesis.get_records(iterator, limit).await {
                 Ok(records) => return Ok(page(records)),
-                Err(error) => return Err(of_kinesis(error)),
+                Err(error) => return Err(of_kinesis(&error)),
             },
             From::After(sequence) => Position::AfterSequenceNumber(sequence.to_owned()),
             From::Oldest => Position::TrimHorizon,
             From::At(time) => Position::AtTimestamp(time),
         };
         let iterator = self.kinesis.shard_iterator(&self.stream, shard, &position).await;
-        let iterator = iterator.map_err(of_kinesis)?;
-        self.kinesis.get_records(&iterator, limit).await.map(page).map_err(of_kinesis)
+        let iterator = iterator.map_err(|error| of_kinesis(&error))?;
+        self.kinesis
+            .get_records(&iterator, limit)
+            .await
+            .map(page)
+            .map_err(|error| of_kinesis(&error))
     }
 }
 
@@ -58,7 +63,7 @@ fn page(records: stepwell_integrations::kinesis::Records) -> Page {
 }
 
 /// An iterator that has expired is got anew.
-fn of_kinesis(error: Error) -> HandlerError {
+fn of_kinesis(error: &Error) -> HandlerError {
     match error {
         Error::ExpiredIterator => HandlerError::Retryable(error.to_string()),
         error => error.to_handler_error(),
