@@ -9,7 +9,10 @@ const TABLE: &str = "[tables.orders]\nsource = 'files'\npath = 'in/*.csv'\ncolum
 
 #[test]
 fn the_definition_and_the_functions_fit() {
-    testing::check(&Bench::new(TABLE).pipeline().unwrap());
+    let mut pipeline = Bench::new(TABLE).pipeline().unwrap();
+    // An event source of Lambda calls this one, and no state machine.
+    pipeline.functions.retain(|function| function.name() != "stepwell-lake-apply-changes");
+    testing::check(&pipeline);
 }
 
 #[test]

@@ -34,8 +34,8 @@ pub(super) struct Datasets {
     datasets: Vec<Dataset>,
     /// Rows that differ: dataset and key.
     differences: Vec<String>,
-    /// How many of them were planted.
-    planted: usize,
+    /// How many of them were planted; nothing where nothing was compared.
+    planted: Option<usize>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,7 +49,11 @@ struct Dataset {
 impl Datasets {
     /// Whether what was planted is found, and nothing else.
     pub(super) fn agree(&self) -> bool {
-        self.differences.len() == self.planted
+        let is_checked = |it: &Dataset| {
+            ["equal", "different", "published", "unchanged"].contains(&it.status.as_str())
+        };
+        self.planted.is_none_or(|planted| self.differences.len() == planted)
+            && self.datasets.iter().all(is_checked)
     }
 
     pub(super) fn moved(&self) -> String {
@@ -61,13 +65,13 @@ impl Datasets {
         output::table(["DATASET", "ROWS", "STATUS"], self.datasets.iter().map(row))
     }
 
-    pub(super) fn verdict(&self) -> String {
-        match (self.planted, &self.differences[..]) {
+    pub(super) fn verdict(&self) -> Option<String> {
+        Some(match (self.planted?, &self.differences[..]) {
             (0, []) => "source and lake agree".to_owned(),
             (planted, found) => {
                 format!("{planted} planted, {} found: {}", found.len(), found.join("; "))
             }
-        }
+        })
     }
 
     /// Of a run of the lake.
@@ -78,7 +82,7 @@ impl Datasets {
             status: result["status"].as_str().unwrap_or_default().to_owned(),
         };
         let results = summary["datasets"].as_array().into_iter().flatten();
-        Self { datasets: results.map(of).collect(), differences: Vec::new(), planted: 0 }
+        Self { datasets: results.map(of).collect(), differences: Vec::new(), planted: None }
     }
 
     /// Of a proof.
@@ -98,7 +102,7 @@ impl Datasets {
         Self {
             datasets: proofs.iter().map(of).collect(),
             differences: differences.collect(),
-            planted,
+            planted: Some(planted),
         }
     }
 }

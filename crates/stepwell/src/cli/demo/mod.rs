@@ -166,7 +166,7 @@ impl Moved {
     fn verdict(&self) -> Option<String> {
         match self {
             Self::Tables(_) => None,
-            Self::Datasets(datasets) => Some(datasets.verdict()),
+            Self::Datasets(datasets) => datasets.verdict(),
             Self::Products(changes) => Some(changes.verdict("data products")),
             Self::Accesses(changes) => Some(changes.verdict("agreements")),
             Self::Verdicts(verdicts) => Some(verdicts.verdict()),
