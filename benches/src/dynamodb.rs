@@ -4,6 +4,7 @@
 //! map as JSON. stepwell is the command that a user types: it checks the digests and counts of the export and publishes the
 //! table as well.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -83,11 +84,11 @@ fn item(index: usize) -> Value {
         "sk": {"S": format!("order#{index:09}")},
         "total": {"N": format!("{}.{:02}", mixed % 10_000, index % 100)},
         "quantity": {"N": (mixed % 97).to_string()},
-        "paid": {"BOOL": mixed % 3 == 0},
+        "paid": {"BOOL": mixed.is_multiple_of(3)},
         "created": {"S": format!("2026-03-{:02}T{:02}:{:02}:{:02}Z", index % 28 + 1, index % 24, mixed % 60, index % 60)},
         "tags": {"SS": [format!("tag-{}", mixed % 31), format!("label-{}", mixed % 17)]},
         "address": {"M": {"street": {"S": format!("{} Main Street", mixed % 900)}, "city": {"S": "Springfield"}, "zip": {"N": "12345"}}},
-        "note": if mixed % 5 == 0 { json!({"NULL": true}) } else { json!({"S": format!("note {mixed} of the order")}) },
+        "note": if mixed.is_multiple_of(5) { json!({"NULL": true}) } else { json!({"S": format!("note {mixed} of the order")}) },
     }})
 }
 
@@ -110,7 +111,7 @@ fn write_export(folder: &Path, args: &Args) -> Result<usize> {
         fs::write(folder.join(format!("data/{file:04}.json.gz")), packed)?;
         let line =
             json!({"itemCount": count, "md5Checksum": md5, "etag": "", "dataFileS3Key": key});
-        manifest.push_str(&format!("{line}\n"));
+        writeln!(manifest, "{line}")?;
     }
     fs::write(folder.join("manifest-files.json"), manifest)?;
     let summary = json!({"version": "2020-06-30", "tableArn": "arn:aws:dynamodb:eu-west-1:123456789012:table/orders",
@@ -136,8 +137,8 @@ columns = [
 /// A project of its own each time: the first run of a dataset.
 fn by_stepwell(args: &Args, folder: &Path) -> Result<Cost> {
     let project = TempDir::new_in(folder)?;
-    let settings =
-        SETTINGS.replace("\"export\"\nkey", &format!("{:?}\nkey", folder.join("export")));
+    let settings = SETTINGS
+        .replace("\"export\"\nkey", &format!("\"{}\"\nkey", folder.join("export").display()));
     fs::write(project.path().join("stepwell.toml"), settings)?;
     let mut command = Command::new(&args.binary);
     command.current_dir(project.path()).args(["run", "lake"]);

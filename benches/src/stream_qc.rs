@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/quality.py");
     let theirs = side(Command::new(&args.python).arg(script).arg(folder.path()))?;
     ensure!(ours.1.flags == theirs.1.flags, "the flags differ: {ours:?} and {theirs:?}");
-    print(args.points, [("stepwell", ours), ("ioos_qc 3.0.0", theirs)]);
+    print(args.points, &[("stepwell", ours), ("ioos_qc 3.0.0", theirs)]);
     Ok(())
 }
 
@@ -82,7 +82,7 @@ fn side(command: &mut Command) -> Result<(Cost, Printed)> {
     Ok((cost, printed))
 }
 
-fn print(points: usize, sides: [(&str, (Cost, Printed)); 2]) {
+fn print(points: usize, sides: &[(&str, (Cost, Printed)); 2]) {
     let slowest = sides[1].1.1.seconds;
     let rows = sides.iter().map(|(name, (cost, printed))| {
         vec![

@@ -132,7 +132,9 @@ pub(crate) struct Once {
 /// Compares and prints what was found.
 pub(crate) fn once(args: &Once) -> Result<()> {
     let started = Instant::now();
-    let side = |name: &str| ParquetFiles::open(sides::files(&args.folder, name)?).map_err(told);
+    let side = |name: &str| {
+        ParquetFiles::open(sides::files(&args.folder, name)?).map_err(|error| told(&error))
+    };
     let layout = Layout {
         key: vec!["id".into()],
         day: Some("day".into()),
@@ -158,6 +160,6 @@ pub(crate) fn once(args: &Once) -> Result<()> {
     Ok(())
 }
 
-fn told(error: stepwell_reconcile::SideError) -> anyhow::Error {
+fn told(error: &stepwell_reconcile::SideError) -> anyhow::Error {
     anyhow::anyhow!("{error}")
 }

@@ -67,8 +67,6 @@ pub(crate) trait AnySettings: Send + Sync {
         variables: Variables<'_>,
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError>;
-    /// For a command that knows which pipeline it is about.
-    fn as_any(&self) -> &dyn Any;
 }
 
 impl<S: Settings> AnySettings for S {
@@ -90,10 +88,6 @@ impl<S: Settings> AnySettings for S {
         surroundings: &Surroundings,
     ) -> Result<Pipeline, HandlerError> {
         Settings::build(self, variables, surroundings)
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }
 

@@ -1,5 +1,7 @@
 //! What can go wrong with a file, by what should happen next.
 
+use std::fmt;
+
 use crate::Location;
 
 /// Why a file could not be read or written.
@@ -45,8 +47,8 @@ impl Error {
         matches!(self, Self::Unreachable { .. })
     }
 
-    pub(crate) fn content(at: &Location, reason: impl ToString) -> Self {
-        Self::Content { at: at.clone(), place: String::new(), reason: reason.to_string() }
+    pub(crate) fn content(at: &Location, reason: impl fmt::Display) -> Self {
+        Self::Content { at: at.clone(), place: String::new(), reason: format!("{reason}") }
     }
 
     pub(crate) fn of_store(at: &Location, error: &object_store::Error) -> Self {

@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_name_tells_the_kind() {
-        let told = |name| Kind::of(name).map(|kind| kind.extension());
+        let told = |name| Kind::of(name).map(super::Kind::extension);
         assert_eq!(told("A.CSV"), Some(".csv"));
         assert_eq!(told("a.2026.json.gz"), Some(".jsonl.gz"));
         assert_eq!(told("a.ndjson.zstd"), Some(".jsonl.zst"));

@@ -2,6 +2,11 @@
 //!
 //! Responsible for: one SQLite file, versioned, with every change on disk before its caller goes on. A part is recorded
 //! together with the checkpoint behind it, and only after its files are durable.
+//!
+//! Its functions fail by class: [`HandlerError::Retryable`] while the file is busy or the disk full, otherwise as SQLite
+//! says.
+
+#![expect(clippy::missing_errors_doc, reason = "all functions fail as the module says")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -453,6 +458,7 @@ fn run_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
     })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: rusqlite::Error) -> HandlerError {
     let passing = [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked, ErrorCode::DiskFull];
     let message = format!(

@@ -187,6 +187,7 @@ impl Batches for Whole {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn failed(error: stepwell_query::Error) -> HandlerError {
     use stepwell_query::Error;
     match error {

@@ -61,6 +61,7 @@ impl World {
 }
 
 /// The error of a file, by its class.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn told(error: stepwell_tabular::Error) -> HandlerError {
     use stepwell_tabular::Error;
     match error {

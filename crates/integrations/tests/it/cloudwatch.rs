@@ -11,7 +11,7 @@ use crate::support::{connection, moto, unique};
 fn watched(function: &str) -> Watched {
     Watched {
         function: function.to_owned(),
-        timeout: Duration::from_secs(900),
+        timeout: Duration::from_mins(15),
         stream: Some(Stream::NeverIdle),
         retention_days: 14,
         tell: vec!["arn:aws:sns:eu-central-1:123456789012:operators".to_owned()],

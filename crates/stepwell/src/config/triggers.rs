@@ -62,6 +62,7 @@ pub(crate) struct Http {
 /// queue = "qc-requests.fifo"
 /// ```
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_field_names, reason = "the keys of the section")]
 pub(crate) struct Queue {
     /// What starts, by its name.
     pub(crate) state_machine: String,
@@ -132,7 +133,7 @@ impl Reader {
         let (machine, path, secret, fields_at) =
             (place("state_machine"), place("path"), place("token"), place("fields"));
         let typed: HttpSection = self.typed(table, &section)?;
-        let fields = self.fields(typed.fields, &fields_at)?;
+        let fields = self.fields(&typed.fields, &fields_at)?;
         if let Some(problem) = path_problem(&typed.path, others) {
             self.problems.push(problem.at(&path));
             return None;
@@ -159,7 +160,7 @@ impl Reader {
             place_of(&table, "fields", &section),
         );
         let typed: QueueSection = self.typed(table, &section)?;
-        let fields = self.fields(typed.fields, &fields_at)?;
+        let fields = self.fields(&typed.fields, &fields_at)?;
         let max_attempts = typed.max_attempts.unwrap_or(MAX_ATTEMPTS);
         if max_attempts == 0 {
             let problem = Problem::new(attempts, "`max_attempts` is 0");
@@ -176,7 +177,7 @@ impl Reader {
         })
     }
 
-    fn fields(&mut self, written: BTreeMap<String, String>, place: &Place) -> Option<Vec<Field>> {
+    fn fields(&mut self, written: &BTreeMap<String, String>, place: &Place) -> Option<Vec<Field>> {
         let parsed: Result<Vec<_>, _> =
             written.iter().map(|(path, kind)| Field::parse(path, kind)).collect();
         parsed.map_err(|error| self.problems.push(Problem::new(place.clone(), error))).ok()

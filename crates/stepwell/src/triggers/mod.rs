@@ -103,8 +103,8 @@ fn name_of(kind: &str, parts: &[&str]) -> String {
         context.update(part.as_bytes());
     }
     let digest = context.finish();
-    let hex: String = digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind}-{hex}")
+    let half = digest.as_ref()[..16].try_into().expect("a digest has 32 bytes");
+    format!("{kind}-{:032x}", u128::from_be_bytes(half))
 }
 
 /// Refuses triggers of state machines that the project does not know.

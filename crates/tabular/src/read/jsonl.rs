@@ -23,12 +23,11 @@ pub(super) fn read(
             continue;
         }
         let place = Place { file: sink.at.name(), line: line.number };
-        match std::str::from_utf8(line.bytes) {
-            Ok(text) => rows.json(text, &place),
-            Err(_) => {
-                rows.reject("the record is no UTF-8".to_owned());
-                rows.end_row(&place, || String::from_utf8_lossy(line.bytes).into_owned());
-            }
+        if let Ok(text) = std::str::from_utf8(line.bytes) {
+            rows.json(text, &place);
+        } else {
+            rows.reject("the record is no UTF-8".to_owned());
+            rows.end_row(&place, || String::from_utf8_lossy(line.bytes).into_owned());
         }
         end_row += 1;
         if rows.len() == options.batch_rows {

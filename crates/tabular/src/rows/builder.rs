@@ -298,14 +298,14 @@ fn bytes(cell: Cell<'_>) -> Result<Vec<u8>, String> {
     }
 }
 
-fn digits<'a>(cell: Cell<'a>) -> Result<&'a str, String> {
+fn digits(cell: Cell<'_>) -> Result<&str, String> {
     match cell {
         Cell::Number(text) | Cell::Text(text) => Ok(text),
         other => Err(format!("{} is no number", other.what())),
     }
 }
 
-fn words<'a>(cell: Cell<'a>) -> Result<&'a str, String> {
+fn words(cell: Cell<'_>) -> Result<&str, String> {
     match cell {
         Cell::Text(text) => Ok(text),
         other => Err(format!("{} is no time", other.what())),

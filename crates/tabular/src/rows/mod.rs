@@ -369,7 +369,7 @@ mod tests {
             r#"{"a":1}"#,
             r#"{"id":5"#,
             r#"{"id":6,"id":7}"#,
-            r#"[1]"#,
+            r"[1]",
             r#"{"id":8,"a":null}"#,
         ];
         let batch = of(&["id int not null", "a decimal(5,2)"], Unknown::Report, &records);

@@ -161,7 +161,7 @@ fn no_level(level: i32) -> Error {
 /// A sink that packs.
 enum Packed<W: Write> {
     Plain(W),
-    Gzip(GzEncoder<W>),
+    Gzip(Box<GzEncoder<W>>),
     Zstd(Box<zstd::Encoder<'static, W>>),
 }
 
@@ -175,7 +175,7 @@ impl<W: Write> Packed<W> {
             Compression::Gzip => {
                 let level = u32::try_from(options.level).ok().filter(|level| *level <= 9);
                 let level = level.ok_or_else(|| no_level(options.level))?;
-                Ok(Self::Gzip(GzEncoder::new(sink, flate2::Compression::new(level))))
+                Ok(Self::Gzip(Box::new(GzEncoder::new(sink, flate2::Compression::new(level)))))
             }
             Compression::Zstd => {
                 let encoder =
@@ -252,7 +252,9 @@ mod tests {
 
     fn batch(columns: &[Column]) -> RecordBatch {
         let mut rows = Rows::new(columns, Unknown::Ignore);
-        RECORDS.iter().for_each(|record| rows.json(record, &"record"));
+        for record in RECORDS {
+            rows.json(record, &"record");
+        }
         let made = rows.finish();
         assert_eq!(made.rejected, []);
         made.rows
@@ -291,7 +293,9 @@ mod tests {
             if flat {
                 // CSV knows no empty text.
                 let mut rows = Rows::new(&columns, Unknown::Ignore);
-                RECORDS.iter().for_each(|it| rows.json(&it.replace("\"s\":\"\",", ""), &"record"));
+                for record in RECORDS {
+                    rows.json(&record.replace("\"s\":\"\",", ""), &"record");
+                }
                 expected = rows.finish().rows;
             }
             assert_eq!(read.rows, expected, "{name}");

@@ -177,6 +177,7 @@ fn format(dataset: &Dataset) -> glue::Format {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn failed(error: glue::Error) -> HandlerError {
     error.to_handler_error()
 }

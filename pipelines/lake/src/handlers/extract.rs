@@ -109,7 +109,7 @@ struct InFlight {
 impl Reading<'_> {
     /// Reads a split, part by part. The next part is gathered while the last one is written.
     async fn split(&self, mut progress: Progress) -> Result<End, HandlerError> {
-        let mut gathered = self.unspooled(&progress).await?;
+        let mut gathered = self.unspooled(&progress)?;
         let mut in_flight: Option<InFlight> = None;
         let after = progress.checkpoint.clone();
         let split = progress.split.clone();
@@ -210,7 +210,7 @@ impl Reading<'_> {
         self.ledger.advance(self.run, &progress, Vec::new(), gathered.unknown.clone()).await
     }
 
-    async fn unspooled(&self, progress: &Progress) -> Result<Gathered, HandlerError> {
+    fn unspooled(&self, progress: &Progress) -> Result<Gathered, HandlerError> {
         match &progress.spooled {
             Some(name) => self.spool_folder()?.load(name),
             None => Ok(Gathered::default()),

@@ -147,8 +147,8 @@ mod tests {
         window.map(|it| (it.from.map(|from| from.to_string()), it.to.to_string()))
     }
 
-    fn window(from: &str, to: &str) -> Option<(Option<String>, String)> {
-        Some((Some(from.to_owned()), to.to_owned()))
+    fn window(from: &str, to: &str) -> (Option<String>, String) {
+        (Some(from.to_owned()), to.to_owned())
     }
 
     const LOG: &str = "mode = 'append'\nevent_time = 'modified'\nsettle_seconds = 60\n";
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(planned(LOG, None, 0), Some((None, "2026-03-10T11:59:00Z".to_owned())));
         assert_eq!(
             planned(LOG, Some("2026-03-09T00:00:00Z"), 0),
-            window("2026-03-09T00:00:00Z", "2026-03-10T11:59:00Z")
+            Some(window("2026-03-09T00:00:00Z", "2026-03-10T11:59:00Z"))
         );
         assert_eq!(planned(LOG, Some("2026-03-10T11:59:00Z"), 0), None);
         assert_eq!(planned(LOG, Some("2026-03-09T00:00:00Z"), 1), None);
@@ -167,15 +167,18 @@ mod tests {
     #[test]
     fn a_backlog_is_read_window_by_window_and_ends() {
         let keys = format!("{LOG}window_seconds = 86400\nsince = '2026-03-08T00:00:00Z'\n");
-        assert_eq!(planned(&keys, None, 0), window("2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z"));
+        assert_eq!(
+            planned(&keys, None, 0),
+            Some(window("2026-03-08T00:00:00Z", "2026-03-09T00:00:00Z"))
+        );
         assert_eq!(
             planned(&keys, Some("2026-03-09T00:00:00Z"), 1),
-            window("2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z")
+            Some(window("2026-03-09T00:00:00Z", "2026-03-10T00:00:00Z"))
         );
         assert_eq!(planned(&keys, Some("2026-03-10T00:00:00Z"), 2), None);
         assert_eq!(
             planned(&keys, Some("2026-03-10T00:00:00Z"), 0),
-            window("2026-03-10T00:00:00Z", "2026-03-10T11:59:00Z")
+            Some(window("2026-03-10T00:00:00Z", "2026-03-10T11:59:00Z"))
         );
     }
 
@@ -184,7 +187,7 @@ mod tests {
         let keys = format!("{LOG}overlap_seconds = 3600\n");
         assert_eq!(
             planned(&keys, Some("2026-03-10T00:00:00Z"), 0),
-            window("2026-03-09T23:00:00Z", "2026-03-10T11:59:00Z")
+            Some(window("2026-03-09T23:00:00Z", "2026-03-10T11:59:00Z"))
         );
     }
 
@@ -193,7 +196,7 @@ mod tests {
         let keys = "mode = 'overwrite_partitions'\nevent_time = 'modified'\npartition_by = ['day(modified)']\nsettle_seconds = 60\n";
         assert_eq!(
             planned(keys, Some("2026-03-09T13:00:00Z"), 0),
-            window("2026-03-09T00:00:00Z", "2026-03-10T11:59:00Z")
+            Some(window("2026-03-09T00:00:00Z", "2026-03-10T11:59:00Z"))
         );
     }
 

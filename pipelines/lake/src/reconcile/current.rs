@@ -68,12 +68,12 @@ pub fn settle(
     let kept = source.kept(&moving)?;
     let source_file = source.write(&kept, folder, "source-current.parquet")?;
     let kept = lake.kept(&moving)?;
-    let late = lake.late(&kept)?;
+    let latecomers = lake.late(&kept)?;
     let lake_file = lake.write(&kept, folder, "lake-current.parquet")?;
     Ok(Settled {
         source: ParquetFiles::new(vec![source_file], schemas.0.clone()),
         lake: ParquetFiles::new(vec![lake_file], schemas.1.clone()),
-        late,
+        late: latecomers,
         moving: moving.len(),
     })
 }
@@ -201,7 +201,7 @@ impl Sheet<'_> {
                 let hashes = self.hashes(batch)?;
                 let (times, events) = (self.versions(batch)?, self.times(batch)?);
                 let ingested = micros(batch, INGESTED_AT)?;
-                let deleted = batch.column_by_name(DELETED).map(|column| column.as_boolean());
+                let deleted = batch.column_by_name(DELETED).map(AsArray::as_boolean);
                 for (row, hash) in hashes.into_iter().enumerate() {
                     let is_past = times[row].is_none_or(|time| time < self.span.cutoff);
                     if hash % rounds != round || !is_past || moving.contains(&hash) {

@@ -215,7 +215,9 @@ impl DatasetProof {
         let days: Vec<_> =
             comparison.days.iter().map(|day| DayProof::of(day, partition, late)).collect();
         let mut counts = Counts::default();
-        days.iter().for_each(|day| counts.add(&day.counts));
+        for day in &days {
+            counts.add(&day.counts);
+        }
         Self {
             dataset: dataset.to_owned(),
             status: counts.status(),

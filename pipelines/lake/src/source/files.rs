@@ -95,7 +95,7 @@ impl Files {
             self.world.stores.matching(&self.pattern).await.map_err(crate::world::told)?;
         if self.dataset.mode == Mode::Append && self.dataset.event_time.is_none() {
             entries.retain(|entry| {
-                let from = window.from.map_or(i64::MIN, |from| from.as_microsecond());
+                let from = window.from.map_or(i64::MIN, jiff::Timestamp::as_microsecond);
                 (from..window.to.as_microsecond()).contains(&entry.modified_us)
             });
         }
@@ -169,7 +169,7 @@ impl Files {
 fn in_window(times: &ArrayRef, window: &Window) -> Result<BooleanArray, arrow::error::ArrowError> {
     let times = cast(times, &DataType::Timestamp(TimeUnit::Microsecond, None))?;
     let times = times.as_any().downcast_ref::<TimestampMicrosecondArray>().expect("it was cast");
-    let from = window.from.map(|from| from.as_microsecond());
+    let from = window.from.map(jiff::Timestamp::as_microsecond);
     let to = window.to.as_microsecond();
     let is_in = |time: Option<i64>| match time {
         Some(time) => from.is_none_or(|from| from <= time) && time < to,

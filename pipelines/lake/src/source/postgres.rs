@@ -58,6 +58,7 @@ impl Settings {
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "as the dataset's keys are named")]
 pub struct Table {
     /// Schema and table.
     table: Option<String>,
@@ -291,7 +292,7 @@ struct Reading<'a> {
     is_over: bool,
 }
 
-impl<'a> Reading<'a> {
+impl Reading<'_> {
     async fn next(mut self) -> Result<Option<(Chunk, Self)>, HandlerError> {
         if self.is_over {
             return Ok(None);

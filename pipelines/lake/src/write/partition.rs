@@ -97,6 +97,7 @@ pub(super) fn instant(at: Timestamp, rows: usize) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from_value(at.as_microsecond(), rows).with_timezone("UTC"))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(super) fn failed(error: arrow::error::ArrowError) -> HandlerError {
     HandlerError::Fatal(format!("rows cannot be sorted into partitions: {error}"))
 }

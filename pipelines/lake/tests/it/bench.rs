@@ -97,7 +97,7 @@ impl Bench {
     /// Lets time pass.
     pub(crate) fn pass(&self, time: SignedDuration) {
         let mut now = self.now.lock().unwrap();
-        *now = *now + time;
+        *now += time;
     }
 
     fn clock(&self) -> Clock {
@@ -148,8 +148,8 @@ impl Bench {
         while *run.phase() == Phase::Running {
             let input = match inputs.pop() {
                 Some(input) => input,
-                None => match waiting.pop() {
-                    Some(task) => {
+                None => {
+                    if let Some(task) = waiting.pop() {
                         let finished = call(&pipeline, task, driving).await;
                         ended.calls += 1;
                         assert!(ended.calls < CALLS_MAX);
@@ -157,12 +157,11 @@ impl Bench {
                             return ended;
                         }
                         finished
-                    }
-                    None => {
+                    } else {
                         ctx.now = ctx.now.max(run.next_wakeup().expect("something will happen"));
                         Input::TimerFired
                     }
-                },
+                }
             };
             let decision = decide(&mut run, input, &ctx);
             for command in decision.commands {

@@ -46,7 +46,7 @@ fn what_cannot_be_read_is_told_by_name() {
         ("[tables.a]\nsource = 'files'\nmode = 'replace'", "mode"),
         ("targt = 'x'", "unknown field `targt`"),
     ] {
-        let error = toml::from_str::<Settings>(text).err().expect(text).to_string();
+        let error = toml::from_str::<Settings>(text).expect_err(text).to_string();
         assert!(error.contains(told), "{text}: {error}");
     }
 }

@@ -1,6 +1,7 @@
 //! The integration tests of the stream-qc pipeline, in one binary.
 
 #![expect(clippy::disallowed_methods, reason = "the environment says where the double of AWS is")]
+#![expect(clippy::needless_pass_by_value, reason = "it reads better with `json!`")]
 
 mod config;
 mod crash;

@@ -101,11 +101,11 @@ async fn data_that_are_not_there_or_not_readable_are_an_error() {
 #[tokio::test]
 async fn a_text_that_is_no_number_is_a_missing_value() {
     let bench = Bench::new();
-    let mut text = "time,value\n".to_owned();
-    for minute in 0..30 {
-        let value = if minute == 7 { "ERR".to_owned() } else { format!("{}", 10 + minute % 3) };
-        text.push_str(&format!("2026-03-01T10:{minute:02}:00Z,{value}\n"));
-    }
+    let value =
+        |minute: u32| if minute == 7 { "ERR".to_owned() } else { (10 + minute % 3).to_string() };
+    let line = |minute: u32| format!("2026-03-01T10:{minute:02}:00Z,{}", value(minute));
+    let text = ["time,value".to_owned()].into_iter().chain((0..30).map(line));
+    let text = text.collect::<Vec<_>>().join("\n");
     bench.write("a.csv", text);
     let output = bench.verdict(ask(json!({"uri": bench.path().join("a.csv")}))).await;
     assert_eq!(output["Counts"]["9"], 1, "{output:#}");

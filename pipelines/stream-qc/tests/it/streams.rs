@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stepwell_sandbox::streams::{Stream, generate};
 
 use crate::driver::Driving;
@@ -125,7 +125,7 @@ async fn one_group_can_be_run_and_no_stream_is_refused() {
     }
     assert_eq!(
         Bench::new()
-            .drive("stream-qc-all", Value::Object(Default::default()), Driving::default())
+            .drive("stream-qc-all", Value::Object(Map::default()), Driving::default())
             .await
             .failure()
             .0,

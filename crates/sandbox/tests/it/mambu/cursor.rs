@@ -12,7 +12,7 @@ async fn walk(fixture: &Fixture, table: &str, body: &Value, happen: impl Fn()) -
     while !cursor.is_empty() {
         let path = format!("{table}:search?cursor={cursor}&limit=30");
         let page = fixture.post(&path, body).await;
-        cursor = page.headers["Items-Next-Cursor"].to_str().unwrap().to_owned();
+        page.headers["Items-Next-Cursor"].to_str().unwrap().clone_into(&mut cursor);
         let records = page.expect(StatusCode::OK);
         let found = records.as_array().unwrap().iter();
         keys.extend(found.map(|it| it["encodedKey"].as_str().unwrap().to_owned()));

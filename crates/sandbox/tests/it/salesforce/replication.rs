@@ -18,7 +18,7 @@ async fn deletions_are_listed_soft_and_hard() {
     let fixture = Fixture::start(Options::default()).await;
     let live = fixture.sandbox.records("Account").into_iter().filter(|it| !it.is_deleted);
     let ids: Vec<_> = live.map(|it| it.id).take(2).collect();
-    fixture.sandbox.move_clock(Duration::from_secs(60));
+    fixture.sandbox.move_clock(Duration::from_mins(1));
     let from = fixture.sandbox.now().to_string();
     assert!(fixture.sandbox.delete("Account", &ids[0]));
     assert!(fixture.sandbox.hard_delete("Account", &ids[1]));

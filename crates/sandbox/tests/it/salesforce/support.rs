@@ -21,7 +21,7 @@ impl Fixture {
         let mut fixture = Self { sandbox, http: reqwest::Client::new(), token: String::new() };
         let form = fixture.client_form("client_credentials");
         let answer = fixture.log_in(&form).await.expect(StatusCode::OK);
-        fixture.token = answer["access_token"].as_str().unwrap().to_owned();
+        answer["access_token"].as_str().unwrap().clone_into(&mut fixture.token);
         fixture
     }
 
@@ -32,10 +32,9 @@ impl Fixture {
     }
 
     pub(super) async fn log_in(&self, form: &[(&str, String)]) -> Answer {
-        let body = form.iter().fold(String::new(), |body, (name, value)| {
-            let value: String = value.bytes().map(|byte| format!("%{byte:02x}")).collect();
-            format!("{body}&{name}={value}")
-        });
+        let body = form
+            .iter()
+            .fold(String::new(), |body, (name, value)| format!("{body}&{name}={}", escaped(value)));
         let url = format!("{}/services/oauth2/token", self.sandbox.base_url());
         let request = self.http.post(url);
         answer(request.header("Content-Type", "application/x-www-form-urlencoded").body(body)).await
@@ -56,8 +55,7 @@ impl Fixture {
     }
 
     pub(super) async fn query(&self, kind: &str, soql: &str) -> Answer {
-        let soql: String = soql.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        self.get(&format!("{kind}?q={soql}")).await
+        self.get(&format!("{kind}?q={}", escaped(soql))).await
     }
 
     pub(super) async fn post(&self, path: &str, body: &Value) -> Answer {
@@ -75,4 +73,14 @@ impl Answer {
     pub(super) fn code(&self) -> &str {
         self.body[0]["errorCode"].as_str().unwrap_or_default()
     }
+}
+
+/// Every byte of it, escaped.
+fn escaped(text: &str) -> String {
+    let digits = |byte: u8| ['%', hex(byte >> 4), hex(byte & 15)];
+    text.bytes().flat_map(digits).collect()
+}
+
+fn hex(digit: u8) -> char {
+    char::from_digit(digit.into(), 16).unwrap()
 }

@@ -30,6 +30,7 @@ const LOSING: &str = "orders";
 
 /// What a run did, or found.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names in `--json`")]
 pub(super) struct Datasets {
     datasets: Vec<Dataset>,
     /// Rows that differ: dataset and key.
@@ -39,6 +40,7 @@ pub(super) struct Datasets {
 }
 
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names in `--json`")]
 struct Dataset {
     dataset: String,
     rows: u64,

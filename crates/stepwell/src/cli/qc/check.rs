@@ -99,20 +99,19 @@ impl Check {
                 .map_err(|error| Failure::new(Exit::Refused, error));
         }
         let mut streams = config.streams();
-        match (streams.next(), streams.next()) {
-            (Some(only), None) => Ok(only),
-            _ => {
-                let names = config
-                    .streams()
-                    .map(|it| format!("--group {} --stream {}", it.group, it.stream));
-                let names: Vec<_> = names.collect();
-                let message = format!("`{}` has {} streams", self.config.display(), names.len());
-                let hint = match names.is_empty() {
-                    true => "add one under `groups.GROUP.streams.STREAM`".to_owned(),
-                    false => format!("say which one: {}", names.join(", or ")),
-                };
-                Err(Failure::message(Exit::Usage, message).hint(hint))
-            }
+        if let (Some(only), None) = (streams.next(), streams.next()) {
+            Ok(only)
+        } else {
+            let names =
+                config.streams().map(|it| format!("--group {} --stream {}", it.group, it.stream));
+            let names: Vec<_> = names.collect();
+            let message = format!("`{}` has {} streams", self.config.display(), names.len());
+            let hint = if names.is_empty() {
+                "add one under `groups.GROUP.streams.STREAM`".to_owned()
+            } else {
+                format!("say which one: {}", names.join(", or "))
+            };
+            Err(Failure::message(Exit::Usage, message).hint(hint))
         }
     }
 }
@@ -305,7 +304,7 @@ impl<'a> TestEntry<'a> {
 
 fn summary(process: &str, test: &TestResult) -> [String; 9] {
     let mut row = counted([process, &test.name], test.counts, test.limits.clone());
-    row[7] = if test.pass { "yes" } else { "no" }.to_owned();
+    if test.pass { "yes" } else { "no" }.clone_into(&mut row[7]);
     row
 }
 

@@ -75,12 +75,12 @@ impl Function for Compare {
         let Some(mut at) = at else {
             let why = "nothing has been published yet; run the pipeline first";
             let proof = DatasetProof::unknown(&item.dataset, Status::NotComparable, why);
-            return complete(&folder, DatasetProof { checked_at: Timestamp::now(), ..proof });
+            return complete(&folder, &DatasetProof { checked_at: Timestamp::now(), ..proof });
         };
         let settings = &self.proving.settings;
         let steps = Steps { lake, settings, subject: &subject, folder: &folder, ctx };
         match steps.work(&mut at).await? {
-            Sliced::Complete(proof) => complete(&folder, *proof),
+            Sliced::Complete(proof) => complete(&folder, &proof),
             Sliced::InProgress(wait) => Ok(Progress {
                 status: SliceStatus::InProgress,
                 wait_seconds: seconds(wait),
@@ -90,8 +90,8 @@ impl Function for Compare {
     }
 }
 
-fn complete(folder: &std::path::Path, proof: DatasetProof) -> Result<Progress, HandlerError> {
-    save(&folder.join("proof.json"), &proof)?;
+fn complete(folder: &std::path::Path, proof: &DatasetProof) -> Result<Progress, HandlerError> {
+    save(&folder.join("proof.json"), proof)?;
     Ok(Progress { status: SliceStatus::Complete, wait_seconds: 0, checkpoint: None })
 }
 

@@ -101,15 +101,14 @@ impl Function for Record {
         let spool = self.proving.spool(&run);
         let kept = self.proving.kept(&run);
         // A repeat finds what the first call kept: the files that it came from may be gone.
-        let proofs = match load::<Vec<DatasetProof>>(&kept)? {
-            Some(proofs) => proofs,
-            None => {
-                let proofs: Result<Vec<_>, _> =
-                    results.into_iter().map(|proven| proven.proof(&spool)).collect();
-                let proofs = proofs?;
-                save(&kept, &proofs)?;
-                proofs
-            }
+        let proofs = if let Some(proofs) = load::<Vec<DatasetProof>>(&kept)? {
+            proofs
+        } else {
+            let proofs: Result<Vec<_>, _> =
+                results.into_iter().map(|proven| proven.proof(&spool)).collect();
+            let proofs = proofs?;
+            save(&kept, &proofs)?;
+            proofs
         };
         let lake = &self.proving.lake;
         let name = file_name(&run);

@@ -77,16 +77,13 @@ impl Function for Summarise {
 fn summary(datasets: Vec<Line>, failure: Option<&Caught>, seconds: f64) -> Summary {
     let count = |status| datasets.iter().filter(|line| line.status == status).count();
     let unequal = datasets.iter().filter(|line| line.status != Status::Equal);
-    let (failed, error, message) = match failure {
-        Some(failure) => {
-            let message = format!("nothing was proven: {}", failure.message());
-            (1, Some(failure.error.clone()), message)
-        }
-        None => {
-            let worst = unequal.clone().map(|line| line.status).min();
-            let error = worst.and_then(Status::error).map(str::to_owned);
-            (unequal.count(), error, message(&datasets))
-        }
+    let (failed, error, message) = if let Some(failure) = failure {
+        let message = format!("nothing was proven: {}", failure.message());
+        (1, Some(failure.error.clone()), message)
+    } else {
+        let worst = unequal.clone().map(|line| line.status).min();
+        let error = worst.and_then(Status::error).map(str::to_owned);
+        (unequal.count(), error, message(&datasets))
     };
     Summary {
         pipeline: "lake",

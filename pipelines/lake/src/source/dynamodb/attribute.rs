@@ -55,7 +55,7 @@ impl<'a> Item<'a> {
     }
 }
 
-impl<'a> Attribute<'a> {
+impl Attribute<'_> {
     const TAGS: [&'static str; 10] = ["S", "N", "B", "BOOL", "NULL", "SS", "NS", "BS", "M", "L"];
 
     /// The tag: `S`, `N`, `BOOL`.
@@ -111,7 +111,7 @@ impl<'a> Attribute<'a> {
             Self::Bool(value) => json.push_str(if *value { "true" } else { "false" }),
             Self::Null => json.push_str("null"),
             Self::Ss(set) | Self::Bs(set) => {
-                write_list(json, &sorted_texts(set), |json, it| write_text(json, it))
+                write_list(json, &sorted_texts(set), |json, it| write_text(json, it));
             }
             Self::Ns(set) => write_list(json, &sorted_numbers(set), |json, it| json.push_str(it)),
             Self::M(item) => write_members(json, &item.0, Self::write_plain),
@@ -125,12 +125,12 @@ impl<'a> Attribute<'a> {
             Self::N(digits) => write_text(json, &canonical_number(digits)),
             Self::Null => json.push_str("true"),
             Self::Ns(set) => {
-                write_list(json, &sorted_numbers(set), |json, it| write_text(json, it))
+                write_list(json, &sorted_numbers(set), |json, it| write_text(json, it));
             }
             Self::M(item) => write_members(json, &item.0, Self::write_typed),
             Self::L(list) => write_list(json, list, |json, it| it.write_typed(json)),
             Self::S(_) | Self::B(_) | Self::Bool(_) | Self::Ss(_) | Self::Bs(_) => {
-                self.write_plain(json)
+                self.write_plain(json);
             }
         }
         json.push('}');

@@ -76,7 +76,9 @@ impl Builder {
                 let start = offsets.last().copied().unwrap_or_default();
                 offsets
                     .push(start + i32::try_from(cells.len()).expect("a record has at most 400 KB"));
-                cells.into_iter().for_each(|it| items.append(it));
+                for it in cells {
+                    items.append(it);
+                }
             }
             (Self::Struct { valid, members, .. }, Cell::Struct(cells)) => {
                 valid.append(true);

@@ -84,6 +84,7 @@ pub struct Settings {
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "`table` is what a configuration writes")]
 pub struct Table {
     read: Option<Way>,
     table: Option<String>,

@@ -36,8 +36,7 @@ impl Number {
     pub(super) fn parse(text: &str) -> Result<Self, NumberError> {
         let (negative, unsigned) = match text.as_bytes() {
             [b'-', rest @ ..] => (true, rest),
-            [b'+', rest @ ..] => (false, rest),
-            rest => (false, rest),
+            [b'+', rest @ ..] | rest => (false, rest),
         };
         let mantissa = unsigned.iter().position(|it| matches!(it, b'e' | b'E'));
         let (mantissa, exponent) = match mantissa {

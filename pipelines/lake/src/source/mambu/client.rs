@@ -63,6 +63,7 @@ struct Problems {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "as Mambu names them")]
 struct Problem {
     error_code: i64,
     error_reason: String,

@@ -48,6 +48,7 @@ const COUNT_TAKES_MAX: Duration = Duration::from_mins(5);
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "as the dataset's keys are named")]
 pub struct Table {
     /// `clients`, `loan_accounts`, `loan_transactions`, ...
     table: Option<String>,

@@ -32,6 +32,7 @@ pub(super) struct Keyset {
 
 /// Where a list goes on, with the keys of the page before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "as checkpoints name them")]
 pub(super) struct Offset {
     pub(super) offset: u64,
     pub(super) before: Vec<String>,

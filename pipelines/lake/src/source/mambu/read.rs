@@ -24,7 +24,7 @@ use super::progress::{Keyset, Offset, Progress};
 use super::record::Record;
 use super::tables::{List, Search, Span, Spec, Way};
 use crate::dataset::{CHANGED_AT, DELETED, Mode};
-use crate::source::rest::Error;
+use crate::source::rest::{Answer, Error};
 use crate::source::{Chunk, Read, Stop};
 
 /// Searches reach a little beyond both ends, since it is not said which of them belong to a span; the rest is left out here.
@@ -66,6 +66,7 @@ struct Schedule {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "as Mambu names them")]
 struct Events {
     events: Vec<Box<RawValue>>,
     #[serde(default)]
@@ -164,11 +165,10 @@ impl<'a> Reading<'a> {
             keyset.bound.or(self.read.window.from)
         };
         let criteria = self.criteria(time, lower, search);
-        let body = match search.bare_criteria {
-            true => json!(criteria),
-            false => {
-                json!({"filterCriteria": criteria, "sortingCriteria": {"field": order, "order": "ASC"}})
-            }
+        let body = if search.bare_criteria {
+            json!(criteria)
+        } else {
+            json!({"filterCriteria": criteria, "sortingCriteria": {"field": order, "order": "ASC"}})
         };
         let limit = self.limit();
         let query = vec![
@@ -209,11 +209,12 @@ impl<'a> Reading<'a> {
 
     fn criteria(&self, field: &str, lower: Option<Timestamp>, search: Search) -> Vec<Value> {
         let upper = (!self.is_whole()).then_some(self.read.window.to);
-        let told = |time: Timestamp, margin: SignedDuration| match search.dates_by {
-            None => (time + margin).to_string(),
-            Some(_) => {
+        let told = |time: Timestamp, margin: SignedDuration| {
+            if search.dates_by.is_some() {
                 let margin = if margin.is_negative() { -MARGIN_DAYS } else { MARGIN_DAYS };
                 (time + margin).strftime("%Y-%m-%d").to_string()
+            } else {
+                (time + margin).to_string()
             }
         };
         let after = lower
@@ -300,10 +301,8 @@ impl<'a> Reading<'a> {
         let page = self.page(query, None).await?;
         let count = page.records.len() as u64;
         let records = self.records(&page)?;
-        let (next, mut records) = match list.is_whole {
-            true => (None, records),
-            false => self.overlap(offset, records, count)?,
-        };
+        let (next, mut records) =
+            if list.is_whole { (None, records) } else { self.overlap(offset, records, count)? };
         self.progress = next.map_or(Progress::Done, Progress::List);
         records.retain(|record| self.spec.time.is_none() || self.is_in(record.time));
         Ok(records)
@@ -381,8 +380,7 @@ impl<'a> Reading<'a> {
             ("size", self.events.to_string()),
         ];
         let call = Call { path: &path, query, body: None, api: Api::Audit };
-        let found: Events =
-            self.source.client.call(&call, |answer| answer.json(), self.read.ctx).await?;
+        let found: Events = self.source.client.call(&call, Answer::json, self.read.ctx).await?;
         let page = Page { records: found.events, next_cursor: None, total: None };
         let mut records = self.records(&page)?;
         let next = found.next_start_time.as_deref().filter(|_| found.has_more);
@@ -447,11 +445,11 @@ impl<'a> Reading<'a> {
             Way::List(list) => list.wrapped,
             _ => None,
         };
-        let record = |raw: &Box<RawValue>| match wrapped {
+        let record = |raw: &RawValue| match wrapped {
             None => Record::of(raw, self.spec),
             Some(member) => Record::of(&unwrapped(raw, member)?, self.spec),
         };
-        let records = page.records.iter().map(record).collect::<Result<_, _>>();
+        let records = page.records.iter().map(|raw| record(raw)).collect::<Result<_, _>>();
         records.map_err(|problem: String| self.source.client.malformed(self.spec.path, problem))
     }
 
@@ -464,7 +462,7 @@ impl<'a> Reading<'a> {
             Way::Search(search) if search.adjusts.is_some() => self.with_adjusted(records).await,
             _ => Ok(records),
         };
-        let records = records.map_err(|error| self.stop_before(error))?;
+        let records = records.map_err(Self::stop_before)?;
         let mut rows = self.source.dataset.rows();
         for record in &records {
             self.add(&mut rows, record);
@@ -475,7 +473,7 @@ impl<'a> Reading<'a> {
     }
 
     /// The page is read again: what hangs on it is missing.
-    fn stop_before(&self, error: Error) -> Stop {
+    fn stop_before(error: Error) -> Stop {
         match error {
             Error::NotNow(not_now) => Stop::NotNow { wait: not_now.wait, checkpoint: None },
             error => error.into(),
@@ -539,12 +537,11 @@ impl<'a> Reading<'a> {
                 Record::of(raw, spec)
                     .map_err(|problem| self.source.client.malformed(&path, problem))
             };
-            let found = match name {
-                "schedule" => self.source.client.call(&call, |it| it.json(), self.read.ctx).await,
-                _ => {
-                    let page = self.source.client.page(&call, self.read.ctx).await;
-                    page.map(|page| Schedule { installments: page.records, currency: None })
-                }
+            let found = if name == "schedule" {
+                self.source.client.call(&call, Answer::json, self.read.ctx).await
+            } else {
+                let page = self.source.client.page(&call, self.read.ctx).await;
+                page.map(|page| Schedule { installments: page.records, currency: None })
             };
             let found = match found {
                 // Gone between its page and now.

@@ -1,10 +1,12 @@
 //! Records as they came, with what is to be known of them before they become rows.
 
+use std::fmt::Write as _;
+
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::tables::{Spec, Way};
+use super::tables::{Search, Spec, Way};
 use crate::source::rest::Raw;
 
 /// A record.
@@ -39,7 +41,7 @@ impl Record {
         };
         let search = match spec.way {
             Way::Search(search) => search,
-            _ => Default::default(),
+            _ => Search::default(),
         };
         let id = plain("id");
         let key = spec.key.and_then(plain).or_else(|| plain("encodedKey")).or_else(|| id.clone());
@@ -60,7 +62,7 @@ impl Record {
         let end = text.strip_suffix('}').unwrap_or(text).len();
         let comma = if self.text[..end].trim_end().ends_with('{') { "" } else { "," };
         self.text.truncate(end);
-        self.text.push_str(&format!("{comma}{}:{value}}}", Value::from(name)));
+        let _ = write!(self.text, "{comma}{}:{value}}}", Value::from(name));
         self
     }
 

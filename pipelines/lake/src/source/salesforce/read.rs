@@ -143,12 +143,11 @@ impl<'a> Reading<'a> {
     async fn rest(&mut self, after: Option<Key>) -> Result<Option<Chunk>, Error> {
         let (client, ctx) = (&self.source.client, self.read.ctx);
         let what = format!("read {}", self.mapping.object.name);
-        let page = match self.next_page.take() {
-            Some(path) => client.query_more(&what, &path, ctx).await,
-            None => {
-                let soql = self.query().records(&self.mapping.fields, after.as_ref());
-                client.query_all(&what, &soql, ctx).await
-            }
+        let page = if let Some(path) = self.next_page.take() {
+            client.query_more(&what, &path, ctx).await
+        } else {
+            let soql = self.query().records(&self.mapping.fields, after.as_ref());
+            client.query_all(&what, &soql, ctx).await
         };
         let page = match page {
             // The page is forgotten: behind the last record, the same query goes on.
@@ -157,9 +156,10 @@ impl<'a> Reading<'a> {
         };
         self.next_page = page.next_records_url;
         let fields = &self.mapping.fields;
-        let records = page.records.into_iter().map(|it| Record::of_json(it, fields)).collect();
+        let records: Vec<_> =
+            page.records.into_iter().map(|it| Record::of_json(it, fields)).collect();
         let is_last = self.next_page.is_none();
-        self.page(records, |after| Step::Rest { after }, after, is_last)
+        self.page(&records, |after| Step::Rest { after }, after, is_last)
     }
 
     async fn job(
@@ -175,9 +175,9 @@ impl<'a> Reading<'a> {
         let page = client.results(&id, locator.as_deref(), &self.mapping.fields, ctx).await?;
         let Some(page) = page else { return self.job_is_lost(&id, after) };
         let is_last = page.next.is_none();
-        let records = page.records.into_iter().map(Record::of_csv).collect();
+        let records: Vec<_> = page.records.into_iter().map(Record::of_csv).collect();
         let step = |after| Step::Job { id: id.clone(), locator: page.next.clone(), after };
-        let chunk = self.page(records, step, after, is_last)?;
+        let chunk = self.page(&records, step, after, is_last)?;
         if is_last {
             client.delete_job(&id, ctx).await;
         }
@@ -218,7 +218,7 @@ impl<'a> Reading<'a> {
     /// A page of records as a chunk; with the last one, the part is read.
     fn page(
         &mut self,
-        records: Vec<Record>,
+        records: &[Record],
         step: impl FnOnce(Option<Key>) -> Step,
         after: Option<Key>,
         is_last: bool,
@@ -235,7 +235,7 @@ impl<'a> Reading<'a> {
         if records.is_empty() {
             return Ok(None);
         }
-        Ok(Some(self.chunk(self.mapping.rows(&records, self.read.window.to))))
+        Ok(Some(self.chunk(self.mapping.rows(records, self.read.window.to))))
     }
 
     fn chunk(&self, batch: Batch) -> Chunk {

@@ -141,10 +141,8 @@ impl<'d> Mapping<'d> {
     /// If it has no id, or its stamp is no time.
     pub(super) fn key(&self, record: &Record) -> Result<Key, HandlerError> {
         let id = record.text(0);
-        let at = match self.object.stamp().and_then(|stamp| self.place(stamp)) {
-            Some(stamp) => Some(time(&record.text(stamp))),
-            None => None,
-        };
+        let stamp = self.object.stamp().and_then(|stamp| self.place(stamp));
+        let at = stamp.map(|stamp| time(&record.text(stamp)));
         let wrong =
             || HandlerError::Data(format!("a record of {} has no time: {id}", self.object.name));
         if id.is_empty() || at == Some(None) {

@@ -70,9 +70,10 @@ impl Query<'_> {
         conditions.extend(to);
         conditions.extend(self.filter.map(|filter| format!("({filter})")));
         conditions.extend(more.map(str::to_owned));
-        match conditions.is_empty() {
-            true => String::new(),
-            false => format!(" WHERE {}", conditions.join(" AND ")),
+        if conditions.is_empty() {
+            String::new()
+        } else {
+            format!(" WHERE {}", conditions.join(" AND "))
         }
     }
 }

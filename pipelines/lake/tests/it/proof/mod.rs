@@ -150,7 +150,9 @@ async fn of_versions_the_last_one_counts_and_a_tombstone_is_no_row() {
 async fn late_rows_are_told_from_losses() {
     let mut lake = orders();
     let (first, second) = (at(5, 0), at(6, 0));
-    lake.iter_mut().for_each(|it| it.ingested = Some(first.clone()));
+    for row in &mut lake {
+        row.ingested = Some(first.clone());
+    }
     for late in [3, 8, 14] {
         lake[late].ingested = Some(second.clone());
     }

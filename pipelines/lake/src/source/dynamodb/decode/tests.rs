@@ -29,7 +29,9 @@ fn push(decoder: &mut Decoder, json: &str, change: Change) {
 /// All items as one chunk.
 fn decode(columns: &[&str], items: &[&str]) -> Chunk {
     let mut decoder = decoder(columns);
-    items.iter().for_each(|it| push(&mut decoder, it, Change::default()));
+    for it in items {
+        push(&mut decoder, it, Change::default());
+    }
     decoder.finish(Value::Null)
 }
 

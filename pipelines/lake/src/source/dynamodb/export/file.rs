@@ -67,8 +67,13 @@ impl Job {
         blocks: mpsc::Receiver<Result<Bytes, HandlerError>>,
         chunks: &mpsc::Sender<Result<Chunk, Stop>>,
     ) -> Result<(), Stop> {
+        #[expect(
+            clippy::case_sensitive_file_extension_comparisons,
+            reason = "a key in S3 is case-sensitive, and DynamoDB writes `.gz`"
+        )]
         let packed = self.file.key.ends_with(".gz");
-        let blocks = Blocks { blocks, block: Bytes::new(), digest: Md5::new(), failed: None };
+        let blocks =
+            Blocks { fetched: blocks, block: Bytes::new(), digest: Md5::new(), failed: None };
         let mut reader = BufReader::with_capacity(1 << 16, Unpacked::new(blocks, packed));
         let (mut line, mut number, mut bytes, mut items) = (Vec::new(), 0_u64, 0, 0_u64);
         loop {
@@ -189,7 +194,7 @@ impl Read for Unpacked {
 
 /// The blocks of a body as one reader, which takes the digest of what it gives.
 struct Blocks {
-    blocks: mpsc::Receiver<Result<Bytes, HandlerError>>,
+    fetched: mpsc::Receiver<Result<Bytes, HandlerError>>,
     block: Bytes,
     digest: Md5,
     failed: Option<HandlerError>,
@@ -198,7 +203,7 @@ struct Blocks {
 impl Read for Blocks {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         while self.block.is_empty() {
-            match self.blocks.blocking_recv() {
+            match self.fetched.blocking_recv() {
                 None => return Ok(0),
                 Some(Ok(block)) => self.block = block,
                 Some(Err(error)) => {

@@ -73,7 +73,7 @@ impl<'a> Reader<'a> {
             [b'{', ..] => self.nested(Self::members),
             [b'[', ..] => self.nested(Self::elements),
             [b'"', ..] => self.quoted('"').map(Attribute::S),
-            [b'-' | b'+' | b'0'..=b'9', ..] => self.number(),
+            [b'-' | b'+' | b'0'..=b'9', ..] => Ok(self.number()),
             _ => self.word(),
         }
     }
@@ -147,12 +147,11 @@ impl<'a> Reader<'a> {
     }
 
     fn name(&mut self) -> Result<Cow<'a, str>, String> {
-        match self.rest().chars().next() {
-            Some(quote @ ('\'' | '"')) => self.quoted(quote),
-            _ => {
-                let name = self.identifier();
-                if name.is_empty() { Err(self.expected("a name")) } else { Ok(Cow::Borrowed(name)) }
-            }
+        if let Some(quote @ ('\'' | '"')) = self.rest().chars().next() {
+            self.quoted(quote)
+        } else {
+            let name = self.identifier();
+            if name.is_empty() { Err(self.expected("a name")) } else { Ok(Cow::Borrowed(name)) }
         }
     }
 
@@ -184,17 +183,17 @@ impl<'a> Reader<'a> {
     }
 
     /// `103.`, `6d2`, `-1.5`: the exponent of a decimal is written with `d`.
-    fn number(&mut self) -> Result<Attribute<'a>, String> {
+    fn number(&mut self) -> Attribute<'a> {
         let rest = self.rest();
         let is_part = |it: char| it.is_ascii_digit() || matches!(it, '-' | '+' | '.' | 'd' | 'D');
         let end = rest.find(|it| !is_part(it)).unwrap_or(rest.len());
         let digits = rest[..end].trim_start_matches('+');
         self.at += end;
-        Ok(Attribute::N(if digits.contains(['d', 'D']) {
+        Attribute::N(if digits.contains(['d', 'D']) {
             Cow::Owned(digits.replace(['d', 'D'], "E"))
         } else {
             Cow::Borrowed(digits.strip_suffix('.').unwrap_or(digits))
-        }))
+        })
     }
 
     fn blob(&mut self) -> Result<Attribute<'a>, String> {

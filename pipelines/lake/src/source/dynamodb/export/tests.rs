@@ -1,5 +1,6 @@
 //! Against exports as DynamoDB writes them, made here.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -63,7 +64,7 @@ impl Writer {
     }
 
     fn finish(self) -> PathBuf {
-        let lines: String = self.files.iter().map(|it| format!("{it}\n")).collect();
+        let lines = text_of(&self.files);
         for (name, text) in
             [("manifest-summary", self.summary.to_string()), ("manifest-files", lines)]
         {
@@ -78,8 +79,17 @@ impl Writer {
     }
 }
 
+/// A line each.
+fn text_of(lines: &[impl std::fmt::Display]) -> String {
+    let mut text = String::new();
+    for it in lines {
+        writeln!(text, "{it}").unwrap();
+    }
+    text
+}
+
 fn pack(lines: &[String], compression: Compression) -> Vec<u8> {
-    let text: String = lines.iter().map(|it| format!("{it}\n")).collect();
+    let text = text_of(lines);
     let mut packed = GzEncoder::new(Vec::new(), compression);
     packed.write_all(text.as_bytes()).unwrap();
     packed.finish().unwrap()
@@ -202,7 +212,7 @@ async fn a_damaged_export_is_not_read() {
     check_damage(|it| std::fs::write(it.join("data/a.json.gz"), "").unwrap(), "cannot be unpacked")
         .await;
     let packed_again = |it: &Path| {
-        std::fs::write(it.join("data/a.json.gz"), pack(&items(3), Compression::none())).unwrap()
+        std::fs::write(it.join("data/a.json.gz"), pack(&items(3), Compression::none())).unwrap();
     };
     check_damage(packed_again, "has not the MD5").await;
     check_damage(

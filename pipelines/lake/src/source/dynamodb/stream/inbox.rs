@@ -246,8 +246,7 @@ impl Inbox {
                 return Ok(());
             }
             if latest.settle(&state) {
-                let told =
-                    Told { state, key: key.clone(), told_at: latest.told_at, expired: false };
+                let told = Told { state, key: key.clone(), at: latest.told_at, expired: false };
                 let arrival = next_arrival(transaction, now)?;
                 tell(transaction, &source, arrival, told)?;
             }
@@ -336,7 +335,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Error> {
 struct Told {
     state: Image,
     key: String,
-    told_at: i64,
+    at: i64,
     expired: bool,
 }
 
@@ -351,7 +350,7 @@ fn take(
     for arrived in batch {
         match arrived {
             Arrived::Rejected { sources, place, reason, record } => {
-                rejected.push((sources, place, reason, record))
+                rejected.push((sources, place, reason, record));
             }
             Arrived::Change(change) => {
                 let of_item = (change.table.clone(), change.key.clone());
@@ -361,13 +360,9 @@ fn take(
                 };
                 let (latest, is_told) = Latest::take(latest, &change);
                 taken.passed_over += u64::from(!is_told || before.is_some());
-                let told_at = latest.told_at;
-                let told = || Told {
-                    state: change.after,
-                    key: change.key,
-                    told_at,
-                    expired: change.expired,
-                };
+                let at = latest.told_at;
+                let told =
+                    || Told { state: change.after, key: change.key, at, expired: change.expired };
                 known.insert(of_item, (latest, if is_told { Some(told()) } else { before }));
             }
         }
@@ -411,7 +406,7 @@ fn tell(
         Image::Present(json) => (json, false),
         Image::Absent | Image::NotTold => (told.key, true),
     };
-    let row = params![arrival, source, item, told.told_at, deleted, told.expired];
+    let row = params![arrival, source, item, told.at, deleted, told.expired];
     transaction.prepare_cached(sql)?.execute(row).map(drop)
 }
 

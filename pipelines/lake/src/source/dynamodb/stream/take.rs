@@ -54,13 +54,13 @@ impl Tables {
     /// Whose quarantine gets a record of a stream that belongs to no table: of all tables that may be in it.
     fn of_stream(&self, stream: &str) -> Vec<String> {
         let named: Vec<_> = self.0.iter().filter(|(_, of)| of.as_deref() == Some(stream)).collect();
-        let unnamed: Vec<_> = self.0.iter().filter(|(_, of)| of.is_none()).collect();
-        let names = |tables: Vec<(&String, _)>| {
+        let of_any: Vec<_> = self.0.iter().filter(|(_, of)| of.is_none()).collect();
+        let cloned = |tables: Vec<(&String, _)>| {
             tables.into_iter().map(|(table, _)| table.clone()).collect()
         };
-        match (named.is_empty(), unnamed.is_empty()) {
-            (false, _) => names(named),
-            (true, false) => names(unnamed),
+        match (named.is_empty(), of_any.is_empty()) {
+            (false, _) => cloned(named),
+            (true, false) => cloned(of_any),
             (true, true) => self.0.keys().cloned().collect(),
         }
     }
@@ -164,15 +164,16 @@ pub(super) async fn take_in_order(
     isolate: bool,
 ) -> Result<Taken, Failure> {
     let mut taken = Taken::default();
-    let mut ranges: Vec<Range<usize>> = vec![0..records.len()];
+    let whole = 0..records.len();
+    let mut ranges = vec![whole];
     while let Some(range) = ranges.pop().filter(|it| !it.is_empty()) {
         match take.take(shard, &records[range.clone()]).await {
             Ok(more) => taken += more,
             Err(HandlerError::Data(_) | HandlerError::Fatal(_)) if range.len() > 1 => {
-                halve(&range, &mut ranges)
+                halve(&range, &mut ranges);
             }
             Err(HandlerError::Retryable(_)) if isolate && range.len() > 1 => {
-                halve(&range, &mut ranges)
+                halve(&range, &mut ranges);
             }
             Err(error) => {
                 return Err(Failure { index: range.start, taken, records: range.len(), error });

@@ -48,10 +48,13 @@ fn record(sequence: usize, data: &[u8]) -> Record {
     }
 }
 
+/// The parents and records of a shard, and whether it is closed.
+type ShardParts = (Vec<String>, Vec<Record>, bool);
+
 /// A stream: shards with their parents and records, closed or open.
 #[derive(Default)]
 struct Stream {
-    shards: Mutex<BTreeMap<String, (Vec<String>, Vec<Record>, bool)>>,
+    shards: Mutex<BTreeMap<String, ShardParts>>,
     reads: Mutex<Vec<String>>,
     throttles: AtomicU32,
 }
