@@ -68,7 +68,7 @@ async fn a_change_that_does_not_fit_the_dataset_is_counted_and_the_others_are_pu
         json!({"batchItemFailures": []})
     );
     let summary = bench.succeed().await;
-    let dataset = &summary["results"][0];
+    let dataset = &summary["datasets"][0];
     assert_eq!((&dataset["rows"], &dataset["rejected"]), (&json!(2), &json!(2)), "{summary:#}");
     assert_eq!(
         bench.partitions("orders").await,
