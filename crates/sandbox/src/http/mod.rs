@@ -10,6 +10,7 @@ mod basic;
 mod fault;
 mod observer;
 mod server;
+mod steering;
 
 use axum::response::{IntoResponse, Response};
 
@@ -20,6 +21,7 @@ pub(crate) use basic::basic_credentials;
 pub(crate) use fault::broken_off;
 pub(crate) use observer::{Named, Observer, observe};
 pub(crate) use server::serve;
+pub(crate) use steering::{MoveClock, steer, steer_clock, steer_in_part};
 
 /// Marks a response that must not be sent: the connection closes instead.
 #[derive(Debug, Clone, Copy)]

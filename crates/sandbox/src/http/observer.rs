@@ -1,5 +1,6 @@
 //! What every request goes through: it is written down, takes its time, and may be struck by a fault.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,6 +72,18 @@ impl<E: Named> Observer<E> {
     /// All requests since the last [`Self::forget`], in the order in which they came.
     pub(crate) fn requests(&self) -> Vec<Request<E>> {
         self.log.lock().expect("reading does not panic").clone()
+    }
+
+    /// How many of them each endpoint had.
+    pub(crate) fn counts(&self) -> BTreeMap<E, u64>
+    where
+        E: Ord,
+    {
+        let mut counts = BTreeMap::new();
+        for request in self.log.lock().expect("reading does not panic").iter() {
+            *counts.entry(request.endpoint).or_default() += 1;
+        }
+        counts
     }
 
     pub(crate) fn forget(&self) {

@@ -321,11 +321,7 @@ impl Sandbox {
 
     /// How many requests each endpoint has had.
     pub fn requests(&self) -> BTreeMap<Endpoint, u64> {
-        let mut counts = BTreeMap::new();
-        for request in self.log() {
-            *counts.entry(request.endpoint).or_default() += 1;
-        }
-        counts
+        self.service.observer.counts()
     }
 
     /// Log and counts start anew.

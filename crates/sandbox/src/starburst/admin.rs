@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::advance::{Advance, Advanced};
@@ -23,18 +21,18 @@ use super::service::Service;
 use super::trino::TrinoSide;
 use super::trino::queries::PostedStatement;
 use super::truth::{Truth, truth};
-use super::{FaultRule, QueryFaultRule, Request, Writes};
+use super::{QueryFaultRule, Writes};
+use crate::http::{MoveClock, steer_in_part};
 
 pub(super) fn router(service: Arc<Service>) -> Router {
+    let shared = steer_in_part(&service.observer);
     Router::new()
         .route("/_sandbox/advance", post(advance))
         .route("/_sandbox/clock", post(move_clock))
         .route("/_sandbox/cluster", put(set_cluster))
         .route("/_sandbox/expected", get(expected))
-        .route("/_sandbox/faults", post(add_faults).delete(clear_faults))
-        .route("/_sandbox/latency", put(set_latency))
+        .route("/_sandbox/faults", delete(clear_faults))
         .route("/_sandbox/listing", put(set_listing))
-        .route("/_sandbox/log", get(log))
         .route("/_sandbox/products", get(products).put(put_products))
         .route("/_sandbox/products/{id}", delete(delete_product))
         .route("/_sandbox/query-faults", post(add_query_faults))
@@ -44,6 +42,7 @@ pub(super) fn router(service: Arc<Service>) -> Router {
         .route("/_sandbox/truth", get(all))
         .route("/_sandbox/writes", get(writes))
         .with_state(service)
+        .merge(shared)
 }
 
 /// `{"seed": 1, "changed": 5, "deleted": 3}` gives `{"changed": ["..."], "deleted": ["..."], ...}`.
@@ -54,18 +53,12 @@ async fn advance(
     Json(handle::advance(&service, &wanted))
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MoveClock {
-    seconds: u64,
-}
-
 /// `{"seconds": 3600}`
 async fn move_clock(
     State(service): State<Arc<Service>>,
     Json(wanted): Json<MoveClock>,
 ) -> StatusCode {
-    service.move_clock(Duration::from_secs(wanted.seconds));
+    service.move_clock(wanted.by());
     StatusCode::NO_CONTENT
 }
 
@@ -80,17 +73,6 @@ async fn set_cluster(
 
 async fn expected(State(service): State<Arc<Service>>) -> Json<Vec<Expected>> {
     Json(super::expected::expected(&service.world()))
-}
-
-/// A list of rules.
-async fn add_faults(
-    State(service): State<Arc<Service>>,
-    Json(rules): Json<Vec<FaultRule>>,
-) -> StatusCode {
-    for rule in rules {
-        service.observer.add_fault(rule);
-    }
-    StatusCode::NO_CONTENT
 }
 
 /// Those of queries, too.
@@ -111,21 +93,6 @@ async fn add_query_faults(
     StatusCode::NO_CONTENT
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Latency {
-    millis: u64,
-}
-
-/// `{"millis": 50}`
-async fn set_latency(
-    State(service): State<Arc<Service>>,
-    Json(latency): Json<Latency>,
-) -> StatusCode {
-    service.observer.set_latency(Duration::from_millis(latency.millis));
-    StatusCode::NO_CONTENT
-}
-
 /// `"whole"`, `"empty"`, `{"first": 3}` or `{"fails": 503}`
 async fn set_listing(
     State(service): State<Arc<Service>>,
@@ -133,10 +100,6 @@ async fn set_listing(
 ) -> StatusCode {
     service.world().source.listing = listing;
     StatusCode::NO_CONTENT
-}
-
-async fn log(State(service): State<Arc<Service>>) -> Json<Vec<Request>> {
-    Json(service.observer.requests())
 }
 
 async fn products(State(service): State<Arc<Service>>) -> Json<Vec<Product>> {

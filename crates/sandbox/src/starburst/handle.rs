@@ -37,11 +37,7 @@ pub(super) fn change_product(service: &Service, id: &str, how: impl FnOnce(&mut 
 }
 
 pub(super) fn requests(service: &Service) -> BTreeMap<Endpoint, u64> {
-    let mut requests = BTreeMap::new();
-    for request in service.observer.requests() {
-        *requests.entry(request.endpoint).or_default() += 1;
-    }
-    requests
+    service.observer.counts()
 }
 
 pub(super) fn writes(service: &Service) -> Writes {

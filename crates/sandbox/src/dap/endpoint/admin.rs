@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -23,6 +22,7 @@ use crate::dap::error::timestamp;
 use crate::dap::faults::FaultRule;
 use crate::dap::limits::Limits;
 use crate::dap::service::Service;
+use crate::http::MoveClock;
 
 /// Rows of the truth that are sent at a time.
 const ROWS_PER_CHUNK: usize = 256;
@@ -60,18 +60,12 @@ async fn advance(
     service.advance(&wanted).map(Json)
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MoveClock {
-    seconds: u64,
-}
-
 /// `{"seconds": 3600}` gives `{"now": "..."}`.
 async fn move_clock(
     State(service): State<Arc<Service>>,
     Json(wanted): Json<MoveClock>,
 ) -> Json<Value> {
-    service.clock.move_on(Duration::from_secs(wanted.seconds));
+    service.clock.move_on(wanted.by());
     Json(json!({"now": timestamp(service.clock.now())}))
 }
 

@@ -1,8 +1,6 @@
 //! `/_sandbox/...`: what tests in other processes steer the sandbox with. It needs no key and knows no faults.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,7 +13,8 @@ use crate::dmm::organization::access::Status;
 use crate::dmm::organization::feed::Principal;
 use crate::dmm::problem::Problem;
 use crate::dmm::service::Service;
-use crate::dmm::{Agreement, Endpoint, FaultRule, Provisioning, Request, UnknownCursor, data};
+use crate::dmm::{Agreement, Provisioning, UnknownCursor, data};
+use crate::http::MoveClock;
 
 pub(super) fn routes() -> Router<Arc<Service>> {
     Router::new()
@@ -24,11 +23,7 @@ pub(super) fn routes() -> Router<Arc<Service>> {
         .route("/_sandbox/backlog", post(add_backlog))
         .route("/_sandbox/clock", post(move_clock))
         .route("/_sandbox/events", get(events))
-        .route("/_sandbox/faults", post(add_faults).delete(clear_faults))
         .route("/_sandbox/forget-events", post(forget_events))
-        .route("/_sandbox/latency", put(set_latency))
-        .route("/_sandbox/requests", get(requests).delete(forget_requests))
-        .route("/_sandbox/log", get(log))
         .route("/_sandbox/switches", put(set_switches))
 }
 
@@ -69,40 +64,18 @@ async fn add_backlog(
     StatusCode::NO_CONTENT
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct MoveClock {
-    seconds: u64,
-}
-
 /// `{"seconds": 86400}` gives `{"now": "..."}`.
 async fn move_clock(
     State(service): State<Arc<Service>>,
     Json(wanted): Json<MoveClock>,
 ) -> Json<Value> {
-    service.clock.move_on(Duration::from_secs(wanted.seconds));
+    service.clock.move_on(wanted.by());
     service.change(|_| ());
     Json(json!({"now": service.clock.now_millis_text()}))
 }
 
 async fn events(State(service): State<Arc<Service>>) -> Json<Vec<Value>> {
     Json(service.organization().feed.all())
-}
-
-/// A list of rules.
-async fn add_faults(
-    State(service): State<Arc<Service>>,
-    Json(rules): Json<Vec<FaultRule>>,
-) -> StatusCode {
-    for rule in rules {
-        service.observer.add_fault(rule);
-    }
-    StatusCode::NO_CONTENT
-}
-
-async fn clear_faults(State(service): State<Arc<Service>>) -> StatusCode {
-    service.observer.clear_faults();
-    StatusCode::NO_CONTENT
 }
 
 #[derive(Debug, Deserialize)]
@@ -118,40 +91,6 @@ async fn forget_events(
 ) -> StatusCode {
     service.change(|it| it.feed.forget(wanted.keep));
     StatusCode::NO_CONTENT
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Latency {
-    millis: u64,
-}
-
-/// `{"millis": 50}`
-async fn set_latency(
-    State(service): State<Arc<Service>>,
-    Json(wanted): Json<Latency>,
-) -> StatusCode {
-    service.observer.set_latency(Duration::from_millis(wanted.millis));
-    StatusCode::NO_CONTENT
-}
-
-/// `{"events": 12, "get_access": 200, ...}`
-async fn requests(State(service): State<Arc<Service>>) -> Json<BTreeMap<String, u64>> {
-    let mut counts = BTreeMap::new();
-    for request in service.observer.requests() {
-        let name = json!(request.endpoint).as_str().unwrap_or_default().to_owned();
-        *counts.entry(name).or_default() += 1;
-    }
-    Json(counts)
-}
-
-async fn forget_requests(State(service): State<Arc<Service>>) -> StatusCode {
-    service.observer.forget();
-    StatusCode::NO_CONTENT
-}
-
-async fn log(State(service): State<Arc<Service>>) -> Json<Vec<Request<Endpoint>>> {
-    Json(service.observer.requests())
 }
 
 #[derive(Debug, Deserialize)]

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 use super::service::Service;
-use crate::http::{Named, observe};
+use crate::http::{Named, observe, steer};
 
 /// The endpoints that can be counted and struck by faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ pub(super) fn router(service: &Arc<Service>) -> Router {
         .fallback(nothing_there)
         .layer(from_fn_with_state(Arc::clone(service), authenticate))
         .with_state(Arc::clone(service));
-    let admin = admin::routes().with_state(Arc::clone(service));
+    let admin = admin::routes().with_state(Arc::clone(service)).merge(steer(&service.observer));
     observe(api, Arc::clone(&service.observer), endpoint_of).merge(admin)
 }
 

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::data::SPECS;
 use super::problem::Problem;
 use super::service::Service;
-use crate::http::{Named, basic_credentials, observe};
+use crate::http::{Named, basic_credentials, observe, steer, steer_clock};
 
 /// What version 2 wants to hear.
 const ACCEPT: &str = "application/vnd.mambu.v2+json";
@@ -71,7 +71,10 @@ pub(super) fn router(service: &Arc<Service>) -> Router {
     let api = api
         .layer(from_fn_with_state(Arc::clone(service), authenticate))
         .with_state(Arc::clone(service));
-    let admin = admin::routes().with_state(Arc::clone(service));
+    let admin = admin::routes()
+        .with_state(Arc::clone(service))
+        .merge(steer(&service.observer))
+        .merge(steer_clock(&service.clock));
     observe(api, Arc::clone(&service.observer), endpoint_of)
         .merge(admin)
         .fallback(|| async { Problem::not_found() })

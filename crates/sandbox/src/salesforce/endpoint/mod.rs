@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::problem::{OAuthProblem, Problem};
 use super::service::Service;
-use crate::http::{Named, observe};
+use crate::http::{Named, observe, steer, steer_clock};
 
 /// The versions of the API that are served.
 const VERSIONS: std::ops::RangeInclusive<u32> = 31..=63;
@@ -96,7 +96,10 @@ pub(super) fn router(service: &Arc<Service>) -> Router {
         .route("/services/oauth2/token", post(token::issue))
         .route("/services/data", get(versions))
         .with_state(Arc::clone(service));
-    let admin = admin::routes().with_state(Arc::clone(service));
+    let admin = admin::routes()
+        .with_state(Arc::clone(service))
+        .merge(steer(&service.observer))
+        .merge(steer_clock(&service.clock));
     observe(api, Arc::clone(&service.observer), endpoint_of)
         .merge(admin)
         .fallback(|| async { Problem::not_found() })
