@@ -4,7 +4,7 @@ import glob
 import sys
 
 mode, folder, target = sys.argv[1:]
-files = sorted(glob.glob(f"{folder}/*.json.gz"))
+files = sorted(glob.glob(f"{folder}/data/*.json.gz"))
 
 
 def by_duckdb():
@@ -21,7 +21,7 @@ def by_duckdb():
                 to_json({{city: Item.address.M.city.S, street: Item.address.M.street.S, zip: Item.address.M.zip.N::DOUBLE}})
                     AS address,
                 Item.note.S AS note
-            FROM read_json('{folder}/*.json.gz', format = 'newline_delimited', columns = {columns})
+            FROM read_json('{folder}/data/*.json.gz', format = 'newline_delimited', columns = {columns})
         ) TO '{target}' (FORMAT parquet, COMPRESSION zstd)""")
     return duckdb.sql(f"SELECT count(*) FROM '{target}'").fetchall()[0][0]
 

@@ -9,9 +9,9 @@ mod canvas;
 mod child;
 mod data_mesh;
 mod data_products;
-mod dynamodb;
 mod engine;
 mod jsonata;
+mod lake;
 mod machine;
 mod npm;
 mod reconcile;
@@ -38,7 +38,7 @@ enum Suite {
     Reconcile(reconcile::Args),
     #[command(hide = true)]
     ReconcileOnce(reconcile::Once),
-    Dynamodb(dynamodb::Args),
+    Lake(lake::Args),
     StreamQc(stream_qc::Args),
     #[command(hide = true)]
     StreamQcSide(stream_qc::Side),
@@ -58,7 +58,7 @@ fn main() -> anyhow::Result<()> {
         Suite::DataMesh(args) => data_mesh::run(&args),
         Suite::Reconcile(args) => reconcile::run(&args),
         Suite::ReconcileOnce(args) => reconcile::once(&args),
-        Suite::Dynamodb(args) => dynamodb::run(&args),
+        Suite::Lake(args) => lake::run(&args),
         Suite::StreamQc(args) => stream_qc::run(&args),
         Suite::StreamQcSide(side) => stream_qc::run_side(&side),
     }

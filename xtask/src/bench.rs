@@ -7,11 +7,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
+use crate::cargo;
 use crate::moto::Moto;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
-use crate::server::{self, Profile};
 use crate::ui;
 
 /// Measure the engine, JSONata or a pipeline beside its peers
@@ -57,8 +57,8 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
-    /// An export of DynamoDB into Parquet; beside DuckDB and pyarrow (pip)
-    Dynamodb {
+    /// An export of DynamoDB and CSV into Parquet; beside DuckDB and pyarrow (pip)
+    Lake {
         /// Arguments of the measuring program, see `-- --help`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -83,55 +83,83 @@ enum Suite {
 /// If they do not compile, or what they need cannot be installed.
 pub fn run(args: &Args) -> Result<ExitCode> {
     let repository = Repository::discover()?;
-    let mut variables = vec![("STEPWELL_BENCH_DIR", repository.target.join("xtask"))];
-    let needs_no_binary = matches!(
-        args.suite,
-        Suite::Jsonata { .. } | Suite::Reconcile { .. } | Suite::StreamQc { .. }
-    );
-    if !needs_no_binary {
-        variables.push(("STEPWELL_BINARY", server::build(&repository, Profile::Release)?));
-    }
-    match &args.suite {
-        Suite::Engine { arguments } => measure("engine", arguments, &variables),
-        Suite::Jsonata { arguments } => measure("jsonata", arguments, &variables),
-        Suite::DataProducts { arguments } => measure("data-products", arguments, &variables),
-        Suite::DataMesh { arguments } => {
-            let moto = Moto::start(&Python::prepare(&repository)?)?;
-            variables.push(("STEPWELL_TEST_MOTO", moto.url().into()));
-            measure("data-mesh", arguments, &variables)
-        }
-        Suite::Reconcile { arguments } => {
-            variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
-            measure("reconcile", arguments, &variables)
-        }
-        Suite::Dynamodb { arguments } => {
-            variables.push(("STEPWELL_PEERS", Python::peers(&repository)?));
-            measure("dynamodb", arguments, &variables)
-        }
-        Suite::StreamQc { arguments } => {
-            let python = Python::prepare(&repository)?;
-            variables.push(("STEPWELL_IOOS_QC_PYTHON", python.ioos_qc()));
-            measure("stream-qc", arguments, &variables)
-        }
-        Suite::Canvas { arguments } => {
-            let postgres = Postgres::start(Durability::Full)?;
-            let python = Python::prepare(&repository)?;
-            variables.push(("STEPWELL_TEST_POSTGRES", postgres.url().into()));
-            variables.push(("STEPWELL_PSQL", postgres.psql()));
-            variables.push(("STEPWELL_DAP_CLIENT", python.dap_client()));
-            measure("canvas", arguments, &variables)
+    let (suite, arguments) = args.suite.named();
+    let peers = Peers::prepare(&args.suite, &repository)?;
+    let built = build(&repository)?;
+    let status = Command::new(built.join("stepwell-benches"))
+        .arg(suite)
+        .args(arguments)
+        .env("STEPWELL_BINARY", built.join("stepwell"))
+        .env("STEPWELL_BENCH_DIR", repository.target.join("xtask"))
+        .envs(peers.variables)
+        .status()?;
+    ensure!(status.success(), "the measuring program failed");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds both programs, in one selection: each alone has other features of its dependencies, and would build them anew.
+fn build(repository: &Repository) -> Result<PathBuf> {
+    ui::step("building stepwell and the benchmarks (release)");
+    let packages = ["--package", "stepwell", "--package", "stepwell-benches"];
+    let status = cargo::command().args(["build", "--release"]).args(packages).status()?;
+    ensure!(status.success(), "stepwell or its benchmarks do not compile");
+    Ok(repository.target.join("release"))
+}
+
+impl Suite {
+    /// What the measuring program calls it, and what the program is given besides.
+    fn named(&self) -> (&'static str, &[String]) {
+        match self {
+            Self::Engine { arguments } => ("engine", arguments),
+            Self::Jsonata { arguments } => ("jsonata", arguments),
+            Self::DataProducts { arguments } => ("data-products", arguments),
+            Self::DataMesh { arguments } => ("data-mesh", arguments),
+            Self::Reconcile { arguments } => ("reconcile", arguments),
+            Self::Lake { arguments } => ("lake", arguments),
+            Self::StreamQc { arguments } => ("stream-qc", arguments),
+            Self::Canvas { arguments } => ("canvas", arguments),
         }
     }
 }
 
-fn measure(suite: &str, arguments: &[String], variables: &[(&str, PathBuf)]) -> Result<ExitCode> {
-    ui::step("building the benchmarks (release)");
-    let cargo = ["run", "--quiet", "--release", "--package", "stepwell-benches", "--", suite];
-    let status = Command::new("cargo")
-        .args(cargo)
-        .args(arguments)
-        .envs(variables.iter().cloned())
-        .status()?;
-    ensure!(status.success(), "the measuring program failed");
-    Ok(ExitCode::SUCCESS)
+/// What a suite compares with: where it is, and the servers that run as long as this is kept.
+#[derive(Default)]
+struct Peers {
+    variables: Vec<(&'static str, PathBuf)>,
+    _moto: Option<Moto>,
+    _postgres: Option<Postgres>,
+}
+
+impl Peers {
+    fn prepare(suite: &Suite, repository: &Repository) -> Result<Self> {
+        match suite {
+            // They install their own, by npm, or have none that can be installed.
+            Suite::Engine { .. } | Suite::Jsonata { .. } | Suite::DataProducts { .. } => {
+                Ok(Self::default())
+            }
+            Suite::DataMesh { .. } => {
+                let moto = Moto::start(&Python::prepare(repository)?)?;
+                let variables = vec![("STEPWELL_TEST_MOTO", moto.url().into())];
+                Ok(Self { variables, _moto: Some(moto), ..Self::default() })
+            }
+            Suite::Reconcile { .. } | Suite::Lake { .. } => {
+                let variables = vec![("STEPWELL_PEERS", Python::peers(repository)?)];
+                Ok(Self { variables, ..Self::default() })
+            }
+            Suite::StreamQc { .. } => {
+                let variables =
+                    vec![("STEPWELL_IOOS_QC_PYTHON", Python::prepare(repository)?.ioos_qc())];
+                Ok(Self { variables, ..Self::default() })
+            }
+            Suite::Canvas { .. } => {
+                let postgres = Postgres::start(Durability::Full)?;
+                let variables = vec![
+                    ("STEPWELL_TEST_POSTGRES", postgres.url().into()),
+                    ("STEPWELL_PSQL", postgres.psql()),
+                    ("STEPWELL_DAP_CLIENT", Python::prepare(repository)?.dap_client()),
+                ];
+                Ok(Self { variables, _postgres: Some(postgres), ..Self::default() })
+            }
+        }
+    }
 }

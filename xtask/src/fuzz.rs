@@ -9,6 +9,7 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, ensure};
 
+use crate::cargo;
 use crate::repository::Repository;
 use crate::ui;
 
@@ -61,7 +62,7 @@ fn build(repository: &Repository) -> Result<PathBuf> {
     let target = folder(repository);
     ui::step("building the fuzz targets");
     // With a target named, build scripts and macros are compiled without the flags.
-    let status = Command::new("cargo")
+    let status = cargo::command()
         .current_dir(&repository.root)
         .args(["build", "--quiet", "--release", "--manifest-path", "fuzz/Cargo.toml"])
         .args(["--target", &host, "--target-dir"])

@@ -14,6 +14,7 @@
 )]
 
 pub mod bench;
+pub mod cargo;
 pub mod conformance;
 pub mod debian;
 pub mod fuzz;

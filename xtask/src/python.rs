@@ -19,8 +19,8 @@ const SAAS: &[&str] = &["simple-salesforce==1.12.10", "tap-mambu==4.6.1"];
 /// The double of AWS, apart: it is asked over HTTP only, so its many requirements need not agree with those of the clients.
 const MOTO: &[&str] = &["moto[server]==5.2.5"];
 
-/// What comparisons and columnar files are measured beside.
-const PEERS: &[&str] = &["duckdb", "pandas", "pyarrow"];
+/// What comparisons and columnar files are measured beside, and what reads the files of the lake.
+const PEERS: &[&str] = &["duckdb==2.0.1", "pandas==3.1.1", "pyarrow==26.0.1"];
 
 /// The reference of quality control, apart: its requirements are many. `gsw` measures its distances on a sphere.
 const IOOS_QC: &[&str] = &["ioos-qc==3.0.0", "gsw==3.6.20", "numpy==2.4.6", "pandas==3.1.1"];
@@ -66,7 +66,7 @@ impl Python {
         self.saas.binary("python")
     }
 
-    /// The interpreter with the peers of the benchmarks: DuckDB, pandas, pyarrow.
+    /// The interpreter with the peers of the benchmarks, which also read the lake: DuckDB, pandas, pyarrow.
     ///
     /// # Errors
     /// As [`Self::prepare`].

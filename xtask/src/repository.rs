@@ -2,10 +2,11 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
+
+use crate::cargo;
 
 /// The workspace.
 #[derive(Debug, Deserialize)]
@@ -109,7 +110,7 @@ fn is_ours(folder: &Path) -> bool {
 /// # Errors
 /// If cargo fails.
 pub fn cargo(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("cargo").args(arguments).output().context("failed to run cargo")?;
+    let output = cargo::command().args(arguments).output().context("failed to run cargo")?;
     if !output.status.success() {
         bail!(
             "`cargo {}` failed: {}",

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::cargo;
 use crate::repository::Repository;
 use crate::sfn::Client;
 use crate::ui;
@@ -32,7 +33,7 @@ pub fn build(repository: &Repository, profile: Profile) -> Result<PathBuf> {
         Profile::Release => ("--release", "release"),
     };
     ui::step(format!("building stepwell ({folder})"));
-    let status = Command::new("cargo").args(["build", "--package", "stepwell", flag]).status()?;
+    let status = cargo::command().args(["build", "--package", "stepwell", flag]).status()?;
     ensure!(status.success(), "stepwell does not compile");
     Ok(repository.target.join(folder).join("stepwell"))
 }

@@ -9,10 +9,11 @@ mod report;
 mod table;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::cargo;
 use crate::repository::Repository;
 use crate::ui;
 use report::Report;
@@ -73,7 +74,7 @@ fn test(repository: &Repository, cases: &Path) -> Result<Report> {
     let reports = new_report_folder(repository)?;
     ui::step("running the cases through the interpreter and the API");
     let packages = ["--package", "stepwell-machine", "--package", "stepwell-sfn-api"];
-    let output = Command::new("cargo")
+    let output = cargo::command()
         .current_dir(&repository.root)
         .args(["test", "--quiet", "--no-fail-fast"])
         .args(packages)

@@ -1,11 +1,12 @@
 //! `cargo test`, shown as it runs and counted.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result};
 
 use super::{Tally, Variables};
+use crate::cargo;
 use crate::repository::Repository;
 use crate::ui;
 
@@ -18,7 +19,7 @@ pub(super) fn run(
     variables: &Variables,
 ) -> Result<Tally> {
     ui::step(format!("cargo test {}", selection.join(" ")));
-    let mut child = Command::new("cargo")
+    let mut child = cargo::command()
         .current_dir(&repository.root)
         .args(["test", "--no-fail-fast"])
         .args(selection)

@@ -18,10 +18,10 @@ use crate::ui;
 /// Run every test, with a PostgreSQL server, the official Canvas client and a double of AWS to test against
 ///
 /// Finds PostgreSQL, or installs it by apt-get where that is possible without a password; starts a private server in
-/// a temporary folder; makes a Python environment under target/ with the official DAP client, Trino's, boto3 and moto
-/// (once); starts a moto server, which stands for AWS; then runs the unit, integration and documentation tests of the
-/// whole workspace, and every command of README.md and
-/// docs/guides in a block marked `sh run`. Ends with `N passed, N failed`.
+/// a temporary folder; makes Python environments under target/ with the official DAP client, Trino's, boto3, moto and
+/// what reads a lake (once); starts a moto server, which stands for AWS; then runs the unit, integration and
+/// documentation tests of the whole workspace, and every command of README.md and docs/guides in a block marked
+/// `sh run`. Ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Leave out the commands of the documents
@@ -66,6 +66,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let moto = Moto::start(&python)?;
     ui::step(format!("moto stands for AWS at {}", moto.url()));
     let mut variables = variables(&postgres, &python, &moto, args.conformance.as_deref())?;
+    variables.push(("STEPWELL_LAKE_PYTHON", Python::peers(&repository)?));
     let reports = conformance::new_report_folder(&repository)?;
     variables.push((conformance::REPORT, reports.clone()));
 
