@@ -19,6 +19,9 @@ pub const SERVICE: Service = Service {
 /// Bytes of a query. Source: Athena API reference, `StartQueryExecution`.
 const SQL_BYTES_MAX: usize = 262_144;
 
+/// Of an error: the query is wrong. Source: Athena API reference, `AthenaError`.
+const CATEGORY_USER: u32 = 2;
+
 const LOOK_AGAIN_FIRST: Duration = Duration::from_millis(200);
 const LOOK_AGAIN_MAX: Duration = Duration::from_secs(5);
 
@@ -39,8 +42,8 @@ pub struct Query {
     pub workgroup: Option<String>,
     /// Where the answer is written, `s3://...`; needed unless the workgroup says it.
     pub output_location: Option<String>,
-    /// 32 to 128 characters: starting again with the same token starts nothing new.
-    pub token: Option<String>,
+    /// 32 to 128 characters, without which nothing is started: starting again with the same token starts nothing new.
+    pub token: String,
     /// For each `?` in the statement.
     pub parameters: Vec<String>,
 }
@@ -85,9 +88,11 @@ pub enum Error {
         id: String,
         /// Athena's own words.
         reason: String,
+        /// Whose fault that is.
+        fault: Fault,
     },
-    /// Somebody has cancelled it.
-    #[error("the query {id} was cancelled; start it again")]
+    /// Somebody has cancelled it, who may not want it: it is not started again by itself.
+    #[error("the query {id} was cancelled by somebody; run again to start it anew")]
     Cancelled {
         /// Of the query.
         id: String,
@@ -97,13 +102,24 @@ pub enum Error {
     Call(#[from] CallError),
 }
 
+/// Whose fault it is that a query has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The query's, or that of what it reads: it would fail again.
+    Query,
+    /// Athena's or another service's, and passing by itself: the same query may succeed, under another token.
+    Passing,
+    /// Athena does not say, or not that it passes.
+    Unknown,
+}
+
 impl Error {
     /// Whether the same may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
             Self::Call(error) => error.is_retryable(),
-            Self::Cancelled { .. } => true,
-            Self::Invalid { .. } | Self::Failed { .. } => false,
+            Self::Failed { fault, .. } => *fault == Fault::Passing,
+            Self::Cancelled { .. } | Self::Invalid { .. } => false,
         }
     }
 }
@@ -136,6 +152,16 @@ struct Status {
     state: String,
     state_change_reason: Option<String>,
     completion_date_time: Option<f64>,
+    athena_error: Option<AthenaError>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AthenaError {
+    #[serde(default)]
+    error_category: u32,
+    #[serde(default)]
+    retryable: bool,
 }
 
 #[derive(Default, Deserialize)]
@@ -213,25 +239,32 @@ impl Athena {
     /// Waits until a query has ended. Can be dropped and called again.
     ///
     /// # Errors
-    /// [`Error::Failed`], [`Error::Cancelled`], [`Error::Call`]
+    /// As [`Self::look`].
     pub async fn wait(&self, id: &str) -> Result<Finished, Error> {
         let mut pause = LOOK_AGAIN_FIRST;
         loop {
-            let input = json!({"QueryExecutionId": id});
-            let found: Described = self.call("athena:GetQueryExecution", &input).await?;
-            let execution = found.query_execution;
-            let id = id.to_owned();
-            match execution.status.state.as_str() {
-                "SUCCEEDED" => return Ok(execution.finished(id)),
-                "FAILED" => {
-                    let reason = execution.status.state_change_reason;
-                    let reason = reason.unwrap_or_else(|| "no reason is given".to_owned());
-                    return Err(Error::Failed { id, reason });
-                }
-                "CANCELLED" => return Err(Error::Cancelled { id }),
-                _ => tokio::time::sleep(pause).await,
+            if let Some(finished) = self.look(id).await? {
+                return Ok(finished);
             }
+            tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOOK_AGAIN_MAX);
+        }
+    }
+
+    /// A query that has succeeded; none while it waits or runs.
+    ///
+    /// # Errors
+    /// [`Error::Failed`], [`Error::Cancelled`], [`Error::Call`]; [`Error::Invalid`] if it is not known (any more).
+    pub async fn look(&self, id: &str) -> Result<Option<Finished>, Error> {
+        let input = json!({"QueryExecutionId": id});
+        let found: Described = self.call("athena:GetQueryExecution", &input).await?;
+        let execution = found.query_execution;
+        let id = id.to_owned();
+        match execution.status.state.as_str() {
+            "SUCCEEDED" => Ok(Some(execution.finished(id))),
+            "FAILED" => Err(execution.status.failure(id)),
+            "CANCELLED" => Err(Error::Cancelled { id }),
+            _ => Ok(None),
         }
     }
 
@@ -274,15 +307,12 @@ impl Athena {
 
 impl Query {
     fn input(&self) -> Value {
-        let mut input = json!({"QueryString": self.sql});
+        let mut input = json!({"QueryString": self.sql, "ClientRequestToken": self.token});
         if let Some(database) = &self.database {
             input["QueryExecutionContext"] = json!({"Database": database});
         }
-        let texts = [("WorkGroup", &self.workgroup), ("ClientRequestToken", &self.token)];
-        for (name, text) in texts {
-            if let Some(text) = text {
-                input[name] = json!(text);
-            }
+        if let Some(workgroup) = &self.workgroup {
+            input["WorkGroup"] = json!(workgroup);
         }
         if let Some(location) = &self.output_location {
             input["ResultConfiguration"] = json!({"OutputLocation": location});
@@ -291,6 +321,18 @@ impl Query {
             input["ExecutionParameters"] = json!(self.parameters);
         }
         input
+    }
+}
+
+impl Status {
+    fn failure(self, id: String) -> Error {
+        let reason = self.state_change_reason.unwrap_or_else(|| "no reason is given".to_owned());
+        let fault = match self.athena_error {
+            Some(error) if error.retryable => Fault::Passing,
+            Some(error) if error.error_category == CATEGORY_USER => Fault::Query,
+            _ => Fault::Unknown,
+        };
+        Error::Failed { id, reason, fault }
     }
 }
 

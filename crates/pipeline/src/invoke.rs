@@ -46,6 +46,12 @@ impl Functions {
         Self { by_name, progress }
     }
 
+    /// The function that the parameters of a task name, if there is one.
+    pub fn named(&self, parameters: &Value) -> Option<&'static str> {
+        let name = parameters.get("FunctionName")?.as_str()?;
+        self.by_name.get_key_value(bare_name(name)).map(|(known, _)| *known)
+    }
+
     async fn invoke(
         &self,
         name: &'static str,

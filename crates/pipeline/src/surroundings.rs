@@ -40,7 +40,8 @@ impl Surroundings {
 /// sqs = "aws"                 # default: "embedded"
 /// iam = "aws"
 /// secretsmanager = "aws"      # "embedded": the secrets of the project only
-/// kinesis = "aws"             # "embedded": refused by what needs it; so is athena
+/// kinesis = "aws"             # "embedded": refused by what needs it
+/// athena = "aws"              # "embedded": the lake's own SQL
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -61,7 +62,7 @@ pub struct Services {
     pub kinesis: Provider,
     /// The catalog of a data lake.
     pub glue: Provider,
-    /// SQL over a data lake in S3; there is no embedded one.
+    /// SQL over a data lake: embedded it runs in this process.
     pub athena: Provider,
     /// Who gets what is published to embedded topics: subscriptions by topic and name.
     pub topics: BTreeMap<String, BTreeMap<String, Subscription>>,

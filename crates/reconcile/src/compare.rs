@@ -122,7 +122,7 @@ pub fn compare(
         let selection = Selection::new(&plan, buckets);
         let read = |side: &dyn Side, which| Rows::read(side, which, &plan, &selection);
         let (source, lake) = both(source, lake, read)?;
-        found.add(Pair { plan: &plan, source, lake }.differences());
+        found.add(Pair { plan: &plan, source, lake, stop: &options.stop }.differences()?);
     }
     let columns = plan.names.iter().cloned().zip(plan.rules.iter().copied()).collect();
     let days = days(&one, &other, &found.counts);

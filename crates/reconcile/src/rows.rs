@@ -1,6 +1,7 @@
 //! The rows of buckets that differ, compared value by value.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
@@ -121,11 +122,16 @@ pub(crate) struct Pair<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) source: Rows,
     pub(crate) lake: Rows,
+    /// Set by whoever no longer wants the result.
+    pub(crate) stop: &'a AtomicBool,
 }
 
 impl Pair<'_> {
     /// Every difference, ordered by key.
-    pub(crate) fn differences(&self) -> Vec<Difference> {
+    ///
+    /// # Errors
+    /// [`CompareError::Stopped`].
+    pub(crate) fn differences(&self) -> Result<Vec<Difference>, CompareError> {
         let mut by_key: BTreeMap<Vec<u8>, OfKey> = BTreeMap::new();
         for (row, key) in self.source.keys(self.plan).into_iter().enumerate() {
             by_key.entry(key).or_default().source.push(row);
@@ -133,7 +139,19 @@ impl Pair<'_> {
         for (row, key) in self.lake.keys(self.plan).into_iter().enumerate() {
             by_key.entry(key).or_default().lake.push(row);
         }
-        by_key.into_values().flat_map(|rows| self.of_key(rows)).collect()
+        let mut found = Vec::new();
+        for rows in by_key.into_values() {
+            found.extend(self.of_key(rows));
+            // A key may have many rows.
+            if self.is_stopped() {
+                return Err(CompareError::Stopped);
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 
     fn of_key(&self, rows: OfKey) -> Vec<Difference> {
@@ -157,19 +175,39 @@ impl Pair<'_> {
 
     /// What is left when every row of the source took an equal one of the lake with it.
     fn without_equal(&self, rows: OfKey) -> OfKey {
-        let OfKey { source, mut lake } = rows;
+        let OfKey { source, mut lake } = self.without_same(rows);
+        // Rows with other hashes can be equal where numbers need not be the same to be equal.
+        if !self.plan.rules.iter().any(|rule| rule.has_tolerance()) {
+            return OfKey { source, lake };
+        }
         let left = source.into_iter().filter(|source| {
-            let equal = lake.iter().position(|lake| self.are_equal(*source, *lake));
+            let is_equal = |lake: &usize| !self.is_stopped() && self.are_equal(*source, *lake);
+            let equal = lake.iter().position(is_equal);
             equal.map(|place| lake.remove(place)).is_none()
         });
         let source = left.collect();
         OfKey { source, lake }
     }
 
+    /// What is left when every row of the source took one of the lake with the same hash with it.
+    fn without_same(&self, rows: OfKey) -> OfKey {
+        let OfKey { mut source, lake } = rows;
+        let mut of_hash: HashMap<u64, Vec<usize>> = HashMap::new();
+        for row in lake.into_iter().rev() {
+            of_hash.entry(self.lake.hashes.rows[row]).or_default().push(row);
+        }
+        source.retain(|row| {
+            let same = of_hash.get_mut(&self.source.hashes.rows[*row]);
+            same.and_then(Vec::pop).is_none()
+        });
+        let mut lake: Vec<_> = of_hash.into_values().flatten().collect();
+        lake.sort_unstable();
+        OfKey { source, lake }
+    }
+
     fn are_equal(&self, source: usize, lake: usize) -> bool {
-        self.source.hashes.rows[source] == self.lake.hashes.rows[lake]
-            || self.unequal(source, lake).next().is_none()
-                && self.source.group(source) == self.lake.group(lake)
+        self.unequal(source, lake).next().is_none()
+            && self.source.group(source) == self.lake.group(lake)
     }
 
     /// The places of the columns whose values are not equal.

@@ -83,6 +83,11 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Whether values that are not the same can be equal.
+    pub(crate) fn has_tolerance(self) -> bool {
+        matches!(self, Self::Float { tolerance: Some(_), .. })
+    }
+
     /// The rule for a column that has these types on the two sides.
     ///
     /// # Errors

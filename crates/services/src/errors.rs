@@ -37,7 +37,9 @@ macro_rules! to_handler_error {
 }
 
 to_handler_error! {
-    athena::Error: athena::Error::Invalid { .. }, calls in athena::Error::Call;
+    athena::Error:
+        athena::Error::Invalid { .. } | athena::Error::Failed { fault: athena::Fault::Query, .. },
+        calls in athena::Error::Call;
     dynamodb::Error:
         dynamodb::Error::NoSuchTable { .. } | dynamodb::Error::OtherKeys { .. } | dynamodb::Error::Store(_),
         calls in dynamodb::Error::Call;

@@ -27,5 +27,5 @@ pub use format::{Compression, Format, Kind};
 pub use location::Location;
 pub use read::{Batch, CsvOptions, ReadOptions, conform, count, infer, read};
 pub use rows::Rejected;
-pub use stores::{Buckets, Entry, NoBuckets, Stores};
+pub use stores::{Buckets, Entry, NoBuckets, Stores, Tag};
 pub use write::{WriteOptions, Writer};

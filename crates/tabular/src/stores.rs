@@ -9,7 +9,10 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path as StorePath;
-use object_store::{GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{
+    GetResultPayload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    UpdateVersion,
+};
 
 use crate::error::chain;
 use crate::{Error, Location};
@@ -51,6 +54,18 @@ pub struct Entry {
     pub size: u64,
     /// When it was written last, in microseconds since 1970.
     pub modified_us: i64,
+    /// Another one if its content is another one: its `ETag` where a store gives one, else its size and when it was written.
+    pub version: String,
+}
+
+/// Tells whether a file is still the one that was read.
+#[derive(Debug, Clone)]
+pub struct Tag(Is);
+
+#[derive(Debug, Clone)]
+enum Is {
+    Content(Bytes),
+    Version(UpdateVersion),
 }
 
 /// The bytes of a file.
@@ -105,9 +120,9 @@ impl Stores {
         let result = store.get(&path).await.map_err(|error| Error::of_store(at, &error))?;
         Ok(match result.payload {
             GetResultPayload::File(file, _) => Content::File(file),
-            GetResultPayload::Stream(stream) => Content::Stream(
-                stream.map_err(|error| std::io::Error::other(chain(&error))).boxed(),
-            ),
+            GetResultPayload::Stream(stream) => {
+                Content::Stream(stream.map_err(|error| lost(chain(&error))).boxed())
+            }
         })
     }
 
@@ -124,9 +139,7 @@ impl Stores {
         let status = answer.status();
         if status.is_success() {
             let bytes = answer.bytes_stream();
-            return Ok(bytes
-                .map_err(|error| std::io::Error::other(chain(&error.without_url())))
-                .boxed());
+            return Ok(bytes.map_err(|error| lost(chain(&error.without_url()))).boxed());
         }
         let reason = format!("the server answered {status}");
         Err(match status.as_u16() {
@@ -168,6 +181,63 @@ impl Stores {
         let (store, path) = self.open(at).await?;
         let put = store.put(&path, PutPayload::from(bytes)).await;
         put.map(|_| ()).map_err(|error| Error::of_store(at, &error))
+    }
+
+    /// The whole file, with what [`Self::put_if`] knows it by. For small ones.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] and what reaching it brings.
+    pub async fn get_tagged(&self, at: &Location) -> Result<(Bytes, Tag), Error> {
+        if self.local_path(at).is_some() {
+            let bytes = self.get(at).await?;
+            return Ok((bytes.clone(), Tag(Is::Content(bytes))));
+        }
+        let (store, path) = self.open(at).await?;
+        let result = store.get(&path).await.map_err(|error| Error::of_store(at, &error))?;
+        let version = UpdateVersion {
+            e_tag: result.meta.e_tag.clone(),
+            version: result.meta.version.clone(),
+        };
+        let bytes = result.bytes().await.map_err(|error| Error::of_store(at, &error))?;
+        Ok((bytes, Tag(Is::Version(version))))
+    }
+
+    /// As [`Self::put`], if the file is still the one that was read, or still not there. False if it is another one now.
+    ///
+    /// # Errors
+    /// What reaching it brings.
+    pub async fn put_if(
+        &self,
+        at: &Location,
+        bytes: Bytes,
+        tag: Option<&Tag>,
+    ) -> Result<bool, Error> {
+        if let Some(path) = self.local_path(at) {
+            let was = match tag {
+                Some(Tag(Is::Content(was))) => Some(was.clone()),
+                Some(Tag(Is::Version(_))) | None => None,
+            };
+            let switched =
+                tokio::task::spawn_blocking(move || switch(&path, was.as_deref(), &bytes)).await;
+            return switched
+                .expect("writing does not panic")
+                .map_err(|error| Error::of_io(at, &error));
+        }
+        let mode = match tag {
+            Some(Tag(Is::Version(version))) => PutMode::Update(version.clone()),
+            Some(Tag(Is::Content(_))) | None => PutMode::Create,
+        };
+        let (store, path) = self.open(at).await?;
+        let put = store.put_opts(&path, PutPayload::from(bytes), PutOptions::from(mode)).await;
+        match put {
+            Ok(_) => Ok(true),
+            Err(
+                object_store::Error::Precondition { .. }
+                | object_store::Error::AlreadyExists { .. }
+                | object_store::Error::NotFound { .. },
+            ) => Ok(false),
+            Err(error) => Err(Error::of_store(at, &error)),
+        }
     }
 
     /// Makes `to` the same file as `from`, without moving bytes where the store can: a link, a copy by the server.
@@ -226,15 +296,28 @@ impl Stores {
             .filter_map(|meta| {
                 let parts: Vec<_> = meta.location.prefix_match(&prefix)?.collect();
                 let below: Vec<_> = parts.iter().map(AsRef::as_ref).collect();
-                Some(Entry {
-                    at: folder.join(&below.join("/")),
-                    size: meta.size,
-                    modified_us: meta.last_modified.timestamp_micros(),
-                })
+                Some(entry_of(folder.join(&below.join("/")), &meta))
             })
             .collect();
         entries.sort_by(|a, b| a.at.cmp(&b.at));
         Ok(entries)
+    }
+
+    /// The names of the folders in a folder, in their order. A folder that is not there has none.
+    ///
+    /// # Errors
+    /// What reaching it brings.
+    pub async fn folders(&self, folder: &Location) -> Result<Vec<String>, Error> {
+        if self.local_path(folder).is_some_and(|path| !path.exists()) {
+            return Ok(Vec::new());
+        }
+        let (store, prefix) = self.open(folder).await?;
+        let found = store.list_with_delimiter(Some(&prefix)).await;
+        let found = found.map_err(|error| Error::of_store(folder, &error))?.common_prefixes;
+        let mut names: Vec<_> =
+            found.iter().filter_map(|it| it.filename().map(str::to_owned)).collect();
+        names.sort();
+        Ok(names)
     }
 
     /// The files that a pattern names, in their order: `*` stands for any part of a name, `**` for any folders. A location
@@ -245,7 +328,8 @@ impl Stores {
     pub async fn matching(&self, pattern: &Location) -> Result<Vec<Entry>, Error> {
         let text = match pattern {
             Location::Http(_) => {
-                return Ok(vec![Entry { at: pattern.clone(), size: 0, modified_us: 0 }]);
+                let version = String::new();
+                return Ok(vec![Entry { at: pattern.clone(), size: 0, modified_us: 0, version }]);
             }
             Location::Path(path) => path.to_string_lossy().into_owned(),
             Location::S3 { key, .. } => key.clone(),
@@ -284,12 +368,21 @@ impl Stores {
     async fn entry(&self, at: &Location) -> Result<Entry, Error> {
         let (store, path) = self.open(at).await?;
         let meta = store.head(&path).await.map_err(|error| Error::of_store(at, &error))?;
-        Ok(Entry {
-            at: at.clone(),
-            size: meta.size,
-            modified_us: meta.last_modified.timestamp_micros(),
-        })
+        Ok(entry_of(at.clone(), &meta))
     }
+}
+
+/// On this machine an `ETag` goes by the place on the disk, which a copy changes and the content does not.
+fn entry_of(at: Location, meta: &ObjectMeta) -> Entry {
+    let modified_us = meta.last_modified.timestamp_micros();
+    let e_tag = meta.e_tag.clone().filter(|_| matches!(at, Location::S3 { .. }));
+    let version = e_tag.unwrap_or_else(|| format!("{}-{modified_us}", meta.size));
+    Entry { at, size: meta.size, modified_us, version }
+}
+
+/// What reading a body is told that broke off.
+fn lost(reason: String) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::ConnectionAborted, reason)
 }
 
 fn relative(at: &Location, folder: &Location) -> String {
@@ -334,6 +427,22 @@ fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
     std::fs::File::open(folder)?.sync_all()
+}
+
+/// Writes a file in the place of what it was; false if it is something else by now. Others that do the same wait.
+fn switch(path: &Path, was: Option<&[u8]>, bytes: &[u8]) -> std::io::Result<bool> {
+    let folder = std::fs::File::open(made_parent(path)?)?;
+    folder.lock()?;
+    let is = match std::fs::read(path) {
+        Ok(is) => Some(is),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let is_same = is.as_deref() == was;
+    if is_same {
+        write_durably(path, bytes)?;
+    }
+    Ok(is_same)
 }
 
 /// A hard link where the file system knows such, else a copy.
@@ -391,6 +500,20 @@ mod tests {
         assert!(matches!(stores.get(&file).await, Err(Error::Missing(_))));
         assert_eq!(stores.get(&linked).await.unwrap(), "xy");
         assert_eq!(stores.list(&at("nowhere")).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn of_two_that_read_the_same_file_one_writes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = stores(folder.path());
+        let file = at("lake/orders/_table.json");
+        assert!(stores.put_if(&file, Bytes::from_static(b"1"), None).await.unwrap());
+        assert!(!stores.put_if(&file, Bytes::from_static(b"1"), None).await.unwrap());
+        let (read, tag) = stores.get_tagged(&file).await.unwrap();
+        assert_eq!(read, "1");
+        assert!(stores.put_if(&file, Bytes::from_static(b"2"), Some(&tag)).await.unwrap());
+        assert!(!stores.put_if(&file, Bytes::from_static(b"3"), Some(&tag)).await.unwrap());
+        assert_eq!(stores.get(&file).await.unwrap(), "2");
     }
 
     #[tokio::test]

@@ -122,6 +122,15 @@ impl Dataset {
         self.source.has_deletes(self.mode)
     }
 
+    /// Whether every run reads all that the source has, and not a window behind the last one.
+    pub fn is_read_whole(&self) -> bool {
+        match self.mode {
+            Mode::Append => false,
+            Mode::Overwrite => true,
+            Mode::OverwritePartitions => self.event_time.is_none(),
+        }
+    }
+
     /// The columns that a source's chunks have, in this order.
     pub fn read_columns(&self) -> Vec<Column> {
         let mut columns = self.columns.clone();
@@ -197,6 +206,11 @@ impl Dataset {
         children.chain([self.name.clone()]).collect()
     }
 
+    /// The columns of a child's files: those of plain partitions stand in the path.
+    pub fn child_file_columns(&self, child: &Child) -> Vec<Column> {
+        without_plain(self.child_columns(child), &self.partition_by)
+    }
+
     /// The columns of a child's rows: the parent's key, the index, the item's columns, and what tells versions apart.
     pub fn child_columns(&self, child: &Child) -> Vec<Column> {
         let mut columns: Vec<_> = self.key.iter().filter_map(|name| self.column(name)).collect();
@@ -208,7 +222,7 @@ impl Dataset {
                 version.filter(|version| !columns.iter().any(|it| it.name == version.name)),
             );
         }
-        without_plain(columns, &self.partition_by)
+        columns
     }
 
     /// The partition level that goes by the event time, and its unit.

@@ -14,7 +14,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, params};
+use rusqlite::{
+    Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params,
+};
 use serde_json::Value;
 use stepwell_pipeline::HandlerError;
 
@@ -30,8 +32,10 @@ const SCHEMA: &str = "
 CREATE TABLE runs (dataset TEXT, run TEXT, execution TEXT, spec TEXT, window_from INTEGER, window_to INTEGER, state TEXT,
     rows INTEGER NOT NULL DEFAULT 0, rejected INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (dataset, run)) STRICT;
-CREATE TABLE splits (dataset TEXT, run TEXT, split TEXT, ordinal INTEGER, checkpoint TEXT, spooled TEXT, done INTEGER,
-    rows INTEGER, rejected INTEGER, PRIMARY KEY (dataset, run, split)) STRICT;
+CREATE TABLE splits (dataset TEXT, run TEXT, split TEXT, version TEXT, ordinal INTEGER, checkpoint TEXT, spooled TEXT,
+    done INTEGER, rows INTEGER, rejected INTEGER, PRIMARY KEY (dataset, run, split)) STRICT;
+CREATE TABLE taken (dataset TEXT, split TEXT, version TEXT, PRIMARY KEY (dataset, split, version)) STRICT;
+CREATE TABLE leases (dataset TEXT PRIMARY KEY, execution TEXT, until INTEGER) STRICT;
 CREATE TABLE parts (dataset TEXT, run TEXT, split TEXT, ordinal INTEGER, lake_table TEXT, partition TEXT, name TEXT,
     rows INTEGER, bytes INTEGER, PRIMARY KEY (dataset, run, lake_table, partition, name)) STRICT;
 CREATE TABLE fields (dataset TEXT, field TEXT, run TEXT, PRIMARY KEY (dataset, field)) STRICT;
@@ -58,8 +62,37 @@ pub struct Run {
     pub spec: String,
     /// What it reads.
     pub window: Window,
-    /// Whether its rows are published.
-    pub is_published: bool,
+    /// How it stands.
+    pub state: State,
+}
+
+/// How a run stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It is worked on, or was interrupted.
+    Open,
+    /// It failed for a reason that lies in its data: going on with it would fail again.
+    Failed,
+    /// Its rows are published.
+    Published,
+    /// It was given up.
+    Abandoned,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Failed => "failed",
+            Self::Published => "published",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let all = [Self::Open, Self::Failed, Self::Published, Self::Abandoned];
+        all.into_iter().find(|state| state.name() == name)
+    }
 }
 
 /// How far a split is read.
@@ -147,7 +180,8 @@ impl Ledger {
         let connection = Arc::clone(&self.connection);
         let done = tokio::task::spawn_blocking(move || {
             let mut connection = connection.lock().expect("no holder of this lock panics");
-            let transaction = connection.transaction()?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let outcome = work(&transaction)?;
             transaction.commit()?;
             Ok(outcome)
@@ -161,7 +195,7 @@ impl Ledger {
         self.change(move |tx| {
             let found = tx.query_row(
                 "SELECT dataset, run, execution, spec, window_from, window_to, state FROM runs
-                 WHERE dataset = ? AND state = 'open'",
+                 WHERE dataset = ? AND state IN ('open', 'failed')",
                 [dataset],
                 run_of,
             );
@@ -205,6 +239,67 @@ impl Ledger {
         .await
     }
 
+    /// Takes a dataset for an execution until then, or longer if it has it already; gives the one that has it, if that is
+    /// another one.
+    pub async fn lease(
+        &self,
+        dataset: &str,
+        execution: &str,
+        (now, until): (Timestamp, Timestamp),
+    ) -> Result<Option<String>, HandlerError> {
+        let (dataset, execution) = (dataset.to_owned(), execution.to_owned());
+        self.change(move |tx| {
+            let other: Option<String> = tx
+                .query_row(
+                    "SELECT execution FROM leases WHERE dataset = ? AND execution <> ? AND until > ?",
+                    params![dataset, execution, now.as_microsecond()],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if other.is_none() {
+                tx.execute(
+                    "INSERT OR REPLACE INTO leases VALUES (?, ?, ?)",
+                    params![dataset, execution, until.as_microsecond()],
+                )?;
+            }
+            Ok(other)
+        })
+        .await
+    }
+
+    /// Lets go of a dataset that an execution has.
+    pub async fn release(&self, dataset: &str, execution: &str) -> Result<(), HandlerError> {
+        let (dataset, execution) = (dataset.to_owned(), execution.to_owned());
+        self.change(move |tx| {
+            let statement = "DELETE FROM leases WHERE dataset = ? AND execution = ?";
+            tx.execute(statement, [dataset, execution]).map(|_| ())
+        })
+        .await
+    }
+
+    /// Records that going on with a run would fail again.
+    pub async fn fail(&self, dataset: &str, run: &str) -> Result<(), HandlerError> {
+        let (dataset, run) = (dataset.to_owned(), run.to_owned());
+        self.change(move |tx| {
+            tx.execute(
+                "UPDATE runs SET state = 'failed' WHERE dataset = ? AND run = ? AND state = 'open'",
+                [dataset, run],
+            )
+            .map(|_| ())
+        })
+        .await
+    }
+
+    /// Forgets up to when the lake has what the source has, and what it took of it: everything is read anew.
+    pub async fn forget(&self, dataset: &str) -> Result<(), HandlerError> {
+        let dataset = dataset.to_owned();
+        self.change(move |tx| {
+            tx.execute("DELETE FROM cursors WHERE dataset = ?", [&dataset])?;
+            tx.execute("DELETE FROM taken WHERE dataset = ?", [&dataset]).map(|_| ())
+        })
+        .await
+    }
+
     /// Gives up a run: its files are to be removed.
     pub async fn abandon(&self, run: Run, due: Timestamp) -> Result<(), HandlerError> {
         self.change(move |tx| {
@@ -224,19 +319,19 @@ impl Ledger {
         let run = run.clone();
         self.change(move |tx| {
             let mut statement = tx.prepare(
-                "SELECT split, ordinal, checkpoint, spooled, done, rows, rejected FROM splits
+                "SELECT split, version, ordinal, checkpoint, spooled, done, rows, rejected FROM splits
                  WHERE dataset = ? AND run = ? ORDER BY split",
             )?;
             let found = statement.query_map([run.dataset, run.run], |row| {
-                let checkpoint: Option<String> = row.get(2)?;
+                let checkpoint: Option<String> = row.get(3)?;
                 Ok(Progress {
-                    split: Split { name: row.get(0)? },
-                    ordinal: row.get(1)?,
+                    split: Split { name: row.get(0)?, version: row.get(1)? },
+                    ordinal: row.get(2)?,
                     checkpoint: checkpoint.and_then(|text| serde_json::from_str(&text).ok()),
-                    spooled: row.get(3)?,
-                    is_done: row.get(4)?,
-                    rows: row.get(5)?,
-                    rejected: row.get(6)?,
+                    spooled: row.get(4)?,
+                    is_done: row.get(5)?,
+                    rows: row.get(6)?,
+                    rejected: row.get(7)?,
                 })
             })?;
             found.collect()
@@ -244,14 +339,20 @@ impl Ledger {
         .await
     }
 
-    /// Records which splits a run has, once for all.
-    pub async fn set_splits(&self, run: &Run, splits: Vec<Split>) -> Result<(), HandlerError> {
+    /// Records which splits a run has, once for all: in a log without those that it took before.
+    pub async fn set_splits(
+        &self,
+        run: &Run,
+        splits: Vec<Split>,
+        is_log: bool,
+    ) -> Result<(), HandlerError> {
         let run = run.clone();
         self.change(move |tx| {
             for split in splits {
                 tx.execute(
-                    "INSERT OR IGNORE INTO splits VALUES (?, ?, ?, 0, NULL, NULL, 0, 0, 0)",
-                    params![run.dataset, run.run, split.name],
+                    "INSERT OR IGNORE INTO splits SELECT ?1, ?2, ?3, ?4, 0, NULL, NULL, 0, 0, 0 WHERE NOT (?5 AND EXISTS
+                     (SELECT 1 FROM taken WHERE dataset = ?1 AND split = ?3 AND version = ?4))",
+                    params![run.dataset, run.run, split.name, split.version, is_log],
                 )?;
             }
             Ok(())
@@ -259,16 +360,23 @@ impl Ledger {
         .await
     }
 
-    /// Records where a split is, together with the files of a part that are durable now.
+    /// Records where a split is, together with the files of a part that are durable now, as long as the execution has the
+    /// dataset.
     pub async fn advance(
         &self,
         run: &Run,
+        execution: &str,
         progress: &Progress,
         parts: Vec<Part>,
         fields: BTreeSet<String>,
     ) -> Result<(), HandlerError> {
         let (run, progress) = (run.clone(), progress.clone());
-        self.change(move |tx| {
+        let execution = execution.to_owned();
+        let holder = execution.clone();
+        let advanced = self.change(move |tx| {
+            if !is_held(tx, &run.dataset, &holder)? {
+                return Ok(false);
+            }
             for part in parts {
                 tx.execute(
                     "INSERT OR REPLACE INTO parts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -296,9 +404,9 @@ impl Ledger {
                     progress.split.name
                 ],
             )
-            .map(|_| ())
-        })
-        .await
+            .map(|_| true)
+        });
+        if advanced.await? { Ok(()) } else { Err(taken_over(&execution)) }
     }
 
     /// The files of a run, in the order of table, partition and name.
@@ -323,7 +431,7 @@ impl Ledger {
         .await
     }
 
-    /// The run is published, and the cursor moves.
+    /// The run is published, the cursor moves, and what came as a whole is taken.
     pub async fn publish(&self, run: &Run, totals: Totals) -> Result<(), HandlerError> {
         let run = run.clone();
         self.change(move |tx| {
@@ -334,6 +442,11 @@ impl Ledger {
             tx.execute(
                 "INSERT INTO cursors VALUES (?, ?) ON CONFLICT DO UPDATE SET upto = max(upto, excluded.upto)",
                 params![run.dataset, run.window.to.as_microsecond()],
+            )?;
+            tx.execute(
+                "INSERT OR IGNORE INTO taken SELECT dataset, split, version FROM splits
+                 WHERE dataset = ? AND run = ? AND version IS NOT NULL",
+                [&run.dataset, &run.run],
             )?;
             forget_parts(tx, &run)
         })
@@ -398,7 +511,7 @@ impl Ledger {
         self.change(move |tx| {
             for file in files {
                 tx.execute(
-                    "INSERT OR IGNORE INTO replaced VALUES (?, ?, ?)",
+                    "INSERT OR REPLACE INTO replaced VALUES (?, ?, ?)",
                     params![table, file, due.as_microsecond()],
                 )?;
             }
@@ -432,6 +545,18 @@ impl Ledger {
     }
 }
 
+fn is_held(tx: &Transaction<'_>, dataset: &str, execution: &str) -> rusqlite::Result<bool> {
+    let statement = "SELECT count(*) FROM leases WHERE dataset = ? AND execution = ?";
+    tx.query_row(statement, [dataset, execution], |row| row.get::<_, i64>(0)).map(|rows| rows > 0)
+}
+
+/// What an execution is told that was away for too long.
+fn taken_over(execution: &str) -> HandlerError {
+    HandlerError::Retryable(format!(
+        "{execution} does not have the dataset any more: another execution went on with it"
+    ))
+}
+
 fn forget_parts(tx: &Transaction<'_>, run: &Run) -> rusqlite::Result<()> {
     tx.execute("DELETE FROM parts WHERE dataset = ? AND run = ?", [&run.dataset, &run.run])?;
     tx.execute("DELETE FROM splits WHERE dataset = ? AND run = ?", [&run.dataset, &run.run])?;
@@ -445,6 +570,8 @@ fn run_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
     };
     let from: Option<i64> = row.get(4)?;
     let state: String = row.get(6)?;
+    let unknown =
+        || rusqlite::Error::InvalidColumnType(6, state.clone(), rusqlite::types::Type::Text);
     Ok(Run {
         dataset: row.get(0)?,
         run: row.get(1)?,
@@ -454,7 +581,7 @@ fn run_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Run> {
             from: from.map(|micros| time(4, micros)).transpose()?,
             to: time(5, row.get(5)?)?,
         },
-        is_published: state == "published",
+        state: State::of(&state).ok_or_else(unknown)?,
     })
 }
 

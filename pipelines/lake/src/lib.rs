@@ -19,6 +19,7 @@ use stepwell_integrations::Clock;
 use stepwell_pipeline::notify::Notify;
 use stepwell_pipeline::{AnyFunction, HandlerError, Machine, Pipeline, Surroundings, http};
 
+pub mod athena;
 pub mod config;
 pub mod dataset;
 pub mod handlers;
@@ -34,6 +35,7 @@ pub mod summary;
 pub mod target;
 #[cfg(test)]
 mod testing;
+mod views;
 pub mod world;
 mod write;
 

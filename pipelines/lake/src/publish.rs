@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use stepwell_pipeline::HandlerError;
-use stepwell_tabular::{Column, Writer};
+use stepwell_tabular::{Column, Tag, Writer};
 
 use crate::dataset::{Dataset, Mode, Unit};
 use crate::ledger::{Part, Run};
@@ -17,13 +17,16 @@ use crate::published::{self, PublishedFile, PublishedPartition, Table, file_rows
 use crate::service::Service;
 use crate::target::{folder, level, values};
 use crate::world::told;
-use crate::write::bounds;
+use crate::write::{bounds, read_kind};
 
 /// Files below this size are worth putting together.
 const SMALL_BYTES: u64 = 16 << 20;
 
 /// A file that is put together is not larger than about this.
 const LARGE_BYTES: u64 = 128 << 20;
+
+/// So many runs a partition remembers. One that is repeated is the newest.
+const RUNS: usize = 16;
 
 /// One table of a run.
 pub(crate) struct Publishing<'a> {
@@ -37,19 +40,39 @@ pub(crate) struct Publishing<'a> {
     pub(crate) parts: Vec<Part>,
 }
 
+/// A table as it was found, and as it will be.
+pub(crate) struct Prepared {
+    before: Table,
+    tag: Option<Tag>,
+    after: Table,
+}
+
 impl Publishing<'_> {
-    /// Publishes the table's part of the run; the partitions that changed.
-    pub(crate) async fn publish(&self) -> Result<Vec<String>, HandlerError> {
+    /// The table as it is published now, if the run may be added to it: `cursor` is up to when the ledger knows it.
+    pub(crate) async fn found(&self, cursor: Option<Timestamp>) -> Result<Prepared, HandlerError> {
         let Service { world, config, .. } = self.service;
-        let before = published::table(&world.stores, &config.target, &self.table).await?;
-        let before = before.unwrap_or_else(|| Table::new(&self.table));
+        let found = published::tagged(&world.stores, &config.target, &self.table).await?;
+        let (before, tag) = found
+            .map_or_else(|| (Table::new(&self.table), None), |(table, tag)| (table, Some(tag)));
         self.check_evolution(&before)?;
+        let expected = [cursor, Some(self.run.window.to)];
+        let is_known = before.upto.is_none() || expected.contains(&before.upto);
+        if !is_known && !self.dataset.is_read_whole() {
+            return Err(other_ledger(&self.table, before.upto, cursor));
+        }
+        Ok(Prepared { after: before.clone(), before, tag })
+    }
+
+    /// Makes the new state of a table that was found, beside the old one.
+    pub(crate) async fn prepare(&self, found: Prepared) -> Result<Prepared, HandlerError> {
+        let Prepared { before, tag, .. } = found;
         let mut after = Table {
             columns: self.columns.clone(),
             key: self.dataset.key.clone(),
             partition_by: self.dataset.partition_by.clone(),
             version_by: self.dataset.version_by(),
             child_of: self.child_of.clone(),
+            upto: Some(self.run.window.to),
             ..before.clone()
         };
         for (partition, parts) in self.by_partition(&before) {
@@ -63,22 +86,30 @@ impl Publishing<'_> {
         if self.dataset.mode == Mode::Overwrite {
             after.partitions.retain(|_, it| it.runs.contains(&self.run.run));
         }
+        Ok(Prepared { before, tag, after })
+    }
+
+    /// Publishes the new state; the partitions that changed.
+    pub(crate) async fn switch(&self, prepared: Prepared) -> Result<Vec<String>, HandlerError> {
+        let Prepared { before, tag, after } = prepared;
         if after == before {
             return Ok(Vec::new());
         }
         self.replace(&before, &after).await?;
-        published::switch(&world.stores, &config.target, &after).await?;
+        let Service { world, config, .. } = self.service;
+        published::switch(&world.stores, &config.target, &after, tag.as_ref()).await?;
         Ok(changed(&before, &after))
     }
 
     /// The parts of each partition that the run is about: in `overwrite_partitions` those of its window too that have
-    /// no rows.
+    /// no rows. A log without anything new stays as it is.
     fn by_partition(&self, before: &Table) -> BTreeMap<String, Vec<&Part>> {
         let mut found: BTreeMap<String, Vec<&Part>> = BTreeMap::new();
         for part in &self.parts {
             found.entry(part.partition.clone()).or_default().push(part);
         }
-        if self.dataset.partition_by.is_empty() {
+        let is_kept = self.dataset.mode == Mode::Append && before.partitions.contains_key("");
+        if self.dataset.partition_by.is_empty() && !is_kept {
             found.entry(String::new()).or_default();
         }
         if self.dataset.mode == Mode::OverwritePartitions {
@@ -120,24 +151,17 @@ impl Publishing<'_> {
         old: Option<&PublishedPartition>,
         parts: Vec<&Part>,
     ) -> Result<PublishedPartition, HandlerError> {
-        let Service { world, config, .. } = self.service;
         let mut new = PublishedPartition {
             folder: folder(partition, &self.run.run),
             ..PublishedPartition::default()
         };
         if let Some(old) = old.filter(|_| self.dataset.mode == Mode::Append) {
-            new.runs.clone_from(&old.runs);
-            let merged = self.compacted(before, old, &new.folder, &parts).await?;
-            let is_merged = merged.is_some();
-            new.files = merged.unwrap_or_else(|| old.files.clone());
-            if !is_merged {
-                let table = config.target.table(&self.table);
-                for file in &old.files {
-                    let from = table.join(&old.folder).join(&file.name);
-                    let to = table.join(&new.folder).join(&file.name);
-                    world.stores.copy(&from, &to).await.map_err(told)?;
-                }
-            }
+            let forgotten = (old.runs.len() + 1).saturating_sub(RUNS);
+            new.runs = old.runs[forgotten..].to_vec();
+            let (small, mut kept) = self.small_and_large(before, old, parts.len());
+            self.take_along(old, &kept, &new.folder).await?;
+            kept.extend(self.merged(before, old, &small, &new.folder).await?);
+            new.files = kept;
         }
         new.files.extend(parts.iter().map(|part| PublishedFile {
             name: part.name.clone(),
@@ -149,19 +173,49 @@ impl Publishing<'_> {
         Ok(new)
     }
 
-    /// The old files of a partition as fewer, larger ones, once there are too many small ones.
-    async fn compacted(
+    /// The old files of a partition that are to be put together, once there are too many small ones, and all others.
+    fn small_and_large(
         &self,
         before: &Table,
         old: &PublishedPartition,
-        new_folder: &str,
-        parts: &[&Part],
-    ) -> Result<Option<Vec<PublishedFile>>, HandlerError> {
-        let Service { world, config, .. } = self.service;
-        let small = old.files.iter().filter(|file| file.bytes < SMALL_BYTES).count();
-        if small + parts.len() < config.compact_files || before.columns != self.columns {
-            return Ok(None);
+        new_parts: usize,
+    ) -> (Vec<PublishedFile>, Vec<PublishedFile>) {
+        let is_small = |file: &PublishedFile| file.bytes < SMALL_BYTES;
+        let (small, large): (Vec<_>, Vec<_>) = old.files.iter().cloned().partition(is_small);
+        let is_enough = small.len() + new_parts >= self.service.config.compact_files;
+        if is_enough && before.columns == self.columns {
+            (small, large)
+        } else {
+            (Vec::new(), old.files.clone())
         }
+    }
+
+    /// Files of a partition's old folder in its new one.
+    async fn take_along(
+        &self,
+        old: &PublishedPartition,
+        files: &[PublishedFile],
+        new_folder: &str,
+    ) -> Result<(), HandlerError> {
+        let Service { world, config, .. } = self.service;
+        let table = config.target.table(&self.table);
+        for file in files {
+            let from = table.join(&old.folder).join(&file.name);
+            let to = table.join(new_folder).join(&file.name);
+            world.stores.copy(&from, &to).await.map_err(told)?;
+        }
+        Ok(())
+    }
+
+    /// Files of a partition as fewer, larger ones.
+    async fn merged(
+        &self,
+        before: &Table,
+        old: &PublishedPartition,
+        files: &[PublishedFile],
+        new_folder: &str,
+    ) -> Result<Vec<PublishedFile>, HandlerError> {
+        let Service { world, config, .. } = self.service;
         let columns = before.file_columns();
         let mut merged = Merged {
             publishing: self,
@@ -171,7 +225,8 @@ impl Publishing<'_> {
             writer: None,
             bytes: 0,
         };
-        for (file, name) in old.files.iter().zip(before.files(old)) {
+        for file in files {
+            let name = format!("{}/{}", old.folder, file.name);
             let mut batches = file_rows(&world.stores, &config.target, before, &name).await?;
             while let Some(batch) = batches.try_next().await? {
                 merged.write(&batch)?;
@@ -182,14 +237,15 @@ impl Publishing<'_> {
             }
         }
         merged.end_file().await?;
-        let (had, has) = (old.rows, merged.files.iter().map(|file| file.rows).sum::<u64>());
+        let rows = |files: &[PublishedFile]| files.iter().map(|file| file.rows).sum::<u64>();
+        let (had, has) = (rows(files), rows(&merged.files));
         if had != has {
             return Err(HandlerError::Fatal(format!(
                 "compacting {} of `{}` gave {has} rows of {had}; nothing was switched",
                 old.folder, self.table
             )));
         }
-        Ok(Some(merged.files))
+        Ok(merged.files)
     }
 
     /// What the new state no longer names is to be removed, once nobody reads it any more. Recorded before the switch:
@@ -212,6 +268,15 @@ impl Publishing<'_> {
             return Err(HandlerError::Config(format!(
                 "the table `{}` has other partitions than `partition_by` says; take another name, or `mode = \"overwrite\"`",
                 self.table
+            )));
+        }
+        let format = self.dataset.write.kind.format;
+        let mut files = before.partitions.values().flat_map(|partition| &partition.files);
+        if let Some(file) = files.find(|file| read_kind(&file.name).format != format) {
+            return Err(HandlerError::Config(format!(
+                "the table `{}` has files of another `format`, as {}; put the old format back, take another name, or \
+                 `mode = \"overwrite\"`",
+                self.table, file.name
             )));
         }
         for old in &before.columns {
@@ -265,6 +330,23 @@ impl Merged<'_> {
         self.bytes = 0;
         Ok(())
     }
+}
+
+/// What is said where a table is up to another time than the ledger knows: two of them write it, or one was lost. Going on
+/// would read again what is there, or leave out what is not.
+pub(crate) fn other_ledger(
+    table: &str,
+    upto: Option<Timestamp>,
+    cursor: Option<Timestamp>,
+) -> HandlerError {
+    let told = |time: Option<Timestamp>| time.map_or("nothing".to_owned(), |time| time.to_string());
+    HandlerError::Config(format!(
+        "the table `{table}` is read up to {}, and this project's ledger, lake.db, knows up to {}: another project writes it, \
+         or the ledger is another one. Put the ledger back that belongs to it, take another `database` or name, or remove \
+         the table's folder, so that it is read anew",
+        told(upto),
+        told(cursor)
+    ))
 }
 
 fn changed(before: &Table, after: &Table) -> Vec<String> {

@@ -10,11 +10,12 @@ use arrow::compute::cast;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use stepwell_pipeline::HandlerError;
 use stepwell_tabular::rows::Unknown;
-use stepwell_tabular::{Column, Location, ReadOptions, Stores, arrow_schema};
+use stepwell_tabular::{Column, ReadOptions, Stores, Tag, arrow_schema};
 
 use crate::dataset::Partition;
 use crate::target::{Target, values};
@@ -28,7 +29,7 @@ const FORMAT: u32 = 1;
 ///
 /// ```json
 /// {"format":1,"name":"orders","columns":["id bigint","amount decimal(18,2)"],"key":["id"],
-///  "partition_by":["day(modified) as dt"],
+///  "partition_by":["day(modified) as dt"],"upto":"2026-03-02T00:00:00Z",
 ///  "partitions":{"dt=2026-03-01":{"folder":"dt=2026-03-01/run=20260302T000000Z-1a2b3c4d","rows":2,
 ///    "files":[{"name":"20260302T000000Z-1a2b3c4d-all-00000.parquet","rows":2,"bytes":1034}],
 ///    "runs":["20260302T000000Z-1a2b3c4d"]}}}
@@ -49,6 +50,9 @@ pub struct Table {
     pub version_by: Vec<String>,
     /// The dataset whose arrays its rows come from.
     pub child_of: Option<String>,
+    /// Up to when it has what its source has.
+    #[serde(default)]
+    pub upto: Option<Timestamp>,
     /// By path: `dt=2026-03-01`; one with an empty path without levels.
     pub partitions: BTreeMap<String, PublishedPartition>,
 }
@@ -62,7 +66,7 @@ pub struct PublishedPartition {
     pub rows: u64,
     /// Its files.
     pub files: Vec<PublishedFile>,
-    /// The runs whose rows it has.
+    /// The newest runs whose rows it has.
     pub runs: Vec<String>,
 }
 
@@ -87,6 +91,7 @@ impl Table {
             partition_by: Vec::new(),
             version_by: Vec::new(),
             child_of: None,
+            upto: None,
             partitions: BTreeMap::new(),
         }
     }
@@ -130,9 +135,18 @@ pub async fn table(
     target: &Target,
     name: &str,
 ) -> Result<Option<Table>, HandlerError> {
+    Ok(tagged(stores, target, name).await?.map(|(table, _)| table))
+}
+
+/// As [`table`], with what [`switch`] knows the state by.
+pub(crate) async fn tagged(
+    stores: &Stores,
+    target: &Target,
+    name: &str,
+) -> Result<Option<(Table, Tag)>, HandlerError> {
     let at = target.pointer(name);
-    let bytes = match stores.get(&at).await {
-        Ok(bytes) => bytes,
+    let (bytes, tag) = match stores.get_tagged(&at).await {
+        Ok(found) => found,
         Err(stepwell_tabular::Error::Missing(_)) => return Ok(None),
         Err(error) => return Err(told(error)),
     };
@@ -144,18 +158,25 @@ pub async fn table(
             table.format
         )));
     }
-    Ok(Some(table))
+    Ok(Some((table, tag)))
 }
 
-/// Switches a table to a new state.
+/// Switches a table to a new state, if it still is in the one that was read; none if there was none.
 pub(crate) async fn switch(
     stores: &Stores,
     target: &Target,
     table: &Table,
+    tag: Option<&Tag>,
 ) -> Result<(), HandlerError> {
     let text = serde_json::to_string_pretty(table)
         .map_err(|error| HandlerError::Fatal(error.to_string()))?;
-    stores.put(&target.pointer(&table.name), Bytes::from(text + "\n")).await.map_err(told)
+    let at = target.pointer(&table.name);
+    if stores.put_if(&at, Bytes::from(text + "\n"), tag).await.map_err(told)? {
+        return Ok(());
+    }
+    Err(HandlerError::Retryable(format!(
+        "{at} was switched by another run meanwhile; nothing was switched here"
+    )))
 }
 
 /// The names of all tables that are published.
@@ -163,14 +184,15 @@ pub(crate) async fn switch(
 /// # Errors
 /// By class.
 pub async fn tables(stores: &Stores, target: &Target) -> Result<Vec<String>, HandlerError> {
-    let pattern = target.database().join("*/_table.json");
-    let found = stores.matching(&pattern).await.map_err(told)?;
-    let name = |at: &Location| {
-        let text = at.to_string();
-        let mut parts = text.rsplit('/');
-        parts.nth(1).map(str::to_owned)
-    };
-    Ok(found.iter().filter_map(|entry| name(&entry.at)).collect())
+    let mut names = Vec::new();
+    for name in stores.folders(&target.database()).await.map_err(told)? {
+        match stores.size(&target.pointer(&name)).await {
+            Ok(_) => names.push(name),
+            Err(stepwell_tabular::Error::Missing(_)) => {}
+            Err(error) => return Err(told(error)),
+        }
+    }
+    Ok(names)
 }
 
 /// The rows of the partitions that are `wanted`, in the order of partition and file, with all columns of the table.

@@ -1,5 +1,6 @@
-//! SQL over the lake: its published tables, and for every log a view `<table>_latest` of its newest rows.
+//! SQL over the lake: its published tables, and the views of the newest rows of logs.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,18 +9,17 @@ use arrow::datatypes::{DataType, Field, SchemaRef};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use stepwell_pipeline::HandlerError;
+use stepwell_pipeline::surroundings::Provider;
 use stepwell_query::{Batches, DataFile, ParquetFiles, ReadError, Rows, Session, quoted};
 use stepwell_tabular::{Format, arrow_schema};
 
+use crate::athena::{self, Asker, with_views};
 use crate::config::Config;
-use crate::dataset::DELETED;
 use crate::published::{self, Table};
 use crate::target::{Target, values};
+use crate::views::{LATEST, latest, view_of, words};
 use crate::world::{World, told};
 use crate::write::read_kind;
-
-/// What the view of a log's newest rows ends with.
-pub const LATEST: &str = "_latest";
 
 /// What can be asked in SQL.
 #[derive(Clone)]
@@ -27,19 +27,59 @@ pub struct Lake {
     world: Arc<World>,
     target: Target,
     memory: usize,
+    athena: athena::Settings,
 }
 
 impl Lake {
     pub(crate) fn new(config: &Config, world: &Arc<World>) -> Self {
-        Self { world: Arc::clone(world), target: config.target.clone(), memory: config.query_bytes }
+        Self {
+            world: Arc::clone(world),
+            target: config.target.clone(),
+            memory: config.query_bytes,
+            athena: config.athena.clone(),
+        }
     }
 
-    /// Runs a query that reads, over what is published now.
+    /// Runs a query that reads, over what is published now: in this process, or by Athena where that serves.
     ///
     /// # Errors
     /// [`HandlerError::Config`] for a query that is wrong; by class what cannot be read.
     pub async fn query(&self, sql: &str) -> Result<Rows, HandlerError> {
-        self.session().await?.query(sql).await.map_err(failed)
+        match self.athena().await? {
+            Some(asker) => {
+                let sql = with_views(&self.views_of(sql).await?, sql)?;
+                asker.rows(&sql, self.world.now()).await
+            }
+            None => self.session().await?.query(sql).await.map_err(failed),
+        }
+    }
+
+    /// Who asks Athena; none where queries run in this process.
+    pub(crate) async fn athena(&self) -> Result<Option<Asker>, HandlerError> {
+        if self.world.surroundings.services.athena == Provider::Embedded {
+            return Ok(None);
+        }
+        Asker::open(&self.world, &self.target, &self.athena).await.map(Some)
+    }
+
+    /// `"orders_latest" AS (SELECT ...)` for each view that a query names, behind those that it reads itself.
+    pub(crate) async fn views_of(&self, sql: &str) -> Result<Vec<String>, HandlerError> {
+        let mut tables = BTreeMap::new();
+        for word in words(sql) {
+            let mut name = word.strip_suffix(LATEST).map(str::to_owned);
+            while let Some(wanted) = name.take() {
+                let table = published::table(&self.world.stores, &self.target, &wanted).await?;
+                if let Some(table) = table {
+                    name.clone_from(&table.child_of);
+                    // Views of children read those of their parents.
+                    tables.insert((table.child_of.is_some(), wanted), table);
+                }
+            }
+        }
+        let view = |table: &Table| {
+            latest(table).map(|query| format!("{} AS ({query})", quoted(&view_of(&table.name))))
+        };
+        Ok(tables.values().filter_map(view).collect())
     }
 
     /// A session with all tables and views.
@@ -59,11 +99,22 @@ impl Lake {
         tables.sort_by_key(|table| table.child_of.is_some());
         for table in &tables {
             if let Some(query) = latest(table) {
-                let view = format!("{}{LATEST}", table.name);
-                session.add_view(&view, &query).await.map_err(failed)?;
+                session.add_view(&view_of(&table.name), &query).await.map_err(failed)?;
             }
         }
         Ok(session)
+    }
+
+    /// A name for what is published in tables, and in those that they hang on: another one after each switch.
+    pub(crate) async fn state_of(&self, tables: &[String]) -> Result<String, HandlerError> {
+        let mut names = tables.to_vec();
+        let mut state = xxhash_rust::xxh3::Xxh3::new();
+        while let Some(name) = names.pop() {
+            let table = published::table(&self.world.stores, &self.target, &name).await?;
+            state.update(format!("{name} {table:?}").as_bytes());
+            names.extend(table.and_then(|table| table.child_of));
+        }
+        Ok(format!("{:016x}", state.digest()))
     }
 
     fn spill(&self) -> Result<PathBuf, HandlerError> {
@@ -110,46 +161,6 @@ impl Lake {
             .map_err(failed)?;
         session.add_parquet(&table.name, files).map_err(failed)
     }
-}
-
-/// The newest rows of a log that are not deleted; those of a child go with their parent's.
-fn latest(table: &Table) -> Option<String> {
-    if table.version_by.is_empty() || table.key.is_empty() {
-        return None;
-    }
-    let name = quoted(&table.name);
-    let columns = |from: &str| {
-        let names = table.columns.iter().map(|column| format!("{from}{}", quoted(&column.name)));
-        names.collect::<Vec<_>>().join(", ")
-    };
-    if let Some(parent) = &table.child_of {
-        let same = table
-            .key
-            .iter()
-            .chain(&table.version_by)
-            .filter(|name| table.columns.iter().any(|it| it.name == **name));
-        let same: Vec<_> = same.map(|name| format!("c.{0} = p.{0}", quoted(name))).collect();
-        let parent = quoted(&format!("{parent}{LATEST}"));
-        return Some(format!(
-            "SELECT DISTINCT {} FROM {name} c JOIN {parent} p ON {}",
-            columns("c."),
-            same.join(" AND ")
-        ));
-    }
-    let key: Vec<_> = table.key.iter().map(|name| quoted(name)).collect();
-    let order: Vec<_> =
-        table.version_by.iter().map(|name| format!("{} DESC NULLS LAST", quoted(name))).collect();
-    let is_there = if table.columns.iter().any(|it| it.name == DELETED) {
-        format!(" AND NOT {}", quoted(DELETED))
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "SELECT {} FROM (SELECT *, row_number() OVER (PARTITION BY {} ORDER BY {}) AS _rank FROM {name}) WHERE _rank = 1{is_there}",
-        columns(""),
-        key.join(", "),
-        order.join(", ")
-    ))
 }
 
 /// A table that is no Parquet.

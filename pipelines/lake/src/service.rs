@@ -68,4 +68,12 @@ impl Service {
     pub async fn source(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
         self.sources.open(dataset).await
     }
+
+    /// What a dataset is proven against.
+    ///
+    /// # Errors
+    /// As [`Sources::open`].
+    pub async fn proof_source(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
+        self.sources.open_for_proof(dataset).await
+    }
 }

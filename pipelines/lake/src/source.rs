@@ -48,11 +48,20 @@ pub trait Source: Send + Sync {
         Ok(())
     }
 
-    /// The number of rows of a window, where the source can tell it without being read.
+    /// The number of rows of a window that are no deletions, where the source can tell it without being read. With
+    /// event times: of those whose event time lies in the window.
     ///
     /// # Errors
     /// By class, as every call of a source.
     async fn count(&self, _window: &Window) -> Result<Option<u64>, HandlerError> {
+        Ok(None)
+    }
+
+    /// The instant whose state reading a window gives, where that is not the instant of reading.
+    ///
+    /// # Errors
+    /// By class, as every call of a source.
+    async fn state_at(&self, _window: &Window) -> Result<Option<Timestamp>, HandlerError> {
         Ok(None)
     }
 
@@ -82,6 +91,16 @@ pub struct Window {
 pub struct Split {
     /// Unique in its window.
     pub name: String,
+    /// Of what comes as a whole (a file, an export): another one if its content is another one. A log takes each version
+    /// of such a split once, whenever it comes.
+    pub version: Option<String>,
+}
+
+impl Split {
+    /// A part of what a window cuts out.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), version: None }
+    }
 }
 
 /// What to read.
@@ -93,6 +112,8 @@ pub struct Read<'a> {
     pub split: &'a Split,
     /// The checkpoint of the last chunk that is durable; none at the beginning.
     pub after: Option<&'a Value>,
+    /// Names what it is read for: a run, a look of a proof. The same one however often that is repeated.
+    pub run: &'a str,
     /// The invocation: when its slice ends, when to stop.
     pub ctx: &'a Context,
 }
@@ -124,6 +145,13 @@ pub enum Stop {
     },
     /// The call failed.
     Failed(HandlerError),
+    /// The call failed, and would fail from this checkpoint for ever; the next attempt goes on from another one.
+    GivenUp {
+        /// Why.
+        error: HandlerError,
+        /// Replaces the checkpoint.
+        checkpoint: Value,
+    },
 }
 
 impl From<HandlerError> for Stop {

@@ -9,13 +9,19 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use object_store::aws::{AmazonS3Builder, AwsCredential};
-use object_store::{CredentialProvider, ObjectStore};
+use object_store::{ClientOptions, CredentialProvider, ObjectStore};
 use tokio::sync::Mutex;
 
 use crate::aws::{CallError, Connection};
 
 /// Credentials are renewed so long before they expire, as the SDK's own clients do it.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
+
+/// A request lasts as long as its body: a file is read as fast as its rows are written, and one of 128 MiB is sent over a slow
+/// line.
+const REQUEST_TIMEOUT: Duration = Duration::from_hours(1);
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a failure to prepare is told as; any call of S3 would fail.
 const OPERATION: &str = "s3:GetObject";
@@ -61,7 +67,11 @@ impl AwsBuckets {
         let credentials = self.credentials.clone();
         let credentials =
             credentials.ok_or_else(|| misconfigured("no credentials are set".into()))?;
+        let connections = ClientOptions::new()
+            .with_timeout(REQUEST_TIMEOUT)
+            .with_connect_timeout(CONNECT_TIMEOUT);
         let mut builder = AmazonS3Builder::new()
+            .with_client_options(connections)
             .with_bucket_name(name)
             .with_region(region.as_ref())
             .with_credentials(credentials);

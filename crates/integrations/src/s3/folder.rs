@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
     ObjectStoreExt as _, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
-    UploadPart,
+    UpdateVersion, UploadPart,
 };
 use tokio::task::spawn_blocking;
 
@@ -48,6 +48,25 @@ impl Folder {
         Ok(Self { inner: Arc::new(inner), root: Arc::new(root) })
     }
 
+    /// Writes an object in the place of the one with this `ETag`. Others that do the same wait.
+    async fn update(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        version: &UpdateVersion,
+    ) -> Result<PutResult> {
+        let root = Arc::clone(&self.root);
+        let lock = spawn_blocking(move || File::open(&*root).and_then(|it| it.lock().map(|()| it)));
+        let _lock = lock.await?.map_err(|error| failed(location, error))?;
+        let is = self.inner.head(location).await?.e_tag;
+        if is != version.e_tag {
+            let reason = format!("the object is {is:?} by now, not {:?}", version.e_tag);
+            let path = location.to_string();
+            return Err(object_store::Error::Precondition { path, source: reason.into() });
+        }
+        self.put_opts(location, payload, PutOptions::from(PutMode::Overwrite)).await
+    }
+
     /// Makes an object durable that has come to its place.
     async fn settle(&self, location: &Path) -> Result<()> {
         let (path, root) = (self.inner.path_to_filesystem(location)?, Arc::clone(&self.root));
@@ -75,9 +94,12 @@ impl ObjectStore for Folder {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        let must_be_new = match options.mode {
+        let must_be_new = match &options.mode {
             PutMode::Overwrite if options.attributes.is_empty() => false,
             PutMode::Create if options.attributes.is_empty() => true,
+            PutMode::Update(version) if options.attributes.is_empty() => {
+                return self.update(location, payload, version).await;
+            }
             // It says that it cannot.
             _ => return self.inner.put_opts(location, payload, options).await,
         };

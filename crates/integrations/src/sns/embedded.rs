@@ -1,5 +1,5 @@
 //! Topics in a SQLite file: a message is kept with one delivery for each subscription, and each delivery is tried until it has
-//! arrived or is given up.
+//! arrived or is given up. Two weeks after it was published, a message that waits for nobody is forgotten.
 //!
 //! They differ from SNS in this: a topic needs not be made, and one that nobody subscribed to is written to the log; deliveries to
 //! webhooks are not signed and need no confirmation; what was delivered and what was given up can be read.
@@ -11,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use secrecy::SecretString;
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::Notify;
 
 use super::delivery::{Failure, Notification};
 use super::{Error, FilterPolicy, Message, Topics, check};
@@ -25,7 +27,8 @@ use crate::sqs::Queue;
 const FORMAT: Format = Format {
     name: "a file of topics",
     application_id: 0x5357_4e31, // "SWN1"
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE message (
             id TEXT PRIMARY KEY,
             topic TEXT NOT NULL,
@@ -44,7 +47,12 @@ const FORMAT: Format = Format {
         ) STRICT;
         CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'waiting';
         CREATE INDEX delivery_of_topic ON delivery (topic, sequence);
-    "],
+    ",
+        "
+        CREATE INDEX message_published ON message (published_ms);
+        CREATE INDEX delivery_of_message ON delivery (message_id);
+    ",
+    ],
 };
 
 /// Of one delivery, about an hour of them with the pauses in between.
@@ -57,6 +65,18 @@ const LEASE: Duration = Duration::from_mins(1);
 
 /// How soon deliveries are seen that another process has left.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
+
+/// Subscriptions that are delivered to at the same time.
+const AT_ONCE: usize = 16;
+
+/// Deliveries to one subscription, before the others have their turn again.
+const TURN: usize = 100;
+
+/// How long a message is kept that was delivered or given up.
+const RETENTION: Duration = Duration::from_hours(14 * 24);
+
+/// Messages that are forgotten at once.
+const FORGOTTEN_MAX: u32 = 1000;
 
 /// The name of the subscription that a topic without subscriptions has.
 const LOG: &str = "log";
@@ -127,7 +147,6 @@ pub struct EmbeddedTopics {
     http: reqwest::Client,
     clock: Clock,
     published: Arc<Notify>,
-    turn: Arc<Mutex<()>>,
 }
 
 impl fmt::Debug for EmbeddedTopics {
@@ -163,7 +182,6 @@ impl EmbeddedTopics {
             http,
             clock,
             published: Arc::default(),
-            turn: Arc::default(),
         })
     }
 
@@ -183,12 +201,21 @@ impl EmbeddedTopics {
         }
     }
 
-    /// Tries each delivery that is due once, and returns when the next one is.
+    /// Tries what is due, and returns when the next delivery is. Subscriptions do not wait for each other; one that fails
+    /// keeps its other deliveries for the next look.
     ///
     /// # Errors
     /// [`Error::Store`]
     pub async fn deliver_due(&self) -> Result<Option<Timestamp>, Error> {
-        while self.deliver_next(None).await? {}
+        let lanes = self.change(|transaction, now| {
+            forget(transaction, now)?;
+            lanes(transaction, now)
+        });
+        stream::iter(lanes.await?)
+            .map(|lane| self.deliver_in_turn(lane))
+            .buffer_unordered(AT_ONCE)
+            .try_collect::<()>()
+            .await?;
         self.change(|transaction, _| {
             let sql = "SELECT min(due_ms) FROM delivery WHERE state = 'waiting'";
             let due: Option<i64> = transaction.query_row(sql, [], |row| row.get(0))?;
@@ -239,15 +266,15 @@ impl EmbeddedTopics {
         subscriptions.iter().filter(wants).map(|it| it.name.clone()).collect()
     }
 
-    /// Takes up the next delivery that is due, of this message or of any.
-    async fn take(&self, message_id: Option<String>) -> Result<Option<Taken>, Error> {
+    /// Takes up the next delivery to a subscription that is due.
+    async fn take(&self, lane: Lane) -> Result<Option<Taken>, Error> {
         self.change(move |transaction, now| {
             let sql = "SELECT d.sequence, d.subscription, d.attempts, m.id, m.topic, m.published_ms, m.message
                 FROM delivery d JOIN message m ON m.id = d.message_id
-                WHERE d.state = 'waiting' AND d.due_ms <= ?1 AND (?2 IS NULL OR m.id = ?2)
+                WHERE d.state = 'waiting' AND d.due_ms <= ?1 AND d.topic = ?2 AND d.subscription = ?3
                 ORDER BY d.due_ms, d.sequence LIMIT 1";
             let mut statement = transaction.prepare_cached(sql)?;
-            let mut rows = statement.query(params![now, message_id])?;
+            let mut rows = statement.query(params![now, lane.topic, lane.subscription])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let taken = Taken::read(row)?;
             let sql = "UPDATE delivery SET due_ms = ?1, attempts = attempts + 1 WHERE sequence = ?2";
@@ -257,17 +284,18 @@ impl EmbeddedTopics {
         .await
     }
 
-    /// Tries the next delivery that is due, of this message or of any; says whether there was one.
-    ///
-    /// One at a time, so that publishing returns when each delivery of its message was tried, by whoever came first.
-    async fn deliver_next(&self, message_id: Option<String>) -> Result<bool, Error> {
-        let _turn = self.turn.lock().await;
-        let Some(taken) = self.take(message_id).await? else { return Ok(false) };
-        self.deliver(taken).await?;
-        Ok(true)
+    async fn deliver_in_turn(&self, lane: Lane) -> Result<(), Error> {
+        for _ in 0..TURN {
+            let Some(taken) = self.take(lane.clone()).await? else { break };
+            if self.deliver(taken).await? == State::Waiting {
+                break;
+            }
+        }
+        Ok(())
     }
 
-    async fn deliver(&self, taken: Taken) -> Result<(), Error> {
+    /// Tries a delivery that was taken up, and says how it stands.
+    async fn deliver(&self, taken: Taken) -> Result<State, Error> {
         let outcome = match self.endpoint(&taken) {
             Some(endpoint) => taken.notification.send(&endpoint, &self.http).await,
             None => Err(Failure::last("there is no such subscription any more")),
@@ -288,8 +316,8 @@ impl EmbeddedTopics {
                 "UPDATE delivery SET state = ?1, reason = ?2, due_ms = ?3 WHERE sequence = ?4";
             transaction.execute(sql, params![state.as_str(), reason, now + pause, sequence])
         })
-        .await
-        .map(drop)
+        .await?;
+        Ok(state)
     }
 
     fn endpoint(&self, taken: &Taken) -> Option<Endpoint> {
@@ -308,17 +336,15 @@ impl Topics for EmbeddedTopics {
         check(topic, message)?;
         let topic = topic.rsplit(':').next().unwrap_or_default().to_owned();
         let names = self.subscribed(&topic, message);
-        let message = serde_json::to_string(message).expect("a message is JSON");
-        let id = self
-            .change(move |transaction, now| insert(transaction, &topic, &message, &names, now))
-            .await?;
+        let message = message.clone();
+        let taken =
+            self.change(move |transaction, now| insert(transaction, topic, message, &names, now));
+        let (id, taken) = taken.await?;
         // What is accepted is accepted, whatever becomes of the first attempt.
-        let first_attempts = async {
-            while self.deliver_next(Some(id.clone())).await? {}
-            Ok::<_, Error>(())
-        };
-        if let Err(error) = first_attempts.await {
-            tracing::warn!(%error, id, "the first attempt to deliver a message was not made");
+        for outcome in join_all(taken.into_iter().map(|it| self.deliver(it))).await {
+            if let Err(error) = outcome {
+                tracing::warn!(%error, id, "the first attempt to deliver a message was not kept");
+            }
         }
         self.published.notify_waiters();
         Ok(id)
@@ -343,26 +369,68 @@ impl Taken {
     }
 }
 
-/// Keeps a message and its deliveries; returns its id.
+/// Keeps a message, and its deliveries as taken up by who publishes it; returns its id with them.
 fn insert(
     transaction: &Transaction<'_>,
-    topic: &str,
-    message: &str,
+    topic: String,
+    message: Message,
     subscriptions: &[String],
     now: i64,
-) -> rusqlite::Result<String> {
-    let random: String =
-        transaction.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
-    let parts = [&random[..8], &random[8..12], &random[12..16], &random[16..20], &random[20..]];
-    let id = parts.join("-");
+) -> rusqlite::Result<(String, Vec<Taken>)> {
+    let id = new_id(transaction)?;
+    let text = serde_json::to_string(&message).expect("a message is JSON");
     let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4)";
-    transaction.execute(sql, params![id, topic, message, now])?;
+    transaction.execute(sql, params![id, topic, text, now])?;
+    let published_at = Timestamp::from_millisecond(now).unwrap_or_default();
+    let notification = Notification { id: id.clone(), topic, published_at, message };
     let sql = "INSERT INTO delivery (message_id, topic, subscription, state, attempts, due_ms)
-        VALUES (?1, ?2, ?3, 'waiting', 0, ?4)";
+        VALUES (?1, ?2, ?3, 'waiting', 1, ?4)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let mut taken = Vec::new();
     for subscription in subscriptions {
-        transaction.execute(sql, params![id, topic, subscription, now])?;
+        let values = params![id, notification.topic, subscription, now + milliseconds(LEASE)];
+        let sequence = statement.insert(values)?;
+        let (subscription, notification) = (subscription.clone(), notification.clone());
+        taken.push(Taken { sequence, subscription, attempts: 1, notification });
     }
-    Ok(id)
+    Ok((id, taken))
+}
+
+fn new_id(transaction: &Transaction<'_>) -> rusqlite::Result<String> {
+    let sql = "SELECT lower(hex(randomblob(16)))";
+    let random: String = transaction.query_row(sql, [], |row| row.get(0))?;
+    let parts = [&random[..8], &random[8..12], &random[12..16], &random[16..20], &random[20..]];
+    Ok(parts.join("-"))
+}
+
+/// A subscription that something waits for.
+#[derive(Clone)]
+struct Lane {
+    topic: String,
+    subscription: String,
+}
+
+/// Those with a delivery that is due.
+fn lanes(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<Vec<Lane>> {
+    let sql = "SELECT DISTINCT topic, subscription FROM delivery WHERE state = 'waiting' AND due_ms <= ?1";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let lanes = statement
+        .query_map([now], |row| Ok(Lane { topic: row.get(0)?, subscription: row.get(1)? }))?;
+    lanes.collect()
+}
+
+/// Removes some of the old messages that wait for nobody, with their deliveries.
+fn forget(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
+    let sql = "SELECT id FROM message WHERE published_ms < ?1
+        AND NOT EXISTS (SELECT 1 FROM delivery WHERE message_id = id AND state = 'waiting') LIMIT ?2";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let before = now - milliseconds(RETENTION);
+    let old = statement.query_map(params![before, FORGOTTEN_MAX], |row| row.get::<_, String>(0))?;
+    for id in old.collect::<Result<Vec<_>, _>>()? {
+        transaction.execute("DELETE FROM delivery WHERE message_id = ?1", [&id])?;
+        transaction.execute("DELETE FROM message WHERE id = ?1", [&id])?;
+    }
+    Ok(())
 }
 
 /// Doubles with every attempt.

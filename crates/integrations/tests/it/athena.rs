@@ -1,7 +1,7 @@
 //! Queries of Athena, from a server that answers as Athena does.
 
 use serde_json::{Value, json};
-use stepwell_integrations::athena::{Athena, Error, Query};
+use stepwell_integrations::athena::{Athena, Error, Fault, Query};
 
 use crate::support::{Scripted, connection};
 
@@ -54,6 +54,7 @@ async fn a_query_is_started_waited_for_and_read_page_by_page() {
         sql: "SELECT id, amount FROM orders WHERE dt = ?".into(),
         database: Some("raw".into()),
         output_location: Some("s3://results/".into()),
+        token: "0123456789abcdef0123456789abcdef".into(),
         parameters: vec!["'2026-03-01'".into()],
         ..Query::default()
     };
@@ -72,15 +73,31 @@ async fn a_query_is_started_waited_for_and_read_page_by_page() {
         server.asked().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     assert_eq!(asked[0]["QueryExecutionContext"]["Database"], json!("raw"));
     assert_eq!(asked[0]["ResultConfiguration"]["OutputLocation"], json!("s3://results/"));
+    assert_eq!(asked[0]["ClientRequestToken"], json!(query.token));
     assert_eq!(asked[4]["NextToken"], json!("t"));
 }
 
+/// A failure as Athena classes it.
+async fn failure(athena_error: Value) -> Error {
+    let mut failed = execution("FAILED");
+    failed["QueryExecution"]["Status"]["AthenaError"] = athena_error;
+    let (athena, _) = athena(&[failed]).await;
+    athena.wait("q1").await.unwrap_err()
+}
+
 #[tokio::test]
-async fn a_query_that_fails_says_why() {
-    let (athena, _) = athena(&[execution("FAILED")]).await;
-    let error = athena.wait("q1").await.unwrap_err();
-    assert!(matches!(&error, Error::Failed { reason, .. } if reason.contains("SYNTAX")), "{error}");
-    assert!(!error.is_retryable());
+async fn a_query_that_fails_says_why_and_whether_that_passes() {
+    for (athena_error, expected) in [
+        (json!({"ErrorCategory": 2, "ErrorType": 1006, "Retryable": false}), Fault::Query),
+        (json!({"ErrorCategory": 1, "ErrorType": 0, "Retryable": true}), Fault::Passing),
+        (json!({"ErrorCategory": 3}), Fault::Unknown),
+        (Value::Null, Fault::Unknown),
+    ] {
+        let error = failure(athena_error).await;
+        let Error::Failed { reason, fault, .. } = &error else { panic!("{error}") };
+        assert!(reason.contains("SYNTAX"), "{error}");
+        assert_eq!((*fault, error.is_retryable()), (expected, expected == Fault::Passing));
+    }
 }
 
 #[tokio::test]
@@ -88,7 +105,7 @@ async fn a_query_that_is_cancelled_or_not_taken() {
     let (cancelled, _) = athena(&[execution("CANCELLED")]).await;
     let error = cancelled.wait("q1").await.unwrap_err();
     assert!(matches!(&error, Error::Cancelled { .. }), "{error}");
-    assert!(error.is_retryable());
+    assert!(!error.is_retryable());
     let long = Query { sql: "x".repeat(262_145), ..Query::default() };
     let error = cancelled.start(&long).await.unwrap_err();
     assert!(matches!(&error, Error::Invalid { .. }), "{error}");

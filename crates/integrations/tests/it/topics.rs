@@ -1,6 +1,7 @@
 //! Who gets what is published to embedded topics, and what becomes of deliveries that fail; then topics of SNS itself.
 
 use std::collections::BTreeMap;
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,6 +140,50 @@ async fn nobody_listens_for_an_hour_and_no_address_is_told() {
     assert_eq!((delivery.state, delivery.attempts), (State::GivenUp, 20));
     let reason = delivery.reason.unwrap();
     assert!(reason.contains("did not answer") && !reason.contains("secret"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_webhook_that_does_not_answer_holds_nobody_else_back() {
+    let (silent, up) =
+        (TcpListener::bind("127.0.0.1:0").unwrap(), Scripted::start(&[(200, "")]).await);
+    let url = SecretString::from(format!("http://{}", silent.local_addr().unwrap()));
+    let silent = subscription("silent", Endpoint::Webhook(url), json!({}));
+    let fixture = Fixture::open(vec![silent, webhook(&up)]);
+    let has_arrived = async {
+        while up.asked().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = fixture.publish(Message::new("text")) => panic!("nobody has answered for `silent`"),
+        () = has_arrived => {}
+    }
+}
+
+#[tokio::test]
+async fn a_subscription_that_fails_does_not_keep_the_others_from_their_turn() {
+    let (down, up) =
+        (Scripted::start(&[(503, "")]).await, Scripted::start(&[(503, ""), (200, "")]).await);
+    let failing = Subscription { name: "failing".to_owned(), ..webhook(&down) };
+    let fixture = Fixture::open(vec![failing, webhook(&up)]);
+    for text in ["one", "two", "three"] {
+        fixture.publish(Message::new(text)).await;
+    }
+    fixture.after(1).await;
+    assert_eq!((down.asked().len(), up.asked().len()), (4, 4), "one of each is left, or was tried");
+}
+
+#[tokio::test]
+async fn a_message_is_forgotten_two_weeks_after_it_was_published_unless_somebody_waits() {
+    let server = Scripted::start(&[(200, ""), (503, "")]).await;
+    let fixture = Fixture::open(vec![webhook(&server)]);
+    for text in ["arrives", "does not"] {
+        fixture.publish(Message::new(text)).await;
+    }
+    fixture.after(13 * 86_400).await;
+    assert_eq!(fixture.deliveries().await.len(), 2);
+    fixture.after(86_401).await;
+    assert_eq!(fixture.only_delivery().await.state, State::Waiting);
 }
 
 #[tokio::test]

@@ -45,6 +45,20 @@ fn a_missing_an_extra_and_a_different_row_are_told_by_key_and_column() {
 }
 
 #[test]
+fn many_rows_of_one_key_are_matched_once_each() {
+    let many = |count: i64| -> Vec<_> {
+        (0..count).map(|it| row(1, (it % 10) as i32, it.into(), "tenant")).collect()
+    };
+    let mut lake = many(60_000);
+    lake.reverse();
+    lake.push(row(1, 0, 70_000, "tenant"));
+    let source = batches(&many(60_000), 8_192);
+    let found = compare(&source, &batches(&lake, 8_192), &layout(), &Options::default()).unwrap();
+    let [difference] = found.differences.as_slice() else { panic!("{}", found.differences.len()) };
+    assert_eq!(difference.kind, Kind::Duplicate);
+}
+
+#[test]
 fn totals_of_a_day_have_nulls_extents_and_sums() {
     let mut table = rows(20);
     table[10].amount = None;

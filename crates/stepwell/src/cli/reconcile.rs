@@ -16,8 +16,8 @@ use crate::{built_in, wiring};
 
 /// Compare source and target now, and change nothing
 ///
-/// The exit code is 0 if they are equal, 1 if they differ, 5 if a source could not be read, and 2 if they cannot be
-/// compared.
+/// The exit code is 0 if they are equal, 1 if they differ, 5 if a source could not be read or the lake was published
+/// anew all the time, and 2 if they cannot be compared.
 #[derive(Debug, Args)]
 pub(crate) struct Reconcile {
     /// The pipeline: `lake`, `data-products` or `data-mesh`
@@ -28,6 +28,9 @@ pub(crate) struct Reconcile {
     /// Only events of this day, or of the days from one to another
     #[arg(long, value_name = "DAY[..DAY]")]
     day: Option<lake::Days>,
+    /// How far: `rows` compares every row, `counts` the numbers of rows alone, which is no proof that they are equal
+    #[arg(long, value_name = "LEVEL", value_enum)]
+    level: Option<lake::Depth>,
 }
 
 /// How a pipeline compares.
@@ -56,11 +59,11 @@ impl Reconcile {
 
     /// Shows what would have to be done for both sides to be equal.
     fn plan(&self, name: &'static str, global: &Global) -> Outcome<ExitCode> {
-        if !self.dataset.is_empty() || self.day.is_some() {
-            let message = format!("`{}` has no datasets and no days to choose from", self.pipeline);
-            return Err(
-                Failure::message(Exit::Usage, message).hint("leave `--dataset` and `--day` out")
-            );
+        if !self.dataset.is_empty() || self.day.is_some() || self.level.is_some() {
+            let message =
+                format!("`{}` has no datasets, days or levels to choose from", self.pipeline);
+            return Err(Failure::message(Exit::Usage, message)
+                .hint("leave `--dataset`, `--day` and `--level` out"));
         }
         let project = global.project()?;
         let config = project.config()?;

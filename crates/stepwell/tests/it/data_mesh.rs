@@ -160,6 +160,45 @@ fn a_reconcile_repairs_drift_both_ways() {
 }
 
 #[test]
+fn a_comparison_says_by_its_code_whether_both_sides_agree_and_changes_nothing() {
+    let case = Case::new(6);
+    let compare = || case.project.run(&["reconcile", "data-mesh"]);
+    let ended = compare();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let output: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(output["plan"].as_array().map(Vec::len), Some(case.expected().len()), "{output}");
+    assert!(ended.stderr.contains("ACTION"), "{}", ended.stderr);
+    assert_eq!((case.sandbox.writes(), case.grants()), (0, Grants::new()));
+
+    case.output("data-mesh-reconcile", &[]);
+    let ended = compare();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    case.sandbox.deactivate(&case.an_active()).unwrap();
+    assert_eq!(compare().code, Some(1));
+}
+
+#[test]
+fn a_comparison_without_its_source_is_not_equal() {
+    let mut case = Case::new(2);
+    case.project.variable("STEPWELL_PIPELINES_DATA_MESH_BASE_URL", "http://127.0.0.1:9");
+    let says = case.project.fails(5, &["reconcile", "data-mesh"]);
+    assert!(says.contains("127.0.0.1:9"), "{says}");
+}
+
+#[test]
+fn what_a_comparison_does_not_know_is_refused_with_what_it_knows() {
+    let case = Case::new(1);
+    for choice in [["--dataset", "x"], ["--day", "2026-03-01"], ["--level", "counts"]] {
+        let says = case.project.fails(2, &[&["reconcile", "data-mesh"], &choice[..]].concat());
+        assert!(says.contains("leave `--dataset`, `--day` and `--level` out"), "{says}");
+    }
+    let says = case.project.fails(3, &["reconcile", "stream-qc"]);
+    assert!(says.contains("`lake`, `data-products` and `data-mesh` have"), "{says}");
+    let says = case.project.fails(3, &["reconcile", "data-mash"]);
+    assert!(says.contains("did you mean `data-mesh`?"), "{says}");
+}
+
+#[test]
 fn a_killed_run_goes_on_and_converges() {
     let latency = Duration::from_millis(10);
     let case = Case::with(Options { agreements: 20, latency, ..Options::default() }, "");

@@ -140,6 +140,24 @@ fn a_run_brings_galaxy_in_step_and_the_next_one_writes_nothing() {
 }
 
 #[test]
+fn a_comparison_says_by_its_code_whether_both_sides_agree_and_changes_nothing() {
+    let case = Case::new(4);
+    let before = case.names();
+    let compare = || case.project.run(&["reconcile", "data-products"]);
+    let ended = compare();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    let output: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert!(!output["plan"].as_array().unwrap().is_empty(), "{output}");
+    assert_eq!(case.names(), before);
+
+    case.output(&[]);
+    let ended = compare();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let output: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(output["plan"], json!([]), "{output}");
+}
+
+#[test]
 fn a_plan_is_shown_and_changes_nothing() {
     let case = Case::new(3);
     let ended = case.run(&["--plan"]);

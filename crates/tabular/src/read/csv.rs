@@ -6,7 +6,7 @@ use ::csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 
 use super::jsonl::Place;
-use super::{Batch, ReadOptions, Sink};
+use super::{BATCH_BYTES, Batch, ReadOptions, Sink};
 use crate::rows::{Cell, Rows};
 use crate::{Column, Error, Location};
 
@@ -58,7 +58,7 @@ pub(super) fn read(
         (0..columns.len()).map(Target::Column).collect()
     };
     let mut rows = options.rows(columns);
-    let (mut passed, mut end_row) = (0, options.skip_rows);
+    let (mut passed, mut end_row, mut bytes) = (0, options.skip_rows, 0);
     while next(&mut reader, &mut record, &sink.at)? {
         if passed < options.skip_rows {
             passed += 1;
@@ -66,8 +66,12 @@ pub(super) fn read(
         }
         append(&mut rows, &record, &targets, sink.at.name());
         end_row += 1;
-        if rows.len() == options.batch_rows && !sink.send(Ok(Batch { end_row, ..rows.finish() })) {
-            return Ok(());
+        bytes += record.as_slice().len();
+        if rows.len() == options.batch_rows || bytes >= BATCH_BYTES {
+            bytes = 0;
+            if !sink.send(Ok(Batch { end_row, ..rows.finish() })) {
+                return Ok(());
+            }
         }
     }
     if !rows.is_empty() {
@@ -92,10 +96,12 @@ pub(super) fn next<R: BufRead>(
     record: &mut ByteRecord,
     at: &Location,
 ) -> Result<bool, Error> {
-    reader.read_byte_record(record).map_err(|error| Error::Content {
-        at: at.clone(),
-        place: format!(" line {}", reader.position().line()),
-        reason: error.to_string(),
+    reader.read_byte_record(record).map_err(|error| {
+        let place = format!(" line {}", reader.position().line());
+        match error.kind() {
+            csv::ErrorKind::Io(error) => super::of_bytes(at, place, error),
+            _ => Error::Content { at: at.clone(), place, reason: error.to_string() },
+        }
     })
 }
 

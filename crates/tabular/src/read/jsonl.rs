@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{ReadOptions, Sink};
+use super::{BATCH_BYTES, ReadOptions, Sink};
 use crate::{Column, Error, Location};
 
 /// A line that is longer is no record but another format, or a denial of service.
@@ -16,7 +16,7 @@ pub(super) fn read(
 ) -> Result<(), Error> {
     let mut rows = options.rows(columns);
     let mut lines = Lines::new(bytes, &sink.at);
-    let (mut passed, mut end_row) = (0, options.skip_rows);
+    let (mut passed, mut end_row, mut bytes) = (0, options.skip_rows, 0);
     while let Some(line) = lines.next()? {
         if passed < options.skip_rows {
             passed += 1;
@@ -30,7 +30,9 @@ pub(super) fn read(
             rows.end_row(&place, || String::from_utf8_lossy(line.bytes).into_owned());
         }
         end_row += 1;
-        if rows.len() == options.batch_rows {
+        bytes += line.bytes.len();
+        if rows.len() == options.batch_rows || bytes >= BATCH_BYTES {
+            bytes = 0;
             let batch = super::Batch { end_row, ..rows.finish() };
             if !sink.send(Ok(batch)) {
                 return Ok(());
@@ -87,7 +89,8 @@ impl<'a, R: BufRead> Lines<'a, R> {
             self.line.clear();
             self.number += 1;
             let read = (&mut self.bytes).take(LINE_BYTES_MAX).read_until(b'\n', &mut self.line);
-            let read = read.map_err(|error| self.damaged(error.to_string()))?;
+            let place = || format!(" line {}", self.number);
+            let read = read.map_err(|error| super::of_bytes(self.at, place(), &error))?;
             if read == 0 {
                 return Ok(None);
             }

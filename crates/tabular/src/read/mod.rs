@@ -24,6 +24,9 @@ pub use self::parquet::conform;
 /// Batches of so many rows: small enough to be held twice, large enough to be worked on in columns.
 const BATCH_ROWS: usize = 8192;
 
+/// A batch of CSV or JSON lines ends behind so many bytes, too: a line has up to 64 MiB.
+const BATCH_BYTES: usize = 16 << 20;
+
 /// Of a file without declared columns, so many rows are looked at.
 const INFERRED_ROWS: usize = 1000;
 
@@ -202,6 +205,15 @@ fn stream_of(
         receiver.recv().await.map(|batch| (batch, receiver))
     })
     .boxed()
+}
+
+/// The error of reading a file's bytes on their way: a lost connection says nothing of its content.
+fn of_bytes(at: &Location, place: String, error: &io::Error) -> Error {
+    let at = at.clone();
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted => Error::Unreachable { at, reason: error.to_string() },
+        _ => Error::Content { at, place, reason: error.to_string() },
+    }
 }
 
 /// The bytes of the file, unpacked. Blocks.

@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch,
+    RecordBatchOptions, new_null_array,
 };
 use arrow::compute::kernels::cmp::distinct;
+use arrow::compute::kernels::numeric::add;
 use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, nullif};
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
@@ -294,10 +296,23 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::Arrow
     }
     let options = CastOptions { safe: true, ..CastOptions::default() };
     let cast = cast_with_options(array, to, &options)?;
-    let DataType::Decimal128(..) = to else { return Ok(cast) };
-    // A cast to fewer digits rounds: what does not come back as it was, is lost.
+    let is_number = |kind: &DataType| kind.is_numeric() || kind.is_temporal();
+    let is_decimal = matches!(to, DataType::Decimal128(..));
+    if !(is_decimal || is_number(to) && is_number(array.data_type())) {
+        return Ok(cast);
+    }
+    // A cast to fewer digits rounds, and one to a shorter time cuts: what does not come back as it was, is lost.
     let back = cast_with_options(&cast, array.data_type(), &options)?;
-    nullif(&cast, &distinct(&back, array)?)
+    nullif(&cast, &distinct(&positive_zero(&back)?, &positive_zero(array)?)?)
+}
+
+/// The two zeros of floating-point numbers are one number.
+fn positive_zero(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
+    match array.data_type() {
+        DataType::Float64 => add(array, &Float64Array::new_scalar(0.0)),
+        DataType::Float32 => add(array, &Float32Array::new_scalar(0.0)),
+        _ => Ok(Arc::clone(array)),
+    }
 }
 
 fn shown(batch: &RecordBatch, row: usize) -> String {
@@ -306,5 +321,39 @@ fn shown(batch: &RecordBatch, row: usize) -> String {
     match written {
         Ok(()) => String::from_utf8_lossy(&writer.into_inner()).trim_end().to_owned(),
         Err(error) => format!("(cannot be shown: {error})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, TimestampNanosecondArray};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(given: ArrayRef, to: &str, kept: &[bool]) {
+        let schema = Schema::new(vec![Field::new("n", given.data_type().clone(), true)]);
+        let rows = RecordBatch::try_new(Arc::new(schema), vec![given]).unwrap();
+        let columns = [format!("n {to} not null").parse().unwrap()];
+        let batch = conform(&rows, &columns, &"a.parquet".parse().unwrap(), 0).unwrap();
+        let places: Vec<_> = batch.rejected.iter().map(|it| it.place.clone()).collect();
+        let lost = kept.iter().enumerate().filter(|(_, is_kept)| !**is_kept);
+        let expected: Vec<_> = lost.map(|(row, _)| format!("a.parquet row {}", row + 1)).collect();
+        assert_eq!(places, expected, "{to}");
+        assert_eq!(batch.rows.num_rows(), kept.len() - expected.len());
+    }
+
+    #[test]
+    fn a_value_that_loses_something_in_its_declared_type_is_rejected() {
+        let doubles = || Arc::new(Float64Array::from(vec![1.0, 1.7, -0.0, 1e300, f64::NAN]));
+        check(doubles(), "bigint", &[true, false, true, false, false]);
+        check(doubles(), "int", &[true, false, true, false, false]);
+        let whole = Arc::new(Int64Array::from(vec![1, (1 << 53) + 1, i64::MAX]));
+        check(whole, "double", &[true, false, false]);
+        let times =
+            || Arc::new(TimestampNanosecondArray::from(vec![0, 1_000, 1, 86_400_000_000_000]));
+        check(times(), "timestamp", &[true, true, false, true]);
+        check(times(), "date", &[true, false, false, true]);
     }
 }

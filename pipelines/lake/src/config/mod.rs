@@ -18,6 +18,7 @@ mod table;
 
 pub use table::TableSettings;
 
+use crate::athena;
 use crate::dataset::Dataset;
 use crate::reconcile::settings as proof;
 use crate::source::{SourceTable, dynamodb, mambu, postgres, salesforce};
@@ -65,6 +66,8 @@ pub struct Settings {
     pub dynamodb: dynamodb::Settings,
     /// How the databases of datasets with `source = "postgres"` are reached.
     pub postgres: postgres::Settings,
+    /// How Athena is asked, where it serves.
+    pub athena: athena::Settings,
     /// How datasets are compared with their sources.
     pub proof: proof::Settings,
     /// How the tenant of datasets with `source = "mambu"` is reached.
@@ -98,6 +101,7 @@ pub struct Config {
     pub datasets: BTreeMap<String, Dataset>,
     pub(crate) dynamodb: dynamodb::Settings,
     pub(crate) postgres: postgres::Settings,
+    pub(crate) athena: athena::Settings,
     pub(crate) proof: proof::Settings,
     pub(crate) mambu: mambu::Settings,
     pub(crate) salesforce: salesforce::Settings,
@@ -143,6 +147,7 @@ impl Config {
             datasets,
             dynamodb: settings.dynamodb,
             postgres: settings.postgres,
+            athena: settings.athena,
             proof: settings.proof,
             mambu: settings.mambu,
             salesforce: settings.salesforce,
@@ -170,7 +175,7 @@ impl Config {
         let Some(SourceTable::Sql(sql)) = self.datasets.get(dataset).map(|it| &it.source) else {
             return 0;
         };
-        let reads = sql.reads(crate::query::LATEST);
+        let reads = sql.reads(crate::views::LATEST);
         let own = reads.iter().filter_map(|name| self.dataset_of(name));
         let below = own.filter(|name| *name != dataset && depth > 0);
         below.map(|name| self.wave_within(name, depth - 1) + 1).max().unwrap_or(0)
@@ -198,7 +203,8 @@ fn in_folder(folder: &Path) -> Result<Vec<(String, TableSettings)>, HandlerError
             continue;
         }
         let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-        let table = toml::from_str(&text).map_err(|error| unreadable(&path, &error))?;
+        let table =
+            toml::from_str(&text).map_err(|error| unreadable(&path, &placed(&text, &error)))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         found.push((name, table));
     }
@@ -206,10 +212,24 @@ fn in_folder(folder: &Path) -> Result<Vec<(String, TableSettings)>, HandlerError
     Ok(found)
 }
 
+/// An error without the line that it is in: there may be a secret in it.
+fn placed(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map(|before| format!("line {}: ", before.matches('\n').count() + 1));
+    format!("{}{}", line.unwrap_or_default(), error.message())
+}
+
 impl Settings {
     /// Whether a dataset has such a source.
     fn uses(&self, is_it: fn(&SourceTable) -> bool) -> bool {
         self.tables.values().any(|table| is_it(&table.source))
+    }
+
+    fn dynamodb_tables(&self) -> impl Iterator<Item = &dynamodb::Table> {
+        self.tables.values().filter_map(|table| match &table.source {
+            SourceTable::Dynamodb(table) => Some(table),
+            _ => None,
+        })
     }
 
     fn found_problems(&self) -> Vec<Problem> {
@@ -248,7 +268,9 @@ impl Settings {
             ));
         }
         problems.extend(self.dynamodb.problems());
+        problems.extend(dynamodb::stream_problems(self.dynamodb_tables()));
         problems.extend(self.postgres.problems());
+        problems.extend(self.athena.problems());
         problems.extend(self.proof.problems());
         if self.uses(|it| matches!(it, SourceTable::Mambu(_))) {
             problems.extend(self.mambu.problems());
@@ -256,14 +278,20 @@ impl Settings {
         if self.uses(|it| matches!(it, SourceTable::Salesforce(_))) {
             problems.extend(self.salesforce.problems());
         }
+        let mut datasets = Vec::new();
         for (name, table) in &self.tables {
-            for problem in table.clone().dataset(name).err().unwrap_or_default() {
+            let found = table.clone().dataset(name).map(|dataset| datasets.push(dataset));
+            for problem in found.err().unwrap_or_default() {
                 problems.push(Problem::wrong(
                     "tables",
                     format!("the dataset `{name}`: {problem}"),
                     "see docs/reference/lake.md",
                 ));
             }
+        }
+        // Those of a folder are not among the tables yet; and of a wrong one the columns are not known.
+        if self.datasets.is_none() && datasets.len() == self.tables.len() {
+            problems.extend(self.proof.tolerance_problems(&datasets));
         }
         problems
     }

@@ -9,6 +9,7 @@ use stepwell_tabular::rows::Unknown;
 use stepwell_tabular::{Column, ColumnType, Compression, Format, Kind, WriteOptions};
 
 use crate::dataset::{Child, Dataset, Flatten, Mode, Partition};
+use crate::reconcile::handlers::{DAILY, DIFFERENCES};
 use crate::source::SourceTable;
 
 /// Fits the settling time of most sources: what is older is there.
@@ -153,6 +154,10 @@ fn found_problems(dataset: &Dataset) -> Vec<String> {
             "its name is no table's; use small letters, digits and `_`, a letter first".to_owned(),
         );
     }
+    for name in dataset.tables().iter().filter(|name| [DAILY, DIFFERENCES].contains(&name.as_str()))
+    {
+        problems.push(format!("`{name}` is where the lake keeps the results of its proofs"));
+    }
     if dataset.columns.is_empty() {
         problems.push("the key `columns` is missing; declare each as `name type`".to_owned());
     }
@@ -270,6 +275,12 @@ fn partition_problems(dataset: &Dataset) -> Vec<String> {
 
 fn mode_problems(dataset: &Dataset) -> Vec<String> {
     let mut problems = Vec::new();
+    if dataset.mode == Mode::Append && !dataset.overlap.is_zero() && dataset.key.is_empty() {
+        problems.push(
+            "`overlap_seconds` brings rows again, which only a `key` tells apart in a log; name the columns of the key"
+                .to_owned(),
+        );
+    }
     if dataset.mode == Mode::OverwritePartitions && dataset.partition_by.is_empty() {
         problems.push("`mode = \"overwrite_partitions\"` needs `partition_by`".to_owned());
     }

@@ -10,12 +10,12 @@ use stepwell_pipeline::progress::Update;
 use stepwell_pipeline::{Context, Function, HandlerError};
 use tokio::task::JoinHandle;
 
-use super::Planned;
-use crate::dataset::Dataset;
-use crate::ledger::{Ledger, Part, Progress, Run};
+use super::{Planned, hold};
+use crate::dataset::{Dataset, Mode};
+use crate::ledger::{Ledger, Part, Progress, Run, State};
 use crate::service::Service;
 use crate::source::{Chunk, Read, Source, Stop};
-use crate::write::{Gathered, PartJob, Spool};
+use crate::write::{Gathered, PartJob, Spool, children};
 
 /// Reads a run's window; says `IN_PROGRESS` at the end of its slice, with everything up to there durable.
 pub struct Extract {
@@ -49,18 +49,32 @@ impl Function for Extract {
     }
 
     async fn call(&self, input: Planned, ctx: &Context) -> Result<Extracted, HandlerError> {
+        hold::during(&self.service, &input, self.extract(&input, ctx)).await
+    }
+}
+
+impl Extract {
+    async fn extract(&self, input: &Planned, ctx: &Context) -> Result<Extracted, HandlerError> {
         let dataset = self.service.dataset(&input.dataset)?;
         let ledger = self.service.ledger().await?;
-        let run = ledger.run(&dataset.name, &input.plan.run).await?;
-        if run.is_published {
+        let run = hold::run_of(&self.service, input).await?;
+        if run.state == State::Published {
             return Ok(Extracted { status: Status::Complete, wait_seconds: 0, rows: 0 });
         }
         let source = self.service.source(dataset).await?;
         if ledger.splits(&run).await?.is_empty() {
-            ledger.set_splits(&run, source.splits(&run.window).await?).await?;
+            let splits = source.splits(&run.window).await?;
+            ledger.set_splits(&run, splits, dataset.mode == Mode::Append).await?;
         }
-        let reading =
-            Reading { service: &self.service, ledger, dataset, run: &run, source: &*source, ctx };
+        let reading = Reading {
+            service: &self.service,
+            ledger,
+            dataset,
+            run: &run,
+            execution: &input.execution,
+            source: &*source,
+            ctx,
+        };
         let open: Vec<_> =
             ledger.splits(&run).await?.into_iter().filter(|split| !split.is_done).collect();
         let ends: Vec<End> = stream::iter(open)
@@ -95,6 +109,7 @@ struct Reading<'a> {
     ledger: &'a Ledger,
     dataset: &'a Dataset,
     run: &'a Run,
+    execution: &'a str,
     source: &'a dyn Source,
     ctx: &'a Context,
 }
@@ -110,16 +125,23 @@ impl Reading<'_> {
     /// Reads a split, part by part. The next part is gathered while the last one is written.
     async fn split(&self, mut progress: Progress) -> Result<End, HandlerError> {
         let mut gathered = self.unspooled(&progress)?;
+        let before = progress.spooled.clone();
         let mut in_flight: Option<InFlight> = None;
         let after = progress.checkpoint.clone();
         let split = progress.split.clone();
-        let read =
-            Read { window: &self.run.window, split: &split, after: after.as_ref(), ctx: self.ctx };
+        let read = Read {
+            window: &self.run.window,
+            split: &split,
+            after: after.as_ref(),
+            run: &self.run.run,
+            ctx: self.ctx,
+        };
         let mut chunks = self.source.read(read);
         let end = loop {
             match chunks.next().await {
-                None => break End::Done,
+                None => break Ok(End::Done),
                 Some(Ok(chunk)) => {
+                    let chunk = children::checked(self.dataset, chunk)?;
                     self.take(chunk, &mut progress, &mut gathered);
                     if gathered.is_full(self.dataset) {
                         self.land(in_flight.take()).await?;
@@ -127,26 +149,33 @@ impl Reading<'_> {
                     }
                     // Behind the first chunk: however short a slice is, it gets on.
                     if self.ctx.slice_is_over() {
-                        break End::Paused(Duration::ZERO);
+                        break Ok(End::Paused(Duration::ZERO));
                     }
                 }
                 Some(Err(Stop::NotNow { wait, checkpoint })) => {
                     progress.checkpoint = checkpoint.or(progress.checkpoint);
-                    break End::Paused(wait);
+                    break Ok(End::Paused(wait));
                 }
                 Some(Err(Stop::Failed(error))) => {
                     // What came before counts.
                     self.land(in_flight.take()).await?;
                     return Err(error);
                 }
+                Some(Err(Stop::GivenUp { error, checkpoint })) => {
+                    progress.checkpoint = Some(checkpoint);
+                    break Err(error);
+                }
             }
         };
         self.land(in_flight.take()).await?;
-        match end {
-            End::Done => self.finish(gathered, progress).await?,
-            End::Paused(_) => self.spool(&gathered, progress).await?,
+        let spooled = match &end {
+            Ok(End::Done) => self.finish(gathered, progress).await?,
+            Ok(End::Paused(_)) | Err(_) => self.spool(&gathered, progress).await?,
+        };
+        if let Some(name) = before.filter(|name| Some(name) != spooled.as_ref()) {
+            self.spool_folder()?.remove(&name);
         }
-        Ok(end)
+        end
     }
 
     fn take(&self, chunk: Chunk, progress: &mut Progress, gathered: &mut Gathered) {
@@ -180,22 +209,27 @@ impl Reading<'_> {
         let parts = task
             .await
             .map_err(|panic| HandlerError::Fatal(format!("writing a part panicked: {panic}")))??;
-        self.ledger.advance(self.run, &behind, parts, unknown).await
+        self.ledger.advance(self.run, self.execution, &behind, parts, unknown).await
     }
 
-    async fn finish(&self, gathered: Gathered, mut progress: Progress) -> Result<(), HandlerError> {
-        let spooled = progress.spooled.clone();
+    /// Nothing is spooled any more.
+    async fn finish(
+        &self,
+        gathered: Gathered,
+        mut progress: Progress,
+    ) -> Result<Option<String>, HandlerError> {
         progress.is_done = true;
         let last = self.launch(gathered, &mut progress);
         self.land(Some(last)).await?;
-        if let Some(name) = spooled {
-            self.spool_folder()?.remove(&name);
-        }
-        Ok(())
+        Ok(None)
     }
 
-    /// Keeps what is in no part yet, so that the part ends where it would have ended without the pause.
-    async fn spool(&self, gathered: &Gathered, mut progress: Progress) -> Result<(), HandlerError> {
+    /// Keeps what is in no part yet, so that the part ends where it would have ended without the pause; the file that has it.
+    async fn spool(
+        &self,
+        gathered: &Gathered,
+        mut progress: Progress,
+    ) -> Result<Option<String>, HandlerError> {
         progress.spooled = None;
         if !gathered.is_empty() {
             let name = format!(
@@ -207,7 +241,9 @@ impl Reading<'_> {
             self.spool_folder()?.save(&name, gathered)?;
             progress.spooled = Some(name);
         }
-        self.ledger.advance(self.run, &progress, Vec::new(), gathered.unknown.clone()).await
+        let unknown = gathered.unknown.clone();
+        self.ledger.advance(self.run, self.execution, &progress, Vec::new(), unknown).await?;
+        Ok(progress.spooled)
     }
 
     fn unspooled(&self, progress: &Progress) -> Result<Gathered, HandlerError> {
@@ -218,8 +254,7 @@ impl Reading<'_> {
     }
 
     fn spool_folder(&self) -> Result<Spool, HandlerError> {
-        let name = format!("lake-spool/{}/{}", self.dataset.name, self.run.run);
-        Ok(Spool::new(self.service.world.file(&name)?))
+        Spool::of(&self.service.world, self.run)
     }
 
     fn tell(&self, rows: u64, finished: bool) {

@@ -11,8 +11,9 @@
 
 use serde::{Deserialize, Serialize};
 
-mod catalog;
+pub(crate) mod catalog;
 mod extract;
+mod hold;
 mod list_datasets;
 mod plan;
 mod publish;
@@ -28,12 +29,15 @@ pub use summarise::Summarise;
 /// One dataset's run, as the state carries it.
 ///
 /// ```json
-/// {"dataset":"orders","plan":{"run":"20260301T100000Z-1a2b3c4d"}}
+/// {"dataset":"orders","execution":"arn:aws:states:us-east-1:000000000000:execution:lake:x",
+///  "plan":{"run":"20260301T100000Z-1a2b3c4d"}}
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Planned {
     /// The dataset.
     pub(crate) dataset: String,
+    /// Who works on it.
+    pub(crate) execution: String,
     /// What is to be done.
     pub(crate) plan: PlannedRun,
 }

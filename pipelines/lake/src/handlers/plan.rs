@@ -8,11 +8,15 @@ use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::hold;
+use super::publish::totals;
 use crate::dataset::{Dataset, Mode};
-use crate::ledger::Run;
+use crate::ledger::{Run, State};
+use crate::publish::other_ledger;
+use crate::published;
 use crate::service::Service;
-use crate::source::Window;
-use crate::write::bounds;
+use crate::source::{SourceTable, Window};
+use crate::write::{Spool, bounds};
 
 /// Plans a run over the next settled window, from the durable cursor on; a run that was interrupted is gone on with.
 pub struct Plan {
@@ -58,14 +62,34 @@ impl Function for Plan {
     }
 
     async fn call(&self, input: PlanInput, _ctx: &Context) -> Result<Planning, HandlerError> {
+        let (dataset, execution) = (input.dataset.clone(), input.execution.clone());
+        self.service.dataset(&dataset)?;
+        hold::take(&self.service, &dataset, &execution).await?;
+        let planning = self.plan(input).await;
+        if !planning.as_ref().is_ok_and(|it| it.status == Status::Ready) {
+            self.service.ledger().await?.release(&dataset, &execution).await?;
+        }
+        planning
+    }
+}
+
+impl Plan {
+    async fn plan(&self, input: PlanInput) -> Result<Planning, HandlerError> {
         let dataset = self.service.dataset(&input.dataset)?;
         let ledger = self.service.ledger().await?;
-        if let Some(open) = ledger.open_run(&dataset.name).await? {
-            if open.spec == dataset.digest() {
+        let mut open = ledger.open_run(&dataset.name).await?;
+        if self.is_another_table(dataset, open.as_ref()).await? {
+            tracing::warn!(dataset = %dataset.name, "there is no table of it any more, or not here: everything is read anew");
+            if let Some(open) = open.take() {
+                self.abandon(open).await?;
+            }
+            ledger.forget(&dataset.name).await?;
+        }
+        if let Some(open) = open {
+            if goes_on(dataset, &open, &input.execution) {
                 return Ok(ready(&open));
             }
-            tracing::info!(dataset = %dataset.name, run = %open.run, "a run of other settings is given up");
-            ledger.abandon(open, self.service.world.now()).await?;
+            self.give_up(dataset, open).await?;
         }
         let cursor = ledger.cursor(&dataset.name).await?;
         let done = ledger.totals(&dataset.name, &input.execution).await?.windows;
@@ -78,11 +102,75 @@ impl Function for Plan {
             execution: input.execution,
             spec: dataset.digest(),
             window,
-            is_published: false,
+            state: State::Open,
         };
         ledger.begin(run.clone()).await?;
         Ok(ready(&run))
     }
+
+    /// Whether the table that the ledger knows is not there.
+    ///
+    /// # Errors
+    /// [`HandlerError::Config`] if the table that is there is not the one that the ledger knows.
+    async fn is_another_table(
+        &self,
+        dataset: &Dataset,
+        open: Option<&Run>,
+    ) -> Result<bool, HandlerError> {
+        if dataset.is_read_whole() {
+            return Ok(false);
+        }
+        let cursor = self.service.ledger().await?.cursor(&dataset.name).await?;
+        let Some(upto) = self.upto(&dataset.name).await? else { return Ok(cursor.is_some()) };
+        let is_known = upto == cursor || open.is_some_and(|run| upto == Some(run.window.to));
+        if upto.is_none() || is_known {
+            return Ok(false);
+        }
+        Err(other_ledger(&dataset.name, upto, cursor))
+    }
+
+    /// Up to when a table that is published is read.
+    async fn upto(&self, table: &str) -> Result<Option<Option<Timestamp>>, HandlerError> {
+        let Service { world, config, .. } = &*self.service;
+        let found = published::table(&world.stores, &config.target, table).await?;
+        Ok(found.map(|table| table.upto))
+    }
+
+    /// Gives up a run; one whose tables were switched before it was interrupted is recorded instead.
+    async fn give_up(&self, dataset: &Dataset, open: Run) -> Result<(), HandlerError> {
+        let ledger = self.service.ledger().await?;
+        let switched = Some(Some(open.window.to));
+        if self.upto(&dataset.name).await? == switched {
+            let (splits, parts) = (ledger.splits(&open).await?, ledger.parts(&open).await?);
+            ledger.publish(&open, totals(&dataset.name, &splits, &parts)).await?;
+            return self.service.source(dataset).await?.published(&open.window).await;
+        }
+        for child in dataset.children.iter().map(|child| dataset.child_table(child)) {
+            if dataset.mode == Mode::Append && self.upto(&child).await? == switched {
+                return Err(HandlerError::Config(format!(
+                    "a run of `{}` was interrupted when `{child}` was published and `{}` not yet; put the settings of the \
+                     dataset back as they were, run it, and change them then",
+                    dataset.name, dataset.name
+                )));
+            }
+        }
+        self.abandon(open).await
+    }
+
+    async fn abandon(&self, open: Run) -> Result<(), HandlerError> {
+        tracing::info!(dataset = %open.dataset, run = %open.run, "a run is given up, and begun anew");
+        Spool::of(&self.service.world, &open)?.clear();
+        self.service.ledger().await?.abandon(open, self.service.world.now()).await
+    }
+}
+
+/// Whether an open run is gone on with: not one of other settings, or that would fail again. The rows of a query have no place
+/// of their own, so that only the execution that began it goes on.
+fn goes_on(dataset: &Dataset, open: &Run, execution: &str) -> bool {
+    let is_curated = matches!(dataset.source, SourceTable::Sql(_));
+    open.spec == dataset.digest()
+        && open.state == State::Open
+        && (!is_curated || open.execution == execution)
 }
 
 fn ready(run: &Run) -> Planning {
@@ -100,9 +188,7 @@ fn next_window(
 ) -> Option<Window> {
     let settled = now.saturating_sub(dataset.settle).unwrap_or(now);
     let settled = Timestamp::from_second(settled.as_second()).unwrap_or(settled);
-    if dataset.mode == Mode::Overwrite
-        || dataset.mode == Mode::OverwritePartitions && dataset.event_time.is_none()
-    {
+    if dataset.is_read_whole() {
         return (done == 0).then_some(Window { from: None, to: settled });
     }
     let start = cursor.or(dataset.since);
@@ -184,9 +270,10 @@ mod tests {
 
     #[test]
     fn what_may_have_come_late_is_read_again() {
-        let keys = format!("{LOG}overlap_seconds = 3600\n");
+        let keys = "mode = 'overwrite_partitions'\nevent_time = 'modified'\npartition_by = ['hour(modified)']\n\
+                    settle_seconds = 60\noverlap_seconds = 3600\n";
         assert_eq!(
-            planned(&keys, Some("2026-03-10T00:00:00Z"), 0),
+            planned(keys, Some("2026-03-10T00:00:00Z"), 0),
             Some(window("2026-03-09T23:00:00Z", "2026-03-10T11:59:00Z"))
         );
     }

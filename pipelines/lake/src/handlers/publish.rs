@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
-use super::Planned;
+use super::{Planned, hold};
 use crate::dataset::{Dataset, Mode};
-use crate::ledger::{Part, Progress, Run, Totals};
+use crate::ledger::{Part, Progress, Run, State, Totals};
 use crate::publish::{Publishing, sweep, verify};
 use crate::published;
 use crate::service::Service;
+use crate::write::Spool;
 
 /// Publishes a run.
 pub struct Publish {
@@ -31,7 +32,7 @@ pub struct Published {
     pub(crate) rows: u64,
     pub(crate) rejected: u64,
     pub(crate) bytes: u64,
-    /// What the source says it has, where it can tell.
+    /// What the source says it has, where it delivered nothing and can tell.
     pub(crate) source_rows: Option<u64>,
     /// Fields that are seen for the first time and not declared.
     pub(crate) new_fields: Vec<String>,
@@ -47,12 +48,18 @@ impl Function for Publish {
     }
 
     async fn call(&self, input: Planned, _ctx: &Context) -> Result<Published, HandlerError> {
+        hold::during(&self.service, &input, self.publish(&input)).await
+    }
+}
+
+impl Publish {
+    async fn publish(&self, input: &Planned) -> Result<Published, HandlerError> {
         let service = &self.service;
         let dataset = service.dataset(&input.dataset)?;
         let ledger = service.ledger().await?;
-        let run = ledger.run(&dataset.name, &input.plan.run).await?;
+        let run = hold::run_of(service, input).await?;
         let new_fields = ledger.new_fields(&run).await?;
-        if run.is_published {
+        if run.state == State::Published {
             let tables = dataset.tables().into_iter().map(|table| (table, Vec::new())).collect();
             return Ok(Published {
                 tables,
@@ -67,12 +74,9 @@ impl Function for Publish {
         let totals = checked(dataset, &splits, &parts)?;
         let source_rows = self.confirmed(dataset, &run, totals).await?;
         verify(service, &run, &parts).await?;
-        let mut changed = BTreeMap::new();
-        for table in dataset.tables() {
-            let publishing = self.publishing(dataset, &run, table.clone(), &parts);
-            changed.insert(table, publishing.publish().await?);
-        }
+        let changed = self.switched(dataset, &run, &parts).await?;
         ledger.publish(&run, totals).await?;
+        Spool::of(&service.world, &run)?.clear();
         service.source(dataset).await?.published(&run.window).await?;
         for table in changed.keys() {
             sweep(service, table).await?;
@@ -80,9 +84,34 @@ impl Function for Publish {
         let Totals { rows, rejected, bytes, .. } = totals;
         Ok(Published { tables: changed, rows, rejected, bytes, source_rows, new_fields })
     }
-}
 
-impl Publish {
+    /// Switches the tables of a run; the partitions of each that changed. Whatever can stand in the way of one is found
+    /// before the first is switched: a child's rows without their parent's would come again with the next run.
+    async fn switched(
+        &self,
+        dataset: &Dataset,
+        run: &Run,
+        parts: &[Part],
+    ) -> Result<BTreeMap<String, Vec<String>>, HandlerError> {
+        let cursor = self.service.ledger().await?.cursor(&dataset.name).await?;
+        let tables = dataset.tables().into_iter();
+        let tables: Vec<_> =
+            tables.map(|table| self.publishing(dataset, run, table, parts)).collect();
+        let mut found = Vec::new();
+        for publishing in &tables {
+            found.push(publishing.found(cursor).await?);
+        }
+        let mut prepared = Vec::new();
+        for (publishing, found) in tables.iter().zip(found) {
+            prepared.push(publishing.prepare(found).await?);
+        }
+        let mut changed = BTreeMap::new();
+        for (publishing, prepared) in tables.iter().zip(prepared) {
+            changed.insert(publishing.table.clone(), publishing.switch(prepared).await?);
+        }
+        Ok(changed)
+    }
+
     fn publishing<'a>(
         &'a self,
         dataset: &'a Dataset,
@@ -111,11 +140,11 @@ impl Publish {
         run: &Run,
         totals: Totals,
     ) -> Result<Option<u64>, HandlerError> {
-        let source = self.service.source(dataset).await?;
-        let source_rows = source.count(&run.window).await?;
+        // A count costs the source much: it is asked where it decides.
         if totals.rows > 0 || dataset.mode == Mode::Append || dataset.allow_empty {
-            return Ok(source_rows);
+            return Ok(None);
         }
+        let source_rows = self.service.source(dataset).await?.count(&run.window).await?;
         if let Some(count @ 1..) = source_rows {
             return Err(HandlerError::Data(format!(
                 "the source says that it has {count} rows and delivered none ({} were rejected); nothing was published",
@@ -145,17 +174,23 @@ fn checked(dataset: &Dataset, splits: &[Progress], parts: &[Part]) -> Result<Tot
         )));
     }
     let read: u64 = splits.iter().map(|split| split.rows).sum();
-    let own = parts.iter().filter(|part| part.table == dataset.name);
-    let written: u64 = own.map(|part| part.rows).sum();
-    if read != written {
+    let totals = totals(&dataset.name, splits, parts);
+    if read != totals.rows {
         return Err(HandlerError::Fatal(format!(
-            "{read} rows were read and {written} written; nothing was published"
+            "{read} rows were read and {} written; nothing was published",
+            totals.rows
         )));
     }
-    Ok(Totals {
+    Ok(totals)
+}
+
+/// What a run of a dataset has.
+pub(super) fn totals(dataset: &str, splits: &[Progress], parts: &[Part]) -> Totals {
+    let own = parts.iter().filter(|part| part.table == dataset);
+    Totals {
         windows: 1,
-        rows: written,
+        rows: own.map(|part| part.rows).sum(),
         rejected: splits.iter().map(|split| split.rejected).sum(),
         bytes: parts.iter().map(|part| part.bytes).sum(),
-    })
+    }
 }

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Begin -> Map { Compare (slices) } -> Record -> Summarise -> Notify
-//! Compare   reads the source into files, reads the lake into files, compares them, and where they differ
-//!           reads the source once more: what has gone by then was on its way
+//! Compare   pins what is published, reads the source into files, reads the lake into files, compares them, and where
+//!           they differ looks again: what has gone by then was on its way
 //! ```
 //!
 //! Both sides are cut at the same instant: the settle time before now, and not later than the lake says that it is
@@ -12,13 +12,21 @@
 //! Left to others: the comparison of two sides (`stepwell-reconcile`), reading a source ([`crate::source`]), what is
 //! published and how.
 
-pub mod current;
+mod checkpoint;
+mod children;
+mod comparing;
+mod counts;
+mod current;
 pub mod handlers;
 pub mod in_lake;
+mod kept;
 pub mod lake;
+mod looks;
 pub mod proof;
+mod reading;
 mod results;
 pub mod settings;
+mod sheet;
 mod spool;
 mod steps;
 
@@ -36,7 +44,7 @@ pub(crate) fn functions(service: &Arc<Service>) -> Vec<Arc<dyn AnyFunction>> {
     let proving = Arc::new(Proving {
         settings: service.config.proof.clone(),
         state: state(&service.world.surroundings.state),
-        lake: Arc::new(InLake(Arc::clone(service))),
+        lake: Arc::new(InLake::new(service)),
     });
     let with = || Arc::clone(&proving);
     vec![

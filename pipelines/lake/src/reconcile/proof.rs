@@ -6,7 +6,28 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::HandlerError;
-use stepwell_reconcile::{CompareError, Comparison, Day, Difference, Kind};
+use stepwell_reconcile::{CompareError, Comparison, Day, Difference, Group, Kind};
+
+/// How far a proof goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// The numbers of rows alone: what the source counts without being read, and what the lake has.
+    Counts,
+    /// Every row.
+    #[default]
+    Rows,
+}
+
+impl Level {
+    /// As it stands in the results.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Counts => "counts",
+            Self::Rows => "rows",
+        }
+    }
+}
 
 /// How source and lake compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,28 +41,52 @@ pub enum Status {
     /// The source, or the lake, could not be read: nothing is known.
     #[serde(rename = "source unavailable")]
     SourceUnavailable,
+    /// The lake was published anew during every look, and what differed cannot be told from what was on its way:
+    /// nothing is known.
+    #[serde(rename = "lake changed")]
+    LakeChanged,
     /// There is nothing to compare with, or no rule to compare by: nothing is known.
     #[serde(rename = "not comparable")]
     NotComparable,
+    /// Both sides have as many rows; nobody looked at them.
+    #[serde(rename = "counts agree")]
+    CountsAgree,
 }
 
 impl Status {
+    /// All of them, in the order in which they are told.
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Equal,
+        Self::CountsAgree,
+        Self::Different,
+        Self::SourceUnavailable,
+        Self::LakeChanged,
+        Self::NotComparable,
+    ];
+
     /// As it stands in the results: `source unavailable`.
     pub fn text(self) -> &'static str {
         match self {
             Self::Equal => "equal",
             Self::Different => "different",
             Self::SourceUnavailable => "source unavailable",
+            Self::LakeChanged => "lake changed",
             Self::NotComparable => "not comparable",
+            Self::CountsAgree => "counts agree",
         }
+    }
+
+    /// Whether it says something about the rows or their number.
+    pub fn is_known(self) -> bool {
+        matches!(self, Self::Equal | Self::Different | Self::CountsAgree)
     }
 
     /// The error name that a run ends with, by who can mend it.
     pub fn error(self) -> Option<&'static str> {
         match self {
-            Self::Equal => None,
+            Self::Equal | Self::CountsAgree => None,
             Self::Different => Some("Different"),
-            Self::SourceUnavailable => Some(HandlerError::RETRYABLE),
+            Self::SourceUnavailable | Self::LakeChanged => Some(HandlerError::RETRYABLE),
             Self::NotComparable => Some(HandlerError::CONFIG),
         }
     }
@@ -61,7 +106,7 @@ impl Status {
 /// ```json
 /// {"dataset":"orders","status":"different","checked_at":"2026-03-02T06:00:04Z","cutoff":"2026-03-02T05:50:00Z",
 ///  "source_rows":5021,"lake_rows":5020,"missing":1,"extra":0,"different":0,"late":3,"duplicate":0,"note":null,
-///  "omitted":0,"days":[...],"differences":[...]}
+///  "level":"rows","counted":{"source":5021,"lake":5020},"omitted":0,"days":[...],"differences":[...]}
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DatasetProof {
@@ -76,6 +121,12 @@ pub struct DatasetProof {
     /// The sums of all days.
     #[serde(flatten)]
     pub counts: Counts,
+    /// How far it goes.
+    #[serde(default)]
+    pub level: Level,
+    /// What both sides count, before any row is looked at.
+    #[serde(default)]
+    pub counted: Counted,
     /// What somebody should know.
     pub note: Option<String>,
     /// Every day and partition.
@@ -84,6 +135,29 @@ pub struct DatasetProof {
     pub differences: Vec<Found>,
     /// How many more there are.
     pub omitted: u64,
+}
+
+/// The first level of a proof: `{"source":5021,"lake":5020}`.
+///
+/// Keys that have changed at the source since the cut-off are among the lake's rows and no longer among the source's, so
+/// the two can differ where all rows are equal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Rows before the cut-off, by the source's own count; none where it cannot count without being read.
+    pub source: Option<u64>,
+    /// Rows before the cut-off, the last version of each key.
+    pub lake: Option<u64>,
+}
+
+impl Counted {
+    /// `5021 / 5020`; what is not known is `-`.
+    pub fn text(self) -> String {
+        let told = |it: Option<u64>| it.map_or_else(|| "-".to_owned(), |it| it.to_string());
+        match self {
+            Self { source: None, lake: None } => String::new(),
+            Self { source, lake } => format!("{} / {}", told(source), told(lake)),
+        }
+    }
 }
 
 /// Rows, by what is the matter with them.
@@ -122,7 +196,7 @@ impl Counts {
         self.missing + self.extra + self.different + self.duplicate
     }
 
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         if self.differing() == 0 { Status::Equal } else { Status::Different }
     }
 }
@@ -155,6 +229,9 @@ pub struct Found {
     pub kind: FoundKind,
     /// The day of its event.
     pub day: Option<Date>,
+    /// The partition beside the day: `country=CH`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partition: Option<String>,
     /// The values of its key.
     pub key: BTreeMap<String, Option<String>>,
     /// What is different; values only where the settings show them.
@@ -200,8 +277,8 @@ pub struct FoundColumn {
     pub lake: Option<String>,
 }
 
-/// Rows that came late, by day and by how many days.
-pub type Late = BTreeMap<Option<Date>, BTreeMap<i64, u64>>;
+/// Rows that came late, by day and partition, and by how many days.
+pub type Late = BTreeMap<Group, BTreeMap<i64, u64>>;
 
 impl DatasetProof {
     /// The proof of a comparison.
@@ -224,12 +301,14 @@ impl DatasetProof {
             checked_at: Timestamp::UNIX_EPOCH,
             cutoff: None,
             counts,
+            level: Level::Rows,
+            counted: Counted::default(),
             note: None,
             days,
             differences: comparison
                 .differences
                 .iter()
-                .map(|it| Found::of(it, show_values))
+                .map(|it| Found::of(it, partition, show_values))
                 .collect(),
             omitted: comparison.omitted,
         }
@@ -243,6 +322,8 @@ impl DatasetProof {
             checked_at: Timestamp::UNIX_EPOCH,
             cutoff: None,
             counts: Counts::default(),
+            level: Level::Rows,
+            counted: Counted::default(),
             note: Some(why.into()),
             days: Vec::new(),
             differences: Vec::new(),
@@ -250,45 +331,30 @@ impl DatasetProof {
         }
     }
 
-    /// Takes back what an earlier look did not find: it was on its way. Only where both looks told everything.
-    #[must_use]
-    pub fn confirming(mut self, earlier: &Self) -> Self {
-        if self.omitted > 0 || earlier.omitted > 0 {
-            return self;
-        }
-        let is_known = |found: &Found| {
-            earlier.differences.iter().any(|it| it.key == found.key && it.kind == found.kind)
-        };
-        let (confirmed, new): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.differences).into_iter().partition(is_known);
-        self.differences = confirmed;
-        for found in &new {
-            if let Some(day) = self.days.iter_mut().find(|day| day.day == found.day) {
-                day.counts.take_back(found.kind);
-                day.status = day.counts.status();
-            }
-            self.counts.take_back(found.kind);
-        }
-        self.status = self.counts.status();
-        self
+    /// Whether anything is known of single rows.
+    pub fn compares_rows(&self) -> bool {
+        self.status.is_known() && self.level == Level::Rows
     }
-}
 
-impl Counts {
-    fn take_back(&mut self, kind: FoundKind) {
-        let count = match kind {
-            FoundKind::Missing => &mut self.missing,
-            FoundKind::Extra => &mut self.extra,
-            FoundKind::Duplicate => &mut self.duplicate,
-            FoundKind::Different => &mut self.different,
-        };
-        *count = count.saturating_sub(1);
+    /// Adds something that somebody should know.
+    pub(super) fn tell(&mut self, note: &str) {
+        let before = self.note.take().map(|before| before + "; ").unwrap_or_default();
+        self.note = Some(before + note);
+    }
+
+    /// Keeps no more than so many differences; all are counted.
+    #[must_use]
+    pub(super) fn at_most(mut self, differences_max: usize) -> Self {
+        let more = self.differences.len().saturating_sub(differences_max);
+        self.differences.truncate(differences_max);
+        self.omitted += more as u64;
+        self
     }
 }
 
 impl DayProof {
     fn of(day: &Day, partition: &[String], late: &Late) -> Self {
-        let late_by_days = late.get(&day.group.day).cloned().unwrap_or_default();
+        let late_by_days = late.get(&day.group).cloned().unwrap_or_default();
         let counts = Counts {
             source_rows: day.source.rows,
             lake_rows: day.lake.rows,
@@ -298,13 +364,9 @@ impl DayProof {
             late: late_by_days.values().sum(),
             duplicate: day.duplicate,
         };
-        let named = partition.iter().zip(&day.group.partition);
-        let named: Vec<_> = named
-            .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL")))
-            .collect();
         Self {
             day: day.group.day,
-            partition: (!named.is_empty()).then(|| named.join("/")),
+            partition: named(partition, &day.group),
             status: counts.status(),
             counts,
             late_by_days,
@@ -312,8 +374,18 @@ impl DayProof {
     }
 }
 
+/// `country=CH`; none where there are no partitions beside the day.
+fn named(partition: &[String], group: &Group) -> Option<String> {
+    let named: Vec<_> = partition
+        .iter()
+        .zip(&group.partition)
+        .map(|(name, value)| format!("{name}={}", value.as_deref().unwrap_or("NULL")))
+        .collect();
+    (!named.is_empty()).then(|| named.join("/"))
+}
+
 impl Found {
-    fn of(difference: &Difference, show_values: bool) -> Self {
+    fn of(difference: &Difference, partition: &[String], show_values: bool) -> Self {
         let shown = |value: &Option<String>| value.clone().filter(|_| show_values);
         let (kind, columns) = match &difference.kind {
             Kind::Missing => (FoundKind::Missing, &[][..]),
@@ -329,6 +401,7 @@ impl Found {
         Self {
             kind,
             day: difference.group.day,
+            partition: named(partition, &difference.group),
             key: difference.key.iter().cloned().collect(),
             columns: columns.iter().map(column).collect(),
         }
@@ -351,56 +424,20 @@ pub fn failure(error: &CompareError) -> HandlerError {
 mod tests {
     use super::*;
 
-    fn found(key: &str, kind: FoundKind) -> Found {
-        let key = BTreeMap::from([("id".to_owned(), Some(key.to_owned()))]);
-        Found { kind, day: None, key, columns: Vec::new() }
-    }
-
-    fn proof(differences: Vec<Found>) -> DatasetProof {
-        let mut counts = Counts::default();
-        for found in &differences {
-            match found.kind {
-                FoundKind::Missing => counts.missing += 1,
-                FoundKind::Extra => counts.extra += 1,
-                FoundKind::Duplicate => counts.duplicate += 1,
-                FoundKind::Different => counts.different += 1,
-            }
-        }
-        let day = DayProof {
-            day: None,
-            partition: None,
-            status: counts.status(),
-            counts,
-            late_by_days: BTreeMap::new(),
-        };
-        let status = counts.status();
-        let unknown = DatasetProof::unknown("orders", status, "");
-        DatasetProof { counts, days: vec![day], differences, note: None, ..unknown }
-    }
-
-    #[test]
-    fn what_only_the_second_look_finds_was_on_its_way() {
-        let first = proof(vec![found("1", FoundKind::Missing)]);
-        let second = proof(vec![found("1", FoundKind::Missing), found("2", FoundKind::Extra)]);
-        let confirmed = second.confirming(&first);
-        assert_eq!(confirmed.differences, first.differences);
-        assert_eq!((confirmed.counts, confirmed.status), (first.counts, Status::Different));
-        let gone = proof(vec![found("2", FoundKind::Extra)]).confirming(&first);
-        assert_eq!((gone.status, gone.days[0].status), (Status::Equal, Status::Equal));
-    }
-
-    #[test]
-    fn a_look_that_did_not_tell_everything_takes_nothing_back() {
-        let first = DatasetProof { omitted: 7, ..proof(Vec::new()) };
-        let second = proof(vec![found("1", FoundKind::Missing)]);
-        assert_eq!(second.clone().confirming(&first), second);
-    }
-
     #[test]
     fn no_failure_is_equal() {
         for error in ["Config", "Retryable", "Data", "Fatal", "States.Timeout", "Different"] {
             let status = Status::of_failure(error);
-            assert!(status != Status::Equal && status.error().is_some(), "{error}");
+            assert!(!status.is_known() && status.error().is_some(), "{error}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_of_older_proofs_can_be_read() {
+        let text = r#"{"dataset":"orders","status":"equal","checked_at":"2026-03-02T06:00:04Z","cutoff":null,
+            "source_rows":1,"lake_rows":1,"missing":0,"extra":0,"different":0,"late":0,"duplicate":0,"note":null,
+            "days":[],"differences":[{"kind":"missing","day":null,"key":{},"columns":[]}],"omitted":0}"#;
+        let proof: DatasetProof = serde_json::from_str(text).unwrap();
+        assert_eq!((proof.level, proof.counted), (Level::Rows, Counted::default()));
     }
 }

@@ -12,17 +12,20 @@ use stepwell_tabular::{
 };
 
 use crate::dataset::Partition;
+use crate::handlers::catalog;
 use crate::published::{self, PublishedFile, PublishedPartition, Table};
 use crate::service::Service;
 use crate::target::{folder, level};
 use crate::world::told;
+
+const FORMAT: Format = Format::Parquet;
 
 /// The first level of folders: the day of the proof, by its first result.
 const CHECKED_ON: &str = "checked_on";
 /// The second one: the proof, the same in all datasets of results.
 const PROOF: &str = "proof";
 
-/// Adds the rows of a proof, which have a column `checked_at`. A repeat adds nothing.
+/// Adds the rows of a proof, which have a column `checked_at`, and tells the catalog. A repeat adds nothing.
 pub(super) async fn append(
     service: &Service,
     name: &'static str,
@@ -30,8 +33,9 @@ pub(super) async fn append(
     rows: RecordBatch,
 ) -> Result<(), HandlerError> {
     let Service { world, config, .. } = service;
-    let before = published::table(&world.stores, &config.target, name).await?;
-    let before = before.unwrap_or_else(|| Table::new(name));
+    let found = published::tagged(&world.stores, &config.target, name).await?;
+    let (before, tag) =
+        found.map_or_else(|| (Table::new(name), None), |(table, tag)| (table, Some(tag)));
     let columns = columns(&rows)?;
     let mut after = before.clone();
     after.columns.clone_from(&columns);
@@ -58,9 +62,13 @@ pub(super) async fn append(
         after.partitions.insert(partition, new);
     }
     if after != before {
-        published::switch(&world.stores, &config.target, &after).await?;
+        published::switch(&world.stores, &config.target, &after, tag.as_ref()).await?;
     }
-    Ok(())
+    if after.partitions.is_empty() {
+        return Ok(());
+    }
+    // Every time: a repeat makes up for a catalog that could not be reached.
+    catalog::follow(service, &after, FORMAT).await.map(drop)
 }
 
 fn plain(column: &str) -> Partition {
@@ -88,7 +96,7 @@ fn first_day(rows: &RecordBatch) -> Result<Option<String>, HandlerError> {
 }
 
 fn written(columns: &[Column], rows: &RecordBatch) -> Result<Bytes, HandlerError> {
-    let kind = Kind { format: Format::Parquet, compression: Compression::Zstd };
+    let kind = Kind { format: FORMAT, compression: Compression::Zstd };
     let mut writer = Writer::new(Vec::new(), columns, &WriteOptions::of(kind)).map_err(told)?;
     let rows = RecordBatch::try_new(arrow_schema(columns), rows.columns().to_vec())
         .map_err(|error| HandlerError::Fatal(error.to_string()))?;

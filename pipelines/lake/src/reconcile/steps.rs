@@ -1,92 +1,32 @@
-//! The proof of one dataset, in slices: read the source, read the lake, compare, and look again.
+//! The proof of one dataset, in slices and looks: pin the lake, read the source, read the lake, compare; and where
+//! something differs, look again.
+//!
+//! The lake is pinned before the source is read: what is in it then, the source must have told by the end of the look.
 
-use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use futures_util::StreamExt;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use stepwell_pipeline::{Context, HandlerError};
-use stepwell_reconcile::{Options, compare};
 
-use super::current::{self, INGESTED_AT, Span};
-use super::lake::{Lake, Subject};
-use super::proof::{self, DatasetProof, Status};
+use super::checkpoint::Checkpoint;
+use super::comparing::Seen;
+use super::counts;
+use super::kept::{load, save};
+use super::lake::{Against, Lake, Pinned, Subject};
+use super::looks::{self, Between, Earlier, LOOKS_MAX};
+use super::proof::{DatasetProof, Level, Status};
+use super::reading::remove_earlier;
 use super::settings::Settings;
-use super::spool::SpoolFile;
-use crate::source::{Read, Source, Stop, Window};
-
-/// How far the proof of a dataset is.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Checkpoint {
-    /// Events before it are not compared.
-    pub(super) from: Option<Timestamp>,
-    /// Nor are events from it on.
-    pub(super) cutoff: Timestamp,
-    /// Up to when the source is read in this look: what changed since the cut-off is then known.
-    pub(super) until: Timestamp,
-    /// Whether this is the second look.
-    pub(super) is_second: bool,
-    /// Splits of the source that are read.
-    splits: usize,
-    /// Where the next one goes on.
-    after: Option<Value>,
-    /// Files of the source.
-    source: Vec<String>,
-    /// Records of the source that fit no row.
-    rejected: u64,
-    /// The partition of the lake that was read last.
-    partition: Option<String>,
-    /// Files of the lake.
-    lake: Vec<String>,
-    /// Whether all of the lake is read.
-    is_lake_read: bool,
-}
-
-impl Checkpoint {
-    /// At the beginning.
-    pub(super) fn new(from: Option<Timestamp>, cutoff: Timestamp, until: Timestamp) -> Self {
-        Self {
-            from,
-            cutoff,
-            until,
-            is_second: false,
-            splits: 0,
-            after: None,
-            source: Vec::new(),
-            rejected: 0,
-            partition: None,
-            lake: Vec::new(),
-            is_lake_read: false,
-        }
-    }
-
-    /// At the beginning of the second look: the source is read again, the lake stays as it was read.
-    fn again(self, until: Timestamp) -> Self {
-        Self {
-            until,
-            is_second: true,
-            splits: 0,
-            after: None,
-            source: Vec::new(),
-            rejected: 0,
-            ..self
-        }
-    }
-}
+use crate::source::Window;
 
 /// What a slice came to.
 #[derive(Debug)]
 pub(super) enum Sliced {
     /// There is more to do, after a wait.
     InProgress(Duration),
-    /// The proof is complete.
-    Complete(Box<DatasetProof>),
+    /// The proof is complete: of the dataset, and of the tables of its arrays.
+    Complete(Vec<DatasetProof>),
 }
 
 /// A dataset that is being proven.
@@ -94,235 +34,160 @@ pub(super) struct Steps<'a> {
     pub(super) lake: &'a dyn Lake,
     pub(super) settings: &'a Settings,
     pub(super) subject: &'a Subject,
+    pub(super) level: Level,
     /// For the files of this proof alone.
     pub(super) folder: &'a Path,
     pub(super) ctx: &'a Context,
 }
 
+/// How a look ended.
+enum Look {
+    /// There is more to do, after a wait.
+    Paused(Duration),
+    Seen(Seen),
+    /// The files of the pinned lake were removed meanwhile.
+    Gone,
+}
+
 impl Steps<'_> {
     /// Works until the slice is over or the proof complete.
     pub(super) async fn work(&self, at: &mut Checkpoint) -> Result<Sliced, HandlerError> {
+        remove_earlier(self.folder, at)?;
         loop {
-            if let Some(wait) = self.read_source(at).await? {
-                return Ok(Sliced::InProgress(wait));
+            let Some(pinned) = self.pinned(at).await? else {
+                return Ok(self.unknown("nothing has been published yet; run the pipeline first"));
+            };
+            let cutoff = self.cutoff(at, &pinned).await?;
+            if let Some(from) = at.from.filter(|from| *from >= cutoff) {
+                return Ok(self.unknown(&format!(
+                    "nothing to compare: the lake is in step up to {cutoff}, and the days that were asked for begin with {from}"
+                )));
             }
-            if !self.read_lake(at).await? {
-                return Ok(Sliced::InProgress(Duration::ZERO));
+            let seen = match self.look(at, &pinned, cutoff).await? {
+                Look::Paused(wait) => return Ok(Sliced::InProgress(wait)),
+                Look::Seen(seen) if seen.is_final() => return Ok(self.complete(seen.ended())),
+                Look::Seen(seen) => Some(seen),
+                Look::Gone => None,
+            };
+            if let Some(proofs) = self.judged(at, &pinned, seen).await? {
+                return Ok(self.complete(proofs));
             }
-            let proof = self.compare(at).await?;
-            let first = self.folder.join("first.json");
-            if at.is_second {
-                let proof = match load(&first)? {
-                    Some(first) => proof.confirming(&first),
-                    None => proof,
-                };
-                return Ok(Sliced::Complete(Box::new(proof)));
-            }
-            if proof.status == Status::Equal {
-                return Ok(Sliced::Complete(Box::new(proof)));
-            }
-            save(&first, &proof)?;
-            *at = at.clone().again(Timestamp::now());
         }
     }
 
-    /// Reads what is left of the source; the wait if there is more.
-    async fn read_source(&self, at: &mut Checkpoint) -> Result<Option<Duration>, HandlerError> {
-        let source = self.lake.source(&self.subject.name).await?;
-        // Up to now, and not up to the cut-off: what has changed since must be known.
-        let window = Window { from: at.from, to: at.until };
-        let splits = source.splits(&window).await?;
-        while let Some(split) = splits.get(at.splits) {
-            let read = Read { window: &window, split, after: None, ctx: self.ctx };
-            match self.read_split(source.as_ref(), read, at).await? {
-                SplitRead::Whole => {
-                    at.splits += 1;
-                    at.after = None;
-                }
-                SplitRead::Part(wait) => return Ok(Some(wait)),
-            }
+    /// What this look compares, whatever is published meanwhile.
+    async fn pinned(&self, at: &Checkpoint) -> Result<Option<Pinned>, HandlerError> {
+        let path = self.folder.join(format!("pinned-{}.json", at.lake_look));
+        if let Some(pinned) = load(&path)? {
+            return Ok(Some(pinned));
         }
+        let pinned = self.pinned_now().await?;
+        if let Some(pinned) = &pinned {
+            save(&path, pinned)?;
+        }
+        Ok(pinned)
+    }
+
+    async fn pinned_now(&self) -> Result<Option<Pinned>, HandlerError> {
+        let mut pinned = self.lake.pin(&self.subject.name).await?;
+        if let (Some(pinned), Level::Counts) = (&mut pinned, self.level) {
+            pinned.tables.retain(|table| table.name == self.subject.name);
+        }
+        Ok(pinned)
+    }
+
+    /// Where both sides are cut in this look.
+    async fn cutoff(
+        &self,
+        at: &mut Checkpoint,
+        pinned: &Pinned,
+    ) -> Result<Timestamp, HandlerError> {
+        if let Some(cutoff) = at.cutoff {
+            return Ok(cutoff);
+        }
+        let mut cutoff = at.cutoff_of(self.subject, pinned);
+        if self.subject.against == Against::Export {
+            // What happened before an export was made has arrived, once the source has settled.
+            let to = cutoff.checked_sub(self.subject.settle).unwrap_or(cutoff);
+            at.until = to;
+            let source = self.lake.source(&self.subject.name).await?;
+            let state = source.state_at(&Window { from: None, to }).await?;
+            cutoff = state.unwrap_or(to);
+        }
+        at.cutoff = Some(cutoff);
+        Ok(cutoff)
+    }
+
+    async fn look(
+        &self,
+        at: &mut Checkpoint,
+        pinned: &Pinned,
+        cutoff: Timestamp,
+    ) -> Result<Look, HandlerError> {
+        let counted = self.count(at, cutoff).await?;
+        if self.level == Level::Counts && counted.is_none() {
+            let seen = counts::cannot(&self.subject.name);
+            return Ok(Look::Seen(Seen { proofs: vec![seen], doubts: Vec::new() }));
+        }
+        if self.level == Level::Rows
+            && let Some(wait) = self.read_source(at, cutoff).await?
+        {
+            return Ok(Look::Paused(wait));
+        }
+        let is_counted =
+            self.level == Level::Counts && self.counted_when_published(pinned).is_some();
+        let read = if is_counted { Ok(true) } else { self.read_lake(at, pinned).await };
+        match read {
+            Ok(true) => {}
+            Ok(false) => return Ok(Look::Paused(Duration::ZERO)),
+            Err(_) if self.pinned_now().await?.as_ref() != Some(pinned) => return Ok(Look::Gone),
+            Err(error) => return Err(error),
+        }
+        let seen = match self.level {
+            Level::Rows => self.compare(at, pinned, cutoff).await?,
+            Level::Counts => self.compare_counts(at, pinned, cutoff).await?,
+        };
+        Ok(Look::Seen(seen))
+    }
+
+    /// What the looks so far come to; nothing if another one is needed, which `at` is at the beginning of then.
+    async fn judged(
+        &self,
+        at: &mut Checkpoint,
+        pinned: &Pinned,
+        seen: Option<Seen>,
+    ) -> Result<Option<Vec<DatasetProof>>, HandlerError> {
+        let kept = |look: u32| self.folder.join(format!("look-{look}.json"));
+        let is_same = self.pinned_now().await?.as_ref() == Some(pinned);
+        let between =
+            if is_same && at.lake_look < at.look { Between::Steady } else { Between::Changed };
+        let is_last = between == Between::Steady || at.look >= LOOKS_MAX;
+        let earlier: Option<Earlier> = load(&kept(at.look - 1))?;
+        match (seen, earlier) {
+            (Some(Seen { proofs, doubts }), Some(earlier)) if is_last => {
+                let proofs = looks::confirmed(proofs, &earlier, between);
+                return Ok(Some(Seen { proofs, doubts }.ended()));
+            }
+            (None, _) if at.look >= LOOKS_MAX => {
+                return Ok(Some(vec![looks::changed(&self.subject.name)]));
+            }
+            (Some(seen), _) => save(&kept(at.look), &Earlier { proofs: seen.proofs })?,
+            (None, _) => {}
+        }
+        *at = at.again(Timestamp::now(), is_same);
         Ok(None)
     }
 
-    async fn read_split(
-        &self,
-        source: &dyn Source,
-        read: Read<'_>,
-        at: &mut Checkpoint,
-    ) -> Result<SplitRead, HandlerError> {
-        let look = if at.is_second { "again" } else { "source" };
-        let name = format!("{look}-{:05}.parquet", at.source.len());
-        let after = at.after.clone();
-        let mut chunks = source.read(Read { after: after.as_ref(), ..read });
-        let mut file = SpoolFile::create(self.folder, &name, &self.subject.schema)?;
-        let mut rejected = 0;
-        let mut next = after.clone();
-        // At least one chunk, however short the slice: or nothing would ever be read.
-        let end = loop {
-            match chunks.next().await {
-                None => break SplitRead::Whole,
-                Some(Ok(chunk)) => {
-                    file.write(&chunk.rows)?;
-                    rejected += chunk.rejected.len() as u64;
-                    next = Some(chunk.checkpoint);
-                }
-                Some(Err(Stop::NotNow { wait, checkpoint })) => {
-                    next = checkpoint.or(next);
-                    break SplitRead::Part(wait);
-                }
-                Some(Err(Stop::Failed(error))) => return Err(error),
-            }
-            if self.ctx.slice_is_over() {
-                break SplitRead::Part(Duration::ZERO);
-            }
+    fn unknown(&self, why: &str) -> Sliced {
+        self.complete(vec![DatasetProof::unknown(&self.subject.name, Status::NotComparable, why)])
+    }
+
+    fn complete(&self, proofs: Vec<DatasetProof>) -> Sliced {
+        let ended = |proof: DatasetProof| DatasetProof {
+            level: self.level,
+            checked_at: Timestamp::now(),
+            ..proof.at_most(self.settings.differences_max())
         };
-        file.finish()?;
-        at.source.push(name);
-        at.rejected += rejected;
-        at.after = next;
-        Ok(end)
-    }
-
-    /// Reads what is left of the lake; false if the slice is over first.
-    async fn read_lake(&self, at: &mut Checkpoint) -> Result<bool, HandlerError> {
-        if at.is_lake_read {
-            return Ok(true);
-        }
-        let dataset = &self.subject.name;
-        let mut partitions = self.lake.partitions(dataset, at.from).await?;
-        partitions.sort();
-        for partition in partitions {
-            if at.partition.as_ref().is_some_and(|done| partition <= *done) {
-                continue;
-            }
-            let name = format!("lake-{:05}.parquet", at.lake.len());
-            let mut file =
-                SpoolFile::create(self.folder, &name, &with_ingestion(&self.subject.schema))?;
-            let mut rows = self.lake.rows(dataset, &partition).await?;
-            while let Some(batch) = rows.next().await {
-                file.write(&batch?)?;
-            }
-            file.finish()?;
-            at.lake.push(name);
-            at.partition = Some(partition);
-            if self.ctx.slice_is_over() {
-                return Ok(false);
-            }
-        }
-        at.is_lake_read = true;
-        Ok(true)
-    }
-
-    async fn compare(&self, at: &Checkpoint) -> Result<DatasetProof, HandlerError> {
-        let (subject, settings) = (self.subject.clone(), self.settings.clone());
-        let (folder, at) = (self.folder.to_owned(), at.clone());
-        let options = Options { differences_max: settings.differences_max(), ..Options::default() };
-        let stop = Arc::clone(&options.stop);
-        let work = tokio::task::spawn_blocking(move || {
-            compared(&subject, &settings, &at, &folder, &options)
-        });
-        tokio::select! {
-            done = work => done.map_err(|panic| HandlerError::Fatal(format!("the comparison panicked: {panic}")))?,
-            () = self.ctx.stop.cancelled() => {
-                stop.store(true, std::sync::atomic::Ordering::Relaxed);
-                Err(HandlerError::retryable("the comparison was stopped"))
-            }
-        }
-    }
-}
-
-enum SplitRead {
-    Whole,
-    /// There is more, after a wait.
-    Part(Duration),
-}
-
-fn compared(
-    subject: &Subject,
-    settings: &Settings,
-    at: &Checkpoint,
-    folder: &Path,
-    options: &Options,
-) -> Result<DatasetProof, HandlerError> {
-    let paths =
-        |names: &[String]| -> Vec<PathBuf> { names.iter().map(|name| folder.join(name)).collect() };
-    let span =
-        Span { from: at.from.map(Timestamp::as_microsecond), cutoff: at.cutoff.as_microsecond() };
-    let in_lake = with_ingestion(&subject.schema);
-    let settled = current::settle(
-        subject,
-        span,
-        (paths(&at.source), paths(&at.lake)),
-        (&subject.schema, &in_lake),
-        folder,
-    )?;
-    let tolerance =
-        |column: &str| settings.tolerance.get(&format!("{}.{column}", subject.name)).copied();
-    let layout = subject.layout(tolerance);
-    let found = compare(&settled.source, &settled.lake, &layout, options)
-        .map_err(|error| proof::failure(&error))?;
-    let show_values = settings.show_values.unwrap_or(false);
-    let proof =
-        DatasetProof::of(&subject.name, &found, &subject.partition, &settled.late, show_values);
-    let mut notes = Vec::new();
-    if settled.moving > 0 {
-        let keys = if settled.moving == 1 { "key" } else { "keys" };
-        notes.push(format!(
-            "{} {keys} left out: the source has something newer than the cut-off",
-            settled.moving
-        ));
-    }
-    if at.rejected > 0 {
-        notes.push(format!("{} records of the source fit no row and were left out", at.rejected));
-    }
-    if subject.event_time.is_none() {
-        notes.push(
-            "without event time: what changed at the source since the last run counts as different"
-                .to_owned(),
-        );
-    }
-    Ok(DatasetProof {
-        checked_at: Timestamp::now(),
-        cutoff: Some(at.cutoff),
-        note: (!notes.is_empty()).then(|| notes.join("; ")),
-        ..proof
-    })
-}
-
-/// The columns of the lake: those of the source and when each row came.
-fn with_ingestion(schema: &SchemaRef) -> SchemaRef {
-    let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
-    if schema.field_with_name(INGESTED_AT).is_err() {
-        let kind = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        fields.push(Arc::new(Field::new(INGESTED_AT, kind, true)));
-    }
-    Arc::new(Schema::new_with_metadata(fields, HashMap::new()))
-}
-
-/// Keeps a proof as JSON; the file has its name once it is whole.
-pub(super) fn save<T: Serialize>(path: &Path, proof: &T) -> Result<(), HandlerError> {
-    let part = path.with_extension("part");
-    let written = || -> std::io::Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::write(&part, serde_json::to_vec(proof)?)?;
-        fs::rename(&part, path)
-    };
-    written().map_err(|error| {
-        HandlerError::Retryable(format!("{} cannot be written: {error}", path.display()))
-    })
-}
-
-/// A proof that was kept.
-pub(super) fn load<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, HandlerError> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        HandlerError::Fatal(format!("{} cannot be read: {error}", path.display()))
-    };
-    match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| unreadable(&error)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(&error)),
+        Sliced::Complete(proofs.into_iter().map(ended).collect())
     }
 }

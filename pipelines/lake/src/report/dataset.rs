@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use stepwell_report::{Axis, Cell, Element, Html, Layer, Page, Plot, Table, Tone, element};
 
-use super::{Reported, age, badge, instant, number};
+use super::{Reported, age, badge, compared, instant, number};
 use crate::reconcile::proof::{Counts, DatasetProof, Found, FoundKind, Status};
 
 /// So many days and proofs are shown.
@@ -35,7 +35,9 @@ fn lead(dataset: &Reported, now: Timestamp) -> Html {
     let cutoff = proof.cutoff.map(|it| format!("Events before {} were compared.", instant(it)));
     let in_step =
         dataset.in_step_until.map(|it| format!("The lake is in step up to {}.", instant(it)));
-    let told = [cutoff, in_step, proof.note.clone()];
+    let counted = proof.counted.text();
+    let counted = (!counted.is_empty()).then(|| format!("Counted, source / lake: {counted} rows."));
+    let told = [cutoff, in_step, counted, proof.note.clone()];
     lead.push(Html::join(told.into_iter().flatten().map(|text| element("p").text(text))));
     lead
 }
@@ -109,7 +111,11 @@ fn differences(proof: &DatasetProof) -> Html {
     if proof.differences.is_empty() {
         let text = match proof.status {
             Status::Equal => "None.",
-            Status::Different | Status::SourceUnavailable | Status::NotComparable => "Unknown.",
+            Status::CountsAgree => "Not looked for: only the numbers of rows were compared.",
+            Status::Different
+            | Status::SourceUnavailable
+            | Status::LakeChanged
+            | Status::NotComparable => "Unknown.",
         };
         return element("p").class("quiet").text(text).into();
     }
@@ -198,13 +204,14 @@ fn proofs(dataset: &Reported) -> Html {
         vec![
             instant(proof.checked_at).into(),
             badge(proof.status).into(),
+            Cell::Number(proof.counted.text()),
             number(proof, proof.counts.source_rows),
             number(proof, proof.counts.lake_rows),
-            number(proof, proof.counts.differing()),
+            compared(proof, proof.counts.differing()),
             note.into(),
         ]
     };
-    let columns = ["Checked", "Status", "Source", "Lake", "Differing", "Note"];
+    let columns = ["Checked", "Status", "Counted", "Source", "Lake", "Differing", "Note"];
     let table = Table::new("The newest first", &columns).rows(shown.iter().rev().map(row));
     Html::join([Html::from(plot), table.into()])
 }
@@ -213,10 +220,10 @@ fn proofs(dataset: &Reported) -> Html {
 pub(super) fn mismatch(proof: &DatasetProof) -> (f64, f64) {
     let share = match proof.status {
         Status::Equal => 0.0,
-        Status::Different => {
+        Status::Different if proof.compares_rows() => {
             100.0 * proof.counts.differing() as f64 / proof.counts.source_rows.max(1) as f64
         }
-        Status::SourceUnavailable | Status::NotComparable => f64::NAN,
+        _ => f64::NAN,
     };
     (proof.checked_at.as_second() as f64, share)
 }

@@ -9,7 +9,7 @@ use crate::reconcile::{self, handlers::proofs, proof::DatasetProof};
 use crate::service::Service;
 use crate::world::told;
 
-/// Every dataset of the lake with its proofs.
+/// Every table of the lake's datasets with its proofs.
 ///
 /// # Errors
 /// By class: what was kept, the ledger or the lake cannot be read.
@@ -20,15 +20,18 @@ pub async fn gather(service: &Service) -> Result<Vec<Reported>, HandlerError> {
         by_dataset.entry(proof.dataset.clone()).or_default().push(proof);
     }
     let mut reported = Vec::new();
-    for name in service.config.datasets.keys() {
-        let mut proofs = by_dataset.remove(name).unwrap_or_default();
-        proofs.sort_by_key(|proof| proof.checked_at);
-        reported.push(Reported {
-            name: name.clone(),
-            proofs,
-            in_step_until: service.ledger().await?.cursor(name).await?,
-            quarantined: quarantined(service, name).await?,
-        });
+    for (name, dataset) in &service.config.datasets {
+        // The tables of its arrays are published with it.
+        for table in dataset.tables().into_iter().rev() {
+            let mut proofs = by_dataset.remove(&table).unwrap_or_default();
+            proofs.sort_by_key(|proof| proof.checked_at);
+            reported.push(Reported {
+                proofs,
+                in_step_until: service.ledger().await?.cursor(name).await?,
+                quarantined: quarantined(service, &table).await?,
+                name: table,
+            });
+        }
     }
     Ok(reported)
 }

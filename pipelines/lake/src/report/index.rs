@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use stepwell_report::{Axis, Cell, Html, Layer, Page, Plot, Table, Tone, element};
 
-use super::{Reported, age, badge, instant, number};
+use super::{Reported, age, badge, compared, instant, number};
 use crate::reconcile::proof::Status;
 
 pub(super) fn page(datasets: &[Reported], now: Timestamp) -> Page {
@@ -21,7 +21,18 @@ fn verdict(datasets: &[Reported]) -> String {
         .iter()
         .filter(|it| it.last().is_some_and(|proof| proof.status == Status::Equal))
         .count();
-    format!("{equal} of {} datasets are proven to be equal to their source.", datasets.len())
+    let counted = datasets
+        .iter()
+        .filter(|it| it.last().is_some_and(|proof| proof.status == Status::CountsAgree))
+        .count();
+    let told =
+        format!("{equal} of {} datasets are proven to be equal to their source.", datasets.len());
+    match counted {
+        0 => told,
+        _ => {
+            format!("{told} Of {counted} more only the numbers of rows were compared; they agree.")
+        }
+    }
 }
 
 fn table(datasets: &[Reported], now: Timestamp) -> Table {
@@ -31,6 +42,7 @@ fn table(datasets: &[Reported], now: Timestamp) -> Table {
         "Checked",
         "Last equal",
         "Behind",
+        "Counted",
         "Source",
         "Lake",
         "Missing",
@@ -53,7 +65,7 @@ fn row(dataset: &Reported, now: Timestamp) -> Vec<Cell> {
     let Some(proof) = dataset.last() else {
         cells.extend([element("span").class("badge muted").text("never proven").into()]);
         cells.extend(["".into(), "".into(), behind.into()]);
-        cells.extend(std::iter::repeat_n("".into(), 7));
+        cells.extend(std::iter::repeat_n("".into(), 8));
         cells.push(dataset.quarantined.into());
         return cells;
     };
@@ -62,18 +74,12 @@ fn row(dataset: &Reported, now: Timestamp) -> Vec<Cell> {
         instant(proof.checked_at).into(),
         last_equal.unwrap_or_else(|| "never".to_owned()).into(),
         behind.into(),
+        Cell::Number(proof.counted.text()),
     ]);
     let counts = &proof.counts;
-    let numbers = [
-        counts.source_rows,
-        counts.lake_rows,
-        counts.missing,
-        counts.extra,
-        counts.different,
-        counts.late,
-        counts.duplicate,
-    ];
-    cells.extend(numbers.map(|it| number(proof, it)));
+    cells.extend([counts.source_rows, counts.lake_rows].map(|it| number(proof, it)));
+    let matters = [counts.missing, counts.extra, counts.different, counts.late, counts.duplicate];
+    cells.extend(matters.map(|it| compared(proof, it)));
     cells.push(dataset.quarantined.into());
     cells
 }

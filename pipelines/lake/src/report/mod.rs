@@ -69,8 +69,9 @@ pub fn write(
 fn badge(status: Status) -> Element {
     let tone = match status {
         Status::Equal => "good",
+        Status::CountsAgree => "muted",
         Status::Different => "bad",
-        Status::SourceUnavailable | Status::NotComparable => "warn",
+        Status::SourceUnavailable | Status::LakeChanged | Status::NotComparable => "warn",
     };
     element("span").class(&format!("badge {tone}")).text(status.text())
 }
@@ -92,8 +93,14 @@ fn age(since: Timestamp, now: Timestamp) -> String {
 
 /// A number of a proof. What is unknown must not read as zero.
 fn number(proof: &DatasetProof, number: u64) -> Cell {
-    match proof.status {
-        Status::Equal | Status::Different => number.into(),
-        Status::SourceUnavailable | Status::NotComparable => Cell::Number("unknown".to_owned()),
-    }
+    if proof.status.is_known() { number.into() } else { unknown() }
+}
+
+/// A number of rows with something the matter, which only a comparison of rows can tell.
+fn compared(proof: &DatasetProof, number: u64) -> Cell {
+    if proof.compares_rows() { number.into() } else { unknown() }
+}
+
+fn unknown() -> Cell {
+    Cell::Number("unknown".to_owned())
 }

@@ -1,7 +1,7 @@
 //! Files as a source: CSV, JSON lines and Parquet in a folder, a bucket, on a web server.
 //!
-//! Each file is a split, read in its order. In mode `append` without an event time a window takes the files that were
-//! written in it; with one, the rows.
+//! Each file is a split, read in its order. A log takes each version of a file once, whole, whenever it comes: neither when it
+//! was written nor the times of its rows tell that it was not here before. In the other modes windows go by the rows' event time.
 
 use std::sync::Arc;
 
@@ -44,8 +44,14 @@ pub struct Table {
 }
 
 impl Table {
-    pub(crate) fn problems(&self, _dataset: &Dataset) -> Vec<String> {
+    pub(crate) fn problems(&self, dataset: &Dataset) -> Vec<String> {
         let mut problems = Vec::new();
+        if dataset.mode == Mode::Append && !dataset.overlap.is_zero() {
+            problems.push(
+                "`overlap_seconds` says nothing here: a log takes each file once, however late it comes; take it out"
+                    .to_owned(),
+            );
+        }
         if self.path.is_none() {
             problems.push(
                 "the key `path` is missing; name files, for instance `incoming/orders-*.csv.gz`"
@@ -89,17 +95,31 @@ impl Files {
         }
     }
 
-    /// The files of a window.
+    fn is_log(&self) -> bool {
+        self.dataset.mode == Mode::Append
+    }
+
+    /// The files of a window: in a log those that have settled.
     async fn entries(&self, window: &Window) -> Result<Vec<Entry>, HandlerError> {
         let mut entries =
             self.world.stores.matching(&self.pattern).await.map_err(crate::world::told)?;
-        if self.dataset.mode == Mode::Append && self.dataset.event_time.is_none() {
-            entries.retain(|entry| {
-                let from = window.from.map_or(i64::MIN, jiff::Timestamp::as_microsecond);
-                (from..window.to.as_microsecond()).contains(&entry.modified_us)
-            });
+        if self.is_log() {
+            let since = self.dataset.since.map_or(i64::MIN, jiff::Timestamp::as_microsecond);
+            let settled = since..window.to.as_microsecond();
+            entries.retain(|entry| settled.contains(&entry.modified_us));
         }
         Ok(entries)
+    }
+
+    /// What a file is, by the settings or its name.
+    fn kind(&self, at: &Location) -> Option<Kind> {
+        let named = Kind::of(at.name());
+        let kind = self.format.map(|format| {
+            let compression =
+                named.map_or(stepwell_tabular::Compression::None, |kind| kind.compression);
+            Kind { format, compression }
+        });
+        kind.or(named)
     }
 
     async fn open(
@@ -107,13 +127,7 @@ impl Files {
         at: &Location,
         skip_rows: u64,
     ) -> Result<BoxStream<'static, Result<Batch, stepwell_tabular::Error>>, HandlerError> {
-        let named = Kind::of(at.name());
-        let kind = self.format.map(|format| {
-            let compression =
-                named.map_or(stepwell_tabular::Compression::None, |kind| kind.compression);
-            Kind { format, compression }
-        });
-        let options = ReadOptions { kind: kind.or(named), skip_rows, ..self.options.clone() };
+        let options = ReadOptions { kind: self.kind(at), skip_rows, ..self.options.clone() };
         stepwell_tabular::read(&self.world.stores, at, options).await.map_err(crate::world::told)
     }
 
@@ -127,10 +141,18 @@ impl Files {
             .find(|entry| name_of(entry) == read.split.name)
             .ok_or_else(|| {
                 HandlerError::Data(format!(
-                    "a file of {} that was listed is gone; its split was {}",
+                    "a file of {} that was listed is gone, or written anew; its split was {}. The next run reads what is \
+                     there then",
                     self.pattern, read.split.name
                 ))
             })?;
+        if read.split.version.as_ref().is_some_and(|version| *version != entry.version) {
+            return Err(HandlerError::Data(format!(
+                "{} was written anew while it was read; the next run reads what is there then",
+                entry.at
+            ))
+            .into());
+        }
         let skip_rows = read.after.and_then(|after| after["rows"].as_u64()).unwrap_or(0);
         let batches = self.open(&entry.at, skip_rows).await?;
         let window = read.window.clone();
@@ -154,7 +176,8 @@ impl Files {
 
     /// The rows whose event time lies in the window.
     fn within(&self, rows: &RecordBatch, window: &Window) -> Result<RecordBatch, HandlerError> {
-        let Some(name) = &self.dataset.event_time else { return Ok(rows.clone()) };
+        let by_time = self.dataset.event_time.as_ref().filter(|_| !self.is_log());
+        let Some(name) = by_time else { return Ok(rows.clone()) };
         let times = rows.column_by_name(name).expect("the event time is a column");
         let is_in =
             in_window(times, window).map_err(|error| HandlerError::Fatal(error.to_string()))?;
@@ -190,18 +213,35 @@ fn name_of(entry: &Entry) -> String {
         .take(24)
         .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
         .collect();
-    format!("{stem}-{:08x}", xxh3_64(shown.as_bytes()) as u32)
+    format!("{stem}-{:016x}", xxh3_64(shown.as_bytes()))
 }
 
 #[async_trait]
 impl Source for Files {
     async fn splits(&self, window: &Window) -> Result<Vec<Split>, HandlerError> {
         let entries = self.entries(window).await?;
-        Ok(entries.iter().map(|entry| Split { name: name_of(entry) }).collect())
+        let split = |entry: Entry| Split { name: name_of(&entry), version: Some(entry.version) };
+        Ok(entries.into_iter().map(split).collect())
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {
         stream::once(self.chunks(read)).try_flatten().boxed()
+    }
+
+    /// Parquet says it in its footer; by event time, or in other files, rows have to be read.
+    async fn count(&self, window: &Window) -> Result<Option<u64>, HandlerError> {
+        if self.dataset.event_time.is_some() {
+            return Ok(None);
+        }
+        let mut rows = 0;
+        for entry in self.entries(window).await? {
+            if self.kind(&entry.at).is_none_or(|kind| kind.format != Format::Parquet) {
+                return Ok(None);
+            }
+            let counted = stepwell_tabular::count(&self.world.stores, &entry.at).await;
+            rows += counted.map_err(crate::world::told)?;
+        }
+        Ok(Some(rows))
     }
 }
 
@@ -211,8 +251,9 @@ mod tests {
 
     #[test]
     fn a_split_is_named_after_its_file_and_its_folder() {
-        let name =
-            |path: &str| name_of(&Entry { at: path.parse().unwrap(), size: 0, modified_us: 0 });
+        let version = String::new();
+        let of = |at| Entry { at, size: 0, modified_us: 0, version: version.clone() };
+        let name = |path: &str| name_of(&of(path.parse().unwrap()));
         assert!(name("in/a b.csv").starts_with("a-b-csv-"));
         assert_ne!(name("in/a.csv"), name("out/a.csv"));
     }

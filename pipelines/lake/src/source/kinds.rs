@@ -10,6 +10,7 @@ use super::{Source, dynamodb, files, mambu, postgres, salesforce, sql};
 use crate::config::Config;
 use crate::dataset::{Dataset, Mode};
 use crate::query::Lake;
+use crate::reconcile::lake::Against;
 use crate::world::World;
 
 /// The keys of a dataset that belong to its source.
@@ -60,6 +61,22 @@ impl SourceTable {
             // Other modes hold what there is.
             Self::Mambu(table) => table.has_deletes() && mode == Mode::Append,
             Self::Salesforce(table) => table.has_deletes() && mode == Mode::Append,
+        }
+    }
+
+    /// What a proof compares the lake with.
+    pub(crate) fn proven_against(&self, dataset: &Dataset) -> Against {
+        match self {
+            Self::Dynamodb(table) => table.proven_against(),
+            // A window takes the files that were written in it.
+            Self::Files(_) if dataset.mode == Mode::Append && dataset.event_time.is_none() => {
+                Against::Arrivals
+            }
+            Self::Files(_)
+            | Self::Mambu(_)
+            | Self::Postgres(_)
+            | Self::Salesforce(_)
+            | Self::Sql(_) => Against::Source,
         }
     }
 
@@ -128,6 +145,19 @@ impl Sources {
                 postgres::Postgres::new(table, dataset, &self.postgres, &self.world).await?,
             ),
         })
+    }
+
+    /// What a dataset is proven against, where that is not its source itself.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_for_proof(&self, dataset: &Dataset) -> Result<Arc<dyn Source>, HandlerError> {
+        match &dataset.source {
+            SourceTable::Dynamodb(table) => {
+                Ok(dynamodb::open_for_proof(&self.dynamodb, table, dataset))
+            }
+            _ => self.open(dataset).await,
+        }
     }
 
     /// The functions that take changes of DynamoDB in, for those datasets that read them.

@@ -1,7 +1,8 @@
 //! A PostgreSQL table or query as a source.
 //!
 //! Rows come in the order of the key, as text that PostgreSQL makes itself: numbers and times lose nothing. Reading goes on
-//! behind the last key, so that a slice holds no transaction open for the next.
+//! behind the last key, so that a slice holds no transaction open for the next. A chunk therefore ends with the last row of a
+//! key, and no row may be without one.
 
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
@@ -23,8 +24,10 @@ use super::{Chunk, Read, Source, Split, Stop, Window};
 use crate::dataset::{Dataset, Mode};
 use crate::world::World;
 
-/// Rows in a chunk.
+/// A chunk ends behind so many rows.
 const CHUNK_ROWS: usize = 8192;
+/// It ends behind so many bytes of text, too.
+const CHUNK_BYTES: usize = 16 << 20;
 
 /// `[pipelines.lake.postgres]`
 ///
@@ -183,6 +186,9 @@ impl Postgres {
     ) -> Result<BoxStream<'a, Result<Chunk, Stop>>, Stop> {
         let client = self.session().await?;
         let described = self.described(&client).await?;
+        if read.after.is_none() {
+            self.check_keys(&client, read.window).await?;
+        }
         let (statement, parameters) = self.statement(&described, read.window, read.after)?;
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|it| it as _).collect();
         let rows =
@@ -193,9 +199,32 @@ impl Postgres {
             _client: client,
             unknown: self.unknown(&described),
             rows: Box::pin(rows),
+            ahead: None,
             is_over: false,
         };
         Ok(stream::try_unfold(reading, Reading::next).map_err(Stop::Failed).boxed())
+    }
+
+    /// A row without a key would be passed over where reading goes on.
+    async fn check_keys(&self, client: &Client, window: &Window) -> Result<(), HandlerError> {
+        let (condition, parameters) = self.condition(window);
+        let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|it| it as _).collect();
+        for name in &self.dataset.key {
+            let column = self.dataset.column(name).expect("a key is a column");
+            let key = quoted(column.place());
+            let statement = format!(
+                "SELECT 1 FROM {} WHERE {condition} AND {key} IS NULL LIMIT 1",
+                self.relation
+            );
+            let found = client.query_opt(&statement, &parameters).await;
+            if found.map_err(|error| self.failed(&error))?.is_some() {
+                return Err(HandlerError::Data(format!(
+                    "{} has rows without a `{name}`, which is in the dataset's `key`; name columns that every row has",
+                    self.relation
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn statement(
@@ -289,10 +318,19 @@ struct Reading<'a> {
     _client: Client,
     unknown: BTreeSet<String>,
     rows: std::pin::Pin<Box<RowStream>>,
+    /// The first row of the next chunk.
+    ahead: Option<Row>,
     is_over: bool,
 }
 
 impl Reading<'_> {
+    async fn row(&mut self) -> Result<Option<Row>, HandlerError> {
+        match self.ahead.take() {
+            Some(row) => Ok(Some(row)),
+            None => self.rows.try_next().await.map_err(|error| self.source.failed(&error)),
+        }
+    }
+
     async fn next(mut self) -> Result<Option<(Chunk, Self)>, HandlerError> {
         if self.is_over {
             return Ok(None);
@@ -300,18 +338,19 @@ impl Reading<'_> {
         let dataset = &self.source.dataset;
         let columns = dataset.read_columns();
         let mut rows = dataset.rows();
-        let mut key = Value::Null;
-        while rows.len() < CHUNK_ROWS {
-            let Some(row) =
-                self.rows.try_next().await.map_err(|error| self.source.failed(&error))?
-            else {
-                self.is_over = true;
-                break;
-            };
+        let (mut key, mut bytes) = (Value::Null, 0);
+        while let Some(row) = self.row().await? {
             let texts: Vec<Option<&str>> = (0..row.len()).map(|index| row.get(index)).collect();
-            key = json!(texts[columns.len()..]);
+            let next = json!(texts[columns.len()..]);
+            if (rows.len() >= CHUNK_ROWS || bytes >= CHUNK_BYTES) && next != key {
+                self.ahead = Some(row);
+                break;
+            }
+            bytes += texts.iter().flatten().map(|text| text.len()).sum::<usize>();
+            key = next;
             append(&mut rows, &texts[..columns.len()], &columns, &key, &row);
         }
+        self.is_over = self.ahead.is_none();
         if rows.is_empty() {
             return Ok(None);
         }
@@ -370,7 +409,7 @@ fn quoted(name: &str) -> String {
 #[async_trait]
 impl Source for Postgres {
     async fn splits(&self, _window: &Window) -> Result<Vec<Split>, HandlerError> {
-        Ok(vec![Split { name: "all".to_owned() }])
+        Ok(vec![Split::new("all")])
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {

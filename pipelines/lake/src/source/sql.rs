@@ -1,6 +1,7 @@
 //! A query over the lake's own tables as a source: curated datasets.
 //!
-//! Rows come in the order of the dataset's key, so that the same tables give the same files.
+//! Rows come in the order of the dataset's key, so that the same tables give the same files. The query runs in this
+//! process, or on Athena where that serves. Reading goes on over the very tables that it began with, or not at all.
 
 use std::path::PathBuf;
 
@@ -12,11 +13,17 @@ use serde_json::json;
 use stepwell_pipeline::HandlerError;
 use stepwell_query::{quoted, tables_of};
 use stepwell_tabular::{Column, Location, conform};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{Chunk, Read, Source, Split, Stop, Window};
 use crate::dataset::{Dataset, Mode};
 use crate::query::{Lake, failed};
+use crate::views::{LATEST, words};
 use crate::world::told;
+
+mod on_athena;
+
+use on_athena::OnAthena;
 
 /// The keys of a dataset with `source = "sql"`.
 ///
@@ -62,10 +69,11 @@ impl Table {
         })
     }
 
-    /// The tables that the query reads, views of newest rows by their tables. Nothing, if it cannot be read: reading it tells
-    /// why.
+    /// The tables that the query reads, views of newest rows by their tables; all that it may mean, where it is in words of
+    /// Athena alone. Nothing, if it cannot be read: reading it tells why.
     pub(crate) fn reads(&self, latest: &str) -> Vec<String> {
-        let tables = self.text().ok().and_then(|text| tables_of(&text).ok()).unwrap_or_default();
+        let Ok(text) = self.text() else { return Vec::new() };
+        let tables = tables_of(&text).unwrap_or_else(|_| words(&text).into_iter().collect());
         tables.iter().map(|name| name.strip_suffix(latest).unwrap_or(name).to_owned()).collect()
     }
 
@@ -82,6 +90,7 @@ pub struct Curated {
     sql: String,
     at: Location,
     columns: Vec<Column>,
+    reads: Vec<String>,
     lake: Lake,
 }
 
@@ -94,6 +103,7 @@ impl Curated {
             sql: format!("SELECT * FROM ({query}\n) AS curated ORDER BY {}", key.join(", ")),
             at: Location::Path(table.query.clone().expect("a missing one is a problem")),
             columns: dataset.read_columns(),
+            reads: table.reads(LATEST),
             lake: lake.clone(),
         })
     }
@@ -102,7 +112,19 @@ impl Curated {
         &'a self,
         read: Read<'a>,
     ) -> Result<BoxStream<'a, Result<Chunk, Stop>>, Stop> {
+        if let Some(asker) = self.lake.athena().await? {
+            return Ok(OnAthena { asker, curated: self }.chunks(read));
+        }
         let skipped = read.after.and_then(|after| after["rows"].as_u64()).unwrap_or(0);
+        let tables = self.lake.state_of(&self.reads).await?;
+        let of = format!("{tables}-{:016x}", xxh3_64(self.sql.as_bytes()));
+        if read.after.is_some_and(|after| after["of"] != *of) {
+            return Err(HandlerError::Data(format!(
+                "{}: the query, or a table that it reads, is another one than when the run began; the next run begins anew",
+                self.at
+            ))
+            .into());
+        }
         let sql = format!("{} OFFSET {skipped}", self.sql);
         let rows =
             self.lake.query(&sql).await.map_err(|error| error.within(&self.at.to_string()))?;
@@ -112,13 +134,14 @@ impl Curated {
                 let made = conform(&rows, &self.columns, &self.at, end_row)
                     .map_err(|error| Stop::Failed(told(error)));
                 end_row += rows.num_rows() as u64;
+                let checkpoint = json!({"rows": end_row, "of": of});
                 async move {
                     let made = made?;
                     Ok(Chunk {
                         rows: made.rows,
                         rejected: made.rejected,
                         unknown: made.unknown,
-                        checkpoint: json!({"rows": end_row}),
+                        checkpoint,
                     })
                 }
             });
@@ -129,7 +152,7 @@ impl Curated {
 #[async_trait]
 impl Source for Curated {
     async fn splits(&self, _window: &Window) -> Result<Vec<Split>, HandlerError> {
-        Ok(vec![Split { name: "all".to_owned() }])
+        Ok(vec![Split::new("all")])
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {

@@ -16,10 +16,11 @@ use crate::source::Chunk;
 use crate::target::{Target, folder};
 use crate::world::told;
 
-mod children;
+pub(crate) mod children;
 mod partition;
 mod spool;
 
+pub(crate) use children::items;
 pub(crate) use partition::{bounds, grouped};
 pub(crate) use spool::Spool;
 
@@ -97,18 +98,20 @@ impl PartJob {
         let mut encoded = Vec::new();
         for (partition, rows) in grouped(dataset, &self.gathered.batches)? {
             for child in &dataset.children {
-                let items = children::rows(dataset, child, &rows, self.run.window.to)?;
-                if items.num_rows() > 0 {
+                let columns = dataset.child_file_columns(child);
+                let items: Vec<_> = rows
+                    .iter()
+                    .map(|rows| items(&columns, child, rows, Some(self.run.window.to)))
+                    .collect::<Result<_, _>>()?;
+                if items.iter().any(|it| it.num_rows() > 0) {
                     let table = dataset.child_table(child);
-                    encoded.push(self.file(
-                        table,
-                        &partition,
-                        &dataset.child_columns(child),
-                        &[items],
-                    )?);
+                    encoded.push(self.file(table, &partition, &columns, &items)?);
                 }
             }
-            let files = partition::published(dataset, &rows, self.run.window.to)?;
+            let files: Vec<_> = rows
+                .iter()
+                .map(|rows| partition::published(dataset, rows, self.run.window.to))
+                .collect::<Result<_, _>>()?;
             encoded.push(self.file(
                 dataset.name.clone(),
                 &partition,

@@ -12,20 +12,20 @@ use stepwell_pipeline::HandlerError;
 use stepwell_tabular::arrow_schema;
 
 use crate::dataset::{Dataset, INGESTED_AT, Partition, Unit};
-use crate::target::level;
+use crate::target::{NULL_PARTITION, level};
 
 const HOUR: i64 = 3_600_000_000;
 
-/// The rows of each partition, in their order; the whole without partitions.
+/// The rows of each partition, in their order; the batches as they are without partitions.
 pub(crate) fn grouped(
     dataset: &Dataset,
     batches: &[RecordBatch],
-) -> Result<Vec<(String, RecordBatch)>, HandlerError> {
+) -> Result<Vec<(String, Vec<RecordBatch>)>, HandlerError> {
     let Some(first) = batches.first() else { return Ok(Vec::new()) };
-    let rows = concat_batches(&first.schema(), batches).map_err(failed)?;
     if dataset.partition_by.is_empty() {
-        return Ok(vec![(String::new(), rows)]);
+        return Ok(vec![(String::new(), batches.to_vec())]);
     }
+    let rows = concat_batches(&first.schema(), batches).map_err(failed)?;
     let levels: Vec<_> =
         dataset.partition_by.iter().map(|by| Level::new(by, &rows)).collect::<Result<_, _>>()?;
     let mut groups: BTreeMap<Vec<Value<'_>>, Vec<u32>> = BTreeMap::new();
@@ -55,13 +55,13 @@ pub(crate) fn grouped(
         named.collect::<Vec<_>>().join("/")
     };
     if let [(values, _)] = groups.iter().collect::<Vec<_>>()[..] {
-        return Ok(vec![(names(values), rows.clone())]);
+        return Ok(vec![(names(values), vec![rows.clone()])]);
     }
-    let mut found: Vec<(String, RecordBatch)> = groups
+    let mut found: Vec<(String, Vec<RecordBatch>)> = groups
         .into_iter()
         .map(|(values, indices)| {
             let taken = take_record_batch(&rows, &UInt32Array::from(indices)).map_err(failed)?;
-            Ok((names(&values), taken))
+            Ok((names(&values), vec![taken]))
         })
         .collect::<Result<_, HandlerError>>()?;
     found.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -73,7 +73,7 @@ pub(super) fn published(
     dataset: &Dataset,
     rows: &RecordBatch,
     window_to: Timestamp,
-) -> Result<Vec<RecordBatch>, HandlerError> {
+) -> Result<RecordBatch, HandlerError> {
     let columns = dataset.file_columns();
     let arrays: Vec<ArrayRef> = columns
         .iter()
@@ -89,7 +89,7 @@ pub(super) fn published(
             })
         })
         .collect::<Result<_, HandlerError>>()?;
-    Ok(vec![RecordBatch::try_new(arrow_schema(&columns), arrays).map_err(failed)?])
+    RecordBatch::try_new(arrow_schema(&columns), arrays).map_err(failed)
 }
 
 /// The same instant in every row.
@@ -135,7 +135,11 @@ impl Level {
             Self::Time(times, _) if times.is_null(row) => Value::Null,
             Self::Time(times, unit) => Value::Time(start_hours(times.value(row), *unit)),
             Self::Text(texts) if texts.is_null(row) => Value::Null,
-            Self::Text(texts) => Value::Text(texts.as_string::<i32>().value(row)),
+            Self::Text(texts) => match texts.as_string::<i32>().value(row) {
+                // All of them are one folder.
+                "" | NULL_PARTITION => Value::Null,
+                text => Value::Text(text),
+            },
         }
     }
 }

@@ -14,6 +14,8 @@ use stepwell_pipeline::HandlerError;
 use stepwell_tabular::Rejected;
 
 use super::Gathered;
+use crate::ledger::Run;
+use crate::world::World;
 
 /// Where the chunks of a split lie between two slices.
 pub(crate) struct Spool {
@@ -30,8 +32,15 @@ struct Rest {
 }
 
 impl Spool {
-    pub(crate) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    /// That of a run.
+    pub(crate) fn of(world: &World, run: &Run) -> Result<Self, HandlerError> {
+        Ok(Self { folder: world.file(&format!("lake-spool/{}/{}", run.dataset, run.run))? })
+    }
+
+    /// Removes all that a run has left.
+    pub(crate) fn clear(&self) {
+        // One that stays lies about; it is not read.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 
     /// Writes the chunks. Blocks.

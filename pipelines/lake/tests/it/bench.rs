@@ -19,6 +19,7 @@ use stepwell_machine::{
     Command, DecideContext, ExecutionContext, Input, Limits, Payload, Phase, Run, ScheduledTask,
     Start, TaskResult, decide,
 };
+use stepwell_pipeline::surroundings::Services;
 use stepwell_pipeline::testing::Keys;
 use stepwell_pipeline::{Context, HandlerError, Pipeline, Surroundings};
 use tempfile::TempDir;
@@ -35,7 +36,10 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 pub(crate) struct Bench {
     folder: TempDir,
     settings: String,
+    services: Services,
     now: Arc<Mutex<Timestamp>>,
+    /// The execution that the process died in: the engine goes on with it.
+    interrupted: Mutex<Option<String>>,
 }
 
 /// How a run is driven.
@@ -66,8 +70,14 @@ pub(crate) struct Ended {
 impl Bench {
     /// With these settings, as they stand below `[pipelines.lake]`.
     pub(crate) fn new(settings: &str) -> Self {
+        Self::on(Services::default(), settings)
+    }
+
+    /// As [`Self::new`], with AWS services of somebody's.
+    pub(crate) fn on(services: Services, settings: &str) -> Self {
         let now = Arc::new(Mutex::new(NOW.parse().unwrap()));
-        Self { folder: tempfile::tempdir().unwrap(), settings: settings.to_owned(), now }
+        let (folder, settings) = (tempfile::tempdir().unwrap(), settings.to_owned());
+        Self { folder, settings, services, now, interrupted: Mutex::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -88,10 +98,21 @@ impl Bench {
 
     /// Writes a file of the project as if it was written right now by the bench's clock, which goes on by a minute.
     pub(crate) fn deliver(&self, name: &str, content: impl AsRef<[u8]>) {
+        let now = *self.now.lock().unwrap();
+        self.write_at(name, content, now);
+        self.pass(SignedDuration::from_mins(1));
+    }
+
+    /// Writes a file of the project as if it was written then.
+    pub(crate) fn write_at(&self, name: &str, content: impl AsRef<[u8]>, at: Timestamp) {
         self.write(name, content);
         let file = std::fs::File::options().write(true).open(self.path().join(name)).unwrap();
-        file.set_modified(SystemTime::from(*self.now.lock().unwrap())).unwrap();
-        self.pass(SignedDuration::from_mins(1));
+        file.set_modified(SystemTime::from(at)).unwrap();
+    }
+
+    /// Nobody goes on with the execution that the process died in.
+    pub(crate) fn stop_interrupted(&self) {
+        self.interrupted.lock().unwrap().take();
     }
 
     /// Lets time pass.
@@ -100,13 +121,21 @@ impl Bench {
         *now += time;
     }
 
+    /// Lets time pass until what is written right now lies in the past.
+    pub(crate) fn catch_up(&self) {
+        let mut now = self.now.lock().unwrap();
+        *now = (*now).max(Timestamp::now() + SignedDuration::from_hours(1));
+    }
+
     fn clock(&self) -> Clock {
         let now = Arc::clone(&self.now);
         Arc::new(move || *now.lock().unwrap())
     }
 
     fn surroundings(&self) -> Surroundings {
-        Surroundings::embedded(Arc::new(Keys::none()), self.path().join(".stepwell"))
+        let state = self.path().join(".stepwell");
+        let services = self.services.clone();
+        Surroundings { services, ..Surroundings::embedded(Arc::new(Keys::none()), state) }
     }
 
     fn settings(&self) -> Settings {
@@ -136,11 +165,25 @@ impl Bench {
         ended.summary
     }
 
+    /// Compares the lake with its sources; gives the summary.
+    pub(crate) async fn prove(&self, input: &Value) -> Value {
+        self.drive_machine("lake-reconcile", input, Driving::default()).await.summary
+    }
+
     /// Runs the state machine in a process of its own.
     pub(crate) async fn drive(&self, driving: Driving) -> Ended {
+        self.drive_machine("lake", &json!({}), driving).await
+    }
+
+    pub(crate) async fn drive_machine(&self, name: &str, input: &Value, driving: Driving) -> Ended {
         let pipeline = self.pipeline().unwrap();
+        let machine = pipeline.machines.iter().find(|it| it.name == name).unwrap();
         let started = Timestamp::now();
-        let mut run = Run::new(start(pipeline.machines[0].definition, started));
+        let execution = self.interrupted.lock().unwrap().take().unwrap_or_else(|| {
+            let number = COUNT.fetch_add(1, Ordering::Relaxed);
+            format!("arn:aws:states:us-east-1:111111111111:execution:lake:run-{number}")
+        });
+        let mut run = Run::new(start(machine.definition, &execution, input, started));
         let mut ctx = DecideContext { now: started, seed: 7 };
         let mut ended = Ended { phase: Phase::Running, summary: Value::Null, calls: 0 };
         let mut inputs = vec![Input::Start { limits: Limits::None }];
@@ -154,6 +197,7 @@ impl Bench {
                         ended.calls += 1;
                         assert!(ended.calls < CALLS_MAX);
                         if ended.calls >= driving.crash_after {
+                            *self.interrupted.lock().unwrap() = Some(execution);
                             return ended;
                         }
                         finished
@@ -206,12 +250,17 @@ impl Bench {
 
     /// The content of every published file by partition, whatever the file is called.
     pub(crate) async fn bytes(&self, name: &str) -> BTreeMap<String, Vec<Vec<u8>>> {
-        let table = self.table(name).await;
-        let root = self.path().join("lake/datalake_raw").join(name);
-        let content = |it: &published::PublishedPartition| {
-            table.files(it).map(|file| std::fs::read(root.join(file)).unwrap()).collect()
-        };
-        table.partitions.iter().map(|(name, it)| (name.clone(), content(it))).collect()
+        let (service, table) = (self.service(), self.table(name).await);
+        let root = service.config.target.table(name);
+        let mut found = BTreeMap::new();
+        for (partition, it) in &table.partitions {
+            let mut files = Vec::new();
+            for file in table.files(it) {
+                files.push(service.world.stores.get(&root.join(&file)).await.unwrap().to_vec());
+            }
+            found.insert(partition.clone(), files);
+        }
+        found
     }
 
     /// The files of a table's folder, published or not.
@@ -249,20 +298,18 @@ async fn call(pipeline: &Pipeline, task: ScheduledTask, driving: Driving) -> Inp
     Input::TaskFinished { scheduled: task.scheduled, started_at: Timestamp::now(), outcome }
 }
 
-fn start(definition: &str, start_time: Timestamp) -> Start {
+fn start(definition: &str, execution: &str, input: &Value, start_time: Timestamp) -> Start {
     let (machine, diagnostics) = stepwell_asl::parse(definition);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let arn = |what: &str| Arc::from(format!("arn:aws:states:us-east-1:111111111111:{what}"));
     Start {
         definition: Arc::new(machine.unwrap_or_else(|| panic!("{diagnostics:?}"))),
         context: ExecutionContext {
-            execution_arn: arn(&format!("execution:lake:run-{number}")),
-            execution_name: "run".into(),
+            execution_arn: execution.into(),
+            execution_name: execution.rsplit(':').next().unwrap().into(),
             role_arn: "arn:aws:iam::111111111111:role/lake".into(),
             start_time,
-            state_machine_arn: arn("stateMachine:lake"),
+            state_machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:lake".into(),
             state_machine_name: "lake".into(),
         },
-        input: Payload::parse("{}").unwrap(),
+        input: Payload::parse(&input.to_string()).unwrap(),
     }
 }

@@ -1,9 +1,13 @@
 //! SQL over the lake, and datasets that come of it.
 
+use std::time::Duration;
+
 use arrow::util::pretty::pretty_format_batches;
 use futures_util::TryStreamExt;
+use jiff::SignedDuration;
+use stepwell_machine::Phase;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Driving};
 
 const SETTINGS: &str = "
 [tables.orders]
@@ -14,6 +18,7 @@ key = ['id']
 mode = 'append'
 event_time = 'modified'
 partition_by = ['day(modified)', 'Region']
+settle_seconds = 0
 [tables.orders.children.lines]
 columns = ['sku string']
 [tables.regions]
@@ -40,7 +45,7 @@ FROM (SELECT *, CAST(CAST(modified AS DATE) AS VARCHAR) AS dt FROM orders_latest
 
 fn bench() -> Bench {
     let bench = Bench::new(SETTINGS);
-    bench.write("in/orders-1.jsonl", r#"{"id":1,"Region":"eu","amount":1.10,"modified":"2026-03-01T10:00:00Z","lines":[{"sku":"a"},{"sku":"b"}]}
+    bench.deliver("in/orders-1.jsonl", r#"{"id":1,"Region":"eu","amount":1.10,"modified":"2026-03-01T10:00:00Z","lines":[{"sku":"a"},{"sku":"b"}]}
 {"id":2,"Region":"us","amount":2.20,"modified":"2026-03-01T10:00:00Z","lines":[{"sku":"c"}]}
 {"id":1,"Region":"eu","amount":1.50,"modified":"2026-03-02T10:00:00Z","lines":[{"sku":"d"}]}
 "#);
@@ -53,7 +58,7 @@ fn bench() -> Bench {
     bench
 }
 
-async fn ask(bench: &Bench, sql: &str) -> Result<String, String> {
+pub(crate) async fn ask(bench: &Bench, sql: &str) -> Result<String, String> {
     let rows = bench.service().lake().query(sql).await.map_err(|error| error.to_string())?;
     let batches: Vec<_> = rows.batches.try_collect().await.map_err(|error| error.to_string())?;
     Ok(pretty_format_batches(&batches).unwrap().to_string())
@@ -79,6 +84,58 @@ async fn a_curated_dataset_comes_behind_what_it_is_made_from() {
 | States, United | 2.20   |
 +----------------+--------+";
     assert_eq!(bench.rows("best").await, expected.trim());
+}
+
+const COPIED: &str = "
+[tables.orders]
+source = 'files'
+path = 'in/*.csv'
+columns = ['id bigint not null']
+key = ['id']
+mode = 'append'
+settle_seconds = 0
+[tables.copied]
+source = 'sql'
+query = 'copied.sql'
+columns = ['id bigint']
+key = ['id']
+";
+
+/// Dies while the query over the other table is read.
+async fn in_the_middle_of_a_query() -> Bench {
+    let bench = Bench::new(COPIED);
+    let rows = (1..30_000).map(|id| format!("{id}\n")).collect::<Vec<_>>().concat();
+    bench.deliver("in/1.csv", format!("id\n{rows}"));
+    bench.write("copied.sql", "SELECT id FROM orders");
+    // The list; plan, five slices, publish, catalog and plan of the first; plan and a slice of the second.
+    let slices = Driving { crash_after: 12, slice: Duration::ZERO, twice: false };
+    assert_eq!(bench.drive(slices).await.phase, Phase::Running);
+    assert_eq!(bench.table("orders").await.rows(), 29_999);
+    let spool = bench.path().join(".stepwell/lake-spool/copied");
+    assert_eq!(std::fs::read_dir(spool).unwrap().count(), 1, "the second is begun");
+    bench
+}
+
+#[tokio::test]
+async fn a_query_that_was_interrupted_is_not_gone_on_with_over_other_tables() {
+    let bench = in_the_middle_of_a_query().await;
+    bench.stop_interrupted();
+    bench.deliver("in/2.csv", "id\n0\n");
+    bench.pass(SignedDuration::from_mins(2));
+    bench.succeed().await;
+    let answer = ask(&bench, "SELECT count(*) AS n, count(DISTINCT id) AS ids FROM copied").await;
+    assert!(answer.as_ref().is_ok_and(|it| it.contains("| 30000 | 30000 |")), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_query_that_was_interrupted_is_not_gone_on_with_by_another_text() {
+    let bench = in_the_middle_of_a_query().await;
+    bench.write("copied.sql", "SELECT id + 1 AS id FROM orders");
+    let summary = bench.fail().await;
+    assert!(summary["message"].as_str().unwrap().contains("begins anew"), "{summary:#}");
+    bench.succeed().await;
+    let answer = ask(&bench, "SELECT min(id) AS a, max(id) AS b, count(*) AS n FROM copied").await;
+    assert!(answer.as_ref().is_ok_and(|it| it.contains("| 2 | 30000 | 29999 |")), "{answer:?}");
 }
 
 #[tokio::test]

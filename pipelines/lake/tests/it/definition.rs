@@ -29,11 +29,26 @@ fn what_is_wrong_with_a_dataset_is_told_by_name() {
         ("part_rows = 0", "above zero"),
         ("window_seconds = 0", "`window_seconds` is zero"),
         ("delimiter = 'ü'", "no ASCII sign"),
+        ("mode = 'append'\noverlap_seconds = 1", "which only a `key` tells apart"),
     ] {
         let problem =
             Bench::new(&format!("{TABLE}{keys}\n")).pipeline().err().expect(keys).to_string();
         assert!(problem.contains("`orders`") && problem.contains(told), "{keys}: {problem}");
     }
+}
+
+#[test]
+fn the_changes_of_a_table_come_from_one_stream() {
+    let dataset = |name: &str, stream: &str| {
+        format!(
+            "[tables.{name}]\nsource = 'dynamodb'\nread = 'stream'\ntable = 'orders'\nkey = ['pk']\nmode = 'append'\n\
+             columns = ['pk string']\n{stream}\n"
+        )
+    };
+    let (a, b) = (dataset("a", "stream = 'one'"), dataset("b", "stream = 'two'"));
+    let problem = Bench::new(&format!("{a}{b}")).pipeline().err().unwrap().to_string();
+    assert!(problem.contains("are to come from `one` and `two`"), "{problem}");
+    assert!(Bench::new(&format!("{a}{}", dataset("b", ""))).pipeline().is_ok());
 }
 
 #[test]
@@ -60,6 +75,7 @@ fn the_template_is_settings_and_names_every_key() {
         "datasets",
         "tables",
         "postgres",
+        "athena",
         "grace_seconds",
         "compact_files",
         "max_concurrency",
@@ -89,6 +105,11 @@ fn datasets_may_lie_in_a_folder() {
     bench.write("datasets/broken.toml", "source = 'files'\ncolumns = ['id integer']\n");
     let problem = bench.pipeline().err().unwrap().to_string();
     assert!(problem.contains("broken.toml"), "{problem}");
+    // A quote is missing, and the line has a secret.
+    let text = "source = 'postgres'\nurl = 'postgres://u:hidden@h/db\n";
+    bench.write("datasets/broken.toml", text);
+    let problem = bench.pipeline().err().unwrap().to_string();
+    assert!(problem.contains("line 2") && !problem.contains("hidden"), "{problem}");
     bench.set("datasets = 'nowhere'\n");
     assert!(bench.pipeline().err().unwrap().to_string().contains("nowhere"));
 }

@@ -11,7 +11,7 @@ use stepwell_pipeline::Context;
 
 use crate::bench::{Bench, Driving};
 
-const SETTINGS: &str = "
+pub(crate) const SETTINGS: &str = "
 grace_seconds = 0
 [tables.orders]
 source = 'dynamodb'
@@ -26,7 +26,7 @@ unknown_fields = 'catch'
 ";
 
 /// A change at this time; without a total it is a deletion.
-fn change(key: &str, at: &str, total: Option<&str>) -> Value {
+pub(crate) fn change(key: &str, at: &str, total: Option<&str>) -> Value {
     let image =
         total.map(|it| json!({"pk": {"S": key}, "total": {"N": it}, "colour": {"S": "red"}}));
     json!({"eventID": format!("{key}{at}"), "eventName": if total.is_some() { "INSERT" } else { "REMOVE" }, "tableName": "orders",
@@ -35,7 +35,7 @@ fn change(key: &str, at: &str, total: Option<&str>) -> Value {
 }
 
 /// What Lambda is told when it sends these changes.
-async fn send(bench: &Bench, changes: &[Value]) -> Value {
+pub(crate) async fn send(bench: &Bench, changes: &[Value]) -> Value {
     let record = |(index, change): (usize, &Value)| {
         json!({"kinesis": {"sequenceNumber": format!("49590{index}"), "data": BASE64.encode(change.to_string())},
             "eventID": format!("shardId-000000000000:49590{index}"), "eventSourceARN": "arn:aws:kinesis:eu-west-1:1:stream/orders"})

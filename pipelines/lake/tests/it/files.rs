@@ -51,6 +51,22 @@ async fn rows_go_into_the_folders_of_their_values_and_none_is_lost() {
 }
 
 #[tokio::test]
+async fn no_text_and_an_empty_one_are_one_folder() {
+    let settings = SETTINGS.replace("in/*.csv", "in/*.jsonl");
+    let bench = Bench::new(&settings.replace("['day(modified)', 'region']", "['region']"));
+    let rows = r#"{"id":1,"region":""}
+{"id":2,"region":null}
+{"id":3,"region":"__HIVE_DEFAULT_PARTITION__"}
+{"id":4,"region":"eu"}
+"#;
+    bench.write("in/orders.jsonl", rows);
+    bench.succeed().await;
+    let expected = [("region=__HIVE_DEFAULT_PARTITION__", 3), ("region=eu", 1)];
+    let expected = expected.map(|(name, rows)| (name.to_owned(), rows));
+    assert_eq!(bench.partitions("orders").await, expected);
+}
+
+#[tokio::test]
 async fn what_fits_no_row_is_kept_with_its_reason_and_its_place() {
     let bench = Bench::new(SETTINGS);
     bench.write("in/orders.csv", ORDERS);

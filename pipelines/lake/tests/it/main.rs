@@ -5,17 +5,23 @@
     reason = "the environment says where PostgreSQL is; functions are an edge: what they do happens now"
 )]
 
+mod athena;
+mod aws;
 mod bench;
 mod crash;
 mod curated;
 mod definition;
 mod dynamodb;
 mod files;
+mod log_of_files;
 mod mambu;
 mod modes;
 mod nested;
+mod on_aws;
 mod on_postgres;
 mod proof;
+mod readers;
 mod report;
 mod salesforce;
 mod sources;
+mod two_of_them;

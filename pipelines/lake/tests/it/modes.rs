@@ -47,6 +47,11 @@ async fn a_source_that_is_suddenly_empty_empties_no_table() {
     let summary = bench.fail().await;
     assert!(summary["message"].as_str().unwrap().contains("allow_empty"), "{summary:#}");
     assert_eq!(bench.table("orders").await.rows(), 2);
+    // It was empty for a moment: what it has now is read, and not what it had then.
+    bench.write("in/a.csv", "id,amount,modified\n7,7.00,\n");
+    bench.succeed().await;
+    assert!(bench.rows("orders").await.contains("| 7  |"));
+    bench.write("in/a.csv", "id,amount,modified\n");
     bench.set(&settings("allow_empty = true"));
     bench.succeed().await;
     assert_eq!(bench.table("orders").await.rows(), 0);
@@ -56,7 +61,10 @@ async fn a_source_that_is_suddenly_empty_empties_no_table() {
 async fn a_log_grows_by_what_is_new_and_says_when_it_was_read() {
     let keys = "mode = 'append'\nevent_time = 'modified'\npartition_by = ['day(modified)']\nsince = '2026-03-01T00:00:00Z'\nwindow_seconds = 86400\n";
     let bench = Bench::new(&settings(keys));
-    bench.write("in/a.csv", DAY_1);
+    let (first, second) = DAY_1.split_at(DAY_1.rfind("2,2.00").unwrap());
+    bench.write_at("in/a.csv", first, "2026-03-01T11:00:00Z".parse().unwrap());
+    let second = format!("id,amount,modified\n{second}");
+    bench.write_at("in/b.csv", second, "2026-03-02T11:00:00Z".parse().unwrap());
     let summary = bench.succeed().await;
     let windows = summary["datasets"][0]["windows"].as_u64().unwrap();
     assert_eq!(windows, 4, "day by day, whole ones first");
@@ -99,6 +107,38 @@ async fn appending_to_a_partition_keeps_what_it_has_and_small_files_are_put_toge
         partition.files.len() + 1,
         "nothing but the published files and the pointer"
     );
+}
+
+#[tokio::test]
+async fn large_files_stay_as_they_are_when_small_ones_are_put_together() {
+    let keys = "mode = 'append'\ncompression = 'none'\npart_mebibytes = 64\n";
+    let settings = settings(keys).replace("'amount decimal(10,2)'", "'amount string'");
+    let bench = Bench::new(&format!("compact_files = 4\n{settings}"));
+    let rows = (0..1024).map(|id| format!("{id},{id:017000},\n"));
+    let large: String = std::iter::once("id,amount,modified\n".to_owned()).chain(rows).collect();
+    bench.deliver("in/large.csv", large);
+    bench.succeed().await;
+    let large = bench.table("orders").await.partitions[""].files[0].clone();
+    assert!(large.bytes > 16 << 20, "{}", large.bytes);
+    for run in 0..5 {
+        bench.deliver(&format!("in/{run}.csv"), format!("id,amount,modified\n{run},1,\n"));
+        bench.succeed().await;
+    }
+    let files = &bench.table("orders").await.partitions[""].files;
+    assert!(files.contains(&large) && files.len() < 6, "{files:?}");
+    assert!(files.iter().any(|file| file.name.contains("merged")), "{files:?}");
+}
+
+#[tokio::test]
+async fn a_log_keeps_its_format() {
+    let mut bench = Bench::new(&settings("mode = 'append'"));
+    bench.deliver("in/a.csv", DAY_1);
+    bench.succeed().await;
+    bench.set(&settings("mode = 'append'\nformat = 'jsonl'"));
+    bench.deliver("in/b.csv", DAY_1);
+    let summary = bench.fail().await;
+    assert!(summary["message"].as_str().unwrap().contains("another `format`"), "{summary:#}");
+    assert_eq!(bench.table("orders").await.rows(), 2);
 }
 
 #[tokio::test]

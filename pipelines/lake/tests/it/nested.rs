@@ -1,6 +1,71 @@
 //! Nested records: by path, flattened, arrays as tables of their own.
 
+use arrow::util::pretty::pretty_format_batches;
+use futures_util::TryStreamExt;
+use serde_json::json;
+
 use crate::bench::Bench;
+
+#[tokio::test]
+async fn a_record_whose_array_does_not_fit_is_rejected_and_hides_no_other() {
+    let bench = Bench::new(
+        "[tables.orders]
+source = 'files'
+path = 'in/orders.jsonl'
+columns = ['id bigint not null']
+key = ['id']
+[tables.orders.children.lines]
+columns = ['qty int']
+",
+    );
+    let records = r#"{"id":1,"lines":[{"qty":1}]}
+{"id":2,"lines":[{"qty":1},{"qty":"x"}]}
+{"id":3,"lines":{"qty":1}}
+{"id":4,"lines":[7]}
+{"id":5,"lines":[null]}
+{"id":6}
+"#;
+    bench.write("in/orders.jsonl", records);
+    let summary = bench.succeed().await;
+    assert_eq!((&summary["rows"], &summary["rejected"]), (&json!(2), &json!(4)), "{summary:#}");
+    assert_eq!(bench.table("orders_lines").await.rows(), 1);
+    let quarantine = bench.files("orders");
+    let quarantine = quarantine.iter().find(|it| it.to_string_lossy().contains("_quarantine"));
+    let told = std::fs::read_to_string(quarantine.unwrap()).unwrap();
+    assert!(told.contains("`lines`, item 1: `qty`"), "{told}");
+    assert!(told.contains(r#"\"id\":3"#), "{told}");
+}
+
+/// Orders of one id in two regions came in the same run; one of them was changed later.
+#[tokio::test]
+async fn children_go_with_the_parent_of_their_own_partition() {
+    let bench = Bench::new(
+        "[tables.orders]
+source = 'files'
+path = 'in/*.jsonl'
+columns = ['id bigint not null', 'region string', 'at timestamp']
+key = ['region', 'id']
+mode = 'append'
+event_time = 'at'
+partition_by = ['region']
+settle_seconds = 0
+[tables.orders.children.lines]
+columns = ['sku string']
+",
+    );
+    let first = r#"{"id":1,"region":"eu","at":"2026-03-01T00:00:00Z","lines":[{"sku":"old"}]}
+{"id":1,"region":"us","at":"2026-03-01T00:00:00Z","lines":[{"sku":"us"}]}
+"#;
+    bench.deliver("in/1.jsonl", first);
+    bench.succeed().await;
+    let second = r#"{"id":1,"region":"eu","at":"2026-03-02T00:00:00Z","lines":[]}"#;
+    bench.deliver("in/2.jsonl", second);
+    bench.succeed().await;
+    let rows = bench.service().lake().query("SELECT region, sku FROM orders_lines_latest").await;
+    let batches: Vec<_> = rows.unwrap().batches.try_collect().await.unwrap();
+    let told = pretty_format_batches(&batches).unwrap().to_string();
+    assert!(told.contains("| us     | us  |") && !told.contains("old"), "{told}");
+}
 
 const RECORDS: &str = r#"{"id":1,"address":{"city":"Bern","geo":{"lat":46.948}},"lines":[{"sku":"a","price":1.50},{"sku":"b"}]}
 {"id":2,"address":null,"lines":[]}

@@ -85,6 +85,31 @@ part_rows = 5000
 }
 
 #[tokio::test]
+async fn rows_of_one_key_stay_together_and_rows_without_one_are_refused() {
+    let Some((client, url)) = database("keys").await else { return };
+    client
+        .batch_execute(
+            "CREATE TABLE events (orders int, at timestamptz);
+             INSERT INTO events SELECT it / 3000, '2026-03-01Z' FROM generate_series(0, 29999) it",
+        )
+        .await
+        .unwrap();
+    let bench = Bench::new(&format!(
+        "[tables.events]\nsource = 'postgres'\nurl = '{url}'\ntable = 'public.events'\nkey = ['orders']\nmode = 'append'\n\
+         event_time = 'at'\ncolumns = ['orders int', 'at timestamp']\n"
+    ));
+    let slices = Driving { slice: Duration::ZERO, ..Driving::default() };
+    let ended = bench.drive(slices).await;
+    assert_eq!(ended.summary["rows"], 30_000, "{:#}", ended.summary);
+    client.batch_execute("INSERT INTO events VALUES (NULL, '2026-03-05 12:00Z')").await.unwrap();
+    bench.pass(jiff::SignedDuration::from_hours(1));
+    let summary = bench.fail().await;
+    assert!(summary["message"].as_str().unwrap().contains("without a `orders`"), "{summary:#}");
+    client.batch_execute("UPDATE events SET orders = 7 WHERE orders IS NULL").await.unwrap();
+    assert_eq!(bench.succeed().await["rows"], 1);
+}
+
+#[tokio::test]
 async fn a_query_and_what_is_wrong_with_it() {
     let Some((client, url)) = database("query").await else { return };
     client

@@ -23,7 +23,8 @@ fn different() -> DatasetProof {
         late_by_days: BTreeMap::from([(2, 4)]),
     };
     let key = BTreeMap::from([("id".to_owned(), Some("<script>7".to_owned()))]);
-    let found = Found { kind: FoundKind::Missing, day: day.day, key, columns: Vec::new() };
+    let found =
+        Found { kind: FoundKind::Missing, day: day.day, partition: None, key, columns: Vec::new() };
     DatasetProof {
         checked_at: now(),
         cutoff: Some(now()),

@@ -98,13 +98,27 @@ impl Opened {
     pub(crate) async fn first_stop(&self, window: &Window) -> Option<Stop> {
         let split = &self.source.splits(window).await.unwrap()[0];
         let ctx = Context::starting_now("test", Duration::from_secs(30));
-        let mut stream = self.source.read(Read { window, split, after: None, ctx: &ctx });
+        let mut stream =
+            self.source.read(Read { window, split, after: None, run: "test", ctx: &ctx });
         loop {
             match stream.next().await? {
                 Ok(_) => {}
                 Err(stop) => return Some(stop),
             }
         }
+    }
+
+    /// As [`Self::read`], but a slice ends after every chunk, and then something happens at the source.
+    pub(crate) async fn read_while(
+        &self,
+        window: &Window,
+        mut happens: impl FnMut(&Found),
+    ) -> Result<Found, HandlerError> {
+        let mut found = Found::default();
+        for split in self.source.splits(window).await? {
+            self.read_on(window, &split, &mut found, (1, &mut happens)).await?;
+        }
+        Ok(found)
     }
 
     async fn read_split(
@@ -114,10 +128,20 @@ impl Opened {
         found: &mut Found,
         chunks: usize,
     ) -> Result<(), HandlerError> {
+        self.read_on(window, split, found, (chunks, &mut |_| {})).await
+    }
+
+    async fn read_on(
+        &self,
+        window: &Window,
+        split: &Split,
+        found: &mut Found,
+        (chunks, happens): (usize, &mut dyn FnMut(&Found)),
+    ) -> Result<(), HandlerError> {
         let mut after: Option<Value> = None;
         loop {
             let ctx = Context::starting_now("test", Duration::from_secs(30));
-            let read = Read { window, split, after: after.as_ref(), ctx: &ctx };
+            let read = Read { window, split, after: after.as_ref(), run: "test", ctx: &ctx };
             let mut stream = self.source.read(read).take(chunks);
             let (mut next, mut count, mut stopped) = (None, 0, false);
             while let Some(outcome) = stream.next().await {
@@ -134,7 +158,7 @@ impl Opened {
                         stopped = true;
                         break;
                     }
-                    Err(Stop::Failed(error)) => return Err(error),
+                    Err(Stop::Failed(error) | Stop::GivenUp { error, .. }) => return Err(error),
                 }
             }
             drop(stream);
@@ -142,6 +166,7 @@ impl Opened {
                 return Ok(());
             }
             after = next.or(after);
+            happens(found);
         }
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
 use object_store::path::Path;
-use object_store::{Error as ObjectError, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+use object_store::{
+    Error as ObjectError, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion,
+};
 use stepwell_integrations::s3::{Buckets, Error};
 use tempfile::TempDir;
 
@@ -22,6 +24,7 @@ implementations!(
     an_object_that_is_missing_says_so,
     an_object_is_read_back_and_replaced,
     an_object_that_must_be_new_is_refused_if_it_is_not,
+    an_object_is_replaced_by_one_of_two_that_read_it,
     objects_are_listed_by_prefix_and_deleted,
     an_object_comes_in_parts,
     a_part_of_an_object_is_read,
@@ -96,6 +99,21 @@ async fn an_object_that_must_be_new_is_refused_if_it_is_not(fixture: &Fixture) {
     let error = put("two").await.unwrap_err();
     assert!(matches!(&error, ObjectError::AlreadyExists { .. }), "{error}");
     assert_eq!(fixture.text("pointer").await, "one");
+}
+
+async fn an_object_is_replaced_by_one_of_two_that_read_it(fixture: &Fixture) {
+    fixture.put("pointer", "one").await;
+    let path = Path::from("pointer");
+    let meta = fixture.bucket.head(&path).await.unwrap();
+    let version = UpdateVersion { e_tag: meta.e_tag, version: meta.version };
+    let put = async |text: &'static str| {
+        let mode = PutMode::Update(version.clone());
+        fixture.bucket.put_opts(&path, PutPayload::from(text), mode.into()).await
+    };
+    put("two").await.unwrap();
+    let error = put("three").await.unwrap_err();
+    assert!(matches!(&error, ObjectError::Precondition { .. }), "{error}");
+    assert_eq!(fixture.text("pointer").await, "two");
 }
 
 async fn objects_are_listed_by_prefix_and_deleted(fixture: &Fixture) {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::civil::Date;
 use serde_json::json;
 use stepwell_lake::reconcile::handlers::history;
-use stepwell_lake::reconcile::proof::{DatasetProof, Found};
+use stepwell_lake::reconcile::proof::{DatasetProof, Found, Level};
 
 use super::{Global, Reconcile};
 use crate::cli::run::{self, Runs};
@@ -40,6 +40,24 @@ impl FromStr for Days {
     }
 }
 
+/// How far a proof goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Depth {
+    /// Every row.
+    Rows,
+    /// The numbers of rows alone.
+    Counts,
+}
+
+impl From<Depth> for Level {
+    fn from(depth: Depth) -> Self {
+        match depth {
+            Depth::Rows => Self::Rows,
+            Depth::Counts => Self::Counts,
+        }
+    }
+}
+
 pub(super) fn run(asked: &Reconcile, global: &Global) -> Outcome<ExitCode> {
     let project = global.project()?;
     let config = project.config()?;
@@ -49,6 +67,9 @@ pub(super) fn run(asked: &Reconcile, global: &Global) -> Outcome<ExitCode> {
     if let Some(days) = asked.day {
         input["from_day"] = json!(days.from);
         input["to_day"] = json!(days.to);
+    }
+    if let Some(depth) = asked.level {
+        input["level"] = json!(Level::from(depth));
     }
     let input = Some(input.to_string());
     let ask = Ask { name: machine.name.clone(), definition: None, input };
@@ -68,17 +89,21 @@ fn show(proofs: &[DatasetProof]) -> Outcome {
     let row = |proof: &DatasetProof| {
         let counts = &proof.counts;
         let note = proof.note.clone().unwrap_or_default();
+        // What is unknown must not read as zero.
+        let known = |it: u64| if proof.status.is_known() { it.to_string() } else { String::new() };
+        let told = |it: u64| if proof.compares_rows() { it.to_string() } else { String::new() };
         [
             proof.dataset.clone(),
             proof.status.text().to_owned(),
             proof.cutoff.map(|cutoff| format!("{cutoff:.0}")).unwrap_or_default(),
-            counts.source_rows.to_string(),
-            counts.lake_rows.to_string(),
-            counts.missing.to_string(),
-            counts.extra.to_string(),
-            counts.different.to_string(),
-            counts.duplicate.to_string(),
-            counts.late.to_string(),
+            proof.counted.text(),
+            known(counts.source_rows),
+            known(counts.lake_rows),
+            told(counts.missing),
+            told(counts.extra),
+            told(counts.different),
+            told(counts.duplicate),
+            told(counts.late),
             note,
         ]
     };
@@ -86,6 +111,7 @@ fn show(proofs: &[DatasetProof]) -> Outcome {
         "DATASET",
         "STATUS",
         "UP TO",
+        "COUNTED",
         "SOURCE",
         "LAKE",
         "MISSING",

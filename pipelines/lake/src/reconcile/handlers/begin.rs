@@ -1,6 +1,7 @@
 //! `stepwell-lake-begin-proof`: which datasets are proven, and where each is cut.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use async_trait::async_trait;
 use jiff::civil::Date;
@@ -10,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::Proving;
+use crate::reconcile::kept::{remove, remove_abandoned};
+use crate::reconcile::proof::Level;
 
 /// Says what is to be proven. Contacts no source.
 pub struct Begin {
@@ -20,7 +23,7 @@ pub struct Begin {
 /// The run and the execution's input.
 ///
 /// ```json
-/// {"run":"monday","input":{"datasets":["orders"],"from_day":"2026-03-01","to_day":"2026-03-07"}}
+/// {"run":"monday","input":{"datasets":["orders"],"from_day":"2026-03-01","to_day":"2026-03-07","level":"rows"}}
 /// ```
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,12 +42,16 @@ struct Input {
     from_day: Option<Date>,
     /// The last one, inclusive.
     to_day: Option<Date>,
+    /// How far the proof goes.
+    #[serde(default)]
+    level: Level,
 }
 
 /// What is to be proven.
 ///
 /// ```json
-/// {"datasets":[{"dataset":"orders","from":null,"to":"2026-03-02T05:50:00Z","progress":null}],"max_concurrency":2}
+/// {"datasets":[{"dataset":"orders","from":null,"to":"2026-03-02T05:50:00Z","level":"rows","progress":null}],
+///  "max_concurrency":2}
 /// ```
 #[derive(Debug, Serialize)]
 pub struct Begun {
@@ -58,6 +65,7 @@ struct Item {
     from: Option<Timestamp>,
     /// Not later than this; the lake may be in step up to an earlier instant only.
     to: Timestamp,
+    level: Level,
     /// Where the state machine keeps the progress.
     progress: Option<()>,
 }
@@ -76,7 +84,7 @@ impl Function for Begin {
         self.clear(&run)?;
         let now = Timestamp::now();
         let (from, to) = self.days(&input, now)?;
-        let lake = &self.proving.lake;
+        let (lake, level) = (&self.proving.lake, input.level);
         let names = if input.datasets.is_empty() { lake.datasets() } else { input.datasets };
         let item = |dataset: String| {
             let subject = lake.subject(&dataset)?;
@@ -85,9 +93,10 @@ impl Function for Begin {
                     "the dataset `{dataset}` has no event time, so it cannot be proven by days; leave the days out"
                 )));
             }
-            let from = from.filter(|_| subject.event_time.is_some()).max(subject.since);
+            // Rows without an event time have no days, and none of them lies before `since`.
+            let from = from.max(subject.since).filter(|_| subject.event_time.is_some());
             let settled = now.checked_sub(subject.settle).unwrap_or(Timestamp::MIN);
-            Ok(Item { dataset, from, to: to.min(settled), progress: None })
+            Ok(Item { dataset, from, to: to.min(settled), level, progress: None })
         };
         let datasets: Result<Vec<_>, _> = names.into_iter().map(item).collect();
         Ok(Begun { datasets: datasets?, max_concurrency: self.proving.settings.max_concurrency() })
@@ -95,16 +104,12 @@ impl Function for Begin {
 }
 
 impl Begin {
-    /// Removes what earlier runs left behind.
+    /// Removes what broken-off proofs left behind, and the results of an earlier run of this name: executions are
+    /// forgotten, and their names may come again.
     fn clear(&self, run: &str) -> Result<(), HandlerError> {
-        let own = self.proving.spool(run);
-        let Ok(folders) = std::fs::read_dir(self.proving.spools()) else { return Ok(()) };
-        for folder in folders.flatten().map(|entry| entry.path()).filter(|path| *path != own) {
-            std::fs::remove_dir_all(&folder).map_err(|error| {
-                HandlerError::Retryable(format!("{} cannot be removed: {error}", folder.display()))
-            })?;
-        }
-        Ok(())
+        remove_abandoned(&self.proving.spools(), SystemTime::now())?;
+        remove(&self.proving.spool(run))?;
+        remove(&self.proving.kept(run))
     }
 
     /// The first instant and the one behind the last.

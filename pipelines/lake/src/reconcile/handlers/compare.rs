@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::Proving;
-use crate::reconcile::proof::{DatasetProof, Status};
-use crate::reconcile::steps::{Checkpoint, Sliced, Steps, save};
+use crate::reconcile::checkpoint::Checkpoint;
+use crate::reconcile::kept::save;
+use crate::reconcile::proof::Level;
+use crate::reconcile::steps::{Sliced, Steps};
 
 /// Proves a dataset.
 pub struct Compare {
@@ -21,7 +23,8 @@ pub struct Compare {
 /// A dataset, and how far its proof is.
 ///
 /// ```json
-/// {"run":"monday","dataset":"orders","from":null,"to":"2026-03-02T05:50:00Z","progress":{"checkpoint":{...}}}
+/// {"run":"monday","dataset":"orders","from":null,"to":"2026-03-02T05:50:00Z","level":"rows",
+///  "progress":{"checkpoint":{...}}}
 /// ```
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +33,8 @@ pub struct Item {
     dataset: String,
     from: Option<Timestamp>,
     to: Timestamp,
+    #[serde(default)]
+    level: Level,
     progress: Option<Progress>,
 }
 
@@ -65,22 +70,17 @@ impl Function for Compare {
         let lake = self.proving.lake.as_ref();
         let subject = lake.subject(&item.dataset)?;
         let folder = self.proving.spool(&item.run).join(&subject.name);
-        let at = match item.progress.and_then(|progress| progress.checkpoint) {
-            Some(checkpoint) => Some(checkpoint),
-            None => lake.in_step_until(&item.dataset).await?.map(|until| {
-                // What the lake has not asked for yet is not lost.
-                Checkpoint::new(item.from, item.to.min(until), Timestamp::now())
-            }),
-        };
-        let Some(mut at) = at else {
-            let why = "nothing has been published yet; run the pipeline first";
-            let proof = DatasetProof::unknown(&item.dataset, Status::NotComparable, why);
-            return complete(&folder, &DatasetProof { checked_at: Timestamp::now(), ..proof });
-        };
+        let checkpoint = item.progress.and_then(|progress| progress.checkpoint);
+        let begun = || Checkpoint::new(item.from, item.to, Timestamp::now());
+        let mut at = checkpoint.unwrap_or_else(begun);
         let settings = &self.proving.settings;
-        let steps = Steps { lake, settings, subject: &subject, folder: &folder, ctx };
+        let level = item.level;
+        let steps = Steps { lake, settings, subject: &subject, level, folder: &folder, ctx };
         match steps.work(&mut at).await? {
-            Sliced::Complete(proof) => complete(&folder, &proof),
+            Sliced::Complete(proofs) => {
+                save(&folder.join("proof.json"), &proofs)?;
+                Ok(Progress { status: SliceStatus::Complete, wait_seconds: 0, checkpoint: None })
+            }
             Sliced::InProgress(wait) => Ok(Progress {
                 status: SliceStatus::InProgress,
                 wait_seconds: seconds(wait),
@@ -88,11 +88,6 @@ impl Function for Compare {
             }),
         }
     }
-}
-
-fn complete(folder: &std::path::Path, proof: &DatasetProof) -> Result<Progress, HandlerError> {
-    save(&folder.join("proof.json"), proof)?;
-    Ok(Progress { status: SliceStatus::Complete, wait_seconds: 0, checkpoint: None })
 }
 
 /// Whole seconds, not too short.

@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use begin::Begin;
 pub use compare::Compare;
+pub(crate) use record::{DAILY, DIFFERENCES};
 pub use record::{Record, history, proofs};
 pub use summarise::Summarise;
 
@@ -46,7 +47,12 @@ impl Proving {
 }
 
 fn kept(state: &Path, run: &str) -> PathBuf {
-    state.join("proofs").join(format!("{}.json", file_name(run)))
+    proofs_folder(state).join(format!("{}.json", file_name(run)))
+}
+
+/// The results of all runs.
+fn proofs_folder(state: &Path) -> PathBuf {
+    state.join("proofs")
 }
 
 /// A name of a file or a folder for any name of an execution; another one for each.

@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
 use super::{Proving, file_name, kept};
-use crate::reconcile::proof::{Counts, DatasetProof, DayProof, Found, Status};
-use crate::reconcile::steps::{load, save};
+use crate::reconcile::kept::{load, prune, remove, save};
+use crate::reconcile::proof::{Counted, Counts, DatasetProof, DayProof, Found, Level, Status};
 
 /// The dataset with a row for each dataset, day and proof.
-pub(super) const DAILY: &str = "reconciliation_daily";
+pub(crate) const DAILY: &str = "reconciliation_daily";
 /// The dataset with the rows that differ.
-pub(super) const DIFFERENCES: &str = "reconciliation_differences";
+pub(crate) const DIFFERENCES: &str = "reconciliation_differences";
 
 /// Keeps the results of a run.
 pub struct Record {
@@ -61,6 +61,10 @@ pub(super) struct Line {
     pub(super) cutoff: Option<Timestamp>,
     #[serde(flatten)]
     pub(super) counts: Counts,
+    #[serde(default)]
+    pub(super) level: Level,
+    #[serde(default)]
+    pub(super) counted: Counted,
     pub(super) note: Option<String>,
 }
 
@@ -77,7 +81,7 @@ pub fn history(state: &Path, run: &str) -> Result<Option<Vec<DatasetProof>>, Han
 /// # Errors
 /// [`HandlerError::Fatal`] if a file cannot be read.
 pub fn proofs(state: &Path) -> Result<Vec<DatasetProof>, HandlerError> {
-    let Ok(files) = std::fs::read_dir(state.join("proofs")) else { return Ok(Vec::new()) };
+    let Ok(files) = std::fs::read_dir(super::proofs_folder(state)) else { return Ok(Vec::new()) };
     let mut all = Vec::new();
     for path in files.flatten().map(|entry| entry.path()) {
         if path.extension().is_some_and(|end| end == "json") {
@@ -105,8 +109,8 @@ impl Function for Record {
             proofs
         } else {
             let proofs: Result<Vec<_>, _> =
-                results.into_iter().map(|proven| proven.proof(&spool)).collect();
-            let proofs = proofs?;
+                results.into_iter().map(|proven| proven.proofs(&spool)).collect();
+            let proofs = proofs?.concat();
             save(&kept, &proofs)?;
             proofs
         };
@@ -114,25 +118,23 @@ impl Function for Record {
         let name = file_name(&run);
         lake.append(DAILY, &name, daily(&proofs)?).await?;
         lake.append(DIFFERENCES, &name, differences(&proofs)?).await?;
-        if spool.exists() {
-            std::fs::remove_dir_all(&spool).map_err(|error| {
-                HandlerError::Retryable(format!("{} cannot be removed: {error}", spool.display()))
-            })?;
-        }
+        remove(&spool)?;
+        let kept_for = self.proving.settings.kept_for();
+        prune(&super::proofs_folder(&self.proving.state), kept_for, Timestamp::now())?;
         Ok(Recorded { datasets: proofs.into_iter().map(Line::from).collect() })
     }
 }
 
 impl From<DatasetProof> for Line {
     fn from(proof: DatasetProof) -> Self {
-        let DatasetProof { dataset, status, cutoff, counts, note, .. } = proof;
-        Self { dataset, status, cutoff, counts, note }
+        let DatasetProof { dataset, status, cutoff, counts, level, counted, note, .. } = proof;
+        Self { dataset, status, cutoff, counts, level, counted, note }
     }
 }
 
 impl Proven {
-    fn proof(self, spool: &Path) -> Result<DatasetProof, HandlerError> {
-        let now = Timestamp::now();
+    /// Of the dataset, and of the tables of its arrays.
+    fn proofs(self, spool: &Path) -> Result<Vec<DatasetProof>, HandlerError> {
         let Some(failure) = self.failure else {
             let path = spool.join(&self.dataset).join("proof.json");
             return load(&path)?.ok_or_else(|| {
@@ -144,7 +146,8 @@ impl Proven {
         };
         let status = Status::of_failure(&failure.error);
         let why = format!("{}: {}", failure.error, failure.message());
-        Ok(DatasetProof { checked_at: now, ..DatasetProof::unknown(&self.dataset, status, why) })
+        let unknown = DatasetProof::unknown(&self.dataset, status, why);
+        Ok(vec![DatasetProof { checked_at: Timestamp::now(), ..unknown }])
     }
 }
 
@@ -160,14 +163,17 @@ fn daily(proofs: &[DatasetProof]) -> Result<RecordBatch, HandlerError> {
     let texts = |of: &dyn Fn(&DatasetProof, Option<&DayProof>) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(|(proof, day)| of(proof, *day)).collect::<StringArray>())
     };
-    let counts = |of: &dyn Fn(&Counts) -> u64| -> ArrayRef {
-        let count = |(proof, day): &(&DatasetProof, Option<&DayProof>)| {
-            let is_known = matches!(proof.status, Status::Equal | Status::Different);
-            let counts = day.map_or(&proof.counts, |day| &day.counts);
-            is_known.then(|| of(counts) as i64)
+    let numbers =
+        |is_known: &dyn Fn(&DatasetProof) -> bool, of: &dyn Fn(&Counts) -> u64| -> ArrayRef {
+            let count = |(proof, day): &(&DatasetProof, Option<&DayProof>)| {
+                let is_known = is_known(proof);
+                let counts = day.map_or(&proof.counts, |day| &day.counts);
+                is_known.then(|| of(counts) as i64)
+            };
+            Arc::new(rows.iter().map(count).collect::<Int64Array>())
         };
-        Arc::new(rows.iter().map(count).collect::<Int64Array>())
-    };
+    let counts = |of: &dyn Fn(&Counts) -> u64| numbers(&|proof| proof.status.is_known(), of);
+    let compared = |of: &dyn Fn(&Counts) -> u64| numbers(&DatasetProof::compares_rows, of);
     let late = |day: Option<&DayProof>| {
         let late = &day?.late_by_days;
         (!late.is_empty()).then(|| serde_json::to_string(late).expect("numbers are JSON"))
@@ -180,18 +186,30 @@ fn daily(proofs: &[DatasetProof]) -> Result<RecordBatch, HandlerError> {
         ("cutoff", instants(rows.iter().map(|(proof, _)| proof.cutoff))),
         ("source_rows", counts(&|counts| counts.source_rows)),
         ("lake_rows", counts(&|counts| counts.lake_rows)),
-        ("missing", counts(&|counts| counts.missing)),
-        ("extra", counts(&|counts| counts.extra)),
-        ("different", counts(&|counts| counts.different)),
-        ("late", counts(&|counts| counts.late)),
-        ("duplicate", counts(&|counts| counts.duplicate)),
+        ("missing", compared(&|counts| counts.missing)),
+        ("extra", compared(&|counts| counts.extra)),
+        ("different", compared(&|counts| counts.different)),
+        ("late", compared(&|counts| counts.late)),
+        ("duplicate", compared(&|counts| counts.duplicate)),
         (
             "status",
             texts(&|proof, day| Some(day.map_or(proof.status, |day| day.status).text().to_owned())),
         ),
         ("note", texts(&|proof, _| proof.note.clone())),
         ("late_by_days", texts(&|_, day| late(day))),
+        ("level", texts(&|proof, _| Some(proof.level.text().to_owned()))),
+        ("source_counted", counted(&rows, |it| it.source)),
+        ("lake_counted", counted(&rows, |it| it.lake)),
     ])
+}
+
+/// What a whole dataset counts, beside each of its days.
+fn counted(
+    rows: &[(&DatasetProof, Option<&DayProof>)],
+    of: impl Fn(&Counted) -> Option<u64>,
+) -> ArrayRef {
+    let count = rows.iter().map(|(proof, _)| of(&proof.counted).map(|it| it as i64));
+    Arc::new(count.collect::<Int64Array>())
 }
 
 /// A row for each differing row.
@@ -208,6 +226,8 @@ fn differences(proofs: &[DatasetProof]) -> Result<RecordBatch, HandlerError> {
     };
     let omitted: ArrayRef =
         Arc::new(rows.iter().map(|(proof, _)| Some(proof.omitted as i64)).collect::<Int64Array>());
+    let partitions: ArrayRef =
+        Arc::new(rows.iter().map(|(_, found)| found.partition.clone()).collect::<StringArray>());
     batch([
         ("dataset", texts(&|proof, _| proof.dataset.clone())),
         ("day", dates(rows.iter().map(|(_, found)| found.day))),
@@ -216,6 +236,7 @@ fn differences(proofs: &[DatasetProof]) -> Result<RecordBatch, HandlerError> {
         ("key", texts(&|_, found| json(&|it| serde_json::to_string(&it.key), found))),
         ("columns", texts(&|_, found| json(&|it| serde_json::to_string(&it.columns), found))),
         ("omitted", omitted),
+        ("partition", partitions),
     ])
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
 use super::record::Line;
-use crate::reconcile::proof::Status;
+use crate::reconcile::proof::{Level, Status};
 
 /// Summarises a proof. Works on its input alone.
 pub struct Summarise;
@@ -38,8 +38,8 @@ struct Recorded {
 ///
 /// ```json
 /// {"pipeline":"lake","message":"2 datasets: 1 equal, 1 different (orders: 1 missing)","failed":1,
-///  "error":"Different","severity":"alarm","equal":1,"different":1,"source_unavailable":0,"not_comparable":0,
-///  "seconds":4.2,"datasets":[...]}
+///  "error":"Different","severity":"alarm","equal":1,"counts_agree":0,"different":1,"source_unavailable":0,
+///  "lake_changed":0,"not_comparable":0,"seconds":4.2,"datasets":[...]}
 /// ```
 #[derive(Debug, Serialize)]
 pub struct Summary {
@@ -50,8 +50,10 @@ pub struct Summary {
     error: Option<String>,
     severity: &'static str,
     equal: usize,
+    counts_agree: usize,
     different: usize,
     source_unavailable: usize,
+    lake_changed: usize,
     not_comparable: usize,
     seconds: f64,
     datasets: Vec<Line>,
@@ -76,7 +78,7 @@ impl Function for Summarise {
 
 fn summary(datasets: Vec<Line>, failure: Option<&Caught>, seconds: f64) -> Summary {
     let count = |status| datasets.iter().filter(|line| line.status == status).count();
-    let unequal = datasets.iter().filter(|line| line.status != Status::Equal);
+    let unequal = datasets.iter().filter(|line| line.status.error().is_some());
     let (failed, error, message) = if let Some(failure) = failure {
         let message = format!("nothing was proven: {}", failure.message());
         (1, Some(failure.error.clone()), message)
@@ -92,8 +94,10 @@ fn summary(datasets: Vec<Line>, failure: Option<&Caught>, seconds: f64) -> Summa
         error,
         severity: if failed > 0 { "alarm" } else { "info" },
         equal: count(Status::Equal),
+        counts_agree: count(Status::CountsAgree),
         different: count(Status::Different),
         source_unavailable: count(Status::SourceUnavailable),
+        lake_changed: count(Status::LakeChanged),
         not_comparable: count(Status::NotComparable),
         seconds,
         datasets,
@@ -105,15 +109,13 @@ const NAMED_MAX: usize = 10;
 
 fn message(datasets: &[Line]) -> String {
     let mut parts = Vec::new();
-    for status in
-        [Status::Equal, Status::Different, Status::SourceUnavailable, Status::NotComparable]
-    {
+    for status in Status::ALL {
         let count = datasets.iter().filter(|line| line.status == status).count();
         if count > 0 {
             parts.push(format!("{count} {}", status.text()));
         }
     }
-    let unequal: Vec<_> = datasets.iter().filter(|line| line.status != Status::Equal).collect();
+    let unequal: Vec<_> = datasets.iter().filter(|line| line.status.error().is_some()).collect();
     let mut named: Vec<_> = unequal.iter().take(NAMED_MAX).map(|line| told(line)).collect();
     if unequal.len() > NAMED_MAX {
         named.push(format!("and {} more", unequal.len() - NAMED_MAX));
@@ -124,7 +126,7 @@ fn message(datasets: &[Line]) -> String {
 }
 
 fn told(line: &Line) -> String {
-    if line.status != Status::Different {
+    if line.status != Status::Different || line.level == Level::Counts {
         let why = line.note.as_deref().unwrap_or(line.status.text());
         return format!("{}: {why}", line.dataset);
     }
@@ -142,11 +144,19 @@ fn told(line: &Line) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::proof::Counts;
+    use crate::reconcile::proof::{Counted, Counts};
 
     fn line(dataset: &str, status: Status, missing: u64) -> Line {
         let counts = Counts { missing, ..Counts::default() };
-        Line { dataset: dataset.into(), status, cutoff: None, counts, note: None }
+        Line {
+            dataset: dataset.into(),
+            status,
+            cutoff: None,
+            counts,
+            level: Level::Rows,
+            counted: Counted::default(),
+            note: None,
+        }
     }
 
     #[test]

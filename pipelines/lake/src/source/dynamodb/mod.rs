@@ -8,9 +8,11 @@ mod cell;
 mod decode;
 mod export;
 mod number;
+mod proof;
 mod scan;
 mod stream;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -23,10 +25,12 @@ use stepwell_tabular::{ColumnType, Location, Stores};
 use tokio::sync::OnceCell;
 
 use super::Source;
-use crate::dataset::{Dataset, Mode};
+use crate::dataset::{CHANGED_AT, DELETED, Dataset, Mode};
+use crate::reconcile::lake::Against;
 use crate::world::World;
 use decode::{Marks, Shape};
 use export::Exports;
+use proof::ScannedNow;
 use scan::TableScan;
 use stream::{
     ApplyChanges, ChangedRows, ConsumeChanges, Inbox, Rules, Start, Streams, Tables, stream_name,
@@ -78,6 +82,7 @@ pub struct Settings {
 /// # read = "stream"
 /// stream = "orders-changes"               # name or ARN; without it changes come by Lambda only
 /// export_overlap_seconds = 900
+/// prove_against = "scan"                  # or "export": the newest full one that lies in `export`
 /// # any
 /// nulls = "null_names"                    # a declared string column for the names of attributes that are NULL
 /// deleted_by = "deleted_by"               # a declared string column that gets `ttl`
@@ -94,6 +99,7 @@ pub struct Table {
     incremental: Option<bool>,
     stream: Option<String>,
     export_overlap_seconds: Option<u32>,
+    prove_against: Option<ProvenBy>,
     nulls: Option<String>,
     deleted_by: Option<String>,
 }
@@ -108,6 +114,16 @@ pub enum Way {
     Export,
     /// By its changes.
     Stream,
+}
+
+/// What the log of a table's changes is proven against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProvenBy {
+    /// The table as it is now.
+    Scan,
+    /// Its newest full export.
+    Export,
 }
 
 impl Settings {
@@ -189,6 +205,9 @@ impl Table {
             }
             Some(_) => {}
         }
+        if self.prove_against == Some(ProvenBy::Export) && self.export.is_none() {
+            problems.push(missing("export", "`prove_against = \"export\"` reads it"));
+        }
         if self.segments.is_some_and(|it| !(1..=SEGMENTS_MAX).contains(&it)) {
             problems.push(format!("`segments` takes 1 to {SEGMENTS_MAX}"));
         }
@@ -221,16 +240,19 @@ impl Table {
     /// Keys that say nothing in the way that is chosen.
     fn misplaced(&self) -> Vec<String> {
         let Some(way) = self.read else { return Vec::new() };
-        let keys: [(&str, bool, &[Way]); 6] = [
-            ("segments", self.segments.is_some(), &[Way::Scan]),
-            ("consistent", self.consistent.is_some(), &[Way::Scan]),
-            ("export", self.export.is_some(), &[Way::Export, Way::Stream]),
-            ("incremental", self.incremental.is_some(), &[Way::Export]),
-            ("stream", self.stream.is_some(), &[Way::Stream]),
-            ("export_overlap_seconds", self.export_overlap_seconds.is_some(), &[Way::Stream]),
+        let is_scanned = way == Way::Scan || self.prove_against == Some(ProvenBy::Scan);
+        let is_stream = way == Way::Stream;
+        let keys = [
+            ("segments", self.segments.is_some(), is_scanned),
+            ("consistent", self.consistent.is_some(), is_scanned),
+            ("export", self.export.is_some(), way != Way::Scan),
+            ("incremental", self.incremental.is_some(), way == Way::Export),
+            ("stream", self.stream.is_some(), is_stream),
+            ("export_overlap_seconds", self.export_overlap_seconds.is_some(), is_stream),
+            ("prove_against", self.prove_against.is_some(), is_stream),
         ];
-        let misplaced = keys.iter().filter(|(_, is_given, ways)| *is_given && !ways.contains(&way));
         let name = format!("{way:?}").to_lowercase();
+        let misplaced = keys.iter().filter(|(_, is_given, is_used)| *is_given && !is_used);
         misplaced
             .map(|(key, ..)| format!("`{key}` says nothing with `read = \"{name}\"`; take it out"))
             .collect()
@@ -258,6 +280,17 @@ impl Table {
             Some(Way::Stream) => true,
             Some(Way::Export) => self.incremental == Some(true),
             Some(Way::Scan) | None => false,
+        }
+    }
+
+    /// What a proof compares the lake with.
+    pub(crate) fn proven_against(&self) -> Against {
+        match (self.read, self.prove_against) {
+            (Some(Way::Stream), None) => Against::Inbox,
+            (Some(Way::Stream), Some(ProvenBy::Scan)) => Against::Scan,
+            (Some(Way::Stream), Some(ProvenBy::Export)) => Against::Export,
+            (Some(Way::Export), _) => Against::Arrivals,
+            (Some(Way::Scan) | None, _) => Against::Source,
         }
     }
 
@@ -302,37 +335,83 @@ impl Client {
 
 /// The source of a dataset. Contacts nobody.
 pub(crate) fn open(client: &Arc<Client>, table: &Table, dataset: &Dataset) -> Arc<dyn Source> {
-    let shape = Shape {
+    let shape = shape(table, dataset);
+    match table.read.expect("a missing one is a problem") {
+        Way::Scan => Arc::new(scan(client, table, shape)),
+        Way::Export => {
+            let exports = exports(table, &shape, &client.stores);
+            let exports = exports.expect("a missing one is a problem");
+            Arc::new(Exports { since: dataset.since, ..exports })
+        }
+        Way::Stream => {
+            let export = exports(table, &shape, &client.stores);
+            Arc::new(changes(client, table, dataset, shape, export))
+        }
+    }
+}
+
+/// What the lake's dataset is compared with. Contacts nobody.
+pub(crate) fn open_for_proof(
+    client: &Arc<Client>,
+    table: &Table,
+    dataset: &Dataset,
+) -> Arc<dyn Source> {
+    let shape = shape(table, dataset);
+    match table.proven_against() {
+        Against::Inbox => Arc::new(changes(client, table, dataset, shape, None)),
+        Against::Scan => {
+            let mut of_scan = shape.clone();
+            // An item of a scan does not say when it changed.
+            of_scan.columns.retain(|it| it.name != DELETED && it.name != CHANGED_AT);
+            Arc::new(ScannedNow {
+                scan: scan(client, table, of_scan),
+                changes: changes(client, table, dataset, shape, None),
+            })
+        }
+        Against::Export => {
+            Arc::new(exports(table, &shape, &client.stores).expect("a missing one is a problem"))
+        }
+        Against::Source | Against::Arrivals => open(client, table, dataset),
+    }
+}
+
+fn shape(table: &Table, dataset: &Dataset) -> Shape {
+    Shape {
         columns: dataset.read_columns(),
         key: dataset.key.clone(),
         marks: Marks { deleted_by: table.deleted_by.clone(), nulls: table.nulls.clone() },
         separator: dataset.flatten.as_ref().map(|it| it.separator.clone()),
         unknown_fields: dataset.unknown_fields,
-    };
-    let name = || table.table.clone().expect("a missing one is a problem");
-    let client = Arc::clone(client);
-    match table.read.expect("a missing one is a problem") {
-        Way::Scan => Arc::new(TableScan {
-            table: name(),
-            segments: table.segments.unwrap_or(SEGMENTS),
-            consistent: table.consistent.unwrap_or(false),
-            shape,
-            client,
-            pages: OnceCell::new(),
-        }),
-        Way::Export => {
-            Arc::new(exports(table, &shape, &client.stores).expect("a missing one is a problem"))
-        }
-        Way::Stream => Arc::new(ChangedRows {
-            table: name(),
-            dataset: dataset.name.clone(),
-            export: exports(table, &shape, &client.stores),
-            export_overlap: SignedDuration::from_secs(
-                table.export_overlap_seconds.unwrap_or(EXPORT_OVERLAP_SECONDS).into(),
-            ),
-            shape,
-            client,
-        }),
+    }
+}
+
+fn scan(client: &Arc<Client>, table: &Table, shape: Shape) -> TableScan {
+    TableScan {
+        table: table.table.clone().expect("a missing one is a problem"),
+        segments: table.segments.unwrap_or(SEGMENTS),
+        consistent: table.consistent.unwrap_or(false),
+        shape,
+        client: Arc::clone(client),
+        pages: OnceCell::new(),
+    }
+}
+
+fn changes(
+    client: &Arc<Client>,
+    table: &Table,
+    dataset: &Dataset,
+    shape: Shape,
+    export: Option<Exports>,
+) -> ChangedRows {
+    ChangedRows {
+        table: table.table.clone().expect("a missing one is a problem"),
+        dataset: dataset.name.clone(),
+        export,
+        export_overlap: SignedDuration::from_secs(
+            table.export_overlap_seconds.unwrap_or(EXPORT_OVERLAP_SECONDS).into(),
+        ),
+        shape,
+        client: Arc::clone(client),
     }
 }
 
@@ -342,8 +421,29 @@ fn exports(table: &Table, shape: &Shape, stores: &Stores) -> Option<Exports> {
         folder: table.export.clone()?,
         table: table.table.clone(),
         incremental: table.incremental.unwrap_or(false),
+        since: None,
         shape: Arc::new(shape.clone()),
     })
+}
+
+/// Datasets that read the changes of one table read them from one stream.
+pub(crate) fn stream_problems<'t>(tables: impl Iterator<Item = &'t Table>) -> Vec<Problem> {
+    let mut streams: BTreeMap<String, String> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for (table, stream) in tables.filter_map(Table::changed_table) {
+        let Some(stream) = stream else { continue };
+        let known = streams.entry(table.clone()).or_insert_with(|| stream.clone());
+        if *known != stream {
+            problems.push(Problem::wrong(
+                "tables",
+                format!(
+                    "the changes of the table `{table}` are to come from `{known}` and `{stream}`"
+                ),
+                "name one `stream` for a table",
+            ));
+        }
+    }
+    problems
 }
 
 /// The functions of change streams, for the datasets that read them.
@@ -351,7 +451,12 @@ pub(crate) fn functions<'t>(
     client: &Arc<Client>,
     tables: impl Iterator<Item = &'t Table>,
 ) -> Vec<Arc<dyn AnyFunction>> {
-    let tables = Tables(tables.filter_map(Table::changed_table).collect());
+    let mut named = BTreeMap::new();
+    for (table, stream) in tables.filter_map(Table::changed_table) {
+        let known: &mut Option<String> = named.entry(table).or_default();
+        *known = stream.or(known.take());
+    }
+    let tables = Tables(named);
     let streams = Arc::new(Streams::new(Arc::clone(client), tables));
     vec![
         Arc::new(ApplyChanges { streams: Arc::clone(&streams) }),

@@ -73,7 +73,7 @@ struct Page<'a> {
 #[async_trait]
 impl Source for TableScan {
     async fn splits(&self, _window: &Window) -> Result<Vec<Split>, HandlerError> {
-        Ok((0..self.segments).map(|number| Split { name: format!("segment-{number}") }).collect())
+        Ok((0..self.segments).map(|number| Split::new(format!("segment-{number}"))).collect())
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {

@@ -1,5 +1,6 @@
 //! Calls of a tenant's API.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder, Url};
@@ -23,6 +24,8 @@ pub(crate) struct Client {
     pub(super) config: Config,
     server: Server,
     secrets: Arc<dyn Secrets>,
+    /// The folder for what is remembered.
+    pub(super) state: PathBuf,
 }
 
 /// A call, described so that it can be made again. All of them read.
@@ -86,6 +89,7 @@ impl Client {
             config: Config::new(settings)?,
             server: Server::new("Mambu", credentials, world.http.clone()),
             secrets: Arc::clone(&world.surroundings.secrets),
+            state: world.surroundings.state.clone(),
         }))
     }
 

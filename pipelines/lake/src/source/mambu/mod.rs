@@ -10,9 +10,11 @@ mod client;
 mod progress;
 mod read;
 mod record;
+mod seen;
 mod settings;
 mod tables;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,6 +115,12 @@ impl Mambu {
         }
     }
 
+    /// Where the keys lie that were read of a table that is written anew.
+    fn seen_file(&self, window: &Window, split: &Split) -> PathBuf {
+        let name = format!("{}-{}-{}", self.dataset.name, window.to.as_second(), split.name);
+        self.client.state.join("lake-seen").join(name)
+    }
+
     /// The table whose pages are read.
     fn paged(&self) -> &'static Spec {
         match self.spec.way {
@@ -154,7 +162,10 @@ impl Mambu {
         let Some(first) = self.total(&span(time, window), None, ctx).await? else {
             return Ok(None);
         };
-        let (Some(also), Some(from)) = (search.also, window.from) else { return Ok(Some(first)) };
+        let by_event_time = self.dataset.event_time.is_some();
+        let (Some(also), Some(from), false) = (search.also, window.from, by_event_time) else {
+            return Ok(Some(first));
+        };
         let mut total = first;
         let before = json!({"field": time, "operator": "BEFORE", "value": from.to_string()});
         let since =
@@ -187,11 +198,11 @@ impl Source for Mambu {
     async fn splits(&self, _window: &Window) -> Result<Vec<Split>, HandlerError> {
         let names = match self.spec.way {
             Way::List(List { types, .. }) if !types.is_empty() => {
-                types.iter().map(|it| it.to_lowercase()).collect()
+                types.iter().map(|it| it.to_lowercase()).collect::<Vec<_>>()
             }
             _ => vec!["all".to_owned()],
         };
-        Ok(names.into_iter().map(|name| Split { name }).collect())
+        Ok(names.into_iter().map(Split::new).collect())
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {
@@ -203,8 +214,13 @@ impl Source for Mambu {
         stream::once(async move { Reading::begin(self, read) }).map_ok(chunks).try_flatten().boxed()
     }
 
-    /// By `Items-Total`, which costs the service much: for a comparison, not for every run.
+    /// By `Items-Total`, which costs the service much: for a comparison, not for every run. None by an event time that
+    /// windows do not go by.
     async fn count(&self, window: &Window) -> Result<Option<u64>, HandlerError> {
+        let event_time = self.dataset.event_time.as_ref().and_then(|it| self.dataset.column(it));
+        if event_time.is_some_and(|it| Some(it.place()) != self.spec.time) {
+            return Ok(None);
+        }
         let ctx = Context::starting_now("count", COUNT_TAKES_MAX);
         match self.spec.way {
             Way::Search(search) if search.dates_by.is_none() => {

@@ -3,6 +3,14 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// A checkpoint: `{"next": {"search": {...}}, "seen": 1500}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    pub(super) next: Progress,
+    /// So many records were read of a table that is written anew.
+    pub(super) seen: u64,
+}
+
 /// What comes next: `{"search": {"pass": 0, "bound": "2026-03-01T10:00:00Z", "at_bound": ["8a85..."], "offset": 0}}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

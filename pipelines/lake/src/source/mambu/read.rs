@@ -9,7 +9,7 @@
 //!   an earlier page is read again.
 //! - A **cursor** stands behind a record, wherever that is.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -20,8 +20,9 @@ use stepwell_tabular::rows::{Cell, Rows};
 
 use super::Mambu;
 use super::client::{Api, Call, Page};
-use super::progress::{Keyset, Offset, Progress};
+use super::progress::{Checkpoint, Keyset, Offset, Progress};
 use super::record::Record;
+use super::seen::Seen;
 use super::tables::{List, Search, Span, Spec, Way};
 use crate::dataset::{CHANGED_AT, DELETED, Mode};
 use crate::source::rest::{Answer, Error};
@@ -53,7 +54,7 @@ pub(super) struct Reading<'a> {
     /// How many events are asked for at once.
     events: usize,
     /// In a table that is written anew, records that were read: one that changes meanwhile comes again.
-    seen: HashSet<u64>,
+    seen: Option<Seen>,
     /// So many records had the largest page.
     largest_page: u64,
 }
@@ -77,21 +78,17 @@ struct Events {
 impl<'a> Reading<'a> {
     pub(super) fn begin(source: &'a Mambu, read: Read<'a>) -> Result<Self, Stop> {
         let spec = source.paged();
-        let progress = match read.after {
+        let checkpoint = match read.after {
             Some(after) => serde_json::from_value(after.clone()).map_err(|error| {
                 HandlerError::Fatal(format!("the checkpoint is of another version: {error}"))
             })?,
-            None => beginning(spec, read.window.from),
+            None => Checkpoint { next: beginning(spec, read.window.from), seen: 0 },
         };
-        Ok(Self {
-            source,
-            read,
-            spec,
-            progress,
-            events: EVENTS,
-            seen: HashSet::new(),
-            largest_page: 0,
-        })
+        let progress = checkpoint.next;
+        let is_open = source.dataset.mode == Mode::Overwrite && progress != Progress::Done;
+        let seen = is_open.then(|| source.seen_file(read.window, read.split));
+        let seen = seen.map(|path| Seen::open(&path, checkpoint.seen)).transpose()?;
+        Ok(Self { source, read, spec, progress, events: EVENTS, seen, largest_page: 0 })
     }
 
     /// The next chunk; none when everything is read.
@@ -112,7 +109,9 @@ impl<'a> Reading<'a> {
             };
             match outcome {
                 Ok(mut records) => {
-                    self.leave_out_seen(&mut records);
+                    if let Some(seen) = &mut self.seen {
+                        seen.retain_new(&mut records, |it| &it.key)?;
+                    }
                     if !records.is_empty() {
                         return Ok(Some(self.chunk(records).await?));
                     }
@@ -120,19 +119,21 @@ impl<'a> Reading<'a> {
                 Err(error) => return Err(self.stop(error)),
             }
         }
+        if let Some(seen) = self.seen.take() {
+            seen.remove();
+        }
         Ok(None)
     }
 
-    fn leave_out_seen(&mut self, records: &mut Vec<Record>) {
-        if self.is_whole() {
-            records.retain(|it| self.seen.insert(xxhash_rust::xxh3::xxh3_64(it.key.as_bytes())));
-        }
+    fn checkpoint(&self) -> Value {
+        let seen = self.seen.as_ref().map_or(0, Seen::count);
+        json!(Checkpoint { next: self.progress.clone(), seen })
     }
 
     fn stop(&self, error: Error) -> Stop {
         match error {
             Error::NotNow(not_now) => {
-                Stop::NotNow { wait: not_now.wait, checkpoint: Some(json!(self.progress)) }
+                Stop::NotNow { wait: not_now.wait, checkpoint: Some(self.checkpoint()) }
             }
             error => error.into(),
         }
@@ -141,6 +142,11 @@ impl<'a> Reading<'a> {
     /// The whole table is what counts, whatever changed a moment ago.
     fn is_whole(&self) -> bool {
         self.source.dataset.mode == Mode::Overwrite
+    }
+
+    /// A record whose time cannot be read is told of, wherever it belongs.
+    fn is_wanted(&self, record: &Record, time: Option<Timestamp>) -> bool {
+        record.problem.is_some() || self.is_in(time)
     }
 
     fn is_in(&self, time: Option<Timestamp>) -> bool {
@@ -203,7 +209,9 @@ impl<'a> Reading<'a> {
             (true, _) => Progress::Done,
         };
         // The second pass is for those that the first one does not give.
-        records.retain(|it| self.is_in(time_of(it)) && (keyset.pass == 0 || !self.is_in(it.time)));
+        records.retain(|it| {
+            self.is_wanted(it, time_of(it)) && (keyset.pass == 0 || !self.is_in(it.time))
+        });
         Ok(records)
     }
 
@@ -232,7 +240,9 @@ impl<'a> Reading<'a> {
         count: u64,
     ) -> Result<Vec<Record>, Error> {
         let before = Offset { offset: keyset.offset, before: keyset.at_bound, shifts: 0 };
-        let (next, records) = self.overlap(before, records, count)?;
+        let (next, mut records) = self.overlap(before, records, count)?;
+        // What is asked for reaches beyond the window, and both ends of a search may be in it.
+        records.retain(|record| self.is_wanted(record, record.time));
         self.progress = match next {
             Some(next) => {
                 let Offset { offset, before, .. } = next;
@@ -273,7 +283,7 @@ impl<'a> Reading<'a> {
             Some(next) if !is_beyond => Progress::Cursor(next),
             _ => Progress::Done,
         };
-        records.retain(|record| self.is_in(record.time));
+        records.retain(|record| self.is_wanted(record, record.time));
         Ok(records)
     }
 
@@ -304,7 +314,7 @@ impl<'a> Reading<'a> {
         let (next, mut records) =
             if list.is_whole { (None, records) } else { self.overlap(offset, records, count)? };
         self.progress = next.map_or(Progress::Done, Progress::List);
-        records.retain(|record| self.spec.time.is_none() || self.is_in(record.time));
+        records.retain(|record| self.spec.time.is_none() || self.is_wanted(record, record.time));
         Ok(records)
     }
 
@@ -412,7 +422,7 @@ impl<'a> Reading<'a> {
             }
             Some(next) => Progress::Events { from: Some(next), read: same },
         };
-        records.retain(|record| self.is_in(record.time));
+        records.retain(|record| self.is_wanted(record, record.time));
         Ok(records)
     }
 
@@ -468,7 +478,7 @@ impl<'a> Reading<'a> {
             self.add(&mut rows, record);
         }
         let batch = rows.finish();
-        let checkpoint = json!(self.progress);
+        let checkpoint = self.checkpoint();
         Ok(Chunk { rows: batch.rows, rejected: batch.rejected, unknown: batch.unknown, checkpoint })
     }
 
@@ -486,6 +496,9 @@ impl<'a> Reading<'a> {
             let at = record.changed_at().unwrap_or(self.read.window.to).to_string();
             rows.set(deleted, Cell::Bool(false));
             rows.set(changed_at, Cell::Text(&at));
+        }
+        if let Some(problem) = &record.problem {
+            rows.reject(problem.clone());
         }
         let place = format!("{} {}", self.source.spec.name, record.key);
         rows.end_row(&place, || record.text.clone());
@@ -584,6 +597,8 @@ fn is_read(keyset: &Keyset, record: &Record, time: Option<Timestamp>) -> bool {
         (Some(bound), Some(time)) => {
             time < bound || (time == bound && keyset.at_bound.contains(&record.key))
         }
+        // Those without a time come first.
+        (None, None) => keyset.at_bound.contains(&record.key),
         _ => false,
     }
 }

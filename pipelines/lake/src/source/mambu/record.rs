@@ -26,30 +26,39 @@ pub(super) struct Record {
     pub(super) adjusts: Option<String>,
     /// When it counts as changed, if not by its own times.
     pub(super) changed_at: Option<Timestamp>,
+    /// Why it becomes no row.
+    pub(super) problem: Option<String>,
 }
 
 impl Record {
     /// # Errors
-    /// In words, if it is no object or its time is none.
+    /// In words, if it is no object.
     pub(super) fn of(raw: &RawValue, spec: &Spec) -> Result<Self, String> {
         let text = raw.get().to_owned();
         let members: Raw = serde_json::from_str(&text).map_err(|_| "a record is no object")?;
         let plain = |name: &str| members.get(name).and_then(|raw| plain(raw.get()));
-        let time = |name: Option<&str>| match name.and_then(plain) {
-            Some(text) => time_of(&text).map(Some).ok_or(format!("`{text}` is no time")),
-            None => Ok(None),
-        };
         let search = match spec.way {
             Way::Search(search) => search,
             _ => Search::default(),
         };
+        let mut problem = None;
+        let mut time = |name: Option<&str>| {
+            let text = name.and_then(plain)?;
+            let time = time_of(&text);
+            if time.is_none() {
+                problem = Some(format!("`{}`: `{text}` is no time", name.unwrap_or_default()));
+            }
+            time
+        };
+        let (own, also) = (time(spec.time), time(search.also));
         let id = plain("id");
         let key = spec.key.and_then(plain).or_else(|| plain("encodedKey")).or_else(|| id.clone());
         Ok(Self {
             key: key.unwrap_or_else(|| digest(&text)),
             id,
-            time: time(spec.time)?,
-            also: time(search.also)?,
+            time: own,
+            also,
+            problem,
             adjusts: search.adjusts.and_then(plain),
             changed_at: None,
             text,
@@ -107,6 +116,10 @@ mod tests {
         assert_eq!((record.key.as_str(), record.adjusts.as_deref()), ("8a", Some("8b")));
         assert_eq!(record.time, Some("2026-03-01T09:00:00Z".parse().unwrap()));
         assert!(record.with("x", "1").text.ends_with(r#""8b","x":1}"#));
+        let raw: Box<RawValue> = serde_json::from_str(&text.replace("+01:00", " noon")).unwrap();
+        let record = Record::of(&raw, spec_of("loan_transactions").unwrap()).unwrap();
+        assert_eq!((record.key.as_str(), record.time), ("8a", None));
+        assert!(record.problem.is_some_and(|it| it.contains("`creationDate`")));
         assert_eq!(
             time_of("2026-03-01T10:00:00+0100"),
             Some("2026-03-01T09:00:00Z".parse().unwrap())

@@ -143,7 +143,7 @@ impl Salesforce {
 #[async_trait]
 impl Source for Salesforce {
     async fn splits(&self, _window: &Window) -> Result<Vec<Split>, HandlerError> {
-        Ok(vec![Split { name: "all".to_owned() }])
+        Ok(vec![Split::new("all")])
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {
@@ -155,18 +155,28 @@ impl Source for Salesforce {
         stream::once(Reading::begin(self, read)).map_ok(chunks).try_flatten().boxed()
     }
 
-    /// Records that are not deleted.
+    /// Records that are not deleted. None by an event time that windows do not go by.
     async fn count(&self, window: &Window) -> Result<Option<u64>, HandlerError> {
         let ctx = Context::starting_now("count", COUNT_TAKES_MAX);
         let object = self.client.describe(&self.object, &ctx).await?;
+        let event_time = self.dataset.event_time.as_ref().and_then(|it| self.dataset.column(it));
+        if event_time.is_some_and(|it| Some(it.place()) != object.stamp()) {
+            return Ok(None);
+        }
         let has_deleted = object.field("IsDeleted").is_some();
         let what = format!("count {}", object.name);
         let mut parts = vec![(window.from, window.to)];
         let mut total = 0;
         while let Some((from, to)) = parts.pop() {
             let filter = self.filter.as_deref();
-            let query =
-                Query { object: &object.name, stamp: object.stamp(), filter, from, to: Some(to) };
+            let query = Query {
+                object: &object.name,
+                stamp: object.stamp(),
+                filter,
+                from,
+                to: Some(to),
+                limit: None,
+            };
             match self.client.query_all(&what, &query.count(has_deleted), &ctx).await {
                 Ok(page) => total += page.total_size,
                 Err(error) if is_too_long(&error) => {

@@ -17,6 +17,8 @@ pub(super) struct Progress {
     pub(super) from: Option<Timestamp>,
     /// The part's end.
     pub(super) to: Timestamp,
+    /// So many records are asked for at once, of a table that is read as a whole.
+    pub(super) limit: Option<u64>,
     pub(super) step: Step,
 }
 
@@ -38,7 +40,7 @@ pub(super) enum Step {
 
 impl Progress {
     pub(super) fn beginning(window: &Window) -> Self {
-        Self { from: window.from, to: window.to, step: Step::Begin { after: None } }
+        Self { from: window.from, to: window.to, limit: None, step: Step::Begin { after: None } }
     }
 
     /// The part is read: the next one, as long, or twice as long where there was nothing; or the deleted records.
@@ -53,7 +55,8 @@ impl Progress {
         let length = self.to.duration_since(self.from.unwrap_or(BEGINNING));
         let length = if was_empty { length * 2 } else { length };
         let end = self.to.checked_add(length).unwrap_or(window.to).min(window.to);
-        *self = Self { from: Some(self.to), to: end, step: Step::Begin { after: None } };
+        let (from, limit) = (Some(self.to), self.limit);
+        *self = Self { from, to: end, limit, step: Step::Begin { after: None } };
     }
 
     /// Whether records are read, and not the list of deleted ones.
@@ -61,12 +64,24 @@ impl Progress {
         !matches!(self.step, Step::Deleted { .. } | Step::Done)
     }
 
-    /// The query takes too long: half of what is left of the part, behind the same record. False if it cannot be shorter.
-    pub(super) fn halve(&mut self, oldest: Option<Timestamp>) -> bool {
-        let after = match &self.step {
+    /// The query takes too long: so many records at once, behind the same record.
+    pub(super) fn narrow(&mut self, limit: u64) {
+        let after = self.after();
+        self.limit = Some(limit);
+        self.step = Step::Begin { after };
+    }
+
+    /// The record that reading goes on behind.
+    fn after(&self) -> Option<Key> {
+        match &self.step {
             Step::Begin { after } | Step::Rest { after } | Step::Job { after, .. } => after.clone(),
             Step::Deleted { .. } | Step::Done => None,
-        };
+        }
+    }
+
+    /// The query takes too long: half of what is left of the part, behind the same record. False if it cannot be shorter.
+    pub(super) fn halve(&mut self, oldest: Option<Timestamp>) -> bool {
+        let after = self.after();
         let begun = after.as_ref().and_then(|key| key.0).or(self.from).or(oldest);
         let begun = begun.unwrap_or(BEGINNING);
         let Some(middle) = middle(begun, self.to) else { return false };
@@ -117,6 +132,7 @@ mod tests {
         let mut progress = Progress {
             from: Some(time("2026-03-01T00:00:00Z")),
             to: time("2026-03-01T08:00:00Z"),
+            limit: None,
             step,
         };
         assert!(progress.halve(None));

@@ -28,6 +28,9 @@ use crate::source::{Chunk, Read, Stop};
 const DELETED_DAYS: i64 = 30;
 /// So many ids fit a query.
 const IDS: usize = 300;
+/// So many records of a whole table are asked for at once if a query takes too long, and at least.
+const LIMIT_MAX: u64 = 250_000;
+const LIMIT_MIN: u64 = 200;
 /// So many jobs may vanish within one slice.
 const LOST_JOBS_MAX: u32 = 3;
 
@@ -92,11 +95,12 @@ impl<'a> Reading<'a> {
     fn query(&self) -> Query<'_> {
         Query {
             object: &self.mapping.object.name,
-            stamp: self.mapping.object.stamp(),
+            // A record that changes while a whole table is read would come again by its new stamp.
+            stamp: self.mapping.object.stamp().filter(|_| !self.is_whole()),
+            limit: self.progress.limit,
             filter: self.source.filter.as_deref(),
             from: self.progress.from,
-            // A table that is written anew holds what there is, not what there was when the window ended.
-            to: Some(self.progress.to).filter(|to| !self.is_whole() || *to < self.read.window.to),
+            to: Some(self.progress.to),
         }
     }
 
@@ -225,7 +229,10 @@ impl<'a> Reading<'a> {
     ) -> Result<Option<Chunk>, Error> {
         let last = records.last().map(|record| self.mapping.key(record)).transpose()?;
         self.part_is_empty &= records.is_empty();
-        if is_last {
+        if is_last && self.progress.limit.is_some() && !self.part_is_empty {
+            self.progress.step = Step::Begin { after: last.or(after) };
+            self.part_is_empty = true;
+        } else if is_last {
             let with_deleted = self.source.deletes && self.mapping.object.replicateable;
             self.progress.part_is_read(self.read.window, self.part_is_empty, with_deleted);
             self.part_is_empty = true;
@@ -244,6 +251,9 @@ impl<'a> Reading<'a> {
     }
 
     async fn halve(&mut self) -> Result<(), Stop> {
+        if self.is_whole() {
+            return self.limit();
+        }
         let knows_beginning = self.progress.from.is_some();
         let oldest = if knows_beginning { None } else { self.oldest().await? };
         self.next_page = None;
@@ -257,6 +267,26 @@ impl<'a> Reading<'a> {
             self.source.object, self.progress.to
         ))
         .into())
+    }
+
+    /// Fewer records at once of a whole table, which has no parts by time.
+    fn limit(&mut self) -> Result<(), Stop> {
+        let limit = self.progress.limit.map_or(LIMIT_MAX, |limit| limit / 4);
+        if limit < LIMIT_MIN {
+            return Err(HandlerError::Data(format!(
+                "a query of {} takes too long even for the first {LIMIT_MIN} records; a `filter` or fewer columns may help",
+                self.source.object
+            ))
+            .into());
+        }
+        self.next_page = None;
+        self.progress.narrow(limit);
+        tracing::info!(
+            object = self.source.object,
+            limit,
+            "a query takes too long: fewer records at once"
+        );
+        Ok(())
     }
 
     /// The stamp of the first record, if that can be had quickly.

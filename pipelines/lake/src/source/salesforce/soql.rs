@@ -18,6 +18,8 @@ pub(super) struct Query<'q> {
     pub(super) from: Option<Timestamp>,
     /// None: whatever changed a moment ago is read, too.
     pub(super) to: Option<Timestamp>,
+    /// At most so many records.
+    pub(super) limit: Option<u64>,
 }
 
 impl Query<'_> {
@@ -27,8 +29,9 @@ impl Query<'_> {
             Some(stamp) => format!("{stamp} ASC, Id ASC"),
             None => "Id ASC".to_owned(),
         };
+        let limit = self.limit.map_or(String::new(), |limit| format!(" LIMIT {limit}"));
         format!(
-            "SELECT {} FROM {}{} ORDER BY {order}",
+            "SELECT {} FROM {}{} ORDER BY {order}{limit}",
             fields.join(", "),
             self.object,
             self.conditions(after, None)
@@ -103,6 +106,7 @@ mod tests {
             filter: Some("Type = 'A' OR Type = 'B'"),
             from: Some(time("2026-03-01T00:00:00Z")),
             to: Some(time("2026-03-02T00:00:00.0001Z")),
+            limit: None,
         };
         let fields = ["Id".to_owned(), "Name".to_owned()];
         assert_eq!(

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
+use stepwell_lake::source::Window;
 use stepwell_sandbox::mambu::{Options, Sandbox};
 
 use super::settings;
@@ -122,6 +124,40 @@ async fn instalments_are_those_that_are_due_in_a_span() {
     assert!(
         found.values("due").iter().all(|at| ("2026-02-10".."2026-02-13").contains(&at.as_str()))
     );
+}
+
+#[tokio::test]
+async fn windows_that_follow_each_other_share_no_record_though_searches_reach_beyond_them() {
+    let sandbox = Sandbox::start(Options::default()).await.unwrap();
+    for (table, key) in
+        [("interest_accrual_breakdown", "entryId"), ("communications", "encodedKey")]
+    {
+        let columns =
+            [&*format!("key string not null from {key}"), "at timestamp from creationDate"];
+        let keys = "key = ['key']\nmode = 'append'\nevent_time = 'at'";
+        let opened = open(&settings(&sandbox, SMALL, table, &columns, keys)).await.unwrap();
+        let time = |text: &str| text.parse::<Timestamp>().unwrap();
+        let records = sandbox.records(table);
+        let mut times: Vec<_> =
+            records.iter().map(|it| time(it["creationDate"].as_str().unwrap())).collect();
+        times.sort_unstable();
+        // Ends at the very time of a record.
+        let ends = [times[times.len() / 4], times[times.len() / 2], time(NOW)];
+        let (mut from, mut found) = (None, Vec::new());
+        for to in ends {
+            let of_window = opened.read(&Window { from, to }).await.unwrap();
+            for at in of_window.values("at").iter().map(|at| time(at)) {
+                assert!(
+                    from.is_none_or(|from| from <= at) && at < to,
+                    "{table} {from:?} {to} {at}"
+                );
+            }
+            found.extend(of_window.values("key"));
+            from = Some(to);
+        }
+        found.sort();
+        assert_eq!(found, truth(&sandbox, table, key), "{table}: each once");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A lake and its source in memory, and the functions in the order of the state machine.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,13 +13,14 @@ use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use stepwell_lake::published::Table;
 use stepwell_lake::reconcile::handlers::{Begin, Compare, Proving, Record, Summarise};
-use stepwell_lake::reconcile::lake::{Lake, Subject};
+use stepwell_lake::reconcile::lake::{Against, Lake, Pinned, Subject};
 use stepwell_lake::reconcile::settings::Settings;
-use stepwell_lake::source::{Chunk, Read, Source, Split, Stop, Window};
+use stepwell_lake::source::{Chunk, Read, Rejected, Source, Split, Stop, Window};
 use stepwell_pipeline::{AnyFunction, Context, HandlerError};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Order {
     pub(crate) id: i64,
     pub(crate) placed: String,
@@ -74,34 +75,114 @@ fn batch(orders: &[Order]) -> RecordBatch {
         .unwrap()
 }
 
-/// Both sides.
+/// Both sides, and what happens to them while they are compared.
 pub(crate) struct InMemory {
-    pub(crate) source: Mutex<Vec<Order>>,
-    later: Mutex<Option<Vec<Order>>>,
-    failure: Mutex<Option<HandlerError>>,
-    lake: Vec<Order>,
+    source: Arc<SourceSide>,
+    /// What was published, one after the other.
+    lake: Arc<Mutex<Vec<Vec<Order>>>>,
+    subject: Mutex<Subject>,
     pub(crate) in_step_until: Mutex<Option<Timestamp>>,
     kept: Mutex<BTreeMap<(&'static str, String), RecordBatch>>,
 }
 
+/// The source.
+struct SourceSide {
+    now: Mutex<Vec<Order>>,
+    /// As the look that goes on reads it.
+    read: Mutex<Vec<Order>>,
+    /// What both sides are once a look has begun to read.
+    later: Mutex<VecDeque<(Vec<Order>, Vec<Order>)>>,
+    lake: Arc<Mutex<Vec<Vec<Order>>>>,
+    /// What it says to be asked for a number of rows.
+    counts: Mutex<VecDeque<Option<u64>>>,
+    rejects: AtomicUsize,
+    failure: Mutex<Option<HandlerError>>,
+}
+
 impl InMemory {
-    /// What the source has from the second reading on.
-    pub(crate) fn source_later(&self, orders: Vec<Order>) {
-        *self.later.lock().unwrap() = Some(orders);
+    fn new(source: Vec<Order>, lake: Vec<Order>) -> Self {
+        let lake = Arc::new(Mutex::new(vec![lake]));
+        let side = SourceSide {
+            now: Mutex::new(source),
+            read: Mutex::default(),
+            later: Mutex::default(),
+            lake: Arc::clone(&lake),
+            counts: Mutex::default(),
+            rejects: AtomicUsize::new(0),
+            failure: Mutex::default(),
+        };
+        Self {
+            source: Arc::new(side),
+            lake,
+            subject: Mutex::new(subject()),
+            in_step_until: Mutex::new(Some(at(10, 0).parse().unwrap())),
+            kept: Mutex::default(),
+        }
+    }
+
+    /// Changes the source.
+    pub(crate) fn at_source(&self, change: impl FnOnce(&mut Vec<Order>)) {
+        change(&mut self.source.now.lock().unwrap());
+    }
+
+    /// What source and lake have once the next look has begun to read; then the one after it, and so on.
+    pub(crate) fn later(&self, source: Vec<Order>, lake: Vec<Order>) {
+        self.source.later.lock().unwrap().push_back((source, lake));
+    }
+
+    /// What the source counts, question by question; the last answer stays.
+    pub(crate) fn counts(&self, counts: impl IntoIterator<Item = Option<u64>>) {
+        self.source.counts.lock().unwrap().extend(counts);
+    }
+
+    /// So many records of the source fit no row.
+    pub(crate) fn reject(&self, records: usize) {
+        self.source.rejects.store(records, Ordering::Relaxed);
     }
 
     pub(crate) fn fail(&self, error: HandlerError) {
-        *self.failure.lock().unwrap() = Some(error);
+        *self.source.failure.lock().unwrap() = Some(error);
+    }
+
+    /// Changes what the dataset is.
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Subject)) {
+        change(&mut self.subject.lock().unwrap());
+    }
+}
+
+fn subject() -> Subject {
+    Subject {
+        name: "orders".to_owned(),
+        schema: batch(&[]).project(&[0, 1, 2, 3]).unwrap().schema(),
+        key: vec!["id".to_owned()],
+        event_time: Some("placed".to_owned()),
+        columns: vec!["placed".to_owned(), "amount".to_owned()],
+        partition: Vec::new(),
+        has_versions: true,
+        settle: SignedDuration::from_mins(10),
+        since: None,
+        against: Against::Source,
+        time_level: None,
+        children: Vec::new(),
     }
 }
 
 /// Three orders at a time, two splits.
-struct Orders(Vec<Order>);
+struct Orders(Arc<SourceSide>);
 
 #[async_trait]
 impl Source for Orders {
     async fn splits(&self, _window: &Window) -> Result<Vec<Split>, HandlerError> {
-        Ok(["even", "odd"].map(|name| Split { name: name.to_owned() }).to_vec())
+        let mut now = self.0.now.lock().unwrap();
+        self.0.read.lock().unwrap().clone_from(&now);
+        if let Some((source, lake)) = self.0.later.lock().unwrap().pop_front() {
+            *now = source;
+            let mut published = self.0.lake.lock().unwrap();
+            if *published.last().unwrap() != lake {
+                published.push(lake);
+            }
+        }
+        Ok(["even", "odd"].map(Split::new).to_vec())
     }
 
     fn read<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {
@@ -112,14 +193,16 @@ impl Source for Orders {
                 && read.window.from.is_none_or(|from| from <= time)
                 && time < read.window.to
         };
-        let orders: Vec<_> = self.0.iter().filter(inside).cloned().collect();
+        let orders = self.0.read.lock().unwrap();
+        let orders: Vec<_> = orders.iter().filter(inside).cloned().collect();
         let done = read.after.map_or(0, |after| after.as_u64().unwrap());
+        let rejects = if rest == 0 { self.0.rejects.load(Ordering::Relaxed) } else { 0 };
         let chunks = orders.chunks(3).enumerate().skip(done as usize);
         let chunks: Vec<_> = chunks
             .map(|(number, orders)| {
                 Ok(Chunk {
                     rows: batch(orders).project(&[0, 1, 2, 3]).unwrap(),
-                    rejected: Vec::new(),
+                    rejected: vec![rejected(); if number == 0 { rejects } else { 0 }],
                     unknown: BTreeSet::new(),
                     checkpoint: json!(number + 1),
                 })
@@ -127,6 +210,19 @@ impl Source for Orders {
             .collect();
         stream::iter(chunks).boxed()
     }
+
+    async fn count(&self, _window: &Window) -> Result<Option<u64>, HandlerError> {
+        let mut counts = self.0.counts.lock().unwrap();
+        let next = counts.front().copied().flatten();
+        if counts.len() > 1 {
+            counts.pop_front();
+        }
+        Ok(next)
+    }
+}
+
+fn rejected() -> Rejected {
+    Rejected { place: "line 1".into(), reason: "too long".into(), record: "{}".into() }
 }
 
 #[async_trait]
@@ -139,50 +235,42 @@ impl Lake for InMemory {
         if dataset != "orders" {
             return Err(HandlerError::Config(format!("there is no dataset `{dataset}`")));
         }
-        Ok(Subject {
-            name: dataset.to_owned(),
-            schema: batch(&[]).project(&[0, 1, 2, 3]).unwrap().schema(),
-            key: vec!["id".to_owned()],
-            event_time: Some("placed".to_owned()),
-            columns: vec!["placed".to_owned(), "amount".to_owned()],
-            partition: Vec::new(),
-            has_versions: true,
-            settle: SignedDuration::from_mins(10),
-            since: None,
-        })
+        Ok(self.subject.lock().unwrap().clone())
     }
 
     async fn source(&self, _dataset: &str) -> Result<Arc<dyn Source>, HandlerError> {
-        if let Some(error) = &*self.failure.lock().unwrap() {
-            return Err(error.clone());
+        match &*self.source.failure.lock().unwrap() {
+            Some(error) => Err(error.clone()),
+            None => Ok(Arc::new(Orders(Arc::clone(&self.source)))),
         }
-        let mut now = self.source.lock().unwrap();
-        let before = now.clone();
-        if let Some(later) = self.later.lock().unwrap().take() {
-            *now = later;
-        }
-        Ok(Arc::new(Orders(before)))
     }
 
-    async fn in_step_until(&self, _dataset: &str) -> Result<Option<Timestamp>, HandlerError> {
-        Ok(*self.in_step_until.lock().unwrap())
-    }
-
-    async fn partitions(
-        &self,
-        _dataset: &str,
-        _from: Option<Timestamp>,
-    ) -> Result<Vec<String>, HandlerError> {
-        Ok(vec!["a".to_owned(), "b".to_owned()])
+    async fn pin(&self, dataset: &str) -> Result<Option<Pinned>, HandlerError> {
+        let Some(in_step_until) = *self.in_step_until.lock().unwrap() else { return Ok(None) };
+        let version = self.lake.lock().unwrap().len() - 1;
+        let partition = |name: &str| json!({"folder": format!("{name}/{version}"), "rows": 0, "files": [], "runs": []});
+        let columns = [
+            "id bigint",
+            "placed timestamp",
+            "amount decimal(12,2)",
+            "_deleted boolean",
+            "_ingested_at timestamp",
+        ];
+        let table = json!({"format": 1, "name": dataset, "columns": columns, "key": ["id"], "partition_by": [],
+            "version_by": [], "child_of": null, "partitions": {"a": partition("a"), "b": partition("b")}});
+        let table = serde_json::from_value(table).unwrap();
+        Ok(Some(Pinned { in_step_until, tables: vec![table] }))
     }
 
     async fn rows(
         &self,
-        _dataset: &str,
+        table: &Table,
         partition: &str,
     ) -> Result<BoxStream<'static, Result<RecordBatch, HandlerError>>, HandlerError> {
-        let half = self.lake.len() / 2;
-        let rows = if partition == "a" { &self.lake[..half] } else { &self.lake[half..] };
+        let (_, version) = table.partitions[partition].folder.split_once('/').unwrap();
+        let lake = &self.lake.lock().unwrap()[version.parse::<usize>().unwrap()];
+        let half = lake.len() / 2;
+        let rows = if partition == "a" { &lake[..half] } else { &lake[half..] };
         let batches: Vec<_> = rows.chunks(8).map(|rows| Ok(batch(rows))).collect();
         Ok(stream::iter(batches).boxed())
     }
@@ -219,14 +307,7 @@ impl Bench {
         set: impl FnOnce(&mut Settings),
     ) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let lake = Arc::new(InMemory {
-            source: Mutex::new(source),
-            later: Mutex::default(),
-            failure: Mutex::default(),
-            lake,
-            in_step_until: Mutex::new(Some(at(10, 0).parse().unwrap())),
-            kept: Mutex::default(),
-        });
+        let lake = Arc::new(InMemory::new(source, lake));
         let mut settings = Settings::default();
         set(&mut settings);
         let proving = Arc::new(Proving {

@@ -1,6 +1,10 @@
 //! The proof of a lake in memory, through the functions of `lake-reconcile`.
 
 mod in_memory;
+mod levels;
+mod looks;
+mod of_lake;
+mod of_stream;
 
 use std::time::Duration;
 
@@ -81,11 +85,11 @@ async fn what_happened_after_the_cut_off_is_no_difference() {
     let bench = Bench::new(orders(), orders());
     let until = bench.lake.in_step_until.lock().unwrap().unwrap();
     let later = until + SignedDuration::from_mins(1);
-    bench.lake.source.lock().unwrap().extend([
+    bench.lake.at_source(|orders| {
         // A new order, and one that changed: the source no longer says what it was.
-        order(500, &later.to_string(), 1),
-    ]);
-    bench.lake.source.lock().unwrap()[4].placed = later.to_string();
+        orders.push(order(500, &later.to_string(), 1));
+        orders[4].placed = later.to_string();
+    });
     let summary = bench.prove(json!({})).await;
     assert_eq!(dataset(&summary)["status"], "equal", "{summary:#}");
     let note = dataset(&summary)["note"].as_str().unwrap();
@@ -97,7 +101,7 @@ async fn a_difference_that_is_gone_at_the_second_look_was_on_its_way() {
     let mut source = orders();
     source.remove(9);
     let bench = Bench::new(source, orders());
-    bench.lake.source_later(orders());
+    bench.lake.later(orders(), orders());
     let summary = bench.prove(json!({})).await;
     assert_eq!(dataset(&summary)["status"], "equal", "{summary:#}");
 }
@@ -212,4 +216,86 @@ async fn what_is_asked_for_wrongly_is_refused() {
         let error = bench.begin(&input).await.unwrap_err();
         assert!(matches!(&error, HandlerError::Config(text) if text.contains(told)), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn days_that_the_lake_has_not_come_to_yet_are_not_equal() {
+    let bench = Bench::new(orders(), orders());
+    for days in [
+        json!({"from_day": "2099-01-01"}),
+        json!({"from_day": &at(10, 0)[..10], "to_day": &at(12, 0)[..10]}),
+    ] {
+        *bench.lake.in_step_until.lock().unwrap() = Some(at(9, 0).parse().unwrap());
+        let summary = bench.prove(days).await;
+        assert_eq!(dataset(&summary)["status"], "not comparable", "{summary:#}");
+        assert!(
+            dataset(&summary)["note"].as_str().unwrap().contains("in step up to"),
+            "{summary:#}"
+        );
+    }
+    let behind = Bench::with(orders(), orders(), |settings| settings.days = Some(2));
+    assert_eq!(dataset(&behind.prove(json!({})).await)["status"], "not comparable");
+}
+
+#[tokio::test]
+async fn without_event_time_the_beginning_of_the_lake_hides_nothing() {
+    let mut lake = orders();
+    lake.remove(3);
+    let bench = Bench::new(orders(), lake);
+    bench.lake.set(|subject| {
+        subject.event_time = None;
+        subject.since = Some(at(-10, 0).parse().unwrap());
+    });
+    let summary = bench.prove(json!({})).await;
+    let counts = dataset(&summary);
+    assert_eq!(
+        (&counts["missing"], &counts["source_rows"]),
+        (&json!(1), &json!(50)),
+        "{summary:#}"
+    );
+}
+
+#[tokio::test]
+async fn records_that_fit_no_row_are_not_equal_to_anything() {
+    let bench = Bench::new(orders(), orders());
+    bench.lake.reject(2);
+    let summary = bench.prove(json!({})).await;
+    assert_eq!(dataset(&summary)["status"], "not comparable", "{summary:#}");
+    let note = dataset(&summary)["note"].as_str().unwrap();
+    assert!(note.starts_with("2 records of the source fit no row"), "{note}");
+}
+
+#[tokio::test]
+async fn where_every_key_has_moved_nothing_is_equal() {
+    let bench = Bench::new(orders(), orders());
+    let until = bench.lake.in_step_until.lock().unwrap().unwrap();
+    bench.lake.at_source(|orders| orders.iter_mut().for_each(|it| it.placed = until.to_string()));
+    let summary = bench.prove(json!({})).await;
+    assert_eq!(dataset(&summary)["status"], "not comparable", "{summary:#}");
+}
+
+#[tokio::test]
+async fn of_a_row_that_came_twice_the_last_counts_and_it_is_late_only_if_it_came_late_first() {
+    let (first, second) = (at(5, 0), at(6, 0));
+    let came = |rows: Vec<Order>, when: &str| -> Vec<Order> {
+        rows.into_iter().map(|it| Order { ingested: Some(when.to_owned()), ..it }).collect()
+    };
+    let mut lake = came(orders(), &first);
+    let again = orders().into_iter().take(2).map(|it| Order { amount: Some(7), ..it }).collect();
+    lake.extend(came(again, &second));
+    let mut source = orders();
+    source[0].amount = Some(7);
+    let bench = Bench::new(source, lake);
+    let summary = bench.prove(json!({})).await;
+    let counts = dataset(&summary);
+    assert_eq!((&counts["different"], &counts["late"]), (&json!(1), &json!(0)), "{summary:#}");
+    assert_eq!(bench.rows("reconciliation_differences")[0]["key"], r#"{"id":"1"}"#);
+}
+
+#[tokio::test]
+async fn a_name_that_comes_again_is_another_proof() {
+    let bench = Bench::new(orders(), orders());
+    assert_eq!(dataset(&bench.prove(json!({})).await)["status"], "equal");
+    bench.lake.at_source(|orders| orders.push(order(99, &at(1, 1), 1)));
+    assert_eq!(dataset(&bench.prove(json!({})).await)["status"], "different");
 }

@@ -291,6 +291,48 @@ async fn a_table_that_is_written_anew_holds_what_is_there_now() {
 }
 
 #[tokio::test]
+async fn a_record_that_changes_while_its_table_is_written_anew_is_in_it_once() {
+    for connection in [BULK, "rest_records_max = 100000"] {
+        let sandbox =
+            Sandbox::start(Options { records: 300, query_page_max: 100, ..Options::default() });
+        let sandbox = sandbox.await.unwrap();
+        let opened = opened(&sandbox, connection, "mode = 'overwrite'").await;
+        let mut rows = 0;
+        let window = window(None, NOW);
+        let found = opened.read_while(&window, |found| {
+            if found.rows.len() > rows {
+                rows = found.rows.len();
+                sandbox.move_clock(Duration::from_mins(1));
+                assert!(sandbox.change("Account", &found.values("id")[0]));
+                sandbox.forget_jobs();
+                sandbox.expire_cursors();
+            }
+        });
+        let found = found.await.unwrap();
+        assert!(found.chunks.len() > 2, "in more than one slice");
+        let live = sandbox.records("Account").into_iter().filter(|it| !it.is_deleted);
+        assert_eq!(found.values("id"), live.map(|it| it.id).collect::<Vec<_>>(), "{connection}");
+    }
+}
+
+#[tokio::test]
+async fn a_whole_table_whose_query_takes_too_long_is_read_by_fewer_records_at_once() {
+    let sandbox = Sandbox::start(Options { records: 300, ..Options::default() }).await.unwrap();
+    let body =
+        serde_json::json!([{"message": "running for too long", "errorCode": "QUERY_TIMEOUT"}]);
+    let fault = HttpFault::Status { status: 400, retry_after: None, body: Some(body) };
+    sandbox
+        .add_fault(FaultRule { times: Some(5), ..FaultRule::new(Endpoint::Query, fault.clone()) });
+    let opened = opened(&sandbox, "", "mode = 'overwrite'\napi = 'rest'").await;
+    let found = opened.read(&window(None, NOW)).await.unwrap();
+    let live = sandbox.records("Account").into_iter().filter(|it| !it.is_deleted);
+    assert_eq!(found.values("id"), live.map(|it| it.id).collect::<Vec<_>>());
+    sandbox.add_fault(FaultRule::new(Endpoint::Query, fault));
+    let Err(error) = opened.read(&window(None, NOW)).await else { panic!() };
+    assert!(error.to_string().contains("even for the first"), "{error}");
+}
+
+#[tokio::test]
 async fn compounds_and_objects_that_the_bulk_api_does_not_take_come_over_rest() {
     let sandbox = Sandbox::start(Options { records: 60, ..Options::default() }).await.unwrap();
     let toml = settings(&sandbox, "rest_records_max = 0", APPEND).replace(

@@ -68,6 +68,8 @@ pub(super) struct Export {
     pub(super) files: Vec<DataFile>,
     /// When it was there to be read.
     pub(super) arrived: Timestamp,
+    /// Of its summary.
+    pub(super) digest: String,
 }
 
 impl Export {
@@ -82,7 +84,8 @@ impl Export {
         let wrong = |error| HandlerError::Data(format!("`{folder}/{SUMMARY}.json`: {error}"));
         let summary: Summary = serde_json::from_slice(&text).map_err(wrong)?;
         let arrived = summary.end_time.map_or(written, |it| it.max(written));
-        Ok(Some(Self { folder: folder.clone(), summary, files: Vec::new(), arrived }))
+        let digest = format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&text));
+        Ok(Some(Self { folder: folder.clone(), summary, files: Vec::new(), arrived, digest }))
     }
 
     /// The same with its list of files, which must have as many items as the summary says.

@@ -41,6 +41,8 @@ pub(super) struct Exports {
     /// The table that must be in them.
     pub(super) table: Option<String>,
     pub(super) incremental: bool,
+    /// Incremental ones that arrived before are passed over.
+    pub(super) since: Option<Timestamp>,
     pub(super) shape: Arc<Shape>,
 }
 
@@ -63,10 +65,14 @@ impl From<Checkpoint> for Value {
 
 #[async_trait]
 impl Source for Exports {
+    /// Those of an incremental export are read together: a log takes each export once, whenever it comes.
     async fn splits(&self, window: &Window) -> Result<Vec<Split>, HandlerError> {
+        if self.incremental {
+            let found = self.settled(window).await?;
+            return Ok(found.iter().map(split_of).collect());
+        }
         let files: usize = self.of_window(window).await?.iter().map(|it| it.files.len()).sum();
-        let names =
-            (0..files.min(SPLITS_MAX)).map(|index| Split { name: format!("part-{index:02}") });
+        let names = (0..files.min(SPLITS_MAX)).map(|index| Split::new(format!("part-{index:02}")));
         Ok(names.collect())
     }
 
@@ -74,20 +80,47 @@ impl Source for Exports {
         self.read_part(read, read.split.name.clone())
     }
 
+    /// As the manifest says; changes are no rows.
     async fn count(&self, window: &Window) -> Result<Option<u64>, HandlerError> {
+        if self.incremental {
+            return Ok(None);
+        }
         let exports = self.of_window(window).await?;
         Ok(Some(exports.iter().map(|it| it.summary.item_count).sum()))
+    }
+
+    /// The instant that the newest full export has the state of.
+    async fn state_at(&self, window: &Window) -> Result<Option<Timestamp>, HandlerError> {
+        let exports = self.of_window(window).await?;
+        Ok(exports.last().and_then(|it| it.summary.export_time))
     }
 }
 
 impl Exports {
-    /// The newest full export, or the incremental ones in the order in which they came, that arrived in a window.
-    async fn of_window(&self, window: &Window) -> Result<Vec<Export>, HandlerError> {
+    /// The exports that were there before the end of a window, in the order of what they tell.
+    async fn settled(&self, window: &Window) -> Result<Vec<Export>, HandlerError> {
         let mut found = self.find().await?;
-        found.retain(|it| {
-            window.from.is_none_or(|from| from <= it.arrived) && it.arrived < window.to
-        });
+        let since = self.since.filter(|_| self.incremental);
+        found.retain(|it| since.is_none_or(|since| since <= it.arrived) && it.arrived < window.to);
         found.sort_by_key(|it| (it.summary.export_to_time, it.summary.export_time, it.arrived));
+        Ok(found)
+    }
+
+    /// The incremental export of a split, as it was when the split was made.
+    async fn of_split(&self, window: &Window, split: &Split) -> Result<Vec<Export>, HandlerError> {
+        let found = self.settled(window).await?.into_iter().find(|it| split_of(it) == *split);
+        let export = found.ok_or_else(|| {
+            HandlerError::Data(format!(
+                "the export {} in `{}` is gone, or another one by now; the next run reads what is there then",
+                split.name, self.folder
+            ))
+        })?;
+        Ok(vec![export.with_files(&self.stores).await?])
+    }
+
+    /// The newest full export, or all incremental ones.
+    async fn of_window(&self, window: &Window) -> Result<Vec<Export>, HandlerError> {
+        let mut found = self.settled(window).await?;
         if !self.incremental {
             let newest = found.pop();
             found.clear();
@@ -164,9 +197,16 @@ impl Exports {
     }
 
     async fn start<'a>(&'a self, read: Read<'a>, part: String) -> Result<Reading<'a>, Stop> {
-        let exports = self.of_window(read.window).await?;
         let after = read.after.map(checkpoint).transpose()?.unwrap_or_default();
-        let files = files_of(&exports, part_index(&part)?, after);
+        let (exports, files) = if self.incremental {
+            let exports = self.of_split(read.window, read.split).await?;
+            let files = files_from(all_files(&exports), after);
+            (exports, files)
+        } else {
+            let exports = self.of_window(read.window).await?;
+            let files = files_of(&exports, part_index(&part)?, after);
+            (exports, files)
+        };
         Ok(Reading { source: self, exports, files, current: None })
     }
 
@@ -183,15 +223,6 @@ impl Exports {
         };
         let job = Job { at, file: file.clone(), lines, decoder: Decoder::new(&self.shape), from };
         Ok(file::chunks(job, body))
-    }
-
-    /// The instant whose state the newest full export before a moment has.
-    pub(super) async fn state_time(
-        &self,
-        window: &Window,
-    ) -> Result<Option<Timestamp>, HandlerError> {
-        let exports = self.of_window(window).await?;
-        Ok(exports.last().and_then(|it| it.summary.export_time))
     }
 }
 
@@ -213,12 +244,27 @@ fn part_index(name: &str) -> Result<usize, HandlerError> {
 /// The files of a split that are not read to their end: every so manieth of all, so that all splits have about as many.
 fn files_of(exports: &[Export], split: usize, after: Checkpoint) -> VecDeque<Checkpoint> {
     let splits = exports.iter().map(|it| it.files.len()).sum::<usize>().clamp(1, SPLITS_MAX);
-    let files = exports.iter().enumerate().flat_map(|(export, it)| {
+    let files = all_files(exports).enumerate().filter(|(index, _)| index % splits == split);
+    files_from(files.map(|(_, it)| it), after)
+}
+
+fn all_files(exports: &[Export]) -> impl Iterator<Item = Checkpoint> {
+    exports.iter().enumerate().flat_map(|(export, it)| {
         (0..it.files.len()).map(move |file| Checkpoint { export, file, lines: 0 })
-    });
-    let of_split = files.enumerate().filter(|(index, _)| index % splits == split).map(|(_, it)| it);
+    })
+}
+
+/// What is left of files behind a checkpoint.
+fn files_from(files: impl Iterator<Item = Checkpoint>, after: Checkpoint) -> VecDeque<Checkpoint> {
     let begun = Checkpoint { lines: 0, ..after };
-    of_split.filter(|it| *it >= begun).map(|it| if it == begun { after } else { it }).collect()
+    files.filter(|it| *it >= begun).map(|it| if it == begun { after } else { it }).collect()
+}
+
+/// An export as a split: named after its folder, which DynamoDB makes up, wherever that lies now.
+fn split_of(export: &Export) -> Split {
+    let name = export.folder.name().chars();
+    let name = name.map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    Split { name: name.collect(), version: Some(export.digest.clone()) }
 }
 
 type Chunks = tokio::sync::mpsc::Receiver<Result<Chunk, Stop>>;

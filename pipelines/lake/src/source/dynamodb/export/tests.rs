@@ -1,5 +1,6 @@
 //! Against exports as DynamoDB writes them, made here.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -124,6 +125,7 @@ fn exports(folder: &Path, incremental: bool) -> Exports {
         folder: Location::Path(folder.to_owned()),
         table: Some("orders".into()),
         incremental,
+        since: None,
         shape: Arc::new(shape),
     }
 }
@@ -135,7 +137,7 @@ fn everything() -> Window {
 async fn read(exports: &Exports, split: &Split, after: Option<&Value>) -> Result<Vec<Chunk>, Stop> {
     let ctx = Context::starting_now("test", Duration::from_mins(1));
     let window = everything();
-    exports.read(Read { window: &window, split, after, ctx: &ctx }).try_collect().await
+    exports.read(Read { window: &window, split, after, run: "test", ctx: &ctx }).try_collect().await
 }
 
 async fn read_all(exports: &Exports) -> Result<Vec<Chunk>, Stop> {
@@ -386,7 +388,7 @@ async fn of_many_exports_the_newest_full_one_counts_and_every_incremental_one_in
 }
 
 #[tokio::test]
-async fn a_window_has_what_arrived_in_it() {
+async fn a_window_has_what_is_complete_by_its_end_however_old_it_is() {
     let root = TempDir::new().unwrap();
     let mut late = Writer::incremental(root.path(), "01", "2026-03-01T01:00:00Z");
     // Complete long after what it covers, and after it was written here.
@@ -398,7 +400,33 @@ async fn a_window_has_what_arrived_in_it() {
         to: to.parse().unwrap(),
     };
     let before = at("2026-01-01T00:00:00Z", "2100-01-01T00:00:00Z");
-    let after = at("2100-01-01T00:00:00Z", "2100-01-02T00:00:00Z");
+    let after = at("2100-01-02T00:00:00Z", "2100-01-03T00:00:00Z");
     assert_eq!(exports.splits(&before).await.unwrap(), []);
     assert_eq!(exports.splits(&after).await.unwrap().len(), 1);
+    let since = Some("2100-01-02T00:00:00Z".parse().unwrap());
+    assert_eq!(Exports { since, ..exports }.splits(&after).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_export_that_comes_while_another_one_is_read_takes_nothing_from_it() {
+    let root = TempDir::new().unwrap();
+    let changes = |from: usize, count: usize| {
+        let change = |it: usize| json!({"Metadata": {"WriteTimestampMicros": 1}, "Keys": {"pk": {"S": format!("o#{it}")}}});
+        (from..from + count).map(|it| change(it).to_string()).collect::<Vec<_>>()
+    };
+    Writer::incremental(root.path(), "b", "2026-03-01T02:00:00Z")
+        .file("b.json.gz", &changes(0, 20_000))
+        .finish();
+    let exports = exports(root.path(), true);
+    let split = exports.splits(&everything()).await.unwrap().remove(0);
+    let first = read(&exports, &split, None).await.unwrap().remove(0);
+    // It tells of an earlier time, so that it comes first in the order.
+    Writer::incremental(root.path(), "a", "2026-03-01T01:00:00Z")
+        .file("a.json.gz", &changes(30_000, 1))
+        .finish();
+    let rest = read(&exports, &split, Some(&first.checkpoint)).await.unwrap();
+    let keys: BTreeSet<_> =
+        rows(&[vec![first], rest].concat()).into_iter().map(|it| it.0).collect();
+    assert_eq!(keys.len(), 20_000);
+    assert!(!keys.contains("o#30000"));
 }

@@ -24,6 +24,9 @@ const APPLICATION_ID: i64 = 0x4c41_4b49;
 /// Longer than any change of another process takes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// So many bytes are read at once: an item has up to 400 KB.
+const READ_BYTES: usize = 16 << 20;
+
 /// How long what was published stays, for windows that are read again.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -69,6 +72,15 @@ pub(super) struct Arrival {
 pub(super) enum Content {
     State { item: String, changed_at: i64, deleted: bool, expired: bool },
     Rejected { place: String, reason: String, record: String },
+}
+
+impl Content {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::State { item, .. } => item.len(),
+            Self::Rejected { record, .. } => record.len(),
+        }
+    }
 }
 
 /// What a batch came to.
@@ -153,7 +165,7 @@ impl Inbox {
         .await
     }
 
-    /// What came for a table behind `after` and before `before`, the oldest first.
+    /// What came for a table behind `after` and before `before`, the oldest first: so many, or so many bytes.
     pub(super) async fn read(
         &self,
         source: &str,
@@ -166,23 +178,18 @@ impl Inbox {
             WHERE source = ?1 AND arrival > ?2 AND arrival < ?3 ORDER BY arrival LIMIT ?4";
         self.change(move |it| {
             let mut statement = it.prepare_cached(sql)?;
-            statement.query_map(params![source, after, before, limit], read_arrival)?.collect()
+            let (mut arrivals, mut bytes) = (Vec::new(), 0);
+            let mut rows = statement.query(params![source, after, before, limit])?;
+            while bytes < READ_BYTES
+                && let Some(row) = rows.next()?
+            {
+                let arrival = read_arrival(row)?;
+                bytes += arrival.content.bytes();
+                arrivals.push(arrival);
+            }
+            Ok(arrivals)
         })
         .await
-    }
-
-    /// How many states came for a table from `from` and before `before`.
-    pub(super) async fn count(
-        &self,
-        source: &str,
-        from: i64,
-        before: i64,
-    ) -> Result<u64, HandlerError> {
-        let source = source.to_owned();
-        let sql = "SELECT count(*) FROM arrivals
-            WHERE source = ?1 AND arrival >= ?2 AND arrival < ?3 AND place IS NULL";
-        self.change(move |it| it.query_row(sql, params![source, from, before], |row| row.get(0)))
-            .await
     }
 
     /// A dataset begins to read a table's changes: none that it has not published is forgotten.

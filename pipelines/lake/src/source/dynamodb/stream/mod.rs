@@ -21,9 +21,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::StreamExt as _;
 use futures_util::future::try_join_all;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::json;
@@ -172,8 +172,17 @@ pub(super) struct ChangedRows {
     pub(super) client: Arc<Client>,
 }
 
-const ARRIVALS: &str = "arrivals";
+pub(super) const ARRIVALS: &str = "arrivals";
 const EXPORT: &str = "export-";
+
+/// What `_changed_at` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stamp {
+    /// When the item changed.
+    Change,
+    /// When that arrived.
+    Arrival,
+}
 
 #[async_trait]
 impl Source for ChangedRows {
@@ -182,11 +191,10 @@ impl Source for ChangedRows {
         inbox.begin(&self.table, &self.dataset).await?;
         // From now on nothing arrives in it.
         inbox.close_window(window.to).await?;
-        let mut splits = vec![Split { name: ARRIVALS.to_owned() }];
+        let mut splits = vec![Split::new(ARRIVALS)];
         if let Some(export) = self.export_of(window) {
             let parts = export.splits(window).await?;
-            splits
-                .extend(parts.into_iter().map(|it| Split { name: format!("{EXPORT}{}", it.name) }));
+            splits.extend(parts.iter().map(|it| Split::new(format!("{EXPORT}{}", it.name))));
         }
         Ok(splits)
     }
@@ -197,22 +205,7 @@ impl Source for ChangedRows {
         {
             return export.read_part(read, part.to_owned());
         }
-        let after = read.after.and_then(|it| it["arrival"].as_i64());
-        let from = read.window.from.map_or(0, Timestamp::as_microsecond);
-        let start = (after.unwrap_or(from - 1), Decoder::new(&self.shape));
-        stream::try_unfold(start, move |(after, decoder)| self.next(read.window, after, decoder))
-            .boxed()
-    }
-
-    async fn count(&self, window: &Window) -> Result<Option<u64>, HandlerError> {
-        let from = window.from.map_or(0, Timestamp::as_microsecond);
-        let arrived =
-            self.client.inbox().await?.count(&self.table, from, window.to.as_microsecond()).await?;
-        match self.export_of(window) {
-            None => Ok(Some(arrived)),
-            // Which of the changes are in it already is not known without reading them.
-            Some(_) => Ok(None),
-        }
+        self.rows(read, read.window.to.as_microsecond(), Stamp::Change)
     }
 
     async fn published(&self, window: &Window) -> Result<(), HandlerError> {
@@ -221,45 +214,69 @@ impl Source for ChangedRows {
 }
 
 impl ChangedRows {
+    /// What has arrived from the beginning of a window until now, with its arrival in the place of its change.
+    pub(super) fn arrived<'a>(&'a self, read: Read<'a>) -> BoxStream<'a, Result<Chunk, Stop>> {
+        self.rows(read, i64::MAX, Stamp::Arrival)
+    }
+
+    fn rows<'a>(
+        &'a self,
+        read: Read<'a>,
+        before: i64,
+        stamp: Stamp,
+    ) -> BoxStream<'a, Result<Chunk, Stop>> {
+        let after = read.after.and_then(|it| it["arrival"].as_i64());
+        let from = read.window.from.map_or(0, Timestamp::as_microsecond);
+        let after = after.unwrap_or(from - 1);
+        let chunks = move |oldest| {
+            let start = (after, Decoder::new(&self.shape));
+            stream::try_unfold(start, move |(after, decoder)| async move {
+                let arrivals =
+                    self.client.inbox().await?.read(&self.table, after, before, CHUNK_ROWS).await?;
+                Ok(chunk(arrivals, decoder, oldest, stamp))
+            })
+        };
+        let oldest = async move { self.oldest(read.window).await.map_err(Stop::from) };
+        stream::once(oldest).map_ok(chunks).try_flatten().boxed()
+    }
+
     /// The first window begins with the export.
     fn export_of(&self, window: &Window) -> Option<&Exports> {
         self.export.as_ref().filter(|_| window.from.is_none())
     }
 
-    async fn next(
-        &self,
-        window: &Window,
-        after: i64,
-        mut decoder: Decoder,
-    ) -> Result<Option<(Chunk, (i64, Decoder))>, Stop> {
-        let before = window.to.as_microsecond();
-        let arrivals =
-            self.client.inbox().await?.read(&self.table, after, before, CHUNK_ROWS).await?;
-        let Some(last) = arrivals.last().map(|it| it.arrival) else { return Ok(None) };
-        let oldest = self.oldest(window).await?;
-        for arrival in arrivals {
-            push(&mut decoder, arrival, oldest);
-        }
-        let chunk = decoder.finish(json!({"arrival": last}));
-        Ok(Some((chunk, (last, decoder))))
-    }
-
     /// What happened before it is in the export.
     async fn oldest(&self, window: &Window) -> Result<i64, HandlerError> {
         let Some(export) = self.export_of(window) else { return Ok(i64::MIN) };
-        let state_at = export.state_time(window).await?;
+        let state_at = export.state_at(window).await?;
         Ok(state_at
             .map_or(i64::MIN, |it| it.as_microsecond() - self.export_overlap.as_micros() as i64))
     }
 }
 
-fn push(decoder: &mut Decoder, arrival: Arrival, oldest: i64) {
+/// The arrivals as a chunk, with the last of them; nothing if there are none.
+fn chunk(
+    arrivals: Vec<Arrival>,
+    mut decoder: Decoder,
+    oldest: i64,
+    stamp: Stamp,
+) -> Option<(Chunk, (i64, Decoder))> {
+    let last = arrivals.last()?.arrival;
+    for arrival in arrivals {
+        push(&mut decoder, arrival, oldest, stamp);
+    }
+    let chunk = decoder.finish(json!({"arrival": last}));
+    Some((chunk, (last, decoder)))
+}
+
+fn push(decoder: &mut Decoder, arrival: Arrival, oldest: i64, stamp: Stamp) {
     match arrival.content {
         Content::Rejected { place, reason, record } => decoder.reject(&place, reason, record),
         Content::State { changed_at, .. } if changed_at < oldest => {}
         Content::State { item, changed_at, deleted, expired } => {
             let place = format_args!("change {}", arrival.arrival);
-            let change = Change { changed_at: Some(changed_at), deleted, expired };
+            let stamp = if stamp == Stamp::Change { changed_at } else { arrival.arrival };
+            let change = Change { changed_at: Some(stamp), deleted, expired };
             match serde_json::from_str::<Item<'_>>(&item) {
                 Ok(read) => decoder.push(&read, change, &place, || item.clone()),
                 Err(error) => decoder.reject(&place, error.to_string(), item.clone()),

@@ -1,5 +1,5 @@
 //! Records of a Kinesis stream are taken into the inbox: those that are changes of a table that a dataset reads, and as
-//! rejected those that are not, with their payload.
+//! rejected those that are no changes, with their payload.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -77,9 +77,12 @@ pub(super) struct Changes {
 #[async_trait]
 impl Take for Changes {
     async fn take(&self, shard: &ShardOf, records: &[Record]) -> Result<Taken, HandlerError> {
-        let batch = records.iter().map(|it| self.read(shard, it)).collect();
+        let batch: Vec<_> = records.iter().filter_map(|it| self.read(shard, it)).collect();
+        let foreign = (records.len() - batch.len()) as u64;
         let position = records.last().map(|it| shard.position(&it.sequence));
-        self.inbox.take(batch, position, (self.clock)()).await
+        let mut taken = self.inbox.take(batch, position, (self.clock)()).await?;
+        taken.passed_over += foreign;
+        Ok(taken)
     }
 
     async fn give_up(
@@ -96,18 +99,18 @@ impl Take for Changes {
 }
 
 impl Changes {
-    fn read(&self, shard: &ShardOf, record: &Record) -> Arrived {
+    /// Nothing for a change of a table that no dataset reads: it is somebody else's.
+    fn read(&self, shard: &ShardOf, record: &Record) -> Option<Arrived> {
         let Ok(data) = &record.data else {
-            return self.reject(shard, record, "the data of the record are not base64".to_owned());
+            let reason = "the data of the record are not base64".to_owned();
+            return Some(self.reject(shard, record, reason));
         };
         match Change::read(data) {
-            Ok(change) if self.tables.0.contains_key(&change.table) => Arrived::Change(change),
-            Ok(change) => self.reject(
-                shard,
-                record,
-                format!("no dataset reads the changes of the table `{}`", change.table),
-            ),
-            Err(reason) => self.reject(shard, record, reason),
+            Ok(change) => {
+                let is_read = self.tables.0.contains_key(&change.table);
+                is_read.then_some(Arrived::Change(change))
+            }
+            Err(reason) => Some(self.reject(shard, record, reason)),
         }
     }
 

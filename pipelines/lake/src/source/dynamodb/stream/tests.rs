@@ -229,15 +229,16 @@ async fn what_is_no_change_is_kept_and_does_not_hold_up_the_others() {
     all.push(record(4, change("customers", "c", 1, None, Some(1)).to_string().as_bytes()));
     let consumed =
         bench.consume(&Stream::default().shard("a", &[], all.clone(), false)).await.unwrap();
-    assert_eq!((consumed.changes, consumed.rejected, consumed.status), (2, 2, Status::UpToDate));
+    assert_eq!((consumed.changes, consumed.rejected, consumed.status), (2, 1, Status::UpToDate));
+    // That of a table that no dataset reads is somebody else's.
     let rejected = bench.rejected().await;
+    assert_eq!(rejected.len(), 1);
     assert_eq!(rejected[0].0, "stream s, a, record 2");
     assert_eq!(rejected[0].2, "//4=");
-    assert_eq!(rejected[1].1, "no dataset reads the changes of the table `customers`");
     // The same records once more, as after a crash before the position was known.
     bench.changes.take(&ShardOf { stream: "s".into(), shard: "a".into() }, &all).await.unwrap();
     assert_eq!(bench.rejected().await, rejected);
-    assert_eq!(bench.arrivals().await.len(), 4);
+    assert_eq!(bench.arrivals().await.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
