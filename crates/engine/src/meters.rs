@@ -13,6 +13,7 @@ pub(crate) struct Meters {
     executions_running: Gauge,
     tasks_in_flight: Gauge,
     tasks_waiting: Gauge,
+    tasks_throttled: Counter,
     commits: Counter,
     commit_seconds: Histogram,
     entries: Counter,
@@ -24,6 +25,7 @@ struct AtomicStats {
     running_executions: AtomicU64,
     tasks_in_flight: AtomicU64,
     tasks_waiting: AtomicU64,
+    throttled_tasks: AtomicU64,
     commits: AtomicU64,
     entries: AtomicU64,
     ended_executions: AtomicU64,
@@ -36,6 +38,7 @@ impl Meters {
             executions_running: gauge!("stepwell_executions_running"),
             tasks_in_flight: gauge!("stepwell_tasks_in_flight"),
             tasks_waiting: gauge!("stepwell_tasks_waiting"),
+            tasks_throttled: counter!("stepwell_tasks_throttled_total"),
             commits: counter!("stepwell_commits_total"),
             commit_seconds: histogram!("stepwell_commit_seconds"),
             entries: counter!("stepwell_journal_entries_total"),
@@ -51,6 +54,12 @@ impl Meters {
     pub(crate) fn tasks(&self, in_flight: usize, waiting: usize) {
         set(&self.stats.tasks_in_flight, &self.tasks_in_flight, in_flight);
         set(&self.stats.tasks_waiting, &self.tasks_waiting, waiting);
+    }
+
+    /// A task found no free place.
+    pub(crate) fn throttled(&self) {
+        self.stats.throttled_tasks.fetch_add(1, Ordering::Relaxed);
+        self.tasks_throttled.increment(1);
     }
 
     pub(crate) fn committed(&self, entries: usize, took: Duration) {
@@ -75,6 +84,7 @@ impl Meters {
             running_executions: read(&self.stats.running_executions),
             tasks_in_flight: read(&self.stats.tasks_in_flight),
             tasks_waiting: read(&self.stats.tasks_waiting),
+            throttled_tasks: read(&self.stats.throttled_tasks),
             commits: read(&self.stats.commits),
             entries: read(&self.stats.entries),
             ended_executions: read(&self.stats.ended_executions),

@@ -187,6 +187,8 @@ pub struct Stats {
     pub tasks_in_flight: u64,
     /// Tasks that wait for a free place.
     pub tasks_waiting: u64,
+    /// Tasks that found no free place since the engine started, and had to wait.
+    pub throttled_tasks: u64,
     /// Commits since the engine started.
     pub commits: u64,
     /// Journal entries committed since the engine started.

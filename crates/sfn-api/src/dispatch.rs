@@ -50,7 +50,7 @@ pub(crate) async fn serve(
 /// re-bound to loopback shows in `Host`.
 fn operation(headers: &HeaderMap) -> Result<&str, ApiError> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    if headers.contains_key(ORIGIN) || !text(HOST.as_str()).is_some_and(is_plain_host) {
+    if is_of_a_page(headers) {
         return Err(ApiError::access_denied("requests of web pages are not served"));
     }
     if !text(CONTENT_TYPE.as_str())
@@ -61,6 +61,13 @@ fn operation(headers: &HeaderMap) -> Result<&str, ApiError> {
     text(TARGET)
         .and_then(|target| target.strip_prefix("AWSStepFunctions."))
         .ok_or_else(|| ApiError::unknown_operation(text(TARGET).unwrap_or_default()))
+}
+
+/// Whether a request comes of a page in a browser: it names an origin, or a host that is no address, as one does whose
+/// name was bound to this machine.
+pub fn is_of_a_page(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    headers.contains_key(ORIGIN) || !host.is_some_and(is_plain_host)
 }
 
 /// An IP address, `localhost` or a name below it.

@@ -18,6 +18,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 use stepwell_engine::Handle;
 
+pub use dispatch::is_of_a_page;
+
 /// Bytes of a request. A definition has at most 1 MiB; an input has no limit of its own here, but a body
 /// is held in memory.
 pub const REQUEST_BYTES_MAX: usize = 64 << 20;

@@ -11,8 +11,10 @@ use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent};
 use stepwell_task::{TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::meters::Meters;
 use crate::report::Finding;
 
 /// The optimised integration of AWS Lambda.
@@ -20,23 +22,25 @@ const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 
 /// Finds built-in functions.
 pub(crate) struct Functions {
-    invoke: Arc<invoke::Functions>,
+    invoke: Arc<Metered>,
     direct: Arc<Direct>,
 }
 
 impl Functions {
-    /// The functions of these pipelines, which tell their progress to `progress`.
+    /// The functions of these pipelines, which tell their progress to `progress` and are counted by `meters`.
     pub(crate) fn new<'p>(
         pipelines: impl IntoIterator<Item = &'p Pipeline>,
         progress: Arc<dyn Progress>,
+        meters: Arc<Meters>,
     ) -> Self {
-        let invoke = Arc::new(invoke::Functions::new(pipelines, progress));
+        let functions = invoke::Functions::new(pipelines, progress);
+        let invoke = Arc::new(Metered { functions, meters });
         Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke }
     }
 
     /// No functions at all: for asking what is supported.
     pub(crate) fn none() -> Self {
-        Self::new([], Arc::new(Silent))
+        Self::new([], Arc::new(Silent), Arc::default())
     }
 }
 
@@ -98,8 +102,29 @@ fn reason(resource: &str) -> String {
     }
 }
 
+/// The functions with their invocations counted.
+struct Metered {
+    functions: invoke::Functions,
+    meters: Arc<Meters>,
+}
+
+#[async_trait]
+impl TaskHandler for Metered {
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        let function = self.functions.named(&request.parameters);
+        let started = Instant::now();
+        let outcome = self.functions.handle(request, stop.clone()).await;
+        // What ends because it is told to is no error of the function.
+        let has_failed = matches!(outcome, TaskOutcome::Failed(_)) && !stop.is_cancelled();
+        if let Some(function) = function {
+            self.meters.invoked(function, started.elapsed(), has_failed);
+        }
+        outcome
+    }
+}
+
 /// The ARN of a function as the resource: the whole input is the payload, the payload the whole result.
-struct Direct(Arc<invoke::Functions>);
+struct Direct(Arc<Metered>);
 
 #[async_trait]
 impl TaskHandler for Direct {

@@ -8,12 +8,15 @@
     reason = "the binary is the edge that meets the clock and the environment"
 )]
 
+mod alarms;
 mod built_in;
 mod cli;
 mod client;
 mod config;
 mod failure;
 mod functions;
+mod logs;
+mod meters;
 mod output;
 mod private;
 mod progress;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use stepwell_asl::Severity;
 use stepwell_engine::{Arns, Options};
 
-use crate::config::{Config, Problem, Source, Store};
+use crate::config::{Config, Logs, Problem, Source, Store};
 use crate::failure::{Exit, Failure, Outcome, WRITABLE};
 use crate::private;
 use crate::report;
@@ -70,6 +70,11 @@ impl Project {
         let config = Config::load(&self.root).map_err(|it| refuse(&it.source, &it.problems))?;
         report::configuration(Severity::Warning, &config.source, &config.warnings);
         Ok(config)
+    }
+
+    /// What the server writes its log to, for before the configuration is read.
+    pub(crate) fn logs(&self) -> Outcome<Logs> {
+        Logs::load(&self.root).map_err(|it| refuse(&it.source, &it.problems))
     }
 
     /// The file of the store, for who needs nothing else of the configuration.

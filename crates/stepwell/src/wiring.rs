@@ -14,6 +14,7 @@ pub(crate) use crate::config::Trigger;
 use crate::config::{Config, Problem, Section, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions::{self, Functions};
+use crate::meters::Meters;
 use crate::project::{self, Project};
 use crate::report::{self, Finding};
 use crate::{output, secrets};
@@ -227,6 +228,8 @@ fn machines_of(pipeline: &Pipeline, config: &Config) -> Vec<Machine> {
 pub(crate) struct Running {
     /// The door to it.
     pub(crate) engine: Handle,
+    /// What its functions do.
+    pub(crate) meters: Arc<Meters>,
     shutdown: CancellationToken,
     serving: JoinHandle<Result<(), Halted>>,
 }
@@ -241,14 +244,15 @@ impl Running {
     ) -> Outcome<Result<Self, StoreError>> {
         // Paths in the settings of pipelines are relative to the project.
         std::env::set_current_dir(project.root())?;
-        let functions = Functions::new(pipelines, progress);
+        let meters = Arc::new(Meters::default());
+        let functions = Functions::new(pipelines, progress, Arc::clone(&meters));
         let options = project.options(config)?;
         let store = options.store.clone();
         let service = options.build(Arc::new(functions));
         if service.is_ok() {
             spare_unfinished(&store, pipelines)?;
         }
-        Ok(service.map(Self::of))
+        Ok(service.map(|service| Self { meters, ..Self::of(service) }))
     }
 
     /// Lets an opened engine run.
@@ -256,7 +260,7 @@ impl Running {
         let shutdown = CancellationToken::new();
         let engine = service.handle();
         let serving = tokio::spawn(service.run(shutdown.clone()));
-        Self { engine, shutdown, serving }
+        Self { engine, meters: Arc::default(), shutdown, serving }
     }
 
     /// Returns if the engine ends without being asked to: its disk failed.

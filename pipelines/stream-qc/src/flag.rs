@@ -105,6 +105,17 @@ impl Counts {
         Self { good, unknown, suspect, fail, missing }
     }
 
+    /// Counts so many points with one flag.
+    pub(crate) const fn add(&mut self, flag: Flag, points: u64) {
+        match flag {
+            Flag::Good => self.good += points,
+            Flag::Unknown => self.unknown += points,
+            Flag::Suspect => self.suspect += points,
+            Flag::Fail => self.fail += points,
+            Flag::Missing => self.missing += points,
+        }
+    }
+
     /// How many there are of one flag.
     pub const fn get(&self, flag: Flag) -> u64 {
         match flag {

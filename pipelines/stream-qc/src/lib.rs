@@ -21,12 +21,15 @@ use stepwell_pipeline::{AnyFunction, HandlerError, Machine, Pipeline, Surroundin
 
 pub mod checks;
 pub mod config;
+pub mod facts;
 pub mod file;
 pub mod flag;
 mod handlers;
 mod input;
 mod message;
+mod packed;
 pub mod process;
+mod reach;
 mod reading;
 pub mod report;
 pub mod series;
@@ -34,10 +37,12 @@ mod service;
 pub mod settings;
 mod sorted;
 mod source;
+pub mod spool;
 mod streams;
 mod tables;
 pub mod verdict;
 
+pub use service::stores;
 pub use settings::Settings;
 
 use handlers::{End, List, Notify, Process, Report, Start, Summarise};

@@ -110,9 +110,9 @@ impl Template {
     }
 }
 
-/// Whether a verdict is told to a group.
-pub(crate) fn is_told(telling: &Telling, summary: &Summary) -> bool {
-    let is_change = summary.previous_status != Some(summary.status);
+/// Whether a verdict is told to a group, of which this one is known.
+pub(crate) fn is_told(telling: &Telling, summary: &Summary, known: Option<Status>) -> bool {
+    let is_change = known != Some(summary.status);
     telling.severity.includes(summary.status) && (!telling.only_on_change || is_change)
 }
 

@@ -2,10 +2,15 @@
 //!
 //! A process is a pure function of the series, the configuration, the points before and the time. The processes do not
 //! need each other: each sorts for itself, and missing values count in the first one only.
+//!
+//! The series comes in chunks ([`Evaluation`]); what must be known of all of it comes before ([`Facts`](crate::facts)).
 
+mod evaluation;
 mod judge;
 mod one;
+mod reach;
 mod run;
+mod tally;
 mod three;
 mod two;
 
@@ -13,11 +18,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::checks::CheckError;
-use crate::config::StreamConfig;
+use crate::checks::cross_field::{CrossField, Operand};
+use crate::config::{Limits, StreamConfig};
 use crate::flag::{Counts, Flag};
 use crate::series::Series;
 
-use run::Run;
+pub use evaluation::Evaluation;
 
 /// One of the three processes that look at a batch side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -54,13 +60,46 @@ impl Process {
             Self::Three => "QCProcess3",
         }
     }
+
+    /// Whether points before the first one are of use to it.
+    pub(crate) const fn looks_back(self) -> bool {
+        matches!(self, Self::Three)
+    }
+
+    const fn limits(self, config: &StreamConfig) -> Limits {
+        match self {
+            Self::One => config.process1.limits,
+            Self::Two => config.process2.limits,
+            Self::Three => config.process3.limits,
+        }
+    }
+
+    /// The columns that its checks look at, beside times, values and places.
+    pub(crate) fn columns(self, config: &StreamConfig) -> Vec<String> {
+        let (one, two) = (&config.process1, &config.process2);
+        match self {
+            Self::One => {
+                let completeness = one.completeness.iter().map(|it| &it.column);
+                let variety = one.variety.iter().map(|it| &it.column);
+                let syntax = one.syntax.iter().map(|it| &it.column);
+                completeness.chain(variety).chain(syntax).chain(&one.keys).cloned().collect()
+            }
+            Self::Two => {
+                let operands = two.rules.iter().flat_map(CrossField::operands);
+                let of_rules = operands.filter_map(|operand| match operand {
+                    Operand::Column(name) => Some(name),
+                    Operand::Number(_) => None,
+                });
+                of_rules.chain(two.validity.iter().map(|it| &it.column)).cloned().collect()
+            }
+            Self::Three => Vec::new(),
+        }
+    }
 }
 
-/// What a process looks at.
+/// What a process knows beside the points.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// The points to judge, in the order of the data.
-    pub series: &'a Series,
     /// Points before them, oldest first: neighbours that are not judged again.
     pub context: Option<&'a Series>,
     /// The time that the batch stands for, both ends in it, if that is known.
@@ -101,8 +140,8 @@ pub struct TestResult {
     pub name: String,
     /// What it gave flags to.
     pub scope: Scope,
-    /// A flag for each point in the order of the data, or a single one.
-    pub flags: Vec<Flag>,
+    /// The one flag of the batch, if it looked at that.
+    pub flag: Option<Flag>,
     /// How often each flag was given.
     pub counts: Counts,
     /// Whether the shares of FAIL and SUSPECT are within the limits, and the test could run.
@@ -136,30 +175,36 @@ pub struct ProcessResult {
     pub counts: Counts,
     /// Its tests, in the order in which they ran.
     pub tests: Vec<TestResult>,
-    /// The roll-up of its tests of points.
-    pub flags: Vec<Flag>,
     /// Why it does not pass, for people; empty if it does.
     pub reasons: Vec<String>,
 }
 
-/// Runs the checks of one process on a batch.
-pub fn evaluate(process: Process, input: &Input<'_>, config: &StreamConfig) -> ProcessResult {
-    let limits = match process {
-        Process::One => config.process1.limits,
-        Process::Two => config.process2.limits,
-        Process::Three => config.process3.limits,
-    };
-    let mut run = Run::new(input, config, limits);
-    match process {
-        Process::One => one::run(&mut run, &config.process1),
-        Process::Two => two::run(&mut run, &config.process2),
-        Process::Three => three::run(&mut run, &config.process3),
-    }
-    judge::process(process, run)
+/// Points that follow each other, and what was found of them.
+#[derive(Debug)]
+pub struct Judged<'a> {
+    /// The position of the first one in the data, from 0.
+    pub first: usize,
+    /// The points.
+    pub series: &'a Series,
+    /// The flags of each test of points, in the order in which the tests run; the same tests for all points.
+    pub tests: &'a [TestFlags],
+    /// The roll-up of each process.
+    pub roll_ups: &'a [(Process, Vec<Flag>)],
+}
+
+/// What one test says of points that follow each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestFlags {
+    /// The process that it belongs to.
+    pub process: Process,
+    /// Its name.
+    pub name: String,
+    /// A flag for each point.
+    pub flags: Vec<Flag>,
 }
 
 /// An instant in nanoseconds since 1970, as near as these go.
-fn nanoseconds(time: Timestamp) -> i64 {
+pub(crate) fn nanoseconds(time: Timestamp) -> i64 {
     let nanoseconds = time.as_nanosecond();
     i64::try_from(nanoseconds).unwrap_or(if nanoseconds < 0 { i64::MIN + 1 } else { i64::MAX })
 }

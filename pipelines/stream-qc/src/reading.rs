@@ -1,58 +1,50 @@
 //! From a source to a series: the rows within the window, and what is kept of them.
 
-use arrow::array::BooleanArray;
-use arrow::compute::filter_record_batch;
 use jiff::Timestamp;
 use stepwell_pipeline::{Context, HandlerError};
 
 use crate::config::StreamConfig;
 use crate::handlers::Started;
-use crate::input::{Point, Window};
+use crate::input::Point;
+use crate::process::{Process, nanoseconds};
 use crate::series::{NAT, Series};
 use crate::service::Service;
-use crate::source::{Source, Wanted};
+use crate::source::Source;
+use crate::spool::{Error, Spool, Spooled, Wanted};
 use crate::tables::series::{Kept, Sample};
 
-/// Reads the points of a run.
+/// Reads the points of a run, once.
 ///
 /// # Errors
 /// By class, as [`Source::rows`]; [`HandlerError::Data`] if a column is not there or holds something else.
 pub(crate) async fn read(
+    process: Process,
     started: &Started,
     config: &StreamConfig,
     service: &Service,
     ctx: &Context,
-) -> Result<Series, HandlerError> {
+) -> Result<Spooled, HandlerError> {
     let source = Source::read("Data", &started.data)?;
-    let wanted = Wanted {
-        columns: &config.columns,
-        window: started.window,
-        max_rows: service.config.max_points,
-    };
-    let rows = source.rows(&wanted, service, ctx).await?;
-    if rows.num_columns() == 0 && rows.num_rows() == 0 {
-        return Ok(Series::new(Vec::new(), Vec::new()));
-    }
-    let told = |error: &dyn std::fmt::Display| HandlerError::Data(format!("`Data`: {error}"));
-    let series = Series::from_batch(&rows, &config.columns).map_err(|error| told(&error))?;
-    let Some(window) = started.window else { return Ok(series) };
-    let is_within = within(window, series.times());
-    if is_within.false_count() == 0 {
-        return Ok(series);
-    }
-    let rows = filter_record_batch(&rows, &is_within).map_err(|error| told(&error))?;
-    Series::from_batch(&rows, &config.columns).map_err(|error| told(&error))
+    let window = started.window.map(|it| (nanoseconds(it.from), nanoseconds(it.to)));
+    let wanted = Wanted::of(&[process], config).within(window).at_most(service.config.max_points);
+    let mut spool = Spool::new(wanted);
+    source.rows(&config.columns, started.window, &mut spool, service, ctx).await?;
+    spool.finish().map_err(|error| refused("Data", error))
 }
 
-/// Which points lie in the window; those without a time are looked at, too.
-fn within(window: Window, times: &[i64]) -> BooleanArray {
-    let (from, to) = (nanoseconds(window.from), nanoseconds(window.to));
-    times.iter().map(|time| Some(*time == NAT || (from <= *time && *time < to))).collect()
+/// A series that cannot be read or kept, by what should happen next.
+pub(crate) fn refused(place: &str, error: Error) -> HandlerError {
+    let told = format!("`{place}`: {error}");
+    match error {
+        Error::Io(_) => HandlerError::Retryable(told),
+        Error::File(error) if error.is_retryable() => HandlerError::Retryable(told),
+        _ => HandlerError::Data(told),
+    }
 }
 
 /// The context as a series, without what is not before the first point.
-pub(crate) fn before(series: &Series, context: &[Point]) -> Option<Series> {
-    let first = series.times().iter().copied().filter(|time| *time != NAT).min();
+pub(crate) fn before(series: &Spooled, context: &[Point]) -> Option<Series> {
+    let first = series.earliest();
     let is_before = |point: &&Point| first.is_none_or(|first| nanoseconds(point.time) < first);
     let mut points: Vec<_> = context.iter().filter(is_before).collect();
     points.sort_by_key(|point| point.time);
@@ -62,51 +54,95 @@ pub(crate) fn before(series: &Series, context: &[Point]) -> Option<Series> {
 }
 
 /// What is kept of a series: evenly chosen points for the page, and the last ones for the next run.
-pub(crate) fn sample(series: &Series, points: usize, last: usize) -> Sample {
-    let times = series.times();
-    let mut order: Vec<usize> = (0..times.len()).filter(|at| times[*at] != NAT).collect();
-    order.sort_by_key(|at| times[*at]);
-    let stride = order.len().div_ceil(points.max(1)).max(1);
-    let kept = order
-        .iter()
-        .step_by(stride)
-        .take(points)
-        .map(|at| Kept(*at as u64, times[*at] as f64 / 1e9, finite(series.values()[*at])));
-    let tail = order[order.len() - last.min(order.len())..].iter().filter_map(|at| {
-        let time = Timestamp::from_nanosecond(times[*at].into()).ok()?;
-        Some(Point { time, value: finite(series.values()[*at]) })
-    });
-    Sample { points: kept.collect(), last: tail.collect() }
+///
+/// # Errors
+/// If the series cannot be read any more.
+pub(crate) fn sample(series: &Spooled, points: usize, last: usize) -> Result<Sample, Error> {
+    if series.is_sorted() {
+        let mut chosen = Chosen::of(series.points(), points, last);
+        let mut row = 0..;
+        visit(series, |time, value| chosen.add(row.next().unwrap_or_default(), time, value))?;
+        return Ok(chosen.sample);
+    }
+    // In order of time there is no next point before all are known.
+    let (mut all, mut row) = (Vec::new(), 0..);
+    visit(series, |time, value| all.push((time, row.next().unwrap_or_default(), value)))?;
+    all.retain(|(time, ..)| *time != NAT);
+    all.sort_by_key(|(time, ..)| *time);
+    let mut chosen = Chosen::of(all.len(), points, last);
+    for (time, row, value) in all {
+        chosen.add(row, time, value);
+    }
+    Ok(chosen.sample)
+}
+
+fn visit(series: &Spooled, mut point: impl FnMut(i64, f64)) -> Result<(), Error> {
+    series.visit(|part| {
+        part.times().iter().zip(part.values()).for_each(|(time, value)| point(*time, *value));
+        Ok(())
+    })
+}
+
+/// Points that are being chosen, in order of time.
+struct Chosen {
+    points: usize,
+    stride: usize,
+    /// From here on all points are the last ones.
+    tail: usize,
+    seen: usize,
+    sample: Sample,
+}
+
+impl Chosen {
+    fn of(all: usize, points: usize, last: usize) -> Self {
+        let stride = all.div_ceil(points.max(1)).max(1);
+        let tail = all.saturating_sub(last);
+        Self { points, stride, tail, seen: 0, sample: Sample::default() }
+    }
+
+    fn add(&mut self, row: u64, time: i64, value: f64) {
+        let Sample { points, last } = &mut self.sample;
+        if self.seen.is_multiple_of(self.stride) && points.len() < self.points {
+            points.push(Kept(row, time as f64 / 1e9, finite(value)));
+        }
+        if self.seen >= self.tail {
+            let time = Timestamp::from_nanosecond(time.into()).ok();
+            last.extend(time.map(|time| Point { time, value: finite(value) }));
+        }
+        self.seen += 1;
+    }
 }
 
 fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value)
 }
 
-fn nanoseconds(time: Timestamp) -> i64 {
-    i64::try_from(time.as_nanosecond()).unwrap_or(if time.as_second() < 0 {
-        NAT + 1
-    } else {
-        i64::MAX
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, Format};
 
-    fn series(seconds: &[i64]) -> Series {
+    fn series(seconds: &[i64]) -> Spooled {
+        let config = Config::parse("", Format::Toml).expect("a stream without checks");
+        let config = config.streams().next().expect("one stream");
+        let mut spool = Spool::new(Wanted::of(&Process::ALL, config));
         let times = seconds.iter().map(|it| it * 1_000_000_000).collect();
-        Series::new(times, seconds.iter().map(|it| *it as f64).collect())
+        let values = seconds.iter().map(|it| *it as f64).collect();
+        spool.push_series(Series::new(times, values)).expect("it fits");
+        spool.finish().expect("it is short")
     }
 
     #[test]
     fn a_sample_is_in_order_of_time_and_bounded() {
-        let kept = sample(&series(&[5, 1, 4, 2, 3]), 3, 2);
+        let of = |seconds: &[i64], points, last| sample(&series(seconds), points, last).unwrap();
+        let kept = of(&[5, 1, 4, 2, 3], 3, 2);
         assert_eq!(kept.points.iter().map(|it| it.0).collect::<Vec<_>>(), [1, 4, 0]);
         assert_eq!(kept.last.iter().map(|it| it.time.as_second()).collect::<Vec<_>>(), [4, 5]);
-        assert_eq!(sample(&series(&[]), 3, 2), Sample::default());
-        assert_eq!(sample(&series(&[1, 2]), 0, 0), Sample::default());
+        let kept = of(&[1, 2, 3, 4, 5], 3, 2);
+        assert_eq!(kept.points.iter().map(|it| it.0).collect::<Vec<_>>(), [0, 2, 4]);
+        assert_eq!(kept.last.iter().map(|it| it.time.as_second()).collect::<Vec<_>>(), [4, 5]);
+        assert_eq!(of(&[], 3, 2), Sample::default());
+        assert_eq!(of(&[1, 2], 0, 0), Sample::default());
     }
 
     #[test]

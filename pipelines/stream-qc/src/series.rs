@@ -3,12 +3,16 @@
 //! Columns that are already what the checks need (`Float64`, timestamps in nanoseconds, no nulls) are shared with the
 //! batch and not copied.
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::buffer::ScalarBuffer;
-use arrow::compute::cast;
-use arrow::datatypes::{
-    DataType, Float64Type, Int64Type, Schema, TimeUnit as ArrowUnit, TimestampNanosecondType,
+use arrow::array::{
+    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, RecordBatchOptions,
 };
+use arrow::buffer::ScalarBuffer;
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{
+    DataType, Field, Float64Type, Int64Type, Schema, TimeUnit as ArrowUnit, TimestampNanosecondType,
+};
+use arrow::error::ArrowError;
+use std::ops::Range;
 use std::sync::Arc;
 use stepwell_pipeline::suggest;
 
@@ -30,7 +34,7 @@ pub enum TimeUnit {
 }
 
 impl TimeUnit {
-    const fn nanoseconds(self) -> i64 {
+    pub(crate) const fn nanoseconds(self) -> i64 {
         match self {
             Self::Seconds => 1_000_000_000,
             Self::Milliseconds => 1_000_000,
@@ -103,6 +107,13 @@ fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
+/// The names of what every column is, where the columns are kept.
+const TIMES: &str = "times";
+const VALUES: &str = "values";
+const DEPTHS: &str = "depths";
+const LON: &str = "lon";
+const LAT: &str = "lat";
+
 /// A series: one entry per point in every column, in the order of the data.
 #[derive(Debug, Clone)]
 pub struct Series {
@@ -132,6 +143,11 @@ impl Series {
             lat: None,
             table,
         }
+    }
+
+    /// No points, and no columns.
+    pub fn empty() -> Self {
+        Self::new(Vec::new(), Vec::new())
     }
 
     /// The same series at these depths.
@@ -218,11 +234,80 @@ impl Series {
         }
     }
 
-    /// The last points, for instance as context of the next run.
+    /// The points from one position up to another, copied: the others can be let go.
     #[must_use]
-    pub fn tail(&self, points: usize) -> Self {
-        let length = points.min(self.len());
-        self.slice(self.len() - length, length)
+    pub(crate) fn detached(&self, range: Range<usize>) -> Self {
+        let part = |column: &Option<ScalarBuffer<f64>>| {
+            column.as_ref().map(|it| it[range.clone()].to_vec().into())
+        };
+        Self {
+            depth: part(&self.depth),
+            lon: part(&self.lon),
+            lat: part(&self.lat),
+            ..Self::new(self.times[range.clone()].to_vec(), self.values[range.clone()].to_vec())
+        }
+    }
+
+    /// These points one after the other, with all their columns.
+    ///
+    /// # Errors
+    /// If they do not have the same columns.
+    pub(crate) fn joined(parts: &[Self]) -> Result<Self, ArrowError> {
+        let filled: Vec<_> = parts.iter().filter(|part| !part.is_empty()).collect();
+        match filled[..] {
+            [] => Ok(parts.first().cloned().unwrap_or_else(Self::empty)),
+            [only] => Ok(only.clone()),
+            [first, ..] => {
+                let batches = filled.iter().map(|part| part.to_batch());
+                let batches: Vec<_> = batches.collect::<Result<_, _>>()?;
+                let batch = concat_batches(&batches[0].schema(), &batches)?;
+                Self::of_kept(&batch, first.table.num_columns())
+            }
+        }
+    }
+
+    /// The same points with only these of the data's columns.
+    pub(crate) fn keeping(self, names: &[String]) -> Result<Self, ArrowError> {
+        let schema = self.table.schema();
+        let is_kept = |at: &usize| names.contains(schema.field(*at).name());
+        let kept: Vec<_> = (0..schema.fields().len()).filter(is_kept).collect();
+        Ok(Self { table: self.table.project(&kept)?, ..self })
+    }
+
+    /// All columns in one batch; [`Self::of_kept`] reads it.
+    pub(crate) fn to_batch(&self) -> Result<RecordBatch, ArrowError> {
+        let number = |name, column: &ScalarBuffer<f64>| {
+            let array: ArrayRef = Arc::new(Float64Array::new(column.clone(), None));
+            (Field::new(name, DataType::Float64, false), array)
+        };
+        let times: ArrayRef = Arc::new(Int64Array::new(self.times.clone(), None));
+        let mut columns =
+            vec![(Field::new(TIMES, DataType::Int64, false), times), number(VALUES, &self.values)];
+        let further = [(DEPTHS, &self.depth), (LON, &self.lon), (LAT, &self.lat)];
+        let given = further.into_iter().filter_map(|(name, it)| Some(number(name, it.as_ref()?)));
+        columns.extend(given);
+        let (mut fields, mut arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        fields.extend(self.table.schema().fields().iter().map(|it| it.as_ref().clone()));
+        arrays.extend_from_slice(self.table.columns());
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)
+    }
+
+    /// What [`Self::to_batch`] gave; the data's own columns are the last ones.
+    pub(crate) fn of_kept(batch: &RecordBatch, own: usize) -> Result<Self, ArrowError> {
+        let roles = batch.num_columns() - own;
+        let schema = batch.schema();
+        let find = |name: &str| (0..roles).find(|at| schema.field(*at).name() == name);
+        let number = |name| {
+            find(name).map(|at| batch.column(at).as_primitive::<Float64Type>().values().clone())
+        };
+        Ok(Self {
+            times: batch.column(0).as_primitive::<Int64Type>().values().clone(),
+            values: batch.column(1).as_primitive::<Float64Type>().values().clone(),
+            depth: number(DEPTHS),
+            lon: number(LON),
+            lat: number(LAT),
+            table: batch.project(&(roles..batch.num_columns()).collect::<Vec<_>>())?,
+        })
     }
 
     /// These points behind those of `context`, for the checks that look back. Further columns are not in it, and a

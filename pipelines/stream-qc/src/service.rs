@@ -27,10 +27,9 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(config: Config, surroundings: &Surroundings) -> Result<Self, HandlerError> {
         let opener = Arc::new(Opener::new(surroundings.clone()));
-        let buckets = Arc::new(OfServices(Arc::clone(&opener)));
         let http = http::client(config.silence)?;
         // The binary runs in the project's folder.
-        let stores = Stores::new(PathBuf::from("."), buckets, http.clone());
+        let stores = stores(PathBuf::from("."), Arc::clone(&opener), http.clone());
         Ok(Self {
             http,
             config,
@@ -47,6 +46,11 @@ impl Service {
             async || Records::open(self.opener.tables().await?, self.config.names.clone()).await;
         self.records.get_or_try_init(open).await
     }
+}
+
+/// Where series are read: paths below `root`, `http(s)://`, and `s3://` of whoever serves S3.
+pub fn stores(root: PathBuf, opener: Arc<Opener>, http: reqwest::Client) -> Stores {
+    Stores::new(root, Arc::new(OfServices(opener)), http)
 }
 
 /// The buckets of whoever serves S3.

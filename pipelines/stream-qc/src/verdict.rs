@@ -144,6 +144,9 @@ pub(crate) struct Checked {
     /// Why it does not pass.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasons: Vec<String>,
+    /// Why tests gave no flags: what they look at is not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unable: Vec<String>,
     pub(crate) details_written: u64,
     /// Whether a test flagged more points than are written.
     pub(crate) details_truncated: bool,
@@ -183,6 +186,16 @@ pub(crate) struct ProcessError {
     pub(crate) cause: Option<String>,
 }
 
+impl ProcessError {
+    /// What failed, and why if that is known.
+    fn told(&self) -> String {
+        match &self.cause {
+            Some(cause) => format!("{}: {cause}", self.error),
+            None => self.error.clone(),
+        }
+    }
+}
+
 /// A run as a whole. Of a run that could not start only some of it is known.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -207,6 +220,9 @@ pub(crate) struct Summary {
     pub(crate) rows: Option<u64>,
     pub(crate) top: Vec<Finding>,
     pub(crate) details_truncated: bool,
+    /// Why processes do not pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) reasons: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) process_errors: Vec<ProcessError>,
     /// Why the run broke off.
@@ -267,13 +283,14 @@ impl Summary {
         let errors = self
             .process_errors
             .iter()
-            .map(|it| format!("process {} could not check: {}", it.process, it.error));
+            .map(|it| format!("process {} could not check: {}", it.process, it.told()));
         let cause = self.cause.iter().cloned();
         let top = self.top.iter().take(1).map(|it| {
             let at = it.time.as_deref().map(|time| format!(" at {time}")).unwrap_or_default();
             format!("{} flagged {}{at}", it.test, it.flag)
         });
-        let told: Vec<_> = cause.chain(errors).chain(top).take(1).collect();
+        let reasons = self.reasons.iter().cloned();
+        let told: Vec<_> = cause.chain(errors).chain(top).chain(reasons).take(1).collect();
         std::iter::once(head).chain(told).collect::<Vec<_>>().join(": ")
     }
 }
@@ -324,6 +341,7 @@ mod tests {
             counts: [("1".to_owned(), 2), ("4".to_owned(), 1)].into(),
             tests: Vec::new(),
             reasons: Vec::new(),
+            unable: Vec::new(),
             details_written: 1,
             details_truncated: false,
             top: Vec::new(),

@@ -85,6 +85,10 @@ impl Dispatcher {
         }
         state.waiting.push_back(order);
         self.0.fill(&mut state);
+        // First come, first served: if any waits, it does.
+        if !state.waiting.is_empty() {
+            self.0.meters.throttled();
+        }
     }
 
     /// Asks a task to stop; its outcome is dropped.

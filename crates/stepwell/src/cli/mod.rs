@@ -83,11 +83,11 @@ impl Cli {
     /// Does what was typed.
     pub(crate) fn run(self) -> Outcome<ExitCode> {
         let Self { global, command } = self;
-        let format = match &command {
-            Command::Serve(serve) => serve.log_format(),
-            _ => telemetry::Format::Quiet,
+        let (format, files) = match &command {
+            Command::Serve(serve) => (serve.log_format(), serve.log_files(&global)?),
+            _ => (telemetry::Format::Quiet, None),
         };
-        telemetry::log(global.log.as_deref(), format)?;
+        telemetry::log(global.log.as_deref(), format, files)?;
         match command {
             Command::Demo(command) => command.run(&global).map(done),
             Command::Run(command) => command.run(&global),

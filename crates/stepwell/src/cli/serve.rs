@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
-use stepwell_pipeline::Surroundings;
 use stepwell_services::Opener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::Global;
+use crate::alarms::Watcher;
 use crate::client::ServerFile;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::logs::Daily;
+use crate::meters::Meters;
 use crate::progress::Hub;
 use crate::project::Project;
 use crate::scheduler::Scheduler;
@@ -56,11 +58,21 @@ impl Serve {
         self.log_format
     }
 
+    /// The log files that the project asks for.
+    pub(crate) fn log_files(&self, global: &Global) -> Outcome<Option<Daily>> {
+        let project = self.project(global)?;
+        Daily::open(project.root(), &project.logs()?, Timestamp::now())
+    }
+
+    fn project(&self, global: &Global) -> Outcome<Project> {
+        match &self.folder {
+            Some(folder) => Project::open(folder),
+            None => global.project(),
+        }
+    }
+
     pub(crate) fn run(self, global: &Global) -> Outcome {
-        let project = match &self.folder {
-            Some(folder) => Project::open(folder)?,
-            None => global.project()?,
-        };
+        let project = self.project(global)?;
         let listener = bind(self.listen)?;
         let mut config = project.config()?;
         config.aws_limits |= self.aws_limits;
@@ -101,16 +113,16 @@ async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpLi
     let hub = Hub::new();
     let metrics = telemetry::metrics();
     let mut running = Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))??;
-    let token: Arc<str> = secrets::token().into();
     let server = Server {
         engine: running.engine.clone(),
         machines: parts.machines.clone().into(),
         hub,
         metrics,
-        token: Arc::clone(&token),
+        token: secrets::token().into(),
         stop: stop.clone(),
     };
-    let work = work(project, config, parts.machines, server, listener, &token, &stop);
+    let meters = Arc::clone(&running.meters);
+    let work = work(project, config, parts.machines, server, meters, listener, &stop);
     let outcome = tokio::select! {
         outcome = work => outcome,
         failure = running.halted() => return Err(failure),
@@ -128,8 +140,8 @@ async fn work(
     config: &Config,
     machines: Vec<Machine>,
     server: Server,
+    meters: Arc<Meters>,
     listener: TcpListener,
-    token: &str,
     stop: &CancellationToken,
 ) -> Outcome {
     let mut published = Vec::new();
@@ -146,17 +158,20 @@ async fn work(
     let surroundings = wiring::surroundings(project, config);
     let (triggers, secrets) = (&config.triggers, surroundings.secrets.as_ref());
     let routes = http::router(triggers, &server.engine, &published, secrets).await?;
-    let consumers = consumers(config, &server, &published, surroundings.clone()).await?;
+    let opener = Arc::new(Opener::new(surroundings));
+    let consumers = consumers(config, &server, &published, &meters, &opener).await?;
+    let alarms = Watcher::new(&config.alarms, meters, server.engine.clone(), opener);
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let address = listener.local_addr()?;
     let file = ServerFile {
         address: address.to_string(),
         pid: std::process::id(),
-        token: token.to_owned(),
+        token: server.token.to_string(),
     };
     file.write(&project.server_file())?;
     info!(%address, project = %project.root().display(), "serving");
     let schedules = tokio::spawn(schedules.run(stop.clone()));
+    let watching = tokio::spawn(alarms.run(stop.clone()));
     let consuming: Vec<_> =
         consumers.into_iter().map(|it| tokio::spawn(it.run(stop.clone()))).collect();
     let serving = axum::serve(listener, server.router().merge(routes))
@@ -167,6 +182,7 @@ async fn work(
         () = patience(stop) => Ok(()),
     };
     let _ = schedules.await;
+    let _ = watching.await;
     for consumer in consuming {
         let _ = consumer.await;
     }
@@ -178,13 +194,15 @@ async fn consumers(
     config: &Config,
     server: &Server,
     published: &[(Machine, String)],
-    surroundings: Surroundings,
+    meters: &Arc<Meters>,
+    opener: &Arc<Opener>,
 ) -> Outcome<Vec<Consumer>> {
-    let opener = Arc::new(Opener::new(surroundings));
     let mut consumers = Vec::new();
     for (name, trigger) in &config.triggers.queues {
-        let opener = Arc::clone(&opener);
-        consumers.push(Consumer::open(name, trigger, &server.engine, published, opener).await?);
+        let (meters, opener) = (Arc::clone(meters), Arc::clone(opener));
+        let consumer =
+            Consumer::open(name, trigger, &server.engine, published, meters, opener).await?;
+        consumers.push(consumer);
     }
     Ok(consumers)
 }

@@ -3,6 +3,7 @@
 //! Responsible for: types, unknown keys, places of mistakes. All mistakes that can be told apart are told at
 //! once. Left to others: what the settings do.
 
+mod alarms;
 mod node;
 mod pipelines;
 mod problem;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use stepwell_pipeline::surroundings::Services;
 
+pub(crate) use self::alarms::{Alarm, MINUTES_MAX, Metric};
 pub(crate) use self::node::Node;
 use self::node::{Entry, Table};
 pub(crate) use self::pipelines::{Pipelines, Section};
@@ -47,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) state_machines: BTreeMap<String, StateMachine>,
     /// `[triggers.*]`
     pub(crate) triggers: Triggers,
+    /// `[alarms.*]`
+    pub(crate) alarms: BTreeMap<String, Alarm>,
     /// Whether executions are held to AWS's limits.
     pub(crate) aws_limits: bool,
 }
@@ -71,6 +75,29 @@ pub(crate) struct Store {
 impl Default for Store {
     fn default() -> Self {
         Self { path: PathBuf::from(".stepwell/stepwell.db"), retention_days: 90 }
+    }
+}
+
+/// `[logs]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Logs {
+    /// The folder of the server's log files, relative to the project's; without it there are none.
+    pub(crate) folder: Option<PathBuf>,
+    /// Days that they are kept; 0 keeps them for ever.
+    pub(crate) retention_days: u32,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { folder: None, retention_days: 14 }
+    }
+}
+
+impl Logs {
+    /// Reads this section alone: the log begins before anything else is read.
+    pub(crate) fn load(root: &Path) -> Result<Self, Mistakes> {
+        read(root, Reader::logs).map(|(logs, _)| logs)
     }
 }
 
@@ -168,6 +195,8 @@ impl Reader {
         let pipelines = self.section(root.remove("pipelines"));
         let state_machines = self.section(root.remove("state-machines"));
         let triggers = root.remove("triggers");
+        let logs = root.remove_entry("logs").into_iter().collect();
+        let alarms = root.remove("alarms");
         let keys = variables::take_root(&mut root, &self.variables);
         for (key, entry) in root {
             self.problems.push(unknown_section(&key).at(&entry.key));
@@ -177,6 +206,8 @@ impl Reader {
         warnings.extend(pipelines.values().flat_map(Section::exposed));
         let (triggers, exposed) = self.triggers_section(triggers);
         warnings.extend(exposed);
+        // Whoever writes log files has read them before.
+        self.logs(logs);
         Config {
             source: Source::default(),
             warnings,
@@ -185,6 +216,7 @@ impl Reader {
             pipelines,
             state_machines: self.state_machines(state_machines),
             triggers,
+            alarms: self.alarms(alarms),
             aws_limits: self.typed::<Root>(keys, &Place::Unknown).unwrap_or_default().aws_limits,
         }
     }
@@ -192,6 +224,11 @@ impl Reader {
     fn store(&mut self, mut root: Table) -> Store {
         let mut table = self.section(root.remove("store"));
         variables::override_store(&mut table, &self.variables);
+        self.typed(table, &Place::Unknown).unwrap_or_default()
+    }
+
+    fn logs(&mut self, mut root: Table) -> Logs {
+        let table = self.section(root.remove("logs"));
         self.typed(table, &Place::Unknown).unwrap_or_default()
     }
 
@@ -232,8 +269,16 @@ fn unknown_section(key: &str) -> Problem {
             "the functions of the built-in pipelines are there without it; remove the section",
         );
     }
-    let known =
-        ["store", "services", "pipelines", "state-machines", "triggers", variables::AWS_LIMITS_KEY];
+    let known = [
+        "store",
+        "services",
+        "pipelines",
+        "state-machines",
+        "triggers",
+        "alarms",
+        "logs",
+        variables::AWS_LIMITS_KEY,
+    ];
     Problem::unknown_key(key, known)
 }
 

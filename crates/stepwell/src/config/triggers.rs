@@ -18,6 +18,8 @@ const TAKEN: [&str; 3] = ["/", "/healthz", "/metrics"];
 const OWN: &str = "/_stepwell";
 
 const MAX_BODY_BYTES: usize = 262_144;
+/// An input has at most 256 KiB; white space may come on top of it.
+const BODY_BYTES: std::ops::RangeInclusive<usize> = 1..=4 * MAX_BODY_BYTES;
 const MAX_ATTEMPTS: u32 = 5;
 
 /// All triggers, by name.
@@ -130,12 +132,24 @@ impl Reader {
         let section = entry.key.clone();
         let table = self.section(Some(entry));
         let place = |key| place_of(&table, key, &section);
-        let (machine, path, secret, fields_at) =
-            (place("state_machine"), place("path"), place("token"), place("fields"));
+        let (machine, path, secret, fields_at, body) = (
+            place("state_machine"),
+            place("path"),
+            place("token"),
+            place("fields"),
+            place("max_body_bytes"),
+        );
         let typed: HttpSection = self.typed(table, &section)?;
         let fields = self.fields(&typed.fields, &fields_at)?;
         if let Some(problem) = path_problem(&typed.path, others) {
             self.problems.push(problem.at(&path));
+            return None;
+        }
+        let max_body_bytes = typed.max_body_bytes.unwrap_or(MAX_BODY_BYTES);
+        if !BODY_BYTES.contains(&max_body_bytes) {
+            let problem = Problem::new(body, format!("`max_body_bytes` is {max_body_bytes}"));
+            let (least, most) = (BODY_BYTES.start(), BODY_BYTES.end());
+            self.problems.push(problem.help(format!("write {least} to {most}")));
             return None;
         }
         let is_literal = matches!(typed.token, Some(SecretRef::Literal(_)));
@@ -145,7 +159,7 @@ impl Reader {
             path: typed.path,
             token: typed.token,
             fields,
-            max_body_bytes: typed.max_body_bytes.unwrap_or(MAX_BODY_BYTES),
+            max_body_bytes,
             place: machine,
         };
         Some((http, warning.flatten()))

@@ -3,7 +3,8 @@
 //! ```text
 //! 202 {"executionArn":"arn:..."}    it goes on
 //! 400 {"error":"ValidationError","field":"StreamID","message":"`StreamID`: it is missing"}
-//! 401 no or another token    409 the same `Idempotency-Key` with another input
+//! 401 no or another token    403 a page in a browser, where there is no token
+//! 409 the same `Idempotency-Key` with another input
 //! 413 too large              415 the body is not `application/json`, which also keeps out forms of web pages
 //! ```
 //!
@@ -12,7 +13,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,7 @@ use serde_json::{Value, json};
 use stepwell_engine::Handle;
 use stepwell_pipeline::secret::Secrets;
 use stepwell_pipeline::settings::InvalidInput;
+use stepwell_sfn_api::is_of_a_page;
 
 use super::{Start, Target, name_of};
 use crate::config::Triggers;
@@ -70,21 +72,54 @@ pub(crate) async fn router(
     Ok(router)
 }
 
-async fn start(State(route): State<Arc<Route>>, headers: HeaderMap, body: Bytes) -> Response {
-    if route.token.as_ref().is_some_and(|it| !is_authorised(&headers, it.expose_secret())) {
-        return refused(StatusCode::UNAUTHORIZED, "Unauthorized", "the token is missing or wrong");
+/// The body is read last: nobody without a right to it makes the server read it.
+async fn start(State(route): State<Arc<Route>>, request: Request) -> Response {
+    if let Err(response) = admit(&route, request.headers()) {
+        return *response;
     }
-    if !is_json(&headers) {
-        let message = "the header `Content-Type` is not `application/json`";
-        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
-    }
-    let input = match read(&route.target, &body) {
-        Ok(input) => input,
+    let name = match execution_name(&route, request.headers()) {
+        Ok(name) => name,
         Err(error) => return invalid(&error),
     };
-    let key = headers.get(IDEMPOTENCY_KEY).and_then(|value| value.to_str().ok());
-    let name = key.map(|key| name_of("http", &[&route.name, key]));
-    answer(route.target.start(&route.engine, &input, name).await)
+    let body = match Bytes::from_request(request, &()).await {
+        Ok(body) => body,
+        Err(rejection) => return rejection.into_response(),
+    };
+    match read(&route.target, &body) {
+        Ok(input) => answer(route.target.start(&route.engine, &input, name).await),
+        Err(error) => invalid(&error),
+    }
+}
+
+/// Whether a request is heard at all. Without a token the server hears whoever reaches it, but not pages in browsers: one
+/// that has bound a name of its own to this address asks from the same origin.
+fn admit(route: &Route, headers: &HeaderMap) -> Result<(), Box<Response>> {
+    let refuse = |status, error, message| Err(Box::new(refused(status, error, message)));
+    match &route.token {
+        Some(token) if !is_authorised(headers, token.expose_secret()) => {
+            let message = "the token is missing or wrong";
+            return refuse(StatusCode::UNAUTHORIZED, "Unauthorized", message);
+        }
+        None if is_of_a_page(headers) => {
+            let message = "requests of web pages, and to names other than `localhost` and addresses, need a trigger with a `token`";
+            return refuse(StatusCode::FORBIDDEN, "Forbidden", message);
+        }
+        Some(_) | None => {}
+    }
+    if !is_json(headers) {
+        let message = "the header `Content-Type` is not `application/json`";
+        return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message);
+    }
+    Ok(())
+}
+
+fn execution_name(route: &Route, headers: &HeaderMap) -> Result<Option<String>, InvalidInput> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| !key.trim().is_empty());
+    let key = key.ok_or_else(|| {
+        InvalidInput::new("Idempotency-Key", "it is empty, or not of visible ASCII characters")
+    })?;
+    Ok(Some(name_of("http", &[&route.name, key])))
 }
 
 fn read(target: &Target, body: &[u8]) -> Result<Value, InvalidInput> {

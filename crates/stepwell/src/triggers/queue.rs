@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_engine::{Error, Handle};
 use stepwell_integrations::sqs::{Message, Queue, Receive};
@@ -18,6 +19,7 @@ use tracing::{error, info, warn};
 use super::{Start, Target, name_of};
 use crate::config;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::meters::Meters;
 use crate::wiring::Machine;
 
 /// Messages taken at once.
@@ -36,6 +38,7 @@ pub(crate) struct Consumer {
     target: Target,
     opener: Arc<Opener>,
     engine: Handle,
+    meters: Arc<Meters>,
     queue: Option<Arc<dyn Queue>>,
 }
 
@@ -47,6 +50,7 @@ impl Consumer {
         settings: &config::QueueTrigger,
         engine: &Handle,
         published: &[(Machine, String)],
+        meters: Arc<Meters>,
         opener: Arc<Opener>,
     ) -> Outcome<Self> {
         let mut consumer = Self {
@@ -55,6 +59,7 @@ impl Consumer {
             target: Target::new(&settings.state_machine, &settings.fields, published),
             opener,
             engine: engine.clone(),
+            meters,
             queue: None,
         };
         match consumer.connect().await {
@@ -100,7 +105,11 @@ impl Consumer {
     async fn receive(&mut self) -> Result<Vec<Message>, String> {
         let queue = self.connect().await.map_err(|error| error.to_string())?;
         let wanted = Receive { max: BATCH, visibility: VISIBILITY, wait: POLL };
-        queue.receive(&wanted).await.map_err(|error| error.to_string())
+        let received = queue.receive(&wanted).await.map_err(|error| error.to_string())?;
+        let sent_at = received.iter().map(|message| message.sent_at).min();
+        let age = sent_at.and_then(|it| Timestamp::now().duration_since(it).try_into().ok());
+        self.meters.received(&self.name, age.unwrap_or_default());
+        Ok(received)
     }
 
     async fn work_off(&mut self, received: Result<Vec<Message>, String>) -> Result<(), String> {

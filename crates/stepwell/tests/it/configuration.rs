@@ -276,3 +276,27 @@ fn init_shows_the_statements_for_an_administrator() {
     assert_snapshot!(ended.stdout);
     assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"));
 }
+
+#[test]
+fn wrong_alarms_and_logs_are_refused_all_at_once() {
+    let project = Project::configured(
+        r#"
+        [logs]
+        folder = "logs"
+        [alarms.slow]
+        metric = "duration"
+        [alarms.long]
+        metric = "errors"
+        minutes = 61
+        [alarms.one]
+        metric = "throttles"
+        of = "f"
+        [alarms.odd]
+        metric = "latency"
+        "#,
+    );
+    let says = project.fails(2, &["pipeline", "list"]);
+    for told in ["`above` is missing", "`minutes` is 61", "all functions together", "`latency`"] {
+        assert!(says.contains(told), "{told}: {says}");
+    }
+}

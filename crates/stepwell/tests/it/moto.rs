@@ -46,6 +46,22 @@ impl Moto {
         self.iam(&format!("Action=ListRolePolicies&RoleName={role}")).await
     }
 
+    /// A bucket with one object in it.
+    pub(crate) async fn put_object(&self, bucket: &str, key: &str, content: &str) {
+        for (path, body) in [(bucket.to_owned(), ""), (format!("{bucket}/{key}"), content)] {
+            let scope = format!("me/20260101/{}/s3/aws4_request", Self::REGION);
+            let signature =
+                format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+            let client = http::client(std::time::Duration::from_secs(30)).unwrap();
+            let request = client
+                .put(format!("{}/{path}", self.url))
+                .header("authorization", signature)
+                .body(if body.is_empty() { location() } else { body.to_owned() });
+            let status = request.send().await.unwrap().status();
+            assert!(status.is_success(), "{path}: {status}");
+        }
+    }
+
     async fn iam(&self, action: &str) -> String {
         let body = format!("{action}&Version=2010-05-08");
         self.call("iam", "", "application/x-www-form-urlencoded", body).await
@@ -69,4 +85,12 @@ impl Moto {
         assert!(status.is_success() || text.contains("AlreadyExists"), "{status}: {text}");
         text
     }
+}
+
+/// Where a bucket is made.
+fn location() -> String {
+    let region = Moto::REGION;
+    format!(
+        "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+    )
 }

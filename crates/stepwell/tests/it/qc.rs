@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Project;
+use crate::moto::Moto;
+use crate::support::{Project, runtime};
 
 const CONFIG: &str = r#"
 cadence_s = 600
@@ -104,4 +105,55 @@ fn what_is_wrong_is_refused_by_name_with_the_exit_code_for_it() {
     );
     let unknown = says(3, &[&one[..], &["series.csv", "--group", "g", "--stream", "c"]].concat());
     assert!(unknown.contains("no stream `c` in the group `g`"), "{unknown}");
+}
+
+#[test]
+fn a_series_in_a_bucket_is_read_as_the_services_say() {
+    let project = project();
+    let data = ["qc", "check", "--config", "qc.toml", "--data", "s3://raw/buoys/7.csv"];
+    let missing = project.fails(3, &data);
+    assert!(missing.contains("s3://raw/buoys/7.csv"), "{missing}");
+    std::fs::create_dir_all(project.path().join(".stepwell/s3/raw/buoys")).unwrap();
+    project.write(".stepwell/s3/raw/buoys/7.csv", SERIES);
+    let embedded = check(&project, &data[4..]);
+    assert_eq!(embedded["rollup"]["flags"], json!([1, 1, 9, 1, 4]));
+}
+
+#[test]
+fn a_series_in_a_bucket_of_aws_is_read() {
+    let Some(moto) = Moto::find() else { return };
+    let mut project = project();
+    project.variable("STEPWELL_SECRET_AWS_KEY", "aws-secret-key");
+    project.write(
+        "stepwell.toml",
+        &format!(
+            "[services]\ns3 = \"aws\"\n[services.aws]\nregion = \"{}\"\nendpoint_url = \"{}\"\n\
+             access_key_id = \"me\"\nsecret_access_key = \"secret:aws/key\"\n",
+            Moto::REGION,
+            moto.url
+        ),
+    );
+    let bucket = format!("qc-{}", std::process::id());
+    runtime().block_on(moto.put_object(&bucket, "7.csv", SERIES));
+    let found = check(&project, &["--data", &format!("s3://{bucket}/7.csv")]);
+    assert_eq!(found["rollup"]["flags"], json!([1, 1, 9, 1, 4]));
+}
+
+#[test]
+fn a_series_beyond_what_is_kept_in_memory_has_all_its_flags() {
+    let project = project();
+    project.write("qc.toml", "process2.gross_range = { fail = [0, 25] }\n");
+    let points = 300_000;
+    let point = |at: i64| {
+        let value = if at % 100_000 == 7 { 30 } else { 10 };
+        format!("{},{value}\n", 1_772_323_200 + at * 600)
+    };
+    let series: Vec<_> = (0..points).map(point).collect();
+    project.write("series.csv", &format!("time,value\n{}", series.concat()));
+    let document = check(&project, &["--data", "series.csv"]);
+    assert_eq!(document["points"], points);
+    let found = flags(&document, "gross_range").as_array().expect("flags");
+    assert_eq!(found.len(), points as usize);
+    let failed: Vec<_> = (0..found.len()).filter(|at| found[*at] == 4).collect();
+    assert_eq!(failed, [7, 100_007, 200_007]);
 }

@@ -108,6 +108,45 @@ fn a_request_that_is_repeated_with_its_key_starts_nothing_new() {
 }
 
 #[test]
+fn a_page_of_the_web_is_not_heard_where_there_is_no_token() {
+    let project = project();
+    let server = Server::start(&project, &[]);
+    let body = json!({"GroupID": "buoys", "StreamID": "7-temp"});
+    for header in [("origin", "http://evil.example"), ("host", "evil.example:4566")] {
+        let answer = post(&server, &[header], &body);
+        assert_eq!(answer.status, 403, "{header:?}: {}", answer.body);
+    }
+    let blank = post(&server, &[("idempotency-key", " ")], &body);
+    assert_eq!((blank.status, &read(&blank)["field"]), (400, &json!("Idempotency-Key")));
+    server.stop();
+}
+
+#[test]
+fn metrics_are_by_function_and_the_log_goes_to_a_file_a_day() {
+    let mut config = CONFIG.to_owned();
+    config.push_str("\n[logs]\nfolder = \"logs\"\n[alarms.fails]\nmetric = \"errors\"\n");
+    let project = project();
+    project.write("stepwell.toml", &config);
+    let server = Server::start(&project, &[]);
+    let answer = post(&server, &[], &json!({"GroupID": "buoys", "StreamID": "7-temp"}));
+    let arn = read(&answer)["executionArn"].as_str().unwrap().to_owned();
+    assert_eq!(server.ended(&arn)["status"], "SUCCEEDED");
+    let metrics = server.get("/metrics").body;
+    for line in [
+        r#"stepwell_function_invocations_total{function="stepwell-stream-qc-start"} 1"#,
+        r#"stepwell_function_errors_total{function="stepwell-stream-qc-start"} 0"#,
+        r#"stepwell_function_duration_seconds_count{function="stepwell-stream-qc-end"} 1"#,
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    server.stop();
+    let files: Vec<_> = std::fs::read_dir(project.path().join("logs")).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    let text = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
+    assert!(text.contains("serving"), "{text}");
+}
+
+#[test]
 fn a_token_is_asked_for_and_fields_are_checked_of_any_state_machine() {
     let mut project = Project::configured(
         r#"

@@ -1,10 +1,14 @@
 //! Attenuated signal: a sensor that hardly moves any more.
 
+use std::ops::Range;
+
 use super::{
     CheckError, Flags, Mode, numpy,
     window::{Extremes, Variance},
 };
+use crate::facts::Facts;
 use crate::flag::Flag;
+use crate::reach::Reach;
 use crate::sorted::NANOSECONDS;
 
 /// How spread is measured.
@@ -54,40 +58,63 @@ impl AttenuatedSignal {
     /// # Errors
     /// In `ioos_qc_3_0`, if a window is asked for and times are missing or neither rise nor fall, or if the usual step
     /// is needed and is none.
-    pub fn flags(&self, mode: Mode, times: &[i64], values: &[f64]) -> Flags {
+    pub fn flags(
+        &self,
+        mode: Mode,
+        facts: &Facts,
+        rolling: &mut Rolling,
+        times: &[i64],
+        values: &[f64],
+    ) -> Flags {
         let values: Vec<_> =
             values.iter().map(|it| if it.is_finite() { *it } else { f64::NAN }).collect();
-        let Some(period) = self.period_s.filter(|period| *period != 0.0) else {
+        let Some(period) = self.period() else {
             return self.of_whole(mode, &values);
         };
-        let minimum = self.observations(mode, times)?;
-        if mode == Mode::IoosQc3_0 && !is_monotonic(times) {
+        let minimum = self.observations(mode, facts)?;
+        if mode == Mode::IoosQc3_0 && !facts.is_monotonic() {
             return Err(raises(
                 "ValueError",
                 "a time is missing, or the times neither rise nor fall",
             ));
         }
-        let starts = window_starts(times, (period * NANOSECONDS).round() as i64);
+        let starts = window_starts(facts, times, (period * NANOSECONDS).round() as i64);
         let spreads = match self.spread {
-            Spread::Deviation => deviations(&values, &starts, minimum.max(1.0)),
+            Spread::Deviation => rolling.deviations(&values, &starts, minimum.max(1.0)),
             Spread::Range => ranges(&values, &starts, minimum, mode == Mode::Strict),
         };
         Ok(values.iter().zip(spreads).map(|(value, spread)| self.flag(*value, spread)).collect())
     }
 
-    fn observations(&self, mode: Mode, times: &[i64]) -> Result<f64, CheckError> {
+    fn period(&self) -> Option<f64> {
+        self.period_s.filter(|period| *period != 0.0)
+    }
+
+    /// Whether there is one window, the whole series.
+    pub(crate) fn is_of_whole(&self) -> bool {
+        self.period().is_none()
+    }
+
+    pub(crate) fn reach(&self, mode: Mode, facts: &Facts) -> Reach {
+        match self.period() {
+            None => Reach::WHOLE,
+            Some(_) if mode == Mode::IoosQc3_0 && !facts.is_monotonic() => Reach::default(),
+            Some(period) => Reach::time((period * NANOSECONDS).round() as i64, false),
+        }
+    }
+
+    fn observations(&self, mode: Mode, facts: &Facts) -> Result<f64, CheckError> {
         let seconds = match (self.minimum, mode) {
             (None, Mode::IoosQc3_0) => return Ok(1.0),
             (None, Mode::Strict) => return Ok(OBSERVATIONS_MIN),
             (Some(Minimum::Observations(count)), _) => return Ok(count as f64),
             (Some(Minimum::Seconds(seconds)), _) => seconds,
         };
-        let median = numpy::median(numpy::steps(times).collect());
         if mode == Mode::Strict {
-            let step = median as f64 / NANOSECONDS;
+            let step = facts.median_step as f64 / NANOSECONDS;
             return Ok(if step > 0.0 { (seconds / step).trunc() } else { OBSERVATIONS_MIN });
         }
-        let step = numpy::whole_seconds(median);
+        let step = numpy::whole_seconds(facts.median_step);
         let count = (seconds / step).trunc();
         if step == 0.0 || count < 0.0 {
             return Err(raises("ValueError", "the median step is less than a second or backwards"));
@@ -132,15 +159,12 @@ const fn raises(exception: &'static str, reason: &'static str) -> CheckError {
     CheckError::Raises { check: "attenuated_signal", exception, reason }
 }
 
-fn is_monotonic(times: &[i64]) -> bool {
-    !times.contains(&crate::series::NAT) && (times.is_sorted() || times.is_sorted_by(|a, b| a >= b))
-}
-
 /// For each point, the first one of the window that ends in it; the window is open at its start.
-fn window_starts(times: &[i64], period: i64) -> Vec<usize> {
-    let runs_backwards = times.first().zip(times.last()).is_some_and(|(first, last)| last < first);
+fn window_starts(facts: &Facts, times: &[i64], period: i64) -> Vec<usize> {
+    let runs_backwards = facts.runs_backwards();
     let distance = |from: usize, to: usize| {
-        if runs_backwards { times[from] - times[to] } else { times[to] - times[from] }
+        let (from, to) = (times[from], times[to]);
+        if runs_backwards { from.saturating_sub(to) } else { to.saturating_sub(from) }
     };
     let mut start = 0;
     (0..times.len())
@@ -153,17 +177,47 @@ fn window_starts(times: &[i64], period: i64) -> Vec<usize> {
         .collect()
 }
 
-fn deviations(values: &[f64], starts: &[usize], minimum: f64) -> Vec<f64> {
-    let mut variance = Variance::default();
-    let mut before = 0..0;
-    let mut deviations = Vec::with_capacity(values.len());
-    for (index, start) in starts.iter().copied().enumerate() {
-        variance.slide(values, before, start..index + 1);
-        before = start..index + 1;
-        let is_enough = variance.count() >= minimum;
-        deviations.push(if is_enough { variance.deviation() } else { f64::NAN });
+/// The windows of a series so far, when it is judged stretch after stretch: what a sum of floating-point numbers is
+/// depends on everything that was ever in it.
+#[derive(Debug)]
+pub struct Rolling {
+    /// Where the first point of the stretch stands in the series.
+    first: usize,
+    /// How many points of the stretch have all that follows them.
+    until: usize,
+    /// The last window, by position in the series.
+    window: Range<usize>,
+    variance: Variance,
+}
+
+impl Default for Rolling {
+    /// For a series that is judged at once.
+    fn default() -> Self {
+        Self { first: 0, until: usize::MAX, window: 0..0, variance: Variance::default() }
     }
-    deviations
+}
+
+impl Rolling {
+    /// Goes on to the next stretch: where its first point stands in the series, and up to which point it is judged.
+    pub(crate) const fn go_on(&mut self, first: usize, until: usize) {
+        self.first = first;
+        self.until = until;
+    }
+
+    /// Nothing is said of points that were judged in an earlier stretch, or will be in a later one.
+    fn deviations(&mut self, values: &[f64], starts: &[usize], minimum: f64) -> Vec<f64> {
+        let mut deviations = vec![f64::NAN; values.len()];
+        for index in self.window.end - self.first..self.until.min(values.len()) {
+            let window = starts[index]..index + 1;
+            let before = self.window.start - self.first..self.window.end - self.first;
+            self.variance.slide(values, before, window.clone());
+            self.window = window.start + self.first..window.end + self.first;
+            if self.variance.count() >= minimum {
+                deviations[index] = self.variance.deviation();
+            }
+        }
+        deviations
+    }
 }
 
 fn ranges(values: &[f64], starts: &[usize], minimum: f64, skips_missing: bool) -> Vec<f64> {

@@ -3,6 +3,7 @@
 use jiff::civil::DateTime;
 
 use super::{CheckError, Flags, Mode, Span};
+use crate::facts::Facts;
 use crate::flag::Flag;
 use crate::series::{NAT, instant};
 
@@ -109,6 +110,7 @@ impl Climatology {
     pub fn flags(
         &self,
         mode: Mode,
+        facts: &Facts,
         times: &[i64],
         values: &[f64],
         depths: Option<&[f64]>,
@@ -121,11 +123,10 @@ impl Climatology {
         let mut flags: Vec<_> = values.iter().map(unjudged).collect();
         for member in &self.members {
             // The library passes over members with depths where the series has none.
-            let no_depths = !depths.is_some_and(|depths| depths.iter().any(|it| it.is_finite()));
             if mode == Mode::IoosQc3_0 {
-                member.refuse_missing_times(times)?;
+                member.refuse_missing_times(facts)?;
             }
-            if member.depths.is_some() && no_depths {
+            if member.depths.is_some() && !facts.has_depths {
                 continue;
             }
             for at in 0..values.len() {
@@ -140,8 +141,8 @@ impl Climatology {
 }
 
 impl Member {
-    fn refuse_missing_times(&self, times: &[i64]) -> Result<(), CheckError> {
-        if matches!(self.when, When::Period(Period::Week, ..)) && times.contains(&NAT) {
+    fn refuse_missing_times(&self, facts: &Facts) -> Result<(), CheckError> {
+        if matches!(self.when, When::Period(Period::Week, ..)) && facts.has_missing_times {
             return Err(CheckError::Raises {
                 check: "climatology",
                 exception: "ValueError",

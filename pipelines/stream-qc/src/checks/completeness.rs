@@ -24,10 +24,29 @@ pub struct Completeness {
     pub missing: Vec<String>,
 }
 
+/// How many rows were looked at so far, and how many of them have a value.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Filled {
+    rows: usize,
+    present: usize,
+}
+
 impl Completeness {
-    /// NaN counts as missing. Of no rows nothing is said.
-    pub fn judge(&self, column: &ArrayRef) -> Judgement {
-        let (rows, present) = (column.len(), column.len() - self.missing_in(column));
+    /// Counts the next rows. NaN counts as missing, and so does a row that `is_missing` knows to have no value.
+    pub fn count(
+        &self,
+        filled: &mut Filled,
+        column: &ArrayRef,
+        is_missing: impl Fn(usize) -> bool,
+    ) {
+        let has_none = self.missing_in(column);
+        let missing = (0..column.len()).filter(|row| is_missing(*row) || has_none(*row)).count();
+        filled.rows += column.len();
+        filled.present += column.len() - missing;
+    }
+
+    /// Of no rows nothing is said.
+    pub fn judge(&self, Filled { rows, present }: Filled) -> Judgement {
         if rows == 0 {
             return Judgement::new(Flag::Unknown, "there are no rows");
         }
@@ -38,19 +57,18 @@ impl Completeness {
         )
     }
 
-    fn missing_in(&self, column: &ArrayRef) -> usize {
+    /// Which rows of the column have no value.
+    fn missing_in(&self, column: &ArrayRef) -> Box<dyn Fn(usize) -> bool> {
         if column.data_type().is_floating() {
             let numbers = cast(column, &DataType::Float64).unwrap_or_else(|_| column.clone());
-            let numbers = numbers.as_primitive::<Float64Type>();
-            return numbers.iter().filter(|value| value.is_none_or(f64::is_nan)).count();
+            let numbers = numbers.as_primitive::<Float64Type>().clone();
+            return Box::new(move |row| numbers.is_null(row) || numbers.value(row).is_nan());
         }
-        if self.missing.is_empty() {
-            return column.logical_null_count();
-        }
-        let Ok(texts) = cast(column, &DataType::Utf8) else {
-            return column.logical_null_count();
-        };
-        let is_missing = |text: &str| self.missing.iter().any(|missing| missing == text);
-        texts.as_string::<i32>().iter().filter(|text| text.is_none_or(is_missing)).count()
+        let texts = cast(column, &DataType::Utf8).ok().filter(|_| !self.missing.is_empty());
+        let (nulls, missing) = (column.logical_nulls(), self.missing.clone());
+        let is_null = move |row: usize| nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+        let Some(texts) = texts else { return Box::new(is_null) };
+        let texts = texts.as_string::<i32>().clone();
+        Box::new(move |row| is_null(row) || missing.iter().any(|text| text == texts.value(row)))
     }
 }

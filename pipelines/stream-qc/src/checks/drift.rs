@@ -26,6 +26,16 @@ pub enum Reference {
     },
 }
 
+/// The values that were looked at so far.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Values {
+    count: usize,
+    /// How many are in each bin.
+    bins: Vec<usize>,
+    /// All of them, where a sample is compared with.
+    all: Vec<f64>,
+}
+
 /// How far the distribution may have moved.
 ///
 /// ```toml
@@ -42,18 +52,34 @@ pub struct Drift {
 }
 
 impl Drift {
+    /// Takes in the next values.
+    pub fn add(&self, so_far: &mut Values, values: &[f64]) {
+        let present = values.iter().copied().filter(|value| value.is_finite());
+        match &self.reference {
+            Reference::Psi { edges, .. } => {
+                so_far.bins.resize(edges.len() + 1, 0);
+                for value in present {
+                    so_far.bins[edges.partition_point(|edge| *edge <= value)] += 1;
+                }
+                so_far.count = so_far.bins.iter().sum();
+            }
+            Reference::Ks { .. } => {
+                so_far.all.extend(present);
+                so_far.count = so_far.all.len();
+            }
+        }
+    }
+
     /// UNKNOWN with fewer than 50 values.
-    pub fn judge(&self, values: &[f64]) -> Judgement {
-        let mut present: Vec<_> =
-            values.iter().copied().filter(|value| value.is_finite()).collect();
-        if present.len() < VALUES_MIN {
-            let message = format!("{} values; a distribution needs {VALUES_MIN}", present.len());
+    pub fn judge(&self, values: &mut Values) -> Judgement {
+        if values.count < VALUES_MIN {
+            let message = format!("{} values; a distribution needs {VALUES_MIN}", values.count);
             return Judgement::new(Flag::Unknown, message);
         }
-        present.sort_unstable_by(f64::total_cmp);
+        values.all.sort_unstable_by(f64::total_cmp);
         let (name, distance) = match &self.reference {
-            Reference::Psi { edges, expected } => ("PSI", psi(&shares(&present, edges), expected)),
-            Reference::Ks { sample } => ("D", ks(&present, sample)),
+            Reference::Psi { expected, .. } => ("PSI", psi(&values.shares(), expected)),
+            Reference::Ks { sample } => ("D", ks(&values.all, sample)),
         };
         // A distance at a limit is beyond it.
         let flag = above(distance, Some(self.suspect.next_down()), Some(self.fail.next_down()));
@@ -61,11 +87,10 @@ impl Drift {
     }
 }
 
-fn shares(sorted: &[f64], edges: &[f64]) -> Vec<f64> {
-    let below = edges.iter().map(|edge| sorted.partition_point(|value| value < edge));
-    let ends: Vec<_> = below.chain([sorted.len()]).collect();
-    let starts = [0].into_iter().chain(ends.iter().copied());
-    ends.iter().zip(starts).map(|(end, start)| (end - start) as f64 / sorted.len() as f64).collect()
+impl Values {
+    fn shares(&self) -> Vec<f64> {
+        self.bins.iter().map(|count| *count as f64 / self.count as f64).collect()
+    }
 }
 
 /// The sum over bins of (actual - expected) ln(actual / expected).
@@ -97,7 +122,11 @@ mod tests {
 
     #[test]
     fn values_fall_in_open_bins() {
-        assert_eq!(shares(&[-5.0, 0.0, 1.0, 9.0], &[0.0, 5.0]), [0.25, 0.5, 0.25]);
+        let reference = Reference::Psi { edges: vec![0.0, 5.0], expected: vec![1.0; 3] };
+        let (drift, mut values) = (Drift { reference, suspect: 0.1, fail: 0.2 }, Values::default());
+        drift.add(&mut values, &[-5.0, 0.0, f64::NAN]);
+        drift.add(&mut values, &[1.0, 9.0]);
+        assert_eq!(values.shares(), [0.25, 0.5, 0.25]);
     }
 
     #[test]

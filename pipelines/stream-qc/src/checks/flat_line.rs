@@ -1,7 +1,9 @@
 //! Flat line: a sensor that repeats itself.
 
 use super::{CheckError, Flags, Mode, numpy, window::Extremes};
+use crate::facts::Facts;
 use crate::flag::Flag;
+use crate::reach::Reach;
 use crate::sorted::NANOSECONDS;
 
 /// A window of fewer points says nothing in `strict`.
@@ -35,19 +37,29 @@ impl FlatLine {
     ///
     /// # Errors
     /// In `ioos_qc_3_0`, if the median step is zero or the times run backwards.
-    pub fn flags(&self, mode: Mode, times: &[i64], values: &[f64]) -> Flags {
+    pub fn flags(&self, mode: Mode, facts: &Facts, times: &[i64], values: &[f64]) -> Flags {
         match mode {
-            Mode::IoosQc3_0 => self.ioos(times, values),
-            Mode::Strict => Ok(self.strict(times, values)),
+            Mode::IoosQc3_0 => self.ioos(facts, values),
+            Mode::Strict => Ok(self.strict(facts, times, values)),
         }
     }
 
-    fn ioos(&self, times: &[i64], values: &[f64]) -> Flags {
-        let mut flags = vec![Flag::Good; values.len()];
-        if values.len() < POINTS_MIN {
-            return Ok(flags);
+    pub(crate) fn reach(&self, mode: Mode, facts: &Facts) -> Reach {
+        match mode {
+            Mode::IoosQc3_0 => {
+                let points = self.points(facts).map_or(0, |points| points[0].max(points[1]));
+                Reach::points(points.min(facts.points), 0)
+            }
+            Mode::Strict => {
+                let length = self.suspect_s.max(self.fail_s) * NANOSECONDS;
+                Reach::time(length as i64, self.marks_run)
+            }
         }
-        let step = numpy::whole_seconds(numpy::median(numpy::steps(times).collect()));
+    }
+
+    /// How many steps both windows have in `ioos_qc_3_0`.
+    fn points(&self, facts: &Facts) -> Result<[usize; 2], CheckError> {
+        let step = numpy::whole_seconds(facts.median_step);
         let points = [self.suspect_s, self.fail_s].map(|seconds| (seconds.trunc() / step).trunc());
         if step == 0.0 || points.iter().any(|points| *points < 0.0) {
             return Err(CheckError::Raises {
@@ -56,7 +68,15 @@ impl FlatLine {
                 reason: "the median step is less than a second or backwards",
             });
         }
-        mark_flat_windows(values, points.map(|points| points as usize), self.tolerance, &mut flags);
+        Ok(points.map(|points| points as usize))
+    }
+
+    fn ioos(&self, facts: &Facts, values: &[f64]) -> Flags {
+        let mut flags = vec![Flag::Good; values.len()];
+        if facts.points < POINTS_MIN {
+            return Ok(flags);
+        }
+        mark_flat_windows(values, self.points(facts)?, self.tolerance, &mut flags);
         for (flag, value) in flags.iter_mut().zip(values) {
             if !value.is_finite() {
                 *flag = Flag::Missing;
@@ -65,11 +85,8 @@ impl FlatLine {
         Ok(flags)
     }
 
-    fn strict(&self, times: &[i64], values: &[f64]) -> Vec<Flag> {
-        let step = self.cadence_s.map_or_else(
-            || numpy::median(numpy::steps(times).collect()) as f64,
-            |cadence| cadence * NANOSECONDS,
-        );
+    fn strict(&self, facts: &Facts, times: &[i64], values: &[f64]) -> Vec<Flag> {
+        let step = self.cadence_s.map_or(facts.median_step as f64, |it| it * NANOSECONDS);
         let gap = (self.gap_factor * step) as i64;
         let suspect = Runs::of(times, values, self.suspect_s, self.tolerance, gap);
         let fail = Runs::of(times, values, self.fail_s, self.tolerance, gap);
@@ -155,18 +172,19 @@ impl Runs {
         let mut extremes = Extremes::default();
         let (mut segment, mut start, mut present) = (0, 0, 0);
         for index in 0..values.len() {
-            if index > 0 && times[index] - times[index - 1] > gap {
+            if index > 0 && times[index].saturating_sub(times[index - 1]) > gap {
                 (segment, start, present) = (index, index, 0);
                 extremes.clear();
             }
             extremes.push(values, index);
             present += usize::from(values[index].is_finite());
-            while times[index] - times[start] > length {
+            while times[index].saturating_sub(times[start]) > length {
                 present -= usize::from(values[start].is_finite());
                 start += 1;
             }
             extremes.forget_before(start);
-            let is_complete = times[index] - times[segment] >= length && present >= POINTS_MIN;
+            let lasted = times[index].saturating_sub(times[segment]);
+            let is_complete = lasted >= length && present >= POINTS_MIN;
             runs.states.push(match extremes.range(values) {
                 Some(range) if range > tolerance => State::Moving,
                 Some(_) if is_complete => State::Flat,

@@ -2,7 +2,6 @@
 
 use super::{Judgement, above};
 use crate::flag::Flag;
-use crate::series::NAT;
 use crate::sorted::NANOSECONDS;
 
 /// How old the newest point may be.
@@ -20,8 +19,8 @@ pub struct Freshness {
 
 impl Freshness {
     /// No point at all is FAIL: nothing is the opposite of fresh.
-    pub fn judge(&self, times: &[i64], now: i64) -> Judgement {
-        let Some(newest) = times.iter().copied().filter(|time| *time != NAT).max() else {
+    pub fn judge(&self, newest: Option<i64>, now: i64) -> Judgement {
+        let Some(newest) = newest else {
             return Judgement::new(Flag::Fail, "there is no point with a time");
         };
         let hours = now.saturating_sub(newest) as f64 / NANOSECONDS / 3600.0;

@@ -2,7 +2,9 @@
 
 use super::Mode;
 use super::distance::{self, Method};
+use crate::facts::Facts;
 use crate::flag::Flag;
+use crate::reach::Reach;
 
 /// What places may be.
 ///
@@ -18,11 +20,15 @@ pub struct Location {
 }
 
 impl Location {
+    pub(crate) fn reach(&self) -> Reach {
+        Reach::points(usize::from(self.range_max_m.is_some()), 0)
+    }
+
     /// FAIL where only one coordinate is there or no such place exists; MISSING where both are missing.
     ///
     /// In `ioos_qc_3_0` on a sphere, a step from or to a missing place is as long as the radius of the earth, unless it is
     /// the only one.
-    pub fn flags(&self, mode: Mode, lon: &[f64], lat: &[f64]) -> Vec<Flag> {
+    pub fn flags(&self, mode: Mode, facts: &Facts, lon: &[f64], lat: &[f64]) -> Vec<Flag> {
         let mut flags: Vec<_> = lon
             .iter()
             .zip(lat)
@@ -33,8 +39,9 @@ impl Location {
             })
             .collect();
         if let Some(limit) = self.range_max_m {
-            let is_radius =
-                mode == Mode::IoosQc3_0 && self.range_method == Method::Haversine && lon.len() > 2;
+            let is_radius = mode == Mode::IoosQc3_0
+                && self.range_method == Method::Haversine
+                && facts.points > 2;
             let unknown = if is_radius { distance::EARTH_RADIUS_M } else { f64::NAN };
             let is_missing = |at: usize| !lon[at].is_finite() || !lat[at].is_finite();
             for (at, step) in (1..).zip(distance::steps(self.range_method, lon, lat)) {

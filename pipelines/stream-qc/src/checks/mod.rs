@@ -28,7 +28,7 @@ pub mod impossible_date;
 pub mod increasing;
 pub mod location;
 pub mod location_bounds;
-mod numpy;
+pub(crate) mod numpy;
 pub mod order;
 pub mod percentile_range;
 pub mod rate_of_change;

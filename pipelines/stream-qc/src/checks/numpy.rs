@@ -48,7 +48,7 @@ fn interpolate(from: f64, to: f64, share: f64) -> f64 {
 }
 
 /// The difference of two times in nanoseconds; [`NAT`] if one is missing.
-pub(super) const fn difference(later: i64, earlier: i64) -> i64 {
+pub(crate) const fn difference(later: i64, earlier: i64) -> i64 {
     if later == NAT || earlier == NAT { NAT } else { later.wrapping_sub(earlier) }
 }
 
@@ -61,7 +61,7 @@ pub(super) fn whole_seconds(nanoseconds: i64) -> f64 {
 }
 
 /// The median of differences; [`NAT`] if one is, or if there are none.
-pub(super) fn median(mut differences: Vec<i64>) -> i64 {
+pub(crate) fn median(mut differences: Vec<i64>) -> i64 {
     if differences.is_empty() || differences.contains(&NAT) {
         return NAT;
     }
@@ -75,7 +75,7 @@ pub(super) fn median(mut differences: Vec<i64>) -> i64 {
 }
 
 /// The steps between times.
-pub(super) fn steps(times: &[i64]) -> impl Iterator<Item = i64> {
+pub(crate) fn steps(times: &[i64]) -> impl Iterator<Item = i64> {
     times.windows(2).map(|pair| difference(pair[1], pair[0]))
 }
 

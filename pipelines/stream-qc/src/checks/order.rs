@@ -4,9 +4,8 @@ use crate::flag::Flag;
 use crate::series::NAT;
 
 /// A point earlier than one before it is FAIL; one at the same time is GOOD, as
-/// [`duplicate_stamp`](super::duplicate_stamp) reports it.
-pub fn flags(times: &[i64]) -> Vec<Flag> {
-    let mut latest = NAT;
+/// [`duplicate_stamp`](super::duplicate_stamp) reports it. `latest` is that of all points before these, or [`NAT`].
+pub fn flags(mut latest: i64, times: &[i64]) -> Vec<Flag> {
     times
         .iter()
         .map(|time| {

@@ -2,6 +2,7 @@
 
 use super::{Mode, above, numpy};
 use crate::flag::Flag;
+use crate::reach::Reach;
 use crate::sorted::NANOSECONDS;
 
 /// The rates that must not be exceeded, in units of the value per second.
@@ -20,6 +21,10 @@ pub struct RateOfChange {
 }
 
 impl RateOfChange {
+    pub(crate) fn reach(&self, mode: Mode) -> Reach {
+        if self.bridge && mode == Mode::Strict { Reach::BRIDGE } else { Reach::points(1, 0) }
+    }
+
     /// `ioos_qc_3_0`: steps in whole seconds, rounded down; where a step is none, the difference itself is compared;
     /// the first point and the one after a missing value are GOOD. `strict`: exact steps; those points are UNKNOWN.
     pub fn flags(&self, mode: Mode, times: &[i64], values: &[f64]) -> Vec<Flag> {

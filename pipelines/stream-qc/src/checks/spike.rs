@@ -2,6 +2,7 @@
 
 use super::{CheckError, Flags, Mode, above, numpy};
 use crate::flag::Flag;
+use crate::reach::Reach;
 
 /// How a point's distance from its neighbours is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +32,10 @@ pub struct Spike {
 }
 
 impl Spike {
+    pub(crate) fn reach(&self, mode: Mode) -> Reach {
+        if self.bridge && mode == Mode::Strict { Reach::BRIDGE } else { Reach::points(1, 1) }
+    }
+
     /// The first and the last point are UNKNOWN, and so is the neighbour of a missing value.
     ///
     /// In `ioos_qc_3_0` a threshold of zero counts as not given, and an infinite value as missing.

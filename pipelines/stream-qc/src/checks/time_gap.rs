@@ -1,6 +1,7 @@
 //! Time gap: too long without a point.
 
 use super::{CheckError, Flags, Mode, numpy};
+use crate::facts::Facts;
 use crate::flag::Flag;
 use crate::series::NAT;
 use crate::sorted::NANOSECONDS;
@@ -22,15 +23,15 @@ impl TimeGap {
     ///
     /// # Errors
     /// In `ioos_qc_3_0`, if there are fewer than two points.
-    pub fn flags(&self, mode: Mode, times: &[i64]) -> Flags {
+    pub fn flags(&self, mode: Mode, facts: &Facts, times: &[i64]) -> Flags {
         match mode {
-            Mode::IoosQc3_0 => self.ioos(times),
+            Mode::IoosQc3_0 => self.ioos(facts, times),
             Mode::Strict => Ok(self.strict(times)),
         }
     }
 
-    fn ioos(&self, times: &[i64]) -> Flags {
-        if times.len() < 2 {
+    fn ioos(&self, facts: &Facts, times: &[i64]) -> Flags {
+        if facts.points < 2 {
             return Err(CheckError::Raises {
                 check: "gap",
                 exception: "IndexError",

@@ -5,6 +5,24 @@ use regex::Regex;
 
 use crate::flag::Flag;
 
+/// A value that a column may hold.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Listed {
+    /// This text.
+    Text(String),
+    /// This number, however it is written: `1`, `1.0`, `1.00`.
+    Number(f64),
+}
+
+impl Listed {
+    fn is(&self, text: &str) -> bool {
+        match self {
+            Self::Text(listed) => listed == text,
+            Self::Number(listed) => text.trim().parse() == Ok(*listed),
+        }
+    }
+}
+
 /// What a column may hold.
 ///
 /// ```toml
@@ -14,8 +32,8 @@ use crate::flag::Flag;
 pub struct Validity {
     /// The column.
     pub column: String,
-    /// The only values, if they are listed; numbers as they are written in JSON.
-    pub values: Option<Vec<String>>,
+    /// The only values, if they are listed.
+    pub values: Option<Vec<Listed>>,
     /// What values look like, if that is given.
     pub regex: Option<Regex>,
 }
@@ -35,7 +53,7 @@ impl Validity {
 
     fn allows(&self, text: &str) -> bool {
         let is_listed =
-            self.values.as_ref().is_none_or(|values| values.iter().any(|value| value == text));
+            self.values.as_ref().is_none_or(|values| values.iter().any(|it| it.is(text)));
         is_listed && self.regex.as_ref().is_none_or(|regex| regex.is_match(text))
     }
 }

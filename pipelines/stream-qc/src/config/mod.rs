@@ -42,6 +42,9 @@ pub use process3::Process3;
 pub use reader::Problem;
 use reader::{Problems, Table, join};
 
+/// So many details of each test are kept at most: people read them.
+const DETAILS_MAX: u64 = 10_000;
+
 /// How a document is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -321,7 +324,7 @@ fn read_stream(
         roll_up: roll_up(&mut table, mode),
         cadence_s,
         columns: columns(&mut table),
-        details_max: table.count("details_max").unwrap_or(1000) as usize,
+        details_max: details_max(&mut table),
         process1: Process1::read(one, mode, cadence_s, limits),
         process2: Process2::read(two, mode, limits),
         process3: Process3::read(three, mode, cadence_s, limits),
@@ -329,6 +332,15 @@ fn read_stream(
     check_columns(&table, &stream);
     table.finish();
     stream
+}
+
+fn details_max(table: &mut Table<'_>) -> usize {
+    let asked = table.count("details_max").unwrap_or(1000);
+    if asked > DETAILS_MAX {
+        let message = format!("{asked} are more than {DETAILS_MAX} details of each test");
+        table.wrong("details_max", message, format!("write {DETAILS_MAX} at most"));
+    }
+    asked as usize
 }
 
 /// The library rolls up as QARTOD does.

@@ -75,8 +75,19 @@ impl Process2 {
             rules: rules(&mut table),
             drift: table.table("drift").and_then(drift),
         };
+        refuse_land(&mut table);
         table.finish();
         process
+    }
+}
+
+/// The library takes land out of a database of shorelines, GSHHG, in a package of its own.
+fn refuse_land(table: &mut Table<'_>) {
+    if table.get("location_on_land").is_some() {
+        let message =
+            "the database of shorelines that the check needs, GSHHG, is not part of stepwell";
+        let help = "draw the land around the stream: `location_bounds = { polygon = [[lon, lat], …], fail = \"inside\" }`";
+        table.wrong("location_on_land", message, help);
     }
 }
 

@@ -8,6 +8,7 @@ use stepwell_pipeline::suggest;
 
 use super::node::Node;
 use crate::checks::Span;
+use crate::checks::validity::Listed;
 use crate::series::parse_time;
 
 /// One thing that is wrong with a configuration.
@@ -386,13 +387,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Texts, numbers and booleans as the texts that a column of them is read as.
-    pub(super) fn values(&mut self, key: &'static str) -> Option<Vec<String>> {
+    /// Numbers, and texts and booleans as the texts that a column of them is read as.
+    pub(super) fn values(&mut self, key: &'static str) -> Option<Vec<Listed>> {
         let node = self.get(key)?;
         let value = |item: &Node| match item {
-            Node::Text(text) => Some(text.clone()),
-            Node::Number(number) => Some(number.to_string()),
-            Node::Boolean(value) => Some(value.to_string()),
+            Node::Text(text) => Some(Listed::Text(text.clone())),
+            Node::Number(number) => Some(Listed::Number(*number)),
+            Node::Boolean(value) => Some(Listed::Text(value.to_string())),
             _ => None,
         };
         let values = match node {

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
-use crate::flag::{self, Flag, RollUp, roll_up};
+use crate::flag::RollUp;
 use crate::input::Point;
+use crate::packed::counts_of_roll_up;
 use crate::service::Service;
 use crate::streams::config_of;
 use crate::tables::Records;
@@ -96,6 +97,7 @@ fn summary(given: &Given) -> Summary {
         rows: checked().map(|it| it.rows).max(),
         top: worst(checked().flat_map(|it| it.top.iter().cloned())),
         details_truncated: checked().any(|it| it.details_truncated),
+        reasons: checked().flat_map(|it| it.reasons.iter().cloned()).collect(),
         process_errors: errors,
         error: None,
         cause: None,
@@ -105,7 +107,11 @@ fn summary(given: &Given) -> Summary {
 /// Every process that did not check the data, also one that gave nothing.
 fn errors(results: &[ProcessResult]) -> Vec<ProcessError> {
     let of = |process: u8| match results.iter().find(|it| it.process() == Some(process)) {
-        Some(ProcessResult { outcome: Outcome::Checked(_), .. }) => None,
+        Some(ProcessResult { outcome: Outcome::Checked(it), .. }) if it.unable.is_empty() => None,
+        Some(ProcessResult { outcome: Outcome::Checked(it), .. }) => {
+            let cause = Some(it.unable.join("; "));
+            Some(ProcessError { process, error: "Data".to_owned(), cause })
+        }
         Some(ProcessResult { outcome: Outcome::Failed { error, cause }, .. }) => {
             let caught = Caught { error: error.clone(), cause: cause.clone() };
             let cause = Some(caught.message());
@@ -128,16 +134,14 @@ fn errors(results: &[ProcessResult]) -> Vec<ProcessError> {
 
 /// How many points have each flag, all tests of all processes taken together.
 async fn counts(records: &Records, run: &Run, order: RollUp) -> Result<Counts, HandlerError> {
-    let mut flags: Vec<Vec<Flag>> = Vec::new();
+    let mut flags = Vec::new();
     for process in PROCESSES {
         let missing = || {
             HandlerError::Fatal(format!("process {process} has a result and no flags in the table"))
         };
         flags.push(records.flags(run, process).await?.ok_or_else(missing)?);
     }
-    let points = flags[0].len();
-    let rolled = roll_up(order, points, flags.iter().map(Vec::as_slice));
-    Ok(verdict::counts(&flag::Counts::of(&rolled)))
+    Ok(verdict::counts(&counts_of_roll_up(order, &flags)))
 }
 
 /// The verdict before this run. An attempt that is repeated finds it where the first one put it.
@@ -163,7 +167,9 @@ async fn remember(
     if remembered.as_ref().is_some_and(|it| it.run.start_time > run.start_time) {
         return Ok(());
     }
+    // A run that looks at an older window again does not become what came before the next one.
     let kept = remembered.map(|it| it.last).unwrap_or_default();
-    let last = if last.is_empty() { kept } else { last };
+    let end = |points: &[Point]| points.last().map(|point| point.time);
+    let last = if end(&last) < end(&kept) { kept } else { last };
     records.remember(&Remembered { run: run.clone(), status, last }).await
 }

@@ -4,17 +4,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use stepwell_pipeline::progress::Update;
 use stepwell_pipeline::{Context, Function, HandlerError};
 
 use super::Started;
 use crate::config::StreamConfig;
-use crate::process::{self, Input};
-use crate::reading::{before, read, sample};
-use crate::series::Series;
+use crate::input::Window;
+use crate::packed::{Packed, Packer};
+use crate::process::{self, Input, Judged};
+use crate::reading::{before, read, refused, sample};
 use crate::service::Service;
+use crate::spool::Spooled;
 use crate::streams::config_of;
-use crate::tables::details::Detail;
+use crate::tables::details::{DETAILS_MAX, Detail};
+use crate::tables::series::Sample;
 use crate::verdict::{Checked, Finding, ProcessResult, TestResult, counts, worst};
 
 /// One of the three processes.
@@ -45,16 +49,14 @@ impl Function for Process {
     /// A repeat writes the same again, in the same places.
     async fn call(&self, started: Started, ctx: &Context) -> Result<ProcessResult, HandlerError> {
         let config = config_of(&started.config, &started.run.group, &started.run.stream)?;
-        let series = read(&started, &config, &self.service, ctx).await?;
-        let (series, found) = self.evaluate(series, &started, config).await?;
+        let series = read(self.process, &started, &config, &self.service, ctx).await?;
+        let Evaluated { found, flags, sample } = self.evaluate(series, &started, config).await?;
         let number = self.process.number();
         let details = details(&found);
         let run = &started.run;
-        let settings = &self.service.config;
-        let sample = sample(&series, settings.points_kept, settings.context_points);
         let records = self.service.records().await?;
         records.put_details(run, number, &details).await?;
-        records.put_series(run, number, &found.flags, &sample).await?;
+        records.put_series(run, number, &flags, &sample).await?;
         records.record_process(run, number, found.pass).await?;
         ctx.progress.update(Update {
             subject: format!("{}/{}", run.group, run.stream),
@@ -69,24 +71,46 @@ impl Function for Process {
     }
 }
 
+/// What came of a series.
+struct Evaluated {
+    found: process::ProcessResult,
+    flags: Packed,
+    sample: Sample,
+}
+
 impl Process {
     /// Runs the tests on a thread of their own: millions of points would hold up everybody else.
     async fn evaluate(
         &self,
-        series: Series,
+        series: Spooled,
         started: &Started,
         config: StreamConfig,
-    ) -> Result<(Series, process::ProcessResult), HandlerError> {
-        let context = before(&series, &started.context);
-        let window = started.window.map(|it| (it.from, it.to));
+    ) -> Result<Evaluated, HandlerError> {
+        let context = before(&series, &started.context).filter(|_| self.process.looks_back());
+        let window = started.window.map(|it| (it.from, last_of(it)));
         let (process, now) = (self.process, started.now);
+        let (kept, last) = (self.service.config.points_kept, self.service.config.context_points);
         let evaluating = tokio::task::spawn_blocking(move || {
-            let input = Input { series: &series, context: context.as_ref(), window, now };
-            let found = process::evaluate(process, &input, &config);
-            (series, found)
+            let input = Input { context: context.as_ref(), window, now };
+            let mut packer = Packer::default();
+            let mut pack = |judged: &Judged<'_>| {
+                judged.roll_ups.iter().for_each(|(_, flags)| packer.add(flags));
+                Ok(())
+            };
+            let found = series.evaluate(&[process], &input, &config, &mut pack)?;
+            let found = found.into_iter().next().expect("one process has one result");
+            Ok(Evaluated { found, flags: packer.finish(), sample: sample(&series, kept, last)? })
         });
-        evaluating.await.map_err(|panic| HandlerError::Fatal(format!("a test panicked: {panic}")))
+        let evaluated = evaluating
+            .await
+            .map_err(|panic| HandlerError::Fatal(format!("a test panicked: {panic}")))?;
+        evaluated.map_err(|error| refused("Data", error))
     }
+}
+
+/// The last instant of a window, whose end is not in it.
+fn last_of(window: Window) -> Timestamp {
+    window.to.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(window.to)
 }
 
 fn details(found: &process::ProcessResult) -> Vec<Detail> {
@@ -105,7 +129,7 @@ fn details(found: &process::ProcessResult) -> Vec<Detail> {
         };
         test.details.iter().map(detail).collect::<Vec<_>>()
     };
-    found.tests.iter().flat_map(of_test).collect()
+    found.tests.iter().flat_map(of_test).take(DETAILS_MAX).collect()
 }
 
 fn checked(found: &process::ProcessResult, details: &[Detail]) -> Checked {
@@ -129,8 +153,10 @@ fn checked(found: &process::ProcessResult, details: &[Detail]) -> Checked {
         counts: counts(&found.counts),
         tests: found.tests.iter().map(test).collect(),
         details_written: details.len() as u64,
-        details_truncated: found.tests.iter().any(|test| test.details_truncated),
+        details_truncated: found.tests.iter().any(|test| test.details_truncated)
+            || details.len() == DETAILS_MAX,
         reasons: found.reasons.clone(),
+        unable: found.tests.iter().filter_map(|it| Some(it.error.as_ref()?.to_string())).collect(),
         top: worst(details.iter().map(finding)),
     }
 }

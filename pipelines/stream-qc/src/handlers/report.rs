@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
-use stepwell_pipeline::{Context, Function, HandlerError};
+use serde_json::Value;
+use stepwell_pipeline::{Caught, Context, Function, HandlerError};
 
 use crate::verdict::Status;
 
@@ -32,6 +33,9 @@ pub(crate) struct Verdict {
     status: Status,
     total_pass: u8,
     message: String,
+    /// Why its message was not delivered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    notification_failure: Option<Value>,
 }
 
 /// ```json
@@ -78,7 +82,18 @@ impl Function for Report {
             0 => String::new(),
             count => format!(", {count} could not be checked"),
         };
-        let message = format!("QC of {streams} streams: {passed} passed, {failed} failed{unknown}");
+        let undelivered: Vec<_> =
+            results.iter().filter_map(|it| it.notification_failure.as_ref()).collect();
+        let untold = match undelivered[..] {
+            [] => String::new(),
+            [first, ..] => {
+                let count = undelivered.len();
+                let why = Caught::deserialize(first).map(|it| it.message()).unwrap_or_default();
+                format!("; {count} messages were not delivered: {why}")
+            }
+        };
+        let message =
+            format!("QC of {streams} streams: {passed} passed, {failed} failed{unknown}{untold}");
         let cause = unchecked.first().map(|first| format!("{message}; the first: {first}"));
         let error = cause.as_ref().map(|_| NOT_CHECKED);
         Ok(Counted { streams, passed, failed, not_checked, results, message, error, cause })

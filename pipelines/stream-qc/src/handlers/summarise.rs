@@ -41,8 +41,8 @@ impl Function for Summarise {
                 HandlerError::Fatal(format!("what `End` gave is no summary: {error}"))
             })?,
             Some(failure) => {
-                let summary = broke_off(&given, failure)?;
-                self.record(&given.state, &summary).await;
+                let mut summary = broke_off(&given, failure)?;
+                self.record(&given.state, &mut summary).await;
                 summary
             }
         };
@@ -55,11 +55,24 @@ impl Function for Summarise {
 
 impl Summarise {
     /// Records how a run ended that had begun. The tables may be what failed: then the message alone tells it.
-    async fn record(&self, state: &Value, summary: &Summary) {
-        let Ok(run) = serde_json::from_value::<Run>(state.clone()) else { return };
-        let recorded = async { self.service.records().await?.end(&run, summary).await };
+    async fn record(&self, state: &Value, summary: &mut Summary) {
+        let recorded = async {
+            let records = self.service.records().await?;
+            let Some((group, stream)) = summary.group.as_deref().zip(summary.stream.as_deref())
+            else {
+                return Ok(());
+            };
+            let before = records.remembered(group, stream).await?;
+            let run = serde_json::from_value::<Run>(state.clone()).ok();
+            let before = before.filter(|it| run.as_ref().is_none_or(|run| run.id != it.run.id));
+            summary.previous_status = before.map(|it| it.status);
+            match &run {
+                Some(run) => records.end(run, summary).await,
+                None => Ok(()),
+            }
+        };
         if let Err(error) = recorded.await {
-            tracing::warn!(%error, run = run.id, "the end of a run cannot be recorded");
+            tracing::warn!(%error, "the end of a run cannot be recorded");
         }
     }
 }
@@ -83,6 +96,7 @@ fn broke_off(given: &Gathered, failure: &Value) -> Result<Summary, HandlerError>
         rows: None,
         top: Vec::new(),
         details_truncated: false,
+        reasons: Vec::new(),
         process_errors: Vec::new(),
         cause: Some(caught.message()),
         error: Some(caught.error),

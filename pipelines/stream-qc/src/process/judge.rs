@@ -1,44 +1,75 @@
 //! Whether a process passes: all its tests do, and enough was judged.
 
-use crate::flag::{Counts, Flag, roll_up};
+use crate::config::Limits;
+use crate::flag::{Counts, Flag};
 
-use super::run::Run;
-use super::{Process, ProcessResult, Scope, TestResult};
+use super::run::Stretch;
+use super::{Process, ProcessResult, Scope, TestFlags, TestResult};
 
-/// The verdict of a process on the tests that ran.
-pub(super) fn process(process: Process, run: Run<'_>) -> ProcessResult {
-    let length = run.series.len();
-    let of_points = || run.tests.iter().filter(|test| test.scope == Scope::Points);
-    let flags = roll_up(run.config.roll_up, length, of_points().map(|test| &test.flags[..]));
-    let has_points = of_points().next().is_some();
-    let counts = if has_points { Counts::of(&flags) } else { Counts::default() };
-    let evaluated = evaluated(length, of_points());
-    let reasons: Vec<_> =
-        run.tests.iter().filter_map(reason).chain(too_few(process, &run, evaluated)).collect();
-    ProcessResult {
-        process,
-        pass: reasons.is_empty(),
-        worst: worst(&run.tests, counts),
-        evaluated: evaluated as u64,
-        points: length as u64,
-        counts,
-        flags,
-        reasons,
-        tests: run.tests,
+/// What is counted over all tests of a process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Sums {
+    /// Of the roll-up.
+    counts: Counts,
+    /// Points that at least one test judged.
+    evaluated: usize,
+    /// Points that could have been judged.
+    expected: usize,
+}
+
+impl Sums {
+    /// Adds the points of a stretch.
+    pub(super) fn add(
+        &mut self,
+        process: Process,
+        stretch: &Stretch<'_>,
+        tests: &[TestFlags],
+        rolled: Counts,
+    ) {
+        if !tests.is_empty() {
+            self.counts += rolled;
+        }
+        self.evaluated += evaluated(tests);
+        // The first process looks at rows; the others at values, whose absence the first one counts.
+        self.expected += match process {
+            Process::One => stretch.judged.len(),
+            Process::Two | Process::Three => stretch.values(),
+        };
     }
 }
 
 /// How many points at least one test judged.
-fn evaluated<'a>(length: usize, mut tests: impl Iterator<Item = &'a TestResult>) -> usize {
-    let Some(first) = tests.next() else { return 0 };
+fn evaluated(tests: &[TestFlags]) -> usize {
+    let [first, others @ ..] = tests else { return 0 };
     let mut judged: Vec<_> = first.flags.iter().map(|flag| flag.is_evaluated()).collect();
-    judged.resize(length, false);
-    for test in tests {
+    for test in others {
         for (judged, flag) in judged.iter_mut().zip(&test.flags) {
             *judged |= flag.is_evaluated();
         }
     }
     judged.into_iter().filter(|judged| *judged).count()
+}
+
+/// The verdict of a process on the tests that ran.
+pub(super) fn process(
+    process: Process,
+    points: usize,
+    sums: Sums,
+    tests: Vec<TestResult>,
+    limits: Limits,
+) -> ProcessResult {
+    let too_few = too_few(process, &sums, &tests, limits);
+    let reasons: Vec<_> = tests.iter().filter_map(reason).chain(too_few).collect();
+    ProcessResult {
+        process,
+        pass: reasons.is_empty(),
+        worst: worst(&tests, sums.counts),
+        evaluated: sums.evaluated as u64,
+        points: points as u64,
+        counts: sums.counts,
+        reasons,
+        tests,
+    }
 }
 
 fn reason(test: &TestResult) -> Option<String> {
@@ -60,21 +91,17 @@ fn reason(test: &TestResult) -> Option<String> {
 }
 
 /// Why too little was judged, if it was.
-fn too_few(process: Process, run: &Run<'_>, evaluated: usize) -> Option<String> {
+fn too_few(process: Process, sums: &Sums, tests: &[TestResult], limits: Limits) -> Option<String> {
+    let Sums { evaluated, expected, .. } = *sums;
     let judged_batch =
-        run.tests.iter().any(|test| test.scope == Scope::Whole && test.counts.evaluated() > 0);
+        tests.iter().any(|test| test.scope == Scope::Whole && test.counts.evaluated() > 0);
     if evaluated == 0 && !judged_batch {
         return Some(format!("{} judged nothing", process.name()));
     }
-    let has_tests_of_points = run.tests.iter().any(|test| test.scope == Scope::Points);
-    // The first process looks at rows; the others at values, whose absence the first one counts.
-    let expected = match process {
-        Process::One => run.series.len(),
-        _ => run.series.values().iter().filter(|value| !value.is_nan()).count(),
-    };
+    let has_tests_of_points = tests.iter().any(|test| test.scope == Scope::Points);
     let share = evaluated as f64 / expected.max(1) as f64;
-    if has_tests_of_points && expected > 0 && share < run.limits.evaluated_share {
-        let least = run.limits.evaluated_share;
+    if has_tests_of_points && expected > 0 && share < limits.evaluated_share {
+        let least = limits.evaluated_share;
         return Some(format!(
             "only {evaluated} of {expected} points were judged, less than the share of {least}"
         ));

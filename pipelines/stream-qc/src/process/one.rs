@@ -5,22 +5,24 @@ use arrow::error::ArrowError;
 
 use crate::checks::{CheckError, duplicate_stamp, uniqueness};
 use crate::config::Process1;
-use crate::series::instant;
+use crate::series::{NAT, instant};
 
-use super::run::Run;
+use super::run::{Carried, Run};
 
 pub(super) fn run(run: &mut Run<'_>, checks: &Process1) {
     schema(run, checks);
     completeness(run, checks);
     uniqueness(run, checks);
-    let (times, mode, now) = (run.series.times(), run.mode(), run.now);
+    let (times, mode) = (run.stretch.judged.times(), run.mode());
+    let (now, window) = (run.about.now, run.about.window);
+    run.carried.rows.add(times, window);
     if let Some(check) = &checks.row_count {
         let limits = format!("one row in {} s, tolerance {}", check.cadence_s, check.tolerance);
-        run.whole("row_count", limits, Ok(check.judge(times, run.window)));
+        run.whole("row_count", limits, |carried| Ok(check.judge(&carried.rows, window)));
     }
     if let Some(check) = &checks.freshness {
         let limits = levels(check.suspect_h, check.fail_h, "h");
-        run.whole("freshness", limits, Ok(check.judge(times, now)));
+        run.whole("freshness", limits, |it| Ok(check.judge(it.rows.latest(), now)));
     }
     if let Some(check) = &checks.reception {
         run.points(
@@ -36,7 +38,8 @@ pub(super) fn run(run: &mut Run<'_>, checks: &Process1) {
         run.points("impossible_date", limits, Ok(check.flags(times, now)));
     }
     if checks.duplicate_stamp {
-        run.points("duplicate_stamp", "", Ok(duplicate_stamp::flags(times)));
+        let flags = duplicate_stamp::flags(run.stretch.all.times());
+        run.points("duplicate_stamp", "", Ok(run.stretch.flags_of_judged(flags)));
     }
     if let Some(check) = &checks.syntax {
         let flags = run.texts("syntax", &check.column).map(|lines| check.flags(mode, &lines));
@@ -46,17 +49,40 @@ pub(super) fn run(run: &mut Run<'_>, checks: &Process1) {
 
 fn schema(run: &mut Run<'_>, checks: &Process1) {
     if let Some(check) = &checks.schema {
-        let judgement = check.judge(&run.series.table().schema());
-        run.whole("schema", format!("required {}", check.required.join(", ")), Ok(judgement));
+        let judgement = check.judge(run.about.schema);
+        let limits = format!("required {}", check.required.join(", "));
+        run.whole("schema", limits, |_| Ok(judgement));
     }
 }
 
 fn completeness(run: &mut Run<'_>, checks: &Process1) {
-    for check in &checks.completeness {
-        let judgement = run.column("completeness", &check.column).map(|column| check.judge(column));
+    for (at, check) in checks.completeness.iter().enumerate() {
+        let is_missing = missing_as_role(run, &check.column);
+        let counted = run
+            .column("completeness", &check.column)
+            .map(|column| check.count(&mut run.carried.filled[at], column, is_missing));
         let name = format!("completeness:{}", check.column);
-        run.whole(name, levels(check.warn, check.fail, ""), judgement);
+        let judge = |carried: &mut Carried| counted.map(|()| check.judge(carried.filled[at]));
+        run.whole(name, levels(check.warn, check.fail, ""), judge);
     }
+}
+
+/// Which rows lack what the checks read out of a column: a text that is no number is no value.
+fn missing_as_role<'a>(run: &Run<'a>, column: &str) -> Box<dyn Fn(usize) -> bool + 'a> {
+    let (series, columns) = (run.stretch.judged, &run.about.config.columns);
+    let is = |name: &Option<String>| name.as_deref() == Some(column);
+    let position = series.position();
+    let numbers = match column {
+        name if name == columns.time => {
+            return Box::new(move |row| series.times()[row] == NAT);
+        }
+        name if name == columns.value => Some(series.values()),
+        _ if is(&columns.depth) => series.depth(),
+        _ if is(&columns.lon) => position.map(|(lon, _)| lon),
+        _ if is(&columns.lat) => position.map(|(_, lat)| lat),
+        _ => None,
+    };
+    Box::new(move |row| numbers.is_some_and(|numbers| numbers[row].is_nan()))
 }
 
 fn uniqueness(run: &mut Run<'_>, checks: &Process1) {
@@ -70,12 +96,13 @@ fn uniqueness(run: &mut Run<'_>, checks: &Process1) {
     for check in &checks.variety {
         let measure = check.measure.name();
         let column = run.column(measure, &check.column);
+        // All rows are there: what must be remembered of them is not less.
         let judgement = column
             .and_then(|column| check.judge(column).map_err(|_: ArrowError| incomparable(measure)));
         run.whole(
             format!("{measure}:{}", check.column),
             levels(check.warn, check.fail, ""),
-            judgement,
+            |_| judgement,
         );
     }
 }

@@ -4,28 +4,27 @@ use crate::checks::cross_field::{CrossField, Operand};
 use crate::checks::{CheckError, Flags};
 use crate::config::Process2;
 use crate::flag::Flag;
-use crate::series;
+use crate::series::{self, Series};
 
 use super::run::Run;
 
 pub(super) fn run(run: &mut Run<'_>, checks: &Process2) {
     ranges(run, checks);
-    let (series, mode) = (run.series, run.mode());
+    let (series, mode, facts) = (run.stretch.judged, run.mode(), run.about.facts);
     if let Some(check) = &checks.climatology {
-        let flags = check.flags(mode, series.times(), series.values(), series.depth());
+        let (times, values) = (series.times(), series.values());
+        let flags = check.flags(mode, &facts, times, values, series.depth());
         run.points("climatology", format!("{} members", check.members.len()), flags);
     }
     if let Some(check) = &checks.location {
         let limits = check.range_max_m.map(|it| format!("suspect {it} m")).unwrap_or_default();
-        run.points(
-            "location",
-            limits,
-            by_position(run, "location", |lon, lat| check.flags(mode, lon, lat)),
-        );
+        let all = run.stretch.all;
+        let flags = by_position(all, "location", |lon, lat| check.flags(mode, &facts, lon, lat));
+        run.points("location", limits, flags.map(|flags| run.stretch.flags_of_judged(flags)));
     }
     if let Some(check) = &checks.location_bounds {
         let side = if check.fails_inside { "inside" } else { "outside" };
-        let flags = by_position(run, "location_bounds", |lon, lat| check.flags(lon, lat));
+        let flags = by_position(series, "location_bounds", |lon, lat| check.flags(lon, lat));
         run.points("location_bounds", format!("fail {side}"), flags);
     }
     for check in &checks.validity {
@@ -37,12 +36,13 @@ pub(super) fn run(run: &mut Run<'_>, checks: &Process2) {
     }
     if let Some(check) = &checks.drift {
         let limits = format!("suspect {}, fail {}", check.suspect, check.fail);
-        run.whole("drift", limits, Ok(check.judge(series.values())));
+        check.add(&mut run.carried.values, series.values());
+        run.whole("drift", limits, |carried| Ok(check.judge(&mut carried.values)));
     }
 }
 
 fn ranges(run: &mut Run<'_>, checks: &Process2) {
-    let (values, mode) = (run.series.values(), run.mode());
+    let (values, mode) = (run.stretch.judged.values(), run.mode());
     if let Some(check) = &checks.gross_range {
         let suspect = check.suspect.map(|it| format!(", suspect {it}")).unwrap_or_default();
         run.points(
@@ -67,12 +67,12 @@ fn ranges(run: &mut Run<'_>, checks: &Process2) {
 }
 
 /// The flags of a check of places.
-pub(super) fn by_position(
-    run: &Run<'_>,
+fn by_position(
+    series: &Series,
     check: &'static str,
     flags: impl FnOnce(&[f64], &[f64]) -> Vec<Flag>,
 ) -> Flags {
-    let position = run.series.position().ok_or_else(|| CheckError::NoColumn {
+    let position = series.position().ok_or_else(|| CheckError::NoColumn {
         check,
         what: "positions".to_owned(),
         help: "name the columns `lon` and `lat` under `columns`",
@@ -100,5 +100,5 @@ fn cross_field(run: &Run<'_>, rule: &CrossField) -> Flags {
         .collect();
     let columns = columns?;
     let columns: Vec<_> = columns.iter().map(|column| &column[..]).collect();
-    Ok(rule.flags(&columns, run.series.len()))
+    Ok(rule.flags(&columns, run.stretch.judged.len()))
 }

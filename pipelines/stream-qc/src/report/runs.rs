@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use stepwell_pipeline::HandlerError;
 
 use crate::flag::{Flag, RollUp};
+use crate::packed::ByPosition;
 use crate::tables::Records;
 use crate::tables::details::Detail;
 use crate::tables::series::Kept;
@@ -52,10 +53,10 @@ impl Drawn {
 pub(super) async fn of_run(records: &Records, run: &Run) -> Result<Drawn, HandlerError> {
     let mut flags = Vec::new();
     for process in PROCESSES {
-        flags.extend(records.flags(run, process).await?);
+        flags.extend(records.flags(run, process).await?.as_ref().map(ByPosition::of));
     }
     let flag_of = |row: u64| {
-        let of_row = flags.iter().filter_map(|it| it.get(row as usize).copied());
+        let of_row = flags.iter().filter_map(|it| it.get(row));
         of_row.reduce(|one, other| RollUp::Strict.of_two(one, other)).unwrap_or(Flag::Unknown)
     };
     let mut dots: BTreeMap<u64, Dot> = BTreeMap::new();
@@ -67,6 +68,7 @@ pub(super) async fn of_run(records: &Records, run: &Run) -> Result<Drawn, Handle
     for detail in &details {
         let Some((row, time)) = detail.index.zip(seconds(detail)) else { continue };
         let value = detail.value.as_ref().and_then(|it| it.parse().ok());
+        let value = value.filter(|value: &f64| value.is_finite());
         let dot = dots.entry(row).or_insert_with(|| Dot {
             time,
             value,

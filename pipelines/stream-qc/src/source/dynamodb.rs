@@ -13,9 +13,12 @@ use stepwell_pipeline::HandlerError;
 use stepwell_pipeline::settings::InvalidInput;
 use stepwell_services::ToHandlerError as _;
 
-use super::Batches;
+use super::push;
 use crate::input::{Members, Window};
+use crate::process::nanoseconds;
+use crate::series::TimeUnit;
 use crate::service::Service;
+use crate::spool::Spool;
 
 /// A query by partition key and time range.
 ///
@@ -23,7 +26,8 @@ use crate::service::Service;
 /// {"table":"Measurements","partition":{"sensor":"7"},"time":"at"}
 /// ```
 ///
-/// `time` is the sort key: a string with the time as `2026-03-01T00:00:00Z`, or a number of seconds since 1970.
+/// `time` is the sort key: a string with the time as `2026-03-01T00:00:00Z`, or a number since 1970 in the
+/// `time_unit` of the columns.
 #[derive(Debug, Clone)]
 pub(crate) struct DynamoDb {
     table: String,
@@ -45,16 +49,17 @@ impl DynamoDb {
 
     pub(super) async fn rows(
         &self,
+        unit: TimeUnit,
         window: Option<Window>,
         service: &Service,
-        batches: &mut Batches,
+        spool: &mut Spool,
     ) -> Result<(), HandlerError> {
         let tables = service.opener.tables().await?;
         let range = match window {
             None => None,
             Some(window) => {
                 let kind = self.kind_of_time(tables.as_ref()).await?;
-                Some((self.time.clone(), between(window, kind)))
+                Some((self.time.clone(), between(window, kind, unit)))
             }
         };
         let (key, value) = self.partition.clone();
@@ -63,10 +68,10 @@ impl DynamoDb {
         loop {
             let page = tables.query(&query).await.map_err(|error| error.to_handler_error())?;
             items.extend(page.items);
-            query.start = page.last_key.filter(|_| items.len() <= batches.max_rows);
+            query.start = page.last_key.filter(|_| items.len() <= spool.max_points());
             if query.start.is_none() {
                 // At once: whether a column has numbers only is known at the end.
-                return batches.push(batch(&items)?);
+                return push(spool, &batch(&items)?);
             }
         }
     }
@@ -98,19 +103,27 @@ fn read_partition(members: &mut Members) -> Result<(String, AttributeValue), Inv
     }
 }
 
-/// The window as a condition on the sort key. It is half open; what lies at its very end is left out later.
-fn between(window: Window, kind: KeyKind) -> RangeCondition {
+/// The window as a condition on the sort key. What lies at its ends and does not belong to it is left out later.
+fn between(window: Window, kind: KeyKind, unit: TimeUnit) -> RangeCondition {
     match kind {
         KeyKind::N => {
-            let seconds = |at: jiff::Timestamp| AttributeValue::N(at.as_second().to_string());
-            let end = window.to.as_second() + i64::from(window.to.subsec_nanosecond() > 0);
-            RangeCondition::Between(seconds(window.from), AttributeValue::N(end.to_string()))
+            let counted = |time| nanoseconds(time).div_euclid(unit.nanoseconds());
+            let (from, to) = (counted(window.from), counted(window.to).saturating_add(1));
+            let number = |count: i64| AttributeValue::N(count.to_string());
+            RangeCondition::Between(number(from), number(to))
         }
-        KeyKind::S | KeyKind::B => RangeCondition::Between(
-            // Without the `Z`: a fraction of the first second sorts before it.
-            AttributeValue::S(window.from.to_string().trim_end_matches('Z').to_owned()),
-            AttributeValue::S(window.to.to_string()),
-        ),
+        KeyKind::S | KeyKind::B => {
+            // Whole seconds without the `Z`, which sorts behind a fraction: the one that holds the start, and the one
+            // behind the end.
+            let second = |second: i64| {
+                let time = jiff::Timestamp::from_second(second).ok();
+                let text = time.map(|it| it.to_string().trim_end_matches('Z').to_owned());
+                text.unwrap_or_default()
+            };
+            let from = second(nanoseconds(window.from).div_euclid(1_000_000_000));
+            let to = second(window.to.as_second().saturating_add(1));
+            RangeCondition::Between(AttributeValue::S(from), AttributeValue::S(to))
+        }
     }
 }
 

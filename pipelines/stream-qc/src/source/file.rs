@@ -1,16 +1,16 @@
 //! A file: Parquet, CSV or JSON lines, on this machine, in a bucket or behind a URL.
 
-use futures_util::TryStreamExt;
 use stepwell_pipeline::settings::InvalidInput;
 use stepwell_pipeline::{Context, HandlerError};
 use stepwell_tabular::{Compression, Format, Kind, Location};
 
-use super::Batches;
 use super::download::Download;
 use crate::file;
 use crate::input::Members;
+use crate::reading::refused;
 use crate::series::Columns;
 use crate::service::Service;
+use crate::spool::Spool;
 
 /// `{"uri":"s3://bucket/7.parquet","format":"parquet"}`; without `format` as the name ends.
 #[derive(Debug, Clone)]
@@ -45,32 +45,16 @@ impl File {
         columns: &Columns,
         service: &Service,
         ctx: &Context,
-        batches: &mut Batches,
+        spool: &mut Spool,
     ) -> Result<(), HandlerError> {
         let download = match &self.at {
             Location::Http(url) => Some(Download::of(url, service, ctx).await?),
             Location::Path(_) | Location::S3 { .. } => None,
         };
         let at = download.as_ref().map_or(&self.at, Download::location);
-        let options = file::options(&service.stores, at, Some(self.kind), columns).await;
-        let options = options.map_err(|error| refused(&error))?;
-        let mut found = stepwell_tabular::read(&service.stores, at, options)
-            .await
-            .map_err(|error| refused(&error))?;
-        while let Some(batch) = found.try_next().await.map_err(|error| refused(&error))? {
-            if let Some(rejected) = batch.rejected.first() {
-                let told = format!("`Data.uri`: {}: {}", rejected.place, rejected.reason);
-                return Err(HandlerError::Data(told));
-            }
-            batches.push(batch.rows)?;
-        }
-        Ok(())
+        let read = file::read(&service.stores, at, Some(self.kind), columns, spool).await;
+        read.map_err(|error| refused("Data.uri", error))
     }
-}
-
-fn refused(error: &stepwell_tabular::Error) -> HandlerError {
-    let told = format!("`Data.uri`: {error}");
-    if error.is_retryable() { HandlerError::Retryable(told) } else { HandlerError::Data(told) }
 }
 
 fn format_of(name: &str) -> Option<Format> {

@@ -16,18 +16,16 @@ mod file;
 mod inline;
 mod postgres;
 
-use std::sync::Arc;
-
 use arrow::array::RecordBatch;
-use arrow::compute::concat_batches;
-use arrow::datatypes::Schema;
 use serde_json::Value;
 use stepwell_pipeline::settings::InvalidInput;
 use stepwell_pipeline::{Context, HandlerError};
 
 use crate::input::{Members, Point, Window, read_points};
+use crate::reading::refused;
 use crate::series::Columns;
 use crate::service::Service;
+use crate::spool::Spool;
 
 use dynamodb::DynamoDb;
 use file::File;
@@ -44,23 +42,6 @@ pub(crate) enum Source {
     Postgres(Postgres),
     /// A partition of a table.
     DynamoDb(DynamoDb),
-}
-
-/// What is asked of a source.
-pub(crate) struct Wanted<'a> {
-    /// What the stream calls its columns.
-    pub(crate) columns: &'a Columns,
-    /// For sources that can be asked for a part; the others give everything.
-    pub(crate) window: Option<Window>,
-    /// More rows are refused.
-    pub(crate) max_rows: usize,
-}
-
-/// Batches of one source, up to the longest series that is taken.
-struct Batches {
-    all: Vec<RecordBatch>,
-    rows: usize,
-    max_rows: usize,
 }
 
 impl Source {
@@ -98,45 +79,27 @@ impl Source {
         Ok(source)
     }
 
-    /// All rows.
+    /// Takes all rows in, or those of the window if the source can be asked for a part.
     ///
     /// # Errors
     /// By class: what is not there or not readable is `Data`, what may be there later `Retryable`.
     pub(crate) async fn rows(
         &self,
-        wanted: &Wanted<'_>,
+        columns: &Columns,
+        window: Option<Window>,
+        spool: &mut Spool,
         service: &Service,
         ctx: &Context,
-    ) -> Result<RecordBatch, HandlerError> {
-        let mut batches = Batches { all: Vec::new(), rows: 0, max_rows: wanted.max_rows };
+    ) -> Result<(), HandlerError> {
         match self {
-            Self::Inline(points) => batches.push(inline::batch(points, wanted.columns)?)?,
-            Self::File(file) => file.rows(wanted.columns, service, ctx, &mut batches).await?,
-            Self::Postgres(query) => query.rows(wanted.window, service, &mut batches).await?,
-            Self::DynamoDb(table) => table.rows(wanted.window, service, &mut batches).await?,
+            Self::Inline(points) => push(spool, &inline::batch(points, columns)?),
+            Self::File(file) => file.rows(columns, service, ctx, spool).await,
+            Self::Postgres(query) => query.rows(window, service, spool).await,
+            Self::DynamoDb(table) => table.rows(columns.time_unit, window, service, spool).await,
         }
-        batches.joined()
     }
 }
 
-impl Batches {
-    fn push(&mut self, batch: RecordBatch) -> Result<(), HandlerError> {
-        self.rows += batch.num_rows();
-        if self.rows > self.max_rows {
-            return Err(HandlerError::Data(format!(
-                "`Data`: there are more than {} points; ask for a shorter `Window`, or raise `max_points`",
-                self.max_rows
-            )));
-        }
-        self.all.push(batch);
-        Ok(())
-    }
-
-    fn joined(self) -> Result<RecordBatch, HandlerError> {
-        let Some(first) = self.all.first() else {
-            return Ok(RecordBatch::new_empty(Arc::new(Schema::empty())));
-        };
-        concat_batches(&first.schema(), &self.all)
-            .map_err(|error| HandlerError::Data(format!("`Data`: {error}")))
-    }
+fn push(spool: &mut Spool, rows: &RecordBatch) -> Result<(), HandlerError> {
+    spool.push(rows).map_err(|error| refused("Data", error))
 }

@@ -18,9 +18,10 @@ use stepwell_pipeline::settings::InvalidInput;
 use tokio_postgres::types::{FromSql, Type};
 use tokio_postgres::{Client, Row, Statement};
 
-use super::Batches;
+use super::push;
 use crate::input::{Members, Window};
 use crate::service::Service;
+use crate::spool::Spool;
 
 /// Rows of one batch.
 const BATCH: usize = 8_192;
@@ -53,7 +54,7 @@ impl Postgres {
         &self,
         window: Option<Window>,
         service: &Service,
-        batches: &mut Batches,
+        spool: &mut Spool,
     ) -> Result<(), HandlerError> {
         let url = self.url.reveal(service.secrets.as_ref()).await?;
         let connector = Connector::new(url.expose_secret()).map_err(HandlerError::from)?;
@@ -77,7 +78,7 @@ impl Postgres {
         let mut chunks = std::pin::pin!(rows.try_chunks(BATCH));
         while let Some(rows) = chunks.next().await {
             let rows = rows.map_err(|error| refused(&error.1))?;
-            batches.push(batch(&statement, &rows)?)?;
+            push(spool, &batch(&statement, &rows)?)?;
         }
         Ok(())
     }

@@ -17,6 +17,9 @@ use crate::verdict::Run;
 /// Numbers of each process.
 const NUMBERS: u64 = 1_000_000;
 
+/// A process has numbers for so many details.
+pub(crate) const DETAILS_MAX: usize = NUMBERS as usize - 1;
+
 /// One item.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Detail {

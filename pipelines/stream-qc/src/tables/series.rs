@@ -16,8 +16,8 @@ use stepwell_pipeline::HandlerError;
 use stepwell_services::ToHandlerError as _;
 
 use super::{Records, n, number_of, s, text_of};
-use crate::flag::Flag;
 use crate::input::Point;
+use crate::packed::Packed;
 use crate::verdict::Run;
 
 /// Bytes of flags in one item.
@@ -44,11 +44,11 @@ impl Records {
         &self,
         run: &Run,
         process: u8,
-        flags: &[Flag],
+        flags: &Packed,
         sample: &Sample,
     ) -> Result<(), HandlerError> {
         let first = u64::from(process) * PARTS;
-        let packed = pack(flags);
+        let packed = flags.bytes();
         let chunks: Vec<&[u8]> =
             if packed.is_empty() { vec![&[]] } else { packed.chunks(CHUNK).collect() };
         if chunks.len() as u64 > PARTS {
@@ -60,7 +60,7 @@ impl Records {
             .zip(first..)
             .map(|(chunk, part)| {
                 let mut item = key(run, part);
-                item.extend([n("Parts", parts), n("Rows", flags.len() as u64)]);
+                item.extend([n("Parts", parts), n("Rows", flags.rows())]);
                 item.insert("Flags".to_owned(), AttributeValue::B(chunk.to_vec()));
                 item
             })
@@ -80,7 +80,7 @@ impl Records {
         &self,
         run: &Run,
         process: u8,
-    ) -> Result<Option<Vec<Flag>>, HandlerError> {
+    ) -> Result<Option<Packed>, HandlerError> {
         let first = u64::from(process) * PARTS;
         let number = |number: u64| AttributeValue::N(number.to_string());
         let between = RangeCondition::Between(number(first), number(first + PARTS - 1));
@@ -94,7 +94,7 @@ impl Records {
         // An earlier attempt may have written more.
         let packed: Vec<u8> =
             items.iter().take(parts as usize).filter_map(bytes).flatten().copied().collect();
-        Ok(Some(unpack(&packed)))
+        Ok(Some(Packed::of_bytes(packed)))
     }
 
     /// What is kept of the series of a run; nothing of a run that has not come so far.
@@ -118,58 +118,5 @@ fn bytes(item: &Item) -> Option<&Vec<u8>> {
     match item.get("Flags")? {
         AttributeValue::B(bytes) => Some(bytes),
         _ => None,
-    }
-}
-
-/// Runs of equal flags: the flag, and its length as LEB128.
-fn pack(flags: &[Flag]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    for run in flags.chunk_by(|a, b| a == b) {
-        packed.push(run[0].value());
-        let mut length = run.len();
-        while length >= 0x80 {
-            packed.push(length as u8 | 0x80);
-            length >>= 7;
-        }
-        packed.push(length as u8);
-    }
-    packed
-}
-
-fn unpack(packed: &[u8]) -> Vec<Flag> {
-    let mut flags = Vec::new();
-    let mut bytes = packed.iter().copied();
-    while let Some(flag) = bytes.next() {
-        let (mut length, mut shift) = (0_usize, 0);
-        for byte in bytes.by_ref() {
-            length |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        flags.resize(flags.len() + length, Flag::of_value(flag).unwrap_or(Flag::Unknown));
-    }
-    flags
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn flags_are_unpacked_as_they_were_packed(runs in prop::collection::vec((0_usize..5, 1_usize..300), 0..50)) {
-            let flags: Vec<_> =
-                runs.iter().flat_map(|(flag, length)| vec![Flag::ALL[*flag]; *length]).collect();
-            prop_assert_eq!(unpack(&pack(&flags)), flags);
-        }
-    }
-
-    #[test]
-    fn good_data_take_a_few_bytes() {
-        assert_eq!(pack(&vec![Flag::Good; 10_000_000]).len(), 5);
     }
 }

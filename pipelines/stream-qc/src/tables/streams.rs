@@ -2,7 +2,7 @@
 //!
 //! ```json
 //! {"GroupID":"buoys","StreamID":"7-temp","QCPID":"0d8f…","StartTime":"2026-03-01T00:00:00.000000Z#0d8f…",
-//!  "Status":"FAILED","Last":"[{\"time\":\"2026-03-01T01:30:00Z\",\"value\":10.3}]"}
+//!  "Status":"FAILED","Known":"FAILED","Last":"[{\"time\":\"2026-03-01T01:30:00Z\",\"value\":10.3}]"}
 //! ```
 
 use stepwell_integrations::dynamodb::{AttributeValue, Item, Scan};
@@ -37,15 +37,39 @@ impl Records {
     /// Remembers a run, unless a later one is remembered.
     pub(crate) async fn remember(&self, new: &Remembered) -> Result<(), HandlerError> {
         let Run { group, stream, id, start_time } = &new.run;
-        let mut item = key(group, stream);
-        item.extend([
+        let attributes = Item::from([
             s("QCPID", id),
             s("StartTime", start_time),
             s("Status", new.status.name()),
             s("Last", serde_json::json!(new.last).to_string()),
         ]);
-        let put = self.tables.put(&self.names.streams, &item).await;
-        put.map_err(|error| error.to_handler_error())
+        let key = key(group, stream);
+        let updated = self.tables.update(&self.names.streams, &key, &attributes).await;
+        updated.map_err(|error| error.to_handler_error())
+    }
+
+    /// The verdict that the group of a stream knows: the last one that was told, or needed not be told.
+    pub(crate) async fn known(
+        &self,
+        group: &str,
+        stream: &str,
+    ) -> Result<Option<Status>, HandlerError> {
+        let found = self.tables.get(&self.names.streams, &key(group, stream)).await;
+        let found = found.map_err(|error| error.to_handler_error())?.unwrap_or_default();
+        Ok(text_of(&found, "Known").and_then(Status::of))
+    }
+
+    /// Keeps what the group of a stream knows.
+    pub(crate) async fn is_known(
+        &self,
+        group: &str,
+        stream: &str,
+        status: Status,
+    ) -> Result<(), HandlerError> {
+        let attributes = Item::from([s("Known", status.name())]);
+        let key = key(group, stream);
+        let updated = self.tables.update(&self.names.streams, &key, &attributes).await;
+        updated.map_err(|error| error.to_handler_error())
     }
 
     /// The streams that have had a run.

@@ -97,6 +97,8 @@ impl Records {
             })
             .collect();
         attributes.extend((!causes.is_empty()).then(|| s("Error", causes.join("; "))));
+        let reasons = &summary.reasons;
+        attributes.extend((!reasons.is_empty()).then(|| s("Reasons", reasons.join("; "))));
         let updated = self.tables.update(&self.names.summary, &key(run), &attributes).await;
         updated.map_err(|error| error.to_handler_error())
     }

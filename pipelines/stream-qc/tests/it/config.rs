@@ -157,3 +157,11 @@ fn a_stream_that_is_not_there_is_named_with_the_one_that_may_be_meant() {
         "the configuration has no stream `fats` in the group `coast`; did you mean `fast`?"
     );
 }
+
+#[test]
+fn what_is_not_there_or_too_much_is_refused_with_the_next_step() {
+    let land = only("process2.location_on_land = true");
+    assert!(land.contains("GSHHG") && land.contains("location_bounds"), "{land}");
+    let details = only("details_max = 600000");
+    assert!(details.contains("write 10000 at most"), "{details}");
+}

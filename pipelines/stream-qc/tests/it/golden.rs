@@ -1,7 +1,7 @@
 //! Worked examples of each check, in both modes: the library's flags, and where they differ what was meant.
 
 use stepwell_stream_qc::checks::Mode::{self, IoosQc3_0, Strict};
-use stepwell_stream_qc::checks::attenuated_signal::{AttenuatedSignal, Minimum, Spread};
+use stepwell_stream_qc::checks::attenuated_signal::{AttenuatedSignal, Minimum, Rolling, Spread};
 use stepwell_stream_qc::checks::climatology::{Climatology, Member, Period, When};
 use stepwell_stream_qc::checks::flat_line::FlatLine;
 use stepwell_stream_qc::checks::gross_range::GrossRange;
@@ -15,6 +15,7 @@ use stepwell_stream_qc::checks::spike::{Method, Spike};
 use stepwell_stream_qc::checks::time_gap::TimeGap;
 use stepwell_stream_qc::checks::valid_range::ValidRange;
 use stepwell_stream_qc::checks::{CheckError, Span, duplicate_stamp, increasing, order};
+use stepwell_stream_qc::facts::Facts;
 use stepwell_stream_qc::flag::Flag;
 use stepwell_stream_qc::series::{NAT, parse_time};
 
@@ -38,6 +39,10 @@ fn told(flags: Result<Vec<Flag>, CheckError>) -> String {
 
 fn every(step: i64, count: usize) -> Vec<i64> {
     (1..=count as i64).map(|at| at * step).collect()
+}
+
+fn facts(times: &[i64]) -> Facts {
+    Facts::of(times, None)
 }
 
 /// Holds both modes against what is expected.
@@ -100,23 +105,24 @@ fn climatology() {
     let spring = times(&["2026-03-01"; 3]);
     let values = [15.0, NAN, 25.0];
     let monthly = check(vec![month(1.0, 12.0)]);
-    both(|mode| monthly.flags(mode, &spring, &values, None), "1 1 3", "1 9 3");
+    both(|mode| monthly.flags(mode, &facts(&spring), &spring, &values, None), "1 1 3", "1 9 3");
     let year = When::Dates(times(&["2026-01-01"])[0], times(&["2026-12-31"])[0]);
     let dated = check(vec![Member { when: year, ..month(1.0, 12.0) }]);
-    both(|mode| dated.flags(mode, &spring, &values, None), "1 9 3", "1 9 3");
+    both(|mode| dated.flags(mode, &facts(&spring), &spring, &values, None), "1 9 3", "1 9 3");
     let deep = check(vec![Member { depths: Some(Span::new(0.0, 10.0)), ..month(1.0, 12.0) }]);
     let depths = [5.0, NAN, 50.0];
-    both(|mode| deep.flags(mode, &spring, &[15.0; 3], Some(&depths)), "1 1 2", "1 2 2");
+    let of_deep = Facts::of(&spring, Some(&depths));
+    both(|mode| deep.flags(mode, &of_deep, &spring, &[15.0; 3], Some(&depths)), "1 1 2", "1 2 2");
     let days = check(vec![Member {
         when: When::Period(Period::DayOfYear, 350.0, 20.0),
         ..month(0.0, 0.0)
     }]);
     let around = times(&["2026-01-05", "2026-07-01", "2026-12-25"]);
-    both(|mode| days.flags(mode, &around, &[15.0; 3], None), "2 1 2", "1 2 1");
+    both(|mode| days.flags(mode, &facts(&around), &around, &[15.0; 3], None), "2 1 2", "1 2 1");
     let january = Member { suspect: Span::new(0.0, 100.0), ..month(1.0, 1.0) };
     let later = check(vec![month(1.0, 12.0), january]);
     let winter = times(&["2026-01-05", "2026-02-05"]);
-    both(|mode| later.flags(mode, &winter, &[50.0; 2], None), "1 3", "1 3");
+    both(|mode| later.flags(mode, &facts(&winter), &winter, &[50.0; 2], None), "1 3", "1 3");
 }
 
 #[test]
@@ -205,7 +211,8 @@ fn flat(suspect_s: f64, fail_s: f64, tolerance: f64) -> FlatLine {
 #[test]
 fn flat_line() {
     let holds = |check: FlatLine, step: i64, values: &[f64], ioos: &str, strict: &str| {
-        both(|mode| check.flags(mode, &every(step * SECOND, values.len()), values), ioos, strict);
+        let times = every(step * SECOND, values.len());
+        both(|mode| check.flags(mode, &facts(&times), &times, values), ioos, strict);
     };
     let long =
         [1.0, 2.0, 2.0001, 2.0, 2.0001, 2.0, 2.0001, 2.0, 4.0, 5.0, 3.0, 3.0001, 3.0005, 3.00001];
@@ -228,16 +235,23 @@ fn flat_line() {
 fn a_hole_ends_a_flat_run_and_a_whole_run_can_be_marked() {
     let times = [1, 2, 3, 4, 64, 65, 66, 67].map(|minute| minute * 60 * SECOND);
     let check = flat(180.0, 300.0, 0.01);
-    both(|mode| check.flags(mode, &times, &[5.0; 8]), "1 1 1 3 3 4 4 4", "2 2 2 3 2 2 2 3");
+    both(
+        |mode| check.flags(mode, &facts(&times), &times, &[5.0; 8]),
+        "1 1 1 3 3 4 4 4",
+        "2 2 2 3 2 2 2 3",
+    );
     let marking = FlatLine { marks_run: true, ..check.clone() };
-    assert_eq!(told(marking.flags(Strict, &times, &[5.0; 8])), "3 3 3 3 3 3 3 3");
-    both(|mode| check.flags(mode, &[0; 4], &[5.0; 4]), "ValueError", "2 2 2 2");
+    assert_eq!(told(marking.flags(Strict, &facts(&times), &times, &[5.0; 8])), "3 3 3 3 3 3 3 3");
+    both(|mode| check.flags(mode, &facts(&[0; 4]), &[0; 4], &[5.0; 4]), "ValueError", "2 2 2 2");
 }
 
 #[test]
 fn attenuated_signal() {
     let holds = |check: &AttenuatedSignal, step: i64, values: &[f64], ioos: &str, strict: &str| {
-        both(|mode| check.flags(mode, &every(step * SECOND, values.len()), values), ioos, strict);
+        let times = every(step * SECOND, values.len());
+        let flags =
+            |mode| check.flags(mode, &facts(&times), &mut Rolling::default(), &times, values);
+        both(flags, ioos, strict);
     };
     let whole = AttenuatedSignal {
         suspect: 0.5,
@@ -274,7 +288,7 @@ fn attenuated_signal() {
 fn gaps() {
     let holds = |hours: &[i64], ioos: &str, strict: &str| {
         let times: Vec<_> = hours.iter().map(|hour| hour * HOUR).collect();
-        both(|mode| TimeGap { fail_h: 2.0 }.flags(mode, &times), ioos, strict);
+        both(|mode| TimeGap { fail_h: 2.0 }.flags(mode, &facts(&times), &times), ioos, strict);
     };
     holds(&[0, 1, 4, 5, 7], "1 1 4 1 1", "2 1 4 1 1");
     holds(&[0, 5, 6], "4 4 1", "2 4 1");
@@ -282,7 +296,7 @@ fn gaps() {
     holds(&[0], "IndexError", "2");
     holds(&[], "IndexError", "");
     let exact = [0, 2 * HOUR, 4 * HOUR + SECOND];
-    both(|mode| TimeGap { fail_h: 2.0 }.flags(mode, &exact), "1 1 4", "2 1 4");
+    both(|mode| TimeGap { fail_h: 2.0 }.flags(mode, &facts(&exact), &exact), "1 1 4", "2 1 4");
 }
 
 #[test]
@@ -302,7 +316,7 @@ fn other_checks_of_times() {
     assert_eq!(text(check.flags(&dates, now)), "4 1 4 9");
     assert_eq!(text(duplicate_stamp::flags(&[1, 2, 1, 3, NAT, NAT])), "3 1 3 1 9 9");
     assert_eq!(text(duplicate_stamp::flags(&[1, 2, 2, 3])), "1 3 3 1");
-    assert_eq!(text(order::flags(&[1, 3, 2, 3, NAT, 4])), "1 1 4 1 9 1");
+    assert_eq!(text(order::flags(NAT, &[1, 3, 2, 3, NAT, 4])), "1 1 4 1 9 1");
 }
 
 #[test]
@@ -314,10 +328,14 @@ fn increasing_values() {
 #[test]
 fn places() {
     let (lon, lat) = ([0.0, 181.0, NAN, 10.0, NAN], [0.0, 0.0, 5.0, 91.0, NAN]);
-    both(|mode| Ok(Location::default().flags(mode, &lon, &lat)), "1 4 4 4 9", "1 4 4 4 9");
+    both(
+        |mode| Ok(Location::default().flags(mode, &facts(&[0; 5]), &lon, &lat)),
+        "1 4 4 4 9",
+        "1 4 4 4 9",
+    );
     let near = Location { range_max_m: Some(1000.0), ..Location::default() };
     let lon = [0.0, 0.001, 1.0, 1.0];
-    both(|mode| Ok(near.flags(mode, &lon, &[0.0; 4])), "1 1 3 1", "1 1 3 1");
+    both(|mode| Ok(near.flags(mode, &facts(&[0; 4]), &lon, &[0.0; 4])), "1 1 3 1", "1 1 3 1");
     let check = Speed { suspect: 1.0, fail: 25.0 };
     let lon = [0.0, 0.01, 1.0, 1.0];
     both(|mode| Ok(check.flags(mode, &every(HOUR, 4), &lon, &[0.0; 4])), "2 1 4 1", "2 1 4 1");

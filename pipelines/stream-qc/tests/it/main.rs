@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "the environment says where the double of AWS is")]
 #![expect(clippy::needless_pass_by_value, reason = "it reads better with `json!`")]
 
+mod chunks;
 mod config;
 mod crash;
 mod driver;

@@ -84,3 +84,21 @@ fn a_wrong_template_is_refused_before_anything_runs() {
     let problems = stepwell_pipeline::Settings::problems(&settings, &|_| None);
     assert!(problems[0].message.contains("{Verdict}") && problems[0].help.contains("{Status}"));
 }
+
+/// A configuration that is broken, stays so and is mended: two messages.
+#[tokio::test]
+async fn a_run_that_breaks_off_is_a_change_too_and_so_is_its_recovery() {
+    let bench = Bench::with(json!({"only_on_change": true}));
+    let mut broken = good();
+    broken["Config"] = json!({"process2": {"gross_rang": {}}});
+    for (number, given) in [good(), broken.clone(), broken, good()].into_iter().enumerate() {
+        let now = crate::support::now() + jiff::SignedDuration::from_hours(number as i64);
+        let driving = crate::driver::Driving::default();
+        bench.drive_at("stream-qc", &format!("run-{number}"), given, now, driving).await;
+    }
+    let subjects: Vec<_> = published(&bench)
+        .iter()
+        .map(|(_, it)| it["subject"].as_str().unwrap()[3..9].to_owned())
+        .collect();
+    assert_eq!(subjects, ["PASSED", "CONFIG", "PASSED"]);
+}

@@ -194,3 +194,42 @@ async fn a_series_that_is_too_long_is_refused() {
         "{output:#}"
     );
 }
+
+#[tokio::test]
+async fn a_column_that_is_not_there_is_not_checked_and_says_so() {
+    let bench = Bench::new();
+    let config = json!({"process2": {"validity": {"status": {"values": ["ok"]}}}});
+    let output = bench.verdict(input(example(), config)).await;
+    assert_eq!(output["Status"], "ERROR", "{output:#}");
+    let message = output["message"].as_str().unwrap();
+    assert!(message.contains("no column `status`"), "{message}");
+    let error = bench.items("QCSummary").await[0]["Error"]["S"].to_string();
+    assert!(error.contains("no column `status`"), "{error}");
+}
+
+#[tokio::test]
+async fn why_too_little_was_judged_is_told() {
+    let bench = Bench::new();
+    let config = json!({"process1": {"required": ["time"]}});
+    let output = bench.verdict(input(example(), config)).await;
+    assert_eq!(output["Status"], "FAILED", "{output:#}");
+    let message = output["message"].as_str().unwrap();
+    assert!(message.contains("judged nothing"), "{message}");
+}
+
+/// The library knows nothing of an earlier call, and neither does its mode.
+#[tokio::test]
+async fn the_mode_of_the_library_takes_no_context_of_its_own() {
+    let config = json!({
+        "mode": "ioos_qc_3_0",
+        "process3": {"rate_per_s": {"suspect": 0.001, "fail": 0.01}}
+    });
+    let point = |minute: i64, value: f64| {
+        let time = crate::support::now() + jiff::SignedDuration::from_mins(minute);
+        json!({"time": time.to_string(), "value": value})
+    };
+    let bench = Bench::new();
+    bench.verdict_of(0, input(json!([point(0, 1.0), point(10, 1.1)]), config.clone())).await;
+    bench.verdict_of(1, input(json!([point(20, 50.0), point(30, 50.1)]), config)).await;
+    assert_eq!(bench.flagged("rate_of_change").await, Vec::<u64>::new());
+}

@@ -7,24 +7,20 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use serde::Serialize;
+use stepwell_services::Opener;
 use stepwell_stream_qc::checks::Mode;
 use stepwell_stream_qc::config::{Config, Format, StreamConfig};
 use stepwell_stream_qc::file;
-use stepwell_stream_qc::flag::{Counts, Flag, roll_up};
-use stepwell_stream_qc::process::{Input, Process, ProcessResult, Scope, TestResult, evaluate};
-use stepwell_stream_qc::series::{Series, instant};
+use stepwell_stream_qc::process::{Input, Process};
+use stepwell_stream_qc::spool::{self, Spool, Spooled, Wanted};
 use stepwell_tabular::{Location, NoBuckets, Stores};
 
 use super::Global;
+use super::document::{Document, Logs};
+use super::shown::Shown;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::project::Project;
 use crate::{output, wiring};
-
-/// How many flagged points people are shown.
-const SHOWN_MAX: usize = 50;
-
-/// The name under which the roll-up is shown beside the tests.
-const ROLL_UP: &str = "roll-up";
 
 /// Run the checks on one series, without an execution
 ///
@@ -35,7 +31,7 @@ pub(crate) struct Check {
     /// Configuration of one or many streams, in TOML, YAML or JSON
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// The series: CSV, JSON lines or Parquet; a path or http(s)://
+    /// The series: CSV, JSON lines or Parquet; a path, http(s):// or, of whoever `[services]` lets serve S3, s3://
     #[arg(long, value_name = "FILE")]
     data: Location,
     /// Whose rules decide, in place of the configuration's `mode`
@@ -79,17 +75,24 @@ impl Check {
         let project = global.project()?;
         let config = configuration(&project.path(&self.config), self.mode.map(Into::into))?;
         let stream = self.stream(&config)?;
-        let series = series(project.root(), &self.data, stream)?;
+        let series = series(&project, &self.data, stream)?;
         let now = self.now.unwrap_or_else(Timestamp::now);
-        let input = Input { series: &series, context: None, window: None, now };
-        let verdict =
-            Verdict::of(stream, &series, Process::ALL.map(|it| evaluate(it, &input, stream)));
-        if global.json {
-            output::json(&verdict.document())?;
+        let input = Input { context: None, window: None, now };
+        let passes = if global.json {
+            let mut logs = Logs::new(stream);
+            let found = series.evaluate(&Process::ALL, &input, stream, &mut |it| logs.add(it));
+            let document = Document::of(stream, found.map_err(failure)?, logs);
+            output::json(&document)?;
+            document.passes()
         } else {
-            verdict.tell()?;
-        }
-        Ok(if verdict.passes() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+            let mut shown = Shown::new(stream);
+            let found = series.evaluate(&Process::ALL, &input, stream, &mut |it| {
+                shown.add(it);
+                Ok(())
+            });
+            shown.tell(&found.map_err(failure)?)?
+        };
+        Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn stream<'c>(&self, config: &'c Config) -> Outcome<&'c StreamConfig> {
@@ -127,199 +130,31 @@ fn configuration(file: &Path, mode: Option<Mode>) -> Outcome<Config> {
     })
 }
 
-fn series(root: &Path, data: &Location, stream: &StreamConfig) -> Outcome<Series> {
+fn series(project: &Project, data: &Location, stream: &StreamConfig) -> Outcome<Spooled> {
+    let stores = stores(project, data)?;
+    let mut spool = Spool::new(Wanted::of(&Process::ALL, stream));
+    let reading = file::read(&stores, data, None, &stream.columns, &mut spool);
+    wiring::runtime()?.block_on(reading).map_err(failure)?;
+    spool.finish().map_err(failure)
+}
+
+/// The project's services are asked for only where they are needed: a file is checked without any configuration.
+fn stores(project: &Project, data: &Location) -> Outcome<Stores> {
     let http = stepwell_pipeline::http::client(Duration::from_mins(1))
         .map_err(|error| Failure::new(Exit::Unavailable, error))?;
-    let stores = Stores::new(root.to_owned(), Arc::new(NoBuckets), http);
-    let reading = file::read(&stores, data, None, &stream.columns);
-    let rows = wiring::runtime()?.block_on(reading).map_err(|error| {
-        let exit = if error.is_retryable() { Exit::Unavailable } else { Exit::Refused };
-        Failure::new(exit, error)
-    })?;
-    if rows.num_rows() == 0 && rows.num_columns() == 0 {
-        // Without a line there is nothing that names columns.
-        return Ok(Series::new(Vec::new(), Vec::new()));
+    let root = project.root().to_owned();
+    if !matches!(data, Location::S3 { .. }) {
+        return Ok(Stores::new(root, Arc::new(NoBuckets), http));
     }
-    Series::from_batch(&rows, &stream.columns).map_err(|error| Failure::new(Exit::Refused, error))
+    let surroundings = wiring::surroundings(project, &project.config()?);
+    Ok(stepwell_stream_qc::stores(root, Arc::new(Opener::new(surroundings)), http))
 }
 
-/// What the three processes found, and their roll-up.
-struct Verdict<'a> {
-    stream: &'a StreamConfig,
-    series: &'a Series,
-    processes: [ProcessResult; 3],
-    roll_up: Vec<Flag>,
-}
-
-impl<'a> Verdict<'a> {
-    fn of(stream: &'a StreamConfig, series: &'a Series, processes: [ProcessResult; 3]) -> Self {
-        let flags = processes.iter().map(|process| &process.flags[..]);
-        let roll_up = roll_up(stream.roll_up, series.len(), flags);
-        Self { stream, series, processes, roll_up }
-    }
-
-    fn passes(&self) -> bool {
-        self.processes.iter().all(|process| process.pass)
-    }
-
-    fn tests(&self) -> impl Iterator<Item = &TestResult> {
-        self.processes.iter().flat_map(|process| &process.tests)
-    }
-
-    fn tell(&self) -> Outcome {
-        let rows = self.processes.iter().flat_map(|process| {
-            process.tests.iter().map(|test| summary(&process.process.number().to_string(), test))
-        });
-        let roll_up = counted(["", ROLL_UP], Counts::of(&self.roll_up), String::new());
-        let header =
-            ["PROCESS", "TEST", "GOOD", "UNKNOWN", "SUSPECT", "FAIL", "MISSING", "PASS", "LIMITS"];
-        output::line(output::table(header, rows.chain([roll_up])))?;
-        self.tell_flagged()?;
-        for process in &self.processes {
-            let word = if process.pass { "passes" } else { "does not pass" };
-            output::line(format_args!("{} {word}", process.process.name()))?;
-            for reason in &process.reasons {
-                output::line(format_args!("  {reason}"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_flagged(&self) -> Outcome {
-        let is_flagged = |at: &usize| matches!(self.roll_up[*at], Flag::Suspect | Flag::Fail);
-        let flagged: Vec<_> = (0..self.series.len()).filter(is_flagged).collect();
-        if flagged.is_empty() {
-            return Ok(());
-        }
-        let row = |at: &usize| {
-            let time = instant(self.series.times()[*at]).map(|time| time.to_string());
-            let value = self.series.values()[*at].to_string();
-            [
-                at.to_string(),
-                time.unwrap_or_default(),
-                value,
-                self.roll_up[*at].to_string(),
-                self.found_by(*at),
-            ]
-        };
-        let shown = flagged.iter().take(SHOWN_MAX).map(row);
-        output::line("")?;
-        output::line(output::table(["POINT", "TIME", "VALUE", "FLAG", "BY"], shown))?;
-        if flagged.len() > SHOWN_MAX {
-            output::note(format_args!("and {} more; `--json` has all", flagged.len() - SHOWN_MAX));
-        }
-        Ok(output::line("")?)
-    }
-
-    /// The tests that flagged a point.
-    fn found_by(&self, at: usize) -> String {
-        let of_points = self.tests().filter(|test| test.scope == Scope::Points);
-        let found = of_points.filter(|test| matches!(test.flags[at], Flag::Suspect | Flag::Fail));
-        found.map(|test| test.name.as_str()).collect::<Vec<_>>().join(", ")
-    }
-
-    fn document(&self) -> Document<'_> {
-        Document {
-            group: &self.stream.group,
-            stream: &self.stream.stream,
-            mode: self.stream.mode.name(),
-            points: self.series.len(),
-            pass: self.passes(),
-            processes: self.processes.iter().map(ProcessEntry::of).collect(),
-            roll_up: RolledUp { counts: Counts::of(&self.roll_up), flags: &self.roll_up },
-        }
-    }
-}
-
-/// What is printed for programs.
-#[derive(Serialize)]
-struct Document<'a> {
-    group: &'a str,
-    stream: &'a str,
-    mode: &'static str,
-    points: usize,
-    pass: bool,
-    processes: Vec<ProcessEntry<'a>>,
-    #[serde(rename = "rollup")]
-    roll_up: RolledUp<'a>,
-}
-
-#[derive(Serialize)]
-struct RolledUp<'a> {
-    counts: Counts,
-    flags: &'a [Flag],
-}
-
-#[derive(Serialize)]
-struct ProcessEntry<'a> {
-    process: &'static str,
-    pass: bool,
-    worst: Flag,
-    evaluated: u64,
-    counts: Counts,
-    reasons: &'a [String],
-    tests: Vec<TestEntry<'a>>,
-}
-
-impl<'a> ProcessEntry<'a> {
-    fn of(result: &'a ProcessResult) -> Self {
-        Self {
-            process: result.process.name(),
-            pass: result.pass,
-            worst: result.worst,
-            evaluated: result.evaluated,
-            counts: result.counts,
-            reasons: &result.reasons,
-            tests: result.tests.iter().map(TestEntry::of).collect(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct TestEntry<'a> {
-    test: &'a str,
-    scope: Scope,
-    pass: bool,
-    limits: &'a str,
-    message: Option<&'a str>,
-    error: Option<String>,
-    counts: Counts,
-    flags: &'a [Flag],
-}
-
-impl<'a> TestEntry<'a> {
-    fn of(test: &'a TestResult) -> Self {
-        Self {
-            test: &test.name,
-            scope: test.scope,
-            pass: test.pass,
-            limits: &test.limits,
-            message: test.message.as_deref(),
-            error: test.error.as_ref().map(ToString::to_string),
-            counts: test.counts,
-            flags: &test.flags,
-        }
-    }
-}
-
-fn summary(process: &str, test: &TestResult) -> [String; 9] {
-    let mut row = counted([process, &test.name], test.counts, test.limits.clone());
-    if test.pass { "yes" } else { "no" }.clone_into(&mut row[7]);
-    row
-}
-
-fn counted([process, name]: [&str; 2], counts: Counts, limits: String) -> [String; 9] {
-    let [good, unknown, suspect, fail, missing] =
-        Flag::ALL.map(|flag| counts.get(flag).to_string());
-    [
-        process.to_owned(),
-        name.to_owned(),
-        good,
-        unknown,
-        suspect,
-        fail,
-        missing,
-        String::new(),
-        limits,
-    ]
+fn failure(error: spool::Error) -> Failure {
+    let exit = match &error {
+        spool::Error::Io(_) => Exit::Unavailable,
+        spool::Error::File(error) if error.is_retryable() => Exit::Unavailable,
+        _ => Exit::Refused,
+    };
+    Failure::new(exit, error)
 }

@@ -8,7 +8,9 @@ use super::Global;
 use crate::failure::Outcome;
 
 mod check;
+mod document;
 mod report;
+mod shown;
 
 /// Check the quality of streams of measurements
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,7 @@
 use arrow::array::StringArray;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stepwell_stream_qc::checks::attenuated_signal::{AttenuatedSignal, Minimum, Spread};
+use stepwell_stream_qc::checks::attenuated_signal::{AttenuatedSignal, Minimum, Rolling, Spread};
 use stepwell_stream_qc::checks::climatology::{Climatology, Member, Period, When};
 use stepwell_stream_qc::checks::density_inversion::DensityInversion;
 use stepwell_stream_qc::checks::distance::Method as Distance;
@@ -21,6 +21,7 @@ use stepwell_stream_qc::checks::syntax::{Syntax, Unit};
 use stepwell_stream_qc::checks::time_gap::TimeGap;
 use stepwell_stream_qc::checks::valid_range::ValidRange;
 use stepwell_stream_qc::checks::{Mode, Span, duplicate_stamp, increasing};
+use stepwell_stream_qc::facts::Facts;
 use stepwell_stream_qc::flag::{Flag, RollUp, roll_up};
 use stepwell_stream_qc::series::parse_time;
 
@@ -157,7 +158,13 @@ fn climatology(random: &mut Random) -> Case {
             "tinp": instants(&times),
             "zinp": numbers(depths.as_ref().unwrap_or(&missing_depths)),
         }),
-        ours: Climatology { members }.flags(MODE, &times, &values, depths.as_deref()),
+        ours: Climatology { members }.flags(
+            MODE,
+            &Facts::of(&times, depths.as_deref()),
+            &times,
+            &values,
+            depths.as_deref(),
+        ),
     }
 }
 
@@ -272,7 +279,7 @@ fn flat_line(random: &mut Random) -> Case {
             "fail_threshold": check.fail_s,
             "tolerance": check.tolerance,
         }),
-        ours: check.flags(MODE, &times, &values),
+        ours: check.flags(MODE, &Facts::of(&times, None), &times, &values),
     }
 }
 
@@ -331,7 +338,7 @@ fn attenuated(random: &mut Random, times: &[i64]) -> Case {
             "min_period": min_period,
             "check_type": name,
         }),
-        ours: check.flags(MODE, times, &values),
+        ours: check.flags(MODE, &Facts::of(times, None), &mut Rolling::default(), times, &values),
     }
 }
 
@@ -367,7 +374,7 @@ fn gap(random: &mut Random) -> Case {
     Case {
         function: "qartod.time_gap_test",
         args: json!({ "tinp": instants(&times), "fail_span": fail_h }),
-        ours: TimeGap { fail_h }.flags(MODE, &times),
+        ours: TimeGap { fail_h }.flags(MODE, &Facts::of(&times, None), &times),
     }
 }
 
@@ -495,7 +502,7 @@ fn location(random: &mut Random) -> Case {
             "range_max": check.range_max_m,
             "range_method": name,
         }),
-        ours: Ok(check.flags(MODE, &lon, &lat)),
+        ours: Ok(check.flags(MODE, &Facts::of(&vec![0; lon.len()], None), &lon, &lat)),
     }
 }
 
