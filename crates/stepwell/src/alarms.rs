@@ -92,8 +92,8 @@ fn measure(rule: &Alarm, minutes: &VecDeque<Minute>) -> f64 {
     let is_meant = |name: &str| rule.of.as_deref().is_none_or(|of| of == name);
     let window = || minutes.iter().rev().take(rule.minutes as usize);
     let calls = || {
-        let of_minute = |minute: &'_ Minute| minute.calls.clone();
-        window().flat_map(of_minute).filter(|(name, _)| is_meant(name)).map(|(_, calls)| calls)
+        let all = window().flat_map(|minute| &minute.calls);
+        all.filter(|(name, _)| is_meant(name)).map(|(_, calls)| calls)
     };
     match rule.metric {
         Metric::Errors => calls().map(|it| it.errors).sum::<u64>() as f64,

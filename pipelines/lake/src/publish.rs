@@ -9,11 +9,11 @@ use bytes::Bytes;
 use futures_util::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
 use stepwell_pipeline::HandlerError;
-use stepwell_tabular::{Column, Tag, Writer};
+use stepwell_tabular::{Column, Writer};
 
 use crate::dataset::{Dataset, Mode, Unit};
 use crate::ledger::{Part, Run};
-use crate::published::{self, PublishedFile, PublishedPartition, Table, file_rows};
+use crate::published::{self, Found, PublishedFile, PublishedPartition, Table, file_rows};
 use crate::service::Service;
 use crate::target::{folder, level, values};
 use crate::world::told;
@@ -42,30 +42,28 @@ pub(crate) struct Publishing<'a> {
 
 /// A table as it was found, and as it will be.
 pub(crate) struct Prepared {
-    before: Table,
-    tag: Option<Tag>,
+    found: Found,
     after: Table,
 }
 
 impl Publishing<'_> {
     /// The table as it is published now, if the run may be added to it: `cursor` is up to when the ledger knows it.
-    pub(crate) async fn found(&self, cursor: Option<Timestamp>) -> Result<Prepared, HandlerError> {
+    pub(crate) async fn found(&self, cursor: Option<Timestamp>) -> Result<Found, HandlerError> {
         let Service { world, config, .. } = self.service;
-        let found = published::tagged(&world.stores, &config.target, &self.table).await?;
-        let (before, tag) = found
-            .map_or_else(|| (Table::new(&self.table), None), |(table, tag)| (table, Some(tag)));
-        self.check_evolution(&before)?;
+        let found = published::found(&world.stores, &config.target, &self.table).await?;
+        let before = &found.table;
+        self.check_evolution(before)?;
         let expected = [cursor, Some(self.run.window.to)];
         let is_known = before.upto.is_none() || expected.contains(&before.upto);
         if !is_known && !self.dataset.is_read_whole() {
             return Err(other_ledger(&self.table, before.upto, cursor));
         }
-        Ok(Prepared { after: before.clone(), before, tag })
+        Ok(found)
     }
 
     /// Makes the new state of a table that was found, beside the old one.
-    pub(crate) async fn prepare(&self, found: Prepared) -> Result<Prepared, HandlerError> {
-        let Prepared { before, tag, .. } = found;
+    pub(crate) async fn prepare(&self, found: Found) -> Result<Prepared, HandlerError> {
+        let before = &found.table;
         let mut after = Table {
             columns: self.columns.clone(),
             key: self.dataset.key.clone(),
@@ -75,30 +73,31 @@ impl Publishing<'_> {
             upto: Some(self.run.window.to),
             ..before.clone()
         };
-        for (partition, parts) in self.by_partition(&before) {
+        for (partition, parts) in self.by_partition(before) {
             let old = before.partitions.get(&partition);
             let is_there = old.is_some_and(|it| it.runs.contains(&self.run.run));
             if !is_there {
-                let new = self.partition(&before, &partition, old, parts).await?;
+                let new = self.partition(before, &partition, old, parts).await?;
                 after.partitions.insert(partition, new);
             }
         }
         if self.dataset.mode == Mode::Overwrite {
             after.partitions.retain(|_, it| it.runs.contains(&self.run.run));
         }
-        Ok(Prepared { before, tag, after })
+        Ok(Prepared { found, after })
     }
 
     /// Publishes the new state; the partitions that changed.
     pub(crate) async fn switch(&self, prepared: Prepared) -> Result<Vec<String>, HandlerError> {
-        let Prepared { before, tag, after } = prepared;
-        if after == before {
+        let Prepared { found, after } = prepared;
+        let before = &found.table;
+        if after == *before {
             return Ok(Vec::new());
         }
-        self.replace(&before, &after).await?;
+        self.replace(before, &after).await?;
         let Service { world, config, .. } = self.service;
-        published::switch(&world.stores, &config.target, &after, tag.as_ref()).await?;
-        Ok(changed(&before, &after))
+        published::switch(&world.stores, &config.target, &found, &after).await?;
+        Ok(changed(before, &after))
     }
 
     /// The parts of each partition that the run is about: in `overwrite_partitions` those of its window too that have

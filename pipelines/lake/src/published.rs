@@ -138,8 +138,27 @@ pub async fn table(
     Ok(tagged(stores, target, name).await?.map(|(table, _)| table))
 }
 
-/// As [`table`], with what [`switch`] knows the state by.
-pub(crate) async fn tagged(
+/// A table as it was found: what [`switch`] puts a new state in the place of.
+pub(crate) struct Found {
+    /// Without columns and rows if there is none yet.
+    pub(crate) table: Table,
+    tag: Option<Tag>,
+}
+
+/// As [`table`], for who is going to switch it.
+pub(crate) async fn found(
+    stores: &Stores,
+    target: &Target,
+    name: &str,
+) -> Result<Found, HandlerError> {
+    let found = tagged(stores, target, name).await?;
+    Ok(found.map_or_else(
+        || Found { table: Table::new(name), tag: None },
+        |(table, tag)| Found { table, tag: Some(tag) },
+    ))
+}
+
+async fn tagged(
     stores: &Stores,
     target: &Target,
     name: &str,
@@ -161,17 +180,17 @@ pub(crate) async fn tagged(
     Ok(Some((table, tag)))
 }
 
-/// Switches a table to a new state, if it still is in the one that was read; none if there was none.
+/// Switches a table to a new state, if it still is in the one that was found.
 pub(crate) async fn switch(
     stores: &Stores,
     target: &Target,
+    found: &Found,
     table: &Table,
-    tag: Option<&Tag>,
 ) -> Result<(), HandlerError> {
     let text = serde_json::to_string_pretty(table)
         .map_err(|error| HandlerError::Fatal(error.to_string()))?;
     let at = target.pointer(&table.name);
-    if stores.put_if(&at, Bytes::from(text + "\n"), tag).await.map_err(told)? {
+    if stores.put_if(&at, Bytes::from(text + "\n"), found.tag.as_ref()).await.map_err(told)? {
         return Ok(());
     }
     Err(HandlerError::Retryable(format!(
@@ -179,20 +198,16 @@ pub(crate) async fn switch(
     )))
 }
 
-/// The names of all tables that are published.
+/// All tables that are published, by name.
 ///
 /// # Errors
-/// By class.
-pub async fn tables(stores: &Stores, target: &Target) -> Result<Vec<String>, HandlerError> {
-    let mut names = Vec::new();
+/// As [`table`].
+pub async fn tables(stores: &Stores, target: &Target) -> Result<Vec<Table>, HandlerError> {
+    let mut tables = Vec::new();
     for name in stores.folders(&target.database()).await.map_err(told)? {
-        match stores.size(&target.pointer(&name)).await {
-            Ok(_) => names.push(name),
-            Err(stepwell_tabular::Error::Missing(_)) => {}
-            Err(error) => return Err(told(error)),
-        }
+        tables.extend(table(stores, target, &name).await?);
     }
-    Ok(names)
+    Ok(tables)
 }
 
 /// The rows of the partitions that are `wanted`, in the order of partition and file, with all columns of the table.

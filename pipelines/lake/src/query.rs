@@ -88,10 +88,7 @@ impl Lake {
     /// By class.
     pub async fn session(&self) -> Result<Session, HandlerError> {
         let session = Session::new(self.memory, &self.spill()?).map_err(failed)?;
-        let mut tables = Vec::new();
-        for name in published::tables(&self.world.stores, &self.target).await? {
-            tables.extend(published::table(&self.world.stores, &self.target, &name).await?);
-        }
+        let mut tables = published::tables(&self.world.stores, &self.target).await?;
         for table in &tables {
             self.add(&session, table).await?;
         }

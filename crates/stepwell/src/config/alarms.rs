@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::node::{Entry, Table};
+use super::node::{Entry, place_of};
 use super::problem::{Place, Problem};
 use super::reader::Reader;
 
@@ -115,10 +115,6 @@ impl Reader {
         let above = above.or(metric.above()).unwrap_or_default();
         Some(Alarm { metric, of, above, minutes, topic })
     }
-}
-
-fn place_of(table: &Table, key: &str, section: &Place) -> Place {
-    table.get(key).map_or_else(|| section.clone(), |entry| entry.node.place.clone())
 }
 
 fn above_problem(metric: Metric, above: Option<f64>) -> Option<Problem> {

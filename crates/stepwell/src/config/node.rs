@@ -43,6 +43,11 @@ pub(crate) struct Entry {
     pub(crate) node: Node,
 }
 
+/// The place of a key's value, or of the section where it is missing.
+pub(super) fn place_of(table: &Table, key: &str, section: &Place) -> Place {
+    table.get(key).map_or_else(|| section.clone(), |entry| entry.node.place.clone())
+}
+
 /// Reads a table of a parsed document.
 pub(crate) fn table(source: DeTable<'_>) -> Result<Table, Problem> {
     source

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use stepwell_pipeline::secret::SecretRef;
 
-use super::node::{Entry, Table};
+use super::node::{Entry, place_of};
 use super::pipelines::exposed;
 use super::problem::{Place, Problem};
 use super::reader::Reader;
@@ -196,10 +196,6 @@ impl Reader {
             written.iter().map(|(path, kind)| Field::parse(path, kind)).collect();
         parsed.map_err(|error| self.problems.push(Problem::new(place.clone(), error))).ok()
     }
-}
-
-fn place_of(table: &Table, key: &str, section: &Place) -> Place {
-    table.get(key).map_or_else(|| section.clone(), |entry| entry.node.place.clone())
 }
 
 fn path_problem(path: &str, others: &BTreeMap<String, Http>) -> Option<Problem> {

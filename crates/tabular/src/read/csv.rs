@@ -6,7 +6,7 @@ use ::csv::{ByteRecord, ReaderBuilder};
 use serde::Deserialize;
 
 use super::jsonl::Place;
-use super::{BATCH_BYTES, Batch, ReadOptions, Sink};
+use super::{Filling, ReadOptions, Sink};
 use crate::rows::{Cell, Rows};
 use crate::{Column, Error, Location};
 
@@ -57,25 +57,22 @@ pub(super) fn read(
     } else {
         (0..columns.len()).map(Target::Column).collect()
     };
-    let mut rows = options.rows(columns);
-    let (mut passed, mut end_row, mut bytes) = (0, options.skip_rows, 0);
+    let mut filling = Filling::new(options, columns);
+    let mut passed = 0;
     while next(&mut reader, &mut record, &sink.at)? {
         if passed < options.skip_rows {
             passed += 1;
             continue;
         }
-        append(&mut rows, &record, &targets, sink.at.name());
-        end_row += 1;
-        bytes += record.as_slice().len();
-        if rows.len() == options.batch_rows || bytes >= BATCH_BYTES {
-            bytes = 0;
-            if !sink.send(Ok(Batch { end_row, ..rows.finish() })) {
-                return Ok(());
-            }
+        append(&mut filling.rows, &record, &targets, sink.at.name());
+        if let Some(batch) = filling.end_record(record.as_slice().len())
+            && !sink.send(Ok(batch))
+        {
+            return Ok(());
         }
     }
-    if !rows.is_empty() {
-        sink.send(Ok(Batch { end_row, ..rows.finish() }));
+    if let Some(batch) = filling.rest() {
+        sink.send(Ok(batch));
     }
     Ok(())
 }

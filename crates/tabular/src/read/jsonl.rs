@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use super::{BATCH_BYTES, ReadOptions, Sink};
+use super::{Filling, ReadOptions, Sink};
 use crate::{Column, Error, Location};
 
 /// A line that is longer is no record but another format, or a denial of service.
@@ -14,9 +14,9 @@ pub(super) fn read(
     options: &ReadOptions,
     sink: &Sink,
 ) -> Result<(), Error> {
-    let mut rows = options.rows(columns);
+    let mut filling = Filling::new(options, columns);
     let mut lines = Lines::new(bytes, &sink.at);
-    let (mut passed, mut end_row, mut bytes) = (0, options.skip_rows, 0);
+    let mut passed = 0;
     while let Some(line) = lines.next()? {
         if passed < options.skip_rows {
             passed += 1;
@@ -24,23 +24,19 @@ pub(super) fn read(
         }
         let place = Place { file: sink.at.name(), line: line.number };
         if let Ok(text) = std::str::from_utf8(line.bytes) {
-            rows.json(text, &place);
+            filling.rows.json(text, &place);
         } else {
-            rows.reject("the record is no UTF-8".to_owned());
-            rows.end_row(&place, || String::from_utf8_lossy(line.bytes).into_owned());
+            filling.rows.reject("the record is no UTF-8".to_owned());
+            filling.rows.end_row(&place, || String::from_utf8_lossy(line.bytes).into_owned());
         }
-        end_row += 1;
-        bytes += line.bytes.len();
-        if rows.len() == options.batch_rows || bytes >= BATCH_BYTES {
-            bytes = 0;
-            let batch = super::Batch { end_row, ..rows.finish() };
-            if !sink.send(Ok(batch)) {
-                return Ok(());
-            }
+        if let Some(batch) = filling.end_record(line.bytes.len())
+            && !sink.send(Ok(batch))
+        {
+            return Ok(());
         }
     }
-    if !rows.is_empty() {
-        sink.send(Ok(super::Batch { end_row, ..rows.finish() }));
+    if let Some(batch) = filling.rest() {
+        sink.send(Ok(batch));
     }
     Ok(())
 }

@@ -89,6 +89,38 @@ impl ReadOptions {
     }
 }
 
+/// Rows of text on their way into batches, which end by their number or by their bytes.
+struct Filling<'o> {
+    options: &'o ReadOptions,
+    rows: Rows,
+    bytes: usize,
+    end_row: u64,
+}
+
+impl<'o> Filling<'o> {
+    fn new(options: &'o ReadOptions, columns: &[Column]) -> Self {
+        Self { options, rows: options.rows(columns), bytes: 0, end_row: options.skip_rows }
+    }
+
+    /// A record of so many bytes has been added to the rows; the batch that ends with it.
+    fn end_record(&mut self, bytes: usize) -> Option<Batch> {
+        self.end_row += 1;
+        self.bytes += bytes;
+        let is_full = self.rows.len() == self.options.batch_rows || self.bytes >= BATCH_BYTES;
+        is_full.then(|| self.batch())
+    }
+
+    /// What is in no batch yet.
+    fn rest(mut self) -> Option<Batch> {
+        (!self.rows.is_empty()).then(|| self.batch())
+    }
+
+    fn batch(&mut self) -> Batch {
+        self.bytes = 0;
+        Batch { end_row: self.end_row, ..self.rows.finish() }
+    }
+}
+
 /// Rows that were read together.
 #[derive(Debug, Clone)]
 pub struct Batch {

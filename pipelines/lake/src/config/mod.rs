@@ -225,13 +225,6 @@ impl Settings {
         self.tables.values().any(|table| is_it(&table.source))
     }
 
-    fn dynamodb_tables(&self) -> impl Iterator<Item = &dynamodb::Table> {
-        self.tables.values().filter_map(|table| match &table.source {
-            SourceTable::Dynamodb(table) => Some(table),
-            _ => None,
-        })
-    }
-
     fn found_problems(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Some(Location::Http(_)) = self.target {
@@ -268,7 +261,8 @@ impl Settings {
             ));
         }
         problems.extend(self.dynamodb.problems());
-        problems.extend(dynamodb::stream_problems(self.dynamodb_tables()));
+        let of_dynamodb = self.tables.values().filter_map(|table| table.source.dynamodb());
+        problems.extend(dynamodb::stream_problems(of_dynamodb));
         problems.extend(self.postgres.problems());
         problems.extend(self.athena.problems());
         problems.extend(self.proof.problems());

@@ -57,9 +57,10 @@ impl Function for UpdateCatalog {
         let Service { world, config, .. } = &**service;
         let dataset = service.dataset(&input.dataset)?;
         let mut told = Cataloged::default();
+        let catalog = opened(service).await?;
         for name in dataset.tables() {
             if let Some(table) = published::table(&world.stores, &config.target, &name).await? {
-                told += follow(service, &table, dataset.write.kind.format).await?;
+                told += follow(service, &*catalog, &table, dataset.write.kind.format).await?;
             }
         }
         Ok(told)
@@ -74,18 +75,28 @@ impl AddAssign for Cataloged {
     }
 }
 
+/// The catalog, which has the lake's database.
+///
+/// # Errors
+/// By class, as every call of the catalog.
+pub(crate) async fn opened(service: &Service) -> Result<Arc<dyn Catalog>, HandlerError> {
+    let target = &service.config.target;
+    let catalog = service.world.catalog(target).await?;
+    catalog.ensure_database(&target.database).await.map_err(failed)?;
+    Ok(catalog)
+}
+
 /// Brings the catalog in step with a table.
 ///
 /// # Errors
 /// By class, as every call of the catalog.
 pub(crate) async fn follow(
     service: &Service,
+    catalog: &dyn Catalog,
     table: &Table,
     format: Format,
 ) -> Result<Cataloged, HandlerError> {
     let target = &service.config.target;
-    let catalog = service.world.catalog(target).await?;
-    catalog.ensure_database(&target.database).await.map_err(failed)?;
     let entry = Entry { service, table, format };
     match catalog.get_table(&target.database, &table.name).await.map_err(failed)? {
         None => catalog.create_table(&target.database, &entry.wanted()).await.map_err(failed)?,
@@ -99,7 +110,7 @@ pub(crate) async fn follow(
     if table.partition_by.is_empty() {
         return Ok(Cataloged::default());
     }
-    entry.follow_partitions(&*catalog).await
+    entry.follow_partitions(catalog).await
 }
 
 /// A table as the catalog has it.

@@ -25,9 +25,7 @@ pub(super) fn save<T: Serialize>(path: &Path, value: &T) -> Result<(), HandlerEr
         fs::write(&part, serde_json::to_vec(value)?)?;
         fs::rename(&part, path)
     };
-    written().map_err(|error| {
-        HandlerError::Retryable(format!("{} cannot be written: {error}", path.display()))
-    })
+    written().map_err(|error| unwritable(path, &error))
 }
 
 /// What was kept; nothing if it was not.
@@ -40,6 +38,10 @@ pub(super) fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Handle
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(&error)),
     }
+}
+
+pub(super) fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> HandlerError {
+    HandlerError::Retryable(format!("{} cannot be written: {error}", path.display()))
 }
 
 pub(super) fn unremovable(path: &Path, error: &dyn std::fmt::Display) -> HandlerError {

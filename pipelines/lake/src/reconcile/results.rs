@@ -13,7 +13,7 @@ use stepwell_tabular::{
 
 use crate::dataset::Partition;
 use crate::handlers::catalog;
-use crate::published::{self, PublishedFile, PublishedPartition, Table};
+use crate::published::{self, PublishedFile, PublishedPartition};
 use crate::service::Service;
 use crate::target::{folder, level};
 use crate::world::told;
@@ -33,11 +33,9 @@ pub(super) async fn append(
     rows: RecordBatch,
 ) -> Result<(), HandlerError> {
     let Service { world, config, .. } = service;
-    let found = published::tagged(&world.stores, &config.target, name).await?;
-    let (before, tag) =
-        found.map_or_else(|| (Table::new(name), None), |(table, tag)| (table, Some(tag)));
+    let found = published::found(&world.stores, &config.target, name).await?;
     let columns = columns(&rows)?;
-    let mut after = before.clone();
+    let mut after = found.table.clone();
     after.columns.clone_from(&columns);
     after.columns.push(Column::new(CHECKED_ON, ColumnType::Date));
     after.columns.push(Column::new(PROOF, ColumnType::String));
@@ -61,14 +59,15 @@ pub(super) async fn append(
         world.stores.put(&at, bytes).await.map_err(told)?;
         after.partitions.insert(partition, new);
     }
-    if after != before {
-        published::switch(&world.stores, &config.target, &after, tag.as_ref()).await?;
+    if after != found.table {
+        published::switch(&world.stores, &config.target, &found, &after).await?;
     }
     if after.partitions.is_empty() {
         return Ok(());
     }
     // Every time: a repeat makes up for a catalog that could not be reached.
-    catalog::follow(service, &after, FORMAT).await.map(drop)
+    let catalog = catalog::opened(service).await?;
+    catalog::follow(service, &*catalog, &after, FORMAT).await.map(drop)
 }
 
 fn plain(column: &str) -> Partition {

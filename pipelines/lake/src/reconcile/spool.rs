@@ -12,6 +12,8 @@ use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 use stepwell_pipeline::HandlerError;
 
+use super::kept::unwritable;
+
 /// A row group is held in memory until it is written.
 const ROW_GROUP_ROWS: usize = 100_000;
 
@@ -84,8 +86,4 @@ fn aligned(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Handle
     let columns: Result<Vec<_>, _> = schema.fields().iter().map(column).collect();
     RecordBatch::try_new(schema.clone(), columns?)
         .map_err(|error| HandlerError::Fatal(format!("rows do not fit their columns: {error}")))
-}
-
-fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> HandlerError {
-    HandlerError::Retryable(format!("{} cannot be written: {error}", path.display()))
 }

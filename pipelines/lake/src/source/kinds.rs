@@ -64,6 +64,14 @@ impl SourceTable {
         }
     }
 
+    /// The keys of a dataset of DynamoDB.
+    pub(crate) fn dynamodb(&self) -> Option<&dynamodb::Table> {
+        match self {
+            Self::Dynamodb(table) => Some(table),
+            _ => None,
+        }
+    }
+
     /// What a proof compares the lake with.
     pub(crate) fn proven_against(&self, dataset: &Dataset) -> Against {
         match self {
@@ -165,11 +173,7 @@ impl Sources {
         &self,
         datasets: impl Iterator<Item = &'d Dataset>,
     ) -> Vec<Arc<dyn AnyFunction>> {
-        let tables = datasets.filter_map(|it| match &it.source {
-            SourceTable::Dynamodb(table) => Some(table),
-            _ => None,
-        });
-        dynamodb::functions(&self.dynamodb, tables)
+        dynamodb::functions(&self.dynamodb, datasets.filter_map(|it| it.source.dynamodb()))
     }
 }
 
