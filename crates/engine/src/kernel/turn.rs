@@ -37,6 +37,9 @@ impl Kernel {
     fn take_turn(&mut self, id: ExecutionId, now: Timestamp) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let Life::Awake(awake) = &mut slot.life else { return };
+        // The first turn is part of the start, however long it stood in the queue: `startDate` and the time
+        // of `ExecutionStarted` are one instant.
+        let now = awake.birth.as_ref().map_or(now, |birth| birth.started_at);
         let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy);
 
         let hands_out = self.mode == Mode::Open;

@@ -120,6 +120,19 @@ impl Bench {
 }
 
 #[test]
+fn the_first_event_has_the_time_of_the_start_however_long_its_turn_is_in_coming() {
+    let mut bench = Bench::new(&task("echo"));
+    let _answer = bench.start("{}");
+    let started_at = bench.now;
+    bench.now += jiff::SignedDuration::from_millis(7);
+    bench.settle();
+    let archive = bench.store.archive().unwrap();
+    let open = archive.open_executions().unwrap().remove(0);
+    let first = &archive.journal(&open).unwrap().entries[0];
+    assert_eq!((open.started_at, first.at), (started_at, started_at));
+}
+
+#[test]
 fn a_start_that_was_not_committed_was_not_answered_and_is_gone() {
     let mut bench = Bench::new(&task("echo"));
     let mut answer = bench.start("{}");
