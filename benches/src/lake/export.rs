@@ -26,6 +26,7 @@ pub(super) const WORK: Work = Work {
     peers: &[
         ("duckdb", "DuckDB"),
         ("pyarrow", "pyarrow, read_json"),
+        ("columns", "pyarrow, json.loads and columns"),
         ("pylist", "pyarrow, json.loads and from_pylist"),
     ],
     budgets: "above DuckDB, at least 3 x pyarrow, 200,000 items/s, peak memory at most 200 MiB",

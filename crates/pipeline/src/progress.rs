@@ -1,5 +1,7 @@
 //! Progress on long work, told by functions and shown by whoever runs them.
 
+use std::time::Duration;
+
 /// How far one piece of work has come.
 ///
 /// ```json
@@ -25,6 +27,10 @@ pub struct Update {
 pub trait Progress: Send + Sync {
     /// Tells one update.
     fn update(&self, update: Update);
+
+    /// Tells how far a reader is behind the end of its stream: the age of the oldest record that it has not read,
+    /// what Lambda calls `IteratorAge`.
+    fn iterator_age(&self, stream: &str, age: Duration);
 }
 
 /// Tells nobody.
@@ -32,4 +38,6 @@ pub struct Silent;
 
 impl Progress for Silent {
     fn update(&self, _update: Update) {}
+
+    fn iterator_age(&self, _stream: &str, _age: Duration) {}
 }

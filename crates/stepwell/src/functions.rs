@@ -9,9 +9,9 @@ use stepwell_asl::model::{StateKind, Task, Written};
 use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
-use stepwell_pipeline::progress::{Progress, Silent};
+use stepwell_pipeline::progress::{Progress, Silent, Update};
 use stepwell_task::{TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::meters::Meters;
@@ -33,7 +33,8 @@ impl Functions {
         progress: Arc<dyn Progress>,
         meters: Arc<Meters>,
     ) -> Self {
-        let functions = invoke::Functions::new(pipelines, progress);
+        let told = Arc::new(Told { progress, meters: Arc::clone(&meters) });
+        let functions = invoke::Functions::new(pipelines, told);
         let invoke = Arc::new(Metered { functions, meters });
         Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke }
     }
@@ -99,6 +100,22 @@ fn reason(resource: &str) -> String {
             format!("activities are not there yet; {supported}")
         }
         None => supported,
+    }
+}
+
+/// What functions tell: progress to whoever shows it, ages of iterators to the meters.
+struct Told {
+    progress: Arc<dyn Progress>,
+    meters: Arc<Meters>,
+}
+
+impl Progress for Told {
+    fn update(&self, update: Update) {
+        self.progress.update(update);
+    }
+
+    fn iterator_age(&self, stream: &str, age: Duration) {
+        self.meters.received(stream, age);
     }
 }
 

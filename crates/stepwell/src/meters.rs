@@ -25,7 +25,8 @@ pub(crate) struct Meters(Mutex<Minute>);
 pub(crate) struct Minute {
     /// By function.
     pub(crate) calls: BTreeMap<String, Calls>,
-    /// How old the oldest message was that a trigger received, by trigger; zero if there was none.
+    /// How old the oldest message was that a trigger received, by trigger, and how far readers were behind, by
+    /// stream; zero if there was none.
     pub(crate) ages: BTreeMap<String, Duration>,
     /// Tasks that found no free place.
     pub(crate) throttles: u64,
@@ -52,7 +53,7 @@ impl Meters {
         calls.longest = calls.longest.max(took);
     }
 
-    /// A trigger has looked for messages; the oldest one waited so long.
+    /// A trigger has looked for messages, or a function for records of a stream; the oldest one waited so long.
     pub(crate) fn received(&self, trigger: &str, age: Duration) {
         metrics::gauge!("stepwell_trigger_iterator_age_seconds", "trigger" => trigger.to_owned())
             .set(age.as_secs_f64());

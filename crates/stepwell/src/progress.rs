@@ -36,6 +36,9 @@ impl Progress for Hub {
         // Nobody may be following.
         let _ = self.0.send(update.into());
     }
+
+    // Counted, not shown: see `functions.rs`.
+    fn iterator_age(&self, _stream: &str, _age: Duration) {}
 }
 
 /// How far one piece of work has come; [`Update`] as it travels between processes.

@@ -67,7 +67,7 @@ impl Metric {
 pub(crate) struct Alarm {
     /// What it looks at.
     pub(crate) metric: Metric,
-    /// The function, or for `iterator_age` the trigger; nothing: all of them.
+    /// The function, or for `iterator_age` the trigger or the stream of Kinesis; nothing: all of them.
     pub(crate) of: Option<String>,
     /// More than it is too much.
     pub(crate) above: f64,

@@ -115,6 +115,8 @@ impl Progress for Told {
     fn update(&self, Update { subject, phase, finished, .. }: Update) {
         self.0.lock().unwrap().push((subject, phase, finished));
     }
+
+    fn iterator_age(&self, _: &str, _: Duration) {}
 }
 
 /// Calls `init-table` with a slice that is over at once; gives the outcome and what was told meanwhile.

@@ -164,6 +164,7 @@ impl Consumer<'_> {
                 self.tell(name, &step);
                 consumed.add(self.stream, name, step);
             }
+            ctx.progress.iterator_age(self.stream, Duration::from_millis(consumed.iterator_age_ms));
             if !goes_on {
                 return Ok(consumed);
             }

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use stepwell_integrations::Clock;
+use stepwell_pipeline::progress::{Progress, Update};
 use stepwell_pipeline::{Context, HandlerError};
 use tempfile::TempDir;
 
@@ -376,18 +377,32 @@ async fn a_stream_may_begin_with_its_newest_records() {
     assert_eq!(bench.consume(&stream).await.unwrap().changes, 1);
 }
 
+/// The ages of iterators that were told.
+#[derive(Default)]
+struct Ages(Mutex<Vec<(String, Duration)>>);
+
+impl Progress for Ages {
+    fn update(&self, _: Update) {}
+
+    fn iterator_age(&self, stream: &str, age: Duration) {
+        self.0.lock().unwrap().push((stream.to_owned(), age));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_slice_that_is_over_says_so_and_the_next_goes_on() {
     let bench = Bench::new();
     let stream = Stream::default().shard("a", &[], inserts(25), true);
     let clock = clock(time(1_000));
-    let over = Context::starting_now("test", Duration::ZERO);
+    let ages = Arc::new(Ages::default());
+    let over = Context { progress: ages.clone(), ..Context::starting_now("test", Duration::ZERO) };
     let (inbox, rules, clock) = (&bench.changes.inbox, &bench.rules, &clock);
     let consumer =
         Consumer { stream: "s", log: &stream, take: &bench.changes, inbox, rules, clock };
     let first = consumer.run(&over).await.unwrap();
     assert_eq!((first.status, first.changes, first.wait_seconds), (Status::InProgress, 10, 1));
     assert_eq!(first.iterator_age_ms, 15_000);
+    assert_eq!(*ages.0.lock().unwrap(), [("s".to_owned(), Duration::from_secs(15))]);
     assert_eq!(bench.consume(&stream).await.unwrap().changes, 15);
 }
 
