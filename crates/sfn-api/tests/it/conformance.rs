@@ -12,15 +12,23 @@ use crate::matcher::Matcher;
 use crate::server::{ACCOUNT, Server, text};
 
 /// The operations that are served.
-const SERVED: [&str; 12] = [
+const SERVED: [&str; 20] = [
+    "CreateActivity",
     "CreateStateMachine",
+    "DeleteActivity",
     "DeleteStateMachine",
+    "DescribeActivity",
     "DescribeExecution",
     "DescribeStateMachine",
     "DescribeStateMachineForExecution",
+    "GetActivityTask",
     "GetExecutionHistory",
+    "ListActivities",
     "ListExecutions",
     "ListStateMachines",
+    "SendTaskFailure",
+    "SendTaskHeartbeat",
+    "SendTaskSuccess",
     "StartExecution",
     "StopExecution",
     "UpdateStateMachine",
