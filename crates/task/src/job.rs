@@ -56,7 +56,7 @@ impl std::fmt::Debug for Job {
         f.debug_struct("Job")
             .field("is_submitted", &self.submitted.is_some())
             .field("is_given_up", &self.is_given_up())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

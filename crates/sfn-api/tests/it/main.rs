@@ -2,6 +2,7 @@
 
 mod conformance;
 mod executions;
+mod integration;
 // The rules by which recorded answers match; the interpreter's tests own them.
 #[path = "../../../machine/tests/it/matcher.rs"]
 mod matcher;
