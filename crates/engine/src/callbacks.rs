@@ -117,16 +117,12 @@ impl Handle {
         let (reply, mut answer) = oneshot::channel();
         // Not through `ask`: who waits for a minute must not hold a place that others need.
         self.tell(Event::PollActivity { activity, worker, reply })?;
-        let received = match tokio::time::timeout(patience, &mut answer).await {
-            Ok(received) => received.map_err(|_| self.gone())?,
-            Err(_) => {
-                // A task that was on its way at this very moment is still taken.
-                answer.close();
-                let Ok(received) = answer.try_recv() else { return Ok(None) };
-                received
-            }
-        };
-        received.map(|hand_out| Some(task(hand_out)))
+        if let Ok(received) = tokio::time::timeout(patience, &mut answer).await {
+            return received.map_err(|_| self.gone())?.map(task).map(Some);
+        }
+        // A task that was on its way at this very moment is still taken.
+        answer.close();
+        answer.try_recv().ok().transpose().map(|hand_out| hand_out.map(task))
     }
 }
 

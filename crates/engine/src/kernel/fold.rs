@@ -75,7 +75,9 @@ impl Kernel {
         if !orders.is_empty() {
             self.write(Vec::new(), orders.into_iter().map(Action::Dispatch).collect(), None);
         }
-        offers.into_iter().for_each(|order| self.offer(order));
+        for order in offers {
+            self.offer(order);
+        }
         if more {
             self.enqueue(open.id);
         }

@@ -45,23 +45,11 @@ impl Kernel {
         let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy, &activities);
 
         let hands_out = self.mode == Mode::Open;
-        let (mut actions, mut offers) = (Vec::new(), Vec::new());
-        for command in outcome.decision.commands {
-            match perform(id, awake, command, hands_out) {
-                Some(Action::Dispatch(order)) if is_activity(&order.task.resource) => {
-                    offers.push(order);
-                }
-                action => actions.extend(action),
-            }
-        }
+        let commands = outcome.decision.commands.into_iter();
+        let performed = commands.filter_map(|command| perform(id, awake, command, hands_out));
+        let (offers, mut actions): (Vec<_>, Vec<_>) = performed.partition(is_offer);
         actions.extend(awake.announcements(now));
-        let mut unserved = Vec::new();
-        for (receipt, is_accepted) in outcome.receipts {
-            match confirm(awake, receipt, is_accepted, now) {
-                Ok(action) => actions.push(action),
-                Err(worker) => unserved.push(worker),
-            }
-        }
+        let unserved = confirm_all(awake, outcome.receipts, now, &mut actions);
         let has_ended = awake.has_ended();
         if has_ended {
             let waiters = slot.waiters.drain(..);
@@ -80,8 +68,14 @@ impl Kernel {
             let number = self.write(Vec::from_iter(records), actions, settles.then_some(id));
             self.remember_write(id, number, has_ended.then_some(now));
         }
-        offers.into_iter().for_each(|order| self.offer(order));
-        unserved.into_iter().for_each(|(activity, worker)| self.wait_again(&activity, worker));
+        for offer in offers {
+            if let Action::Dispatch(order) = offer {
+                self.offer(order);
+            }
+        }
+        for (activity, worker) in unserved {
+            self.wait_again(&activity, worker);
+        }
     }
 
     fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<Timestamp>) {
@@ -179,6 +173,28 @@ fn perform(
         }),
         Command::CancelTask { scheduled } => Some(Action::Cancel { execution, scheduled }),
     }
+}
+
+/// Whether this is the task of an activity: no handler gets it, but a worker that asks.
+fn is_offer(action: &Action) -> bool {
+    matches!(action, Action::Dispatch(order) if is_activity(&order.task.resource))
+}
+
+/// Answers the letters of a turn; gives the workers that must wait on, with their activities.
+fn confirm_all(
+    awake: &Awake,
+    receipts: Vec<(Receipt, bool)>,
+    now: Timestamp,
+    actions: &mut Vec<Action>,
+) -> Vec<(Arc<str>, Worker)> {
+    let mut unserved = Vec::new();
+    for (receipt, is_accepted) in receipts {
+        match confirm(awake, receipt, is_accepted, now) {
+            Ok(action) => actions.push(action),
+            Err(worker) => unserved.push(worker),
+        }
+    }
+    unserved
 }
 
 /// The answer to a letter, or the worker that must wait on because its task is over.

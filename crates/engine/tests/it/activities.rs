@@ -144,7 +144,7 @@ async fn the_time_of_a_task_counts_from_when_a_worker_took_it() {
     definition["States"]["One"]["TimeoutSeconds"] = json!(10);
     let machine = engine.create("m", definition).await;
     let arn = engine.start(&machine, "one", "{}").await;
-    rig.clock.advance(Duration::from_secs(60));
+    rig.clock.advance(Duration::from_mins(1));
     engine.handle.nudge();
     let task = take(&engine).await;
     rig.clock.advance(Duration::from_secs(11));

@@ -119,7 +119,7 @@ async fn play(case: &Value) -> Result<(), String> {
     Ok(())
 }
 
-async fn perform(
+pub(crate) async fn perform(
     server: &Server,
     call: &Value,
     responses: &[Value],
@@ -177,7 +177,7 @@ async fn wait(
 }
 
 /// Replaces the tokens in the texts of a request.
-fn filled(value: &Value, responses: &[Value]) -> Value {
+pub(crate) fn filled(value: &Value, responses: &[Value]) -> Value {
     match value {
         Value::String(text) => Value::String(filled_text(text, responses)),
         Value::Array(items) => items.iter().map(|item| filled(item, responses)).collect(),
@@ -213,7 +213,8 @@ fn innermost(text: &str) -> Option<(usize, usize)> {
 
 fn token(token: &str, responses: &[Value]) -> String {
     match token.split_once(':') {
-        Some(("uid", number)) => format!("unique{number}"),
+        // Eight characters, as in the recordings: `Content-Length` headers count them.
+        Some(("uid", number)) => format!("unique{number:0>2}"),
         Some(("call", path)) => {
             let (number, path) = path.split_once(':').expect("a call has a path");
             let number: usize = number.parse().expect("a call has a number");

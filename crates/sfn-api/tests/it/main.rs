@@ -7,6 +7,7 @@ mod integration;
 #[path = "../../../machine/tests/it/matcher.rs"]
 mod matcher;
 mod protocol;
+mod recorded_executions;
 mod server;
 mod state_machines;
 mod validation;
