@@ -27,6 +27,22 @@ impl Arns {
         format!("arn:aws:states:{}:{}:execution:{state_machine}:{name}", self.region, self.account)
     }
 
+    /// `arn:aws:states:<region>:<account>:activity:<name>`
+    pub fn activity(&self, name: &str) -> String {
+        format!("arn:aws:states:{}:{}:activity:{name}", self.region, self.account)
+    }
+
+    /// The name in the ARN of an activity; nothing if it is of another region or account.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`] if it has another shape.
+    pub fn parse_activity<'a>(&self, arn: &'a str) -> Result<Option<&'a str>, Error> {
+        let expected = "expected `arn:aws:states:<region>:<account>:activity:<name>`";
+        let (mine, name) = self.resource(arn, "activity", expected)?;
+        check_name(name).map_err(|_| invalid(arn, expected))?;
+        Ok(mine.then_some(name))
+    }
+
     /// The role that executions show when a state machine was created without one.
     pub fn default_role(&self) -> String {
         format!("arn:aws:iam::{}:role/stepwell", self.account)

@@ -64,6 +64,9 @@ impl Clock for ManualClock {
 pub trait Entropy: Send + std::fmt::Debug {
     /// The next 64 bits.
     fn next_u64(&mut self) -> u64;
+
+    /// 128 bits that nobody can guess from any others: what task tokens are made of.
+    fn secret(&mut self) -> u128;
 }
 
 /// The computer's own randomness.
@@ -72,6 +75,10 @@ pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn next_u64(&mut self) -> u64 {
+        rand::rng().random()
+    }
+
+    fn secret(&mut self) -> u128 {
         rand::rng().random()
     }
 }
@@ -94,6 +101,11 @@ impl Entropy for ManualEntropy {
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         bits ^ (bits >> 31)
+    }
+
+    /// Repeatable like all else, and no step of the sequence.
+    fn secret(&mut self) -> u128 {
+        u128::from(self.0).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
     }
 }
 

@@ -31,6 +31,16 @@ pub enum Error {
     UnsupportedResource { unsupported: Vec<Unsupported> },
     #[error("invalid page token `{token}`")]
     InvalidToken { token: String },
+    #[error("activity `{arn}` does not exist")]
+    ActivityDoesNotExist { arn: String },
+    #[error("this is no token of a task")]
+    InvalidTaskToken,
+    #[error("nothing is known of the task any more")]
+    TaskDoesNotExist,
+    #[error("the task is over")]
+    TaskTimedOut,
+    #[error("invalid output: {reason}")]
+    InvalidOutput { reason: String },
     #[error("the engine is shutting down")]
     ShuttingDown,
     /// A commit failed, or the store is damaged. Nothing more is accepted until a restart.
@@ -55,7 +65,11 @@ impl Error {
             Self::InvalidDefinition { .. } | Self::UnsupportedResource { .. } => {
                 "InvalidDefinition"
             }
-            Self::InvalidToken { .. } => "InvalidToken",
+            Self::InvalidToken { .. } | Self::InvalidTaskToken => "InvalidToken",
+            Self::ActivityDoesNotExist { .. } => "ActivityDoesNotExist",
+            Self::TaskDoesNotExist => "TaskDoesNotExist",
+            Self::TaskTimedOut => "TaskTimedOut",
+            Self::InvalidOutput { .. } => "InvalidOutput",
             Self::ShuttingDown | Self::Stopped { .. } => "ServiceUnavailable",
             Self::Store { .. } => "InternalFailure",
         }

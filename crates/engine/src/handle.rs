@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_asl::StateMachine;
-use stepwell_asl::model::StateKind;
+use stepwell_asl::model::{Resource, StateKind};
 use stepwell_machine::limits::PAYLOAD_BYTES_MAX;
 use stepwell_machine::{Limits, Payload};
 use stepwell_task::TaskRouter;
@@ -317,7 +317,10 @@ impl Handle {
 
     fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {
         let resources = machine.states().filter_map(|state| match &state.kind {
-            StateKind::Task(task) => Some(task.resource.arn()),
+            // Activities are served by the engine itself, and may be created later.
+            StateKind::Task(task) if !matches!(task.resource, Resource::Activity(_)) => {
+                Some(task.resource.arn())
+            }
             _ => None,
         });
         let unsupported: Vec<_> =
@@ -334,24 +337,32 @@ impl Handle {
     }
 
     /// Sends a request when there is a place for it, and gives its answer.
-    async fn ask<T>(&self, event: impl FnOnce(Reply<T>) -> Event) -> Result<T, Error> {
+    pub(crate) async fn ask<T>(&self, event: impl FnOnce(Reply<T>) -> Event) -> Result<T, Error> {
         let _place = self.0.requests.acquire().await.expect("the places are never closed");
         self.send(event).await
     }
 
     async fn send<T>(&self, event: impl FnOnce(Reply<T>) -> Event) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        self.0.events.send(event(reply)).map_err(|_| self.gone())?;
+        self.tell(event(reply))?;
         answer.await.map_err(|_| self.gone())?
     }
 
+    pub(crate) fn tell(&self, event: Event) -> Result<(), Error> {
+        self.0.events.send(event).map_err(|_| self.gone())
+    }
+
+    pub(crate) fn arns(&self) -> &Arns {
+        &self.0.arns
+    }
+
     /// Why a request was not answered.
-    fn gone(&self) -> Error {
+    pub(crate) fn gone(&self) -> Error {
         let stopped = |halted: &Halted| Error::Stopped { reason: halted.reason.clone() };
         self.0.halted.get().map_or(Error::ShuttingDown, stopped)
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Reader) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {

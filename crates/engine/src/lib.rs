@@ -35,6 +35,7 @@
 //! (`stepwell-asl`), what tasks do (`stepwell-task` and its implementers), HTTP and the command line.
 
 pub mod arn;
+mod callbacks;
 mod clock;
 mod driver;
 mod error;
@@ -49,13 +50,14 @@ mod service;
 pub mod store;
 
 pub use arn::Arns;
+pub use callbacks::{ACTIVITY_PATIENCE, ActivityTask, TaskReport};
 pub use clock::{Clock, Entropy, ManualClock, ManualEntropy, SystemClock, SystemEntropy};
 pub use error::{Error, Halted, StoreError};
 pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, UpdateStateMachine};
 pub use options::Options;
 pub use reader::Reader;
 pub use record::{
-    ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
+    ActivityRecord, ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
     StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
 };
 pub use service::Service;

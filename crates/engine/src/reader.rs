@@ -9,7 +9,8 @@ use crate::error::{Error, StoreError};
 use crate::handle::ExecutionFilter;
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::record::{
-    ExecutionRecord, ExecutionSummary, Page, Paged, StateMachineRecord, StateMachineSummary,
+    ActivityRecord, ExecutionRecord, ExecutionSummary, Page, Paged, StateMachineRecord,
+    StateMachineSummary,
 };
 use crate::store::{Archive, Direction, ExecutionId, ExecutionRow, Place, StateMachineRow};
 
@@ -116,6 +117,24 @@ impl Reader {
             !is_full
         })?;
         let next = refused.map(|place| format!("h1-{}-{}", place.batch, place.index));
+        Ok(Paged { items, next })
+    }
+
+    pub fn describe_activity(&self, arn: &str) -> Result<ActivityRecord, Error> {
+        let name = self.arns.parse_activity(arn)?;
+        let rows = self.archive.activities()?;
+        let found = rows.iter().find(|row| name == Some(row.name.as_str()));
+        let found = found.map(|row| ActivityRecord::new(&self.arns, row));
+        found.ok_or_else(|| Error::ActivityDoesNotExist { arn: arn.to_owned() })
+    }
+
+    pub fn list_activities(&self, page: &Page) -> Result<Paged<ActivityRecord>, Error> {
+        let after = token(page, "a1-", |name| Some(name.to_owned()))?;
+        let mut rows = self.archive.activities()?;
+        rows.retain(|row| after.as_ref().is_none_or(|after| row.name > *after));
+        rows.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        let next = cut(&mut rows, page).map(|last| format!("a1-{}", last.name));
+        let items = rows.iter().map(|row| ActivityRecord::new(&self.arns, row)).collect();
         Ok(Paged { items, next })
     }
 

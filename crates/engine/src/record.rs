@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arns;
-use crate::store::{DefinitionRow, StateMachineRow};
+use crate::store::{ActivityRow, DefinitionRow, StateMachineRow};
 
 /// Status of an execution. `Display`, `FromStr` and JSON give AWS's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -104,6 +104,24 @@ pub struct StateMachineSummary {
     pub name: String,
     /// When it was created.
     pub created_at: Timestamp,
+}
+
+/// An activity as `DescribeActivity` and `ListActivities` show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityRecord {
+    /// `arn:aws:states:<region>:<account>:activity:<name>`
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// When it was created.
+    pub created_at: Timestamp,
+}
+
+impl ActivityRecord {
+    pub(crate) fn new(arns: &Arns, row: &ActivityRow) -> Self {
+        let arn = arns.activity(&row.name);
+        Self { arn, name: row.name.clone(), created_at: row.created_at }
+    }
 }
 
 /// An execution as `DescribeExecution` shows it.

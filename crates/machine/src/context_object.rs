@@ -16,6 +16,8 @@
 //! }
 //! ```
 //!
+//! A task that others may end has `"Task": { "Token": "..." }` while its input is evaluated.
+//!
 //! `RetryCount` is there in states that have Retriers, `Map` within a Map iteration and its `ItemSelector`.
 
 use jiff::Timestamp;
@@ -37,6 +39,15 @@ pub(crate) fn of_frame(run: &Run, frame: FrameId) -> Value {
         context.insert("Map".to_owned(), json!({ "Item": item }));
     }
     Value::Object(context)
+}
+
+/// The context object of the Task state that a frame is in, with the token of the task that is scheduled.
+pub(crate) fn of_task(run: &Run, frame: FrameId, token: Option<&str>) -> Value {
+    let mut context = of_frame(run, frame);
+    if let Some(token) = token {
+        context["Task"] = json!({ "Token": token });
+    }
+    context
 }
 
 /// The context object of the Map state that a frame is in, as it is for one of its items.

@@ -5,7 +5,10 @@
 //! | `Start` | `ExecutionStarted` |
 //! | `TaskStarted` | `TaskStarted` |
 //! | `TaskHeartbeat` | a hidden fact |
-//! | `TaskFinished` | `TaskStarted` if it is not recorded yet, then `TaskSucceeded` or `TaskFailed` |
+//! | `TaskTaken` | `ActivityStarted` |
+//! | `TaskSubmitted` | `TaskStarted` if it is not recorded yet, then `TaskSubmitted` |
+//! | `TaskReported` | `TaskSucceeded` or `TaskFailed`; a hidden fact while the task is not submitted |
+//! | `TaskFinished` | `TaskStarted` if it is not recorded yet, then `TaskSucceeded`, `TaskSubmitted` or `TaskFailed` |
 //! | `Stop` | `ExecutionAborted` |
 //! | `Continue`, `TimerFired` | none of their own |
 //!
@@ -25,7 +28,7 @@ use stepwell_asl::{Data, StateMachine};
 use crate::apply::apply;
 use crate::context_object;
 use crate::data_flow::check_depth;
-use crate::decision::{Command, DecideContext, Decision, Input, TaskResult};
+use crate::decision::{Activities, Command, DecideContext, Decision, Input, TaskResult};
 use crate::event::{Entry, Event, EventId, Reason};
 use crate::failure::{Failure, fail};
 use crate::frame::{Frame, FrameId, ROOT, Step};
@@ -33,6 +36,7 @@ use crate::limits::{self, Limits};
 use crate::random::SplitMix64;
 use crate::run::{Phase, Run};
 use crate::states;
+use crate::token;
 use crate::variables::Visible;
 
 /// How many entries a decision may hold before it stops and asks for another call. A step of a frame is
@@ -57,6 +61,8 @@ pub(crate) struct Decider<'a> {
     pub(crate) run: &'a mut Run,
     pub(crate) now: Timestamp,
     pub(crate) random: SplitMix64,
+    pub(crate) activities: Activities,
+    secret: u128,
     machine: Arc<StateMachine>,
     decision: Decision,
 }
@@ -69,6 +75,8 @@ impl<'a> Decider<'a> {
             run,
             now: whole_millisecond(ctx.now),
             random,
+            activities: ctx.activities.clone(),
+            secret: ctx.secret,
             machine,
             decision: Decision::default(),
         }
@@ -86,12 +94,28 @@ impl<'a> Decider<'a> {
             Input::Continue | Input::TimerFired => {}
             Input::TaskStarted { scheduled, at } => {
                 if let Some(frame) = self.run.folded.task_frame(scheduled) {
-                    states::task::started(self, frame, whole_millisecond(at));
+                    states::task::started(self, frame, whole_millisecond(at), None);
                 }
             }
             Input::TaskHeartbeat { scheduled } => {
                 if let Some(frame) = self.run.folded.task_frame(scheduled) {
                     self.emit(frame, Event::TaskHeartbeat);
+                }
+            }
+            Input::TaskTaken { scheduled, worker } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    states::task::started(self, frame, self.now, worker);
+                }
+            }
+            Input::TaskSubmitted { scheduled, started_at, output } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    states::task::started(self, frame, whole_millisecond(started_at), None);
+                    states::task::submitted(self, frame, output);
+                }
+            }
+            Input::TaskReported { scheduled, report } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    states::task::reported(self, frame, report);
                 }
             }
             Input::TaskFinished { scheduled, started_at, outcome } => {
@@ -111,7 +135,7 @@ impl<'a> Decider<'a> {
 
     fn finish_task(&mut self, scheduled: EventId, started_at: Timestamp, outcome: TaskResult) {
         if let Some(frame) = self.run.folded.task_frame(scheduled) {
-            states::task::started(self, frame, started_at);
+            states::task::started(self, frame, started_at, None);
             states::task::finished(self, frame, outcome);
         }
     }
@@ -232,6 +256,12 @@ impl<'a> Decider<'a> {
         self.decision.commands.extend(self.run.schedule_command(frame));
     }
 
+    /// The token of the task that the next event schedules.
+    pub(crate) fn next_token(&self) -> Arc<str> {
+        let arn = &self.run.start.context.execution_arn;
+        token::make(self.secret, arn, self.run.folded.last_event + 1)
+    }
+
     /// The event that the next one of a frame follows from.
     pub(crate) fn cursor(&self, frame: FrameId) -> EventId {
         self.run.folded.frame(frame).map_or(0, |frame| frame.cursor)
@@ -251,8 +281,21 @@ impl<'a> Decider<'a> {
         frame: FrameId,
         evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
     ) -> Result<T, Failure> {
+        self.evaluate_task(frame, None, evaluation)
+    }
+
+    /// Evaluates something of the Task state that a frame is in, where the token of the task can be seen.
+    ///
+    /// # Errors
+    /// What the evaluation fails with, in the words of the state.
+    pub(crate) fn evaluate_task<T>(
+        &mut self,
+        frame: FrameId,
+        token: Option<&str>,
+        evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
+    ) -> Result<T, Failure> {
         let run = &*self.run;
-        let context = LazyCell::new(|| context_object::of_frame(run, frame));
+        let context = LazyCell::new(|| context_object::of_task(run, frame, token));
         let result = evaluation(&mut Scope {
             context: &context,
             variables: &Visible { run, frame },

@@ -1,12 +1,13 @@
 //! What goes into [`decide`](crate::decide()) and what comes out of it, the journal entries aside.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use stepwell_asl::Data;
 
-use crate::event::{Entry, EventId};
+use crate::event::{Entry, EventId, Report};
 use crate::limits::Limits;
 
 /// What happened to an execution.
@@ -36,7 +37,30 @@ pub enum Input {
         /// The id of its scheduled event.
         scheduled: EventId,
     },
-    /// A task ended.
+    /// A worker took the task of an activity.
+    TaskTaken {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+        /// The name that the worker gave.
+        worker: Option<Arc<str>>,
+    },
+    /// The service has taken the request of a task that goes on elsewhere.
+    TaskSubmitted {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+        /// When it was handed to its handler.
+        started_at: Timestamp,
+        /// The response of the service.
+        output: Data,
+    },
+    /// Somebody with the task token says how the task ended.
+    TaskReported {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+        /// How it ended.
+        report: Report,
+    },
+    /// The handler of a task is done. Where the task waits for its token, success means that it is submitted.
     TaskFinished {
         /// The id of its scheduled event.
         scheduled: EventId,
@@ -63,12 +87,35 @@ pub enum TaskResult {
 }
 
 /// The world as it is at the moment of a decision.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Default)]
 pub struct DecideContext {
     /// The time. Resolution is one millisecond, as in AWS's history.
     pub now: Timestamp,
-    /// Seed of everything random in this decision.
+    /// Seed of everything random in this decision, task tokens aside: what is drawn may be shown.
     pub seed: u64,
+    /// What task tokens are made of; never shown.
+    pub secret: u128,
+    /// The activities that exist.
+    pub activities: Activities,
+}
+
+/// The activities that exist. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Activities {
+    /// Whatever a definition names: where nobody keeps a list.
+    #[default]
+    Any,
+    /// Those with these ARNs.
+    These(Arc<HashSet<Arc<str>>>),
+}
+
+impl Activities {
+    pub(crate) fn include(&self, arn: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(arns) => arns.contains(arn),
+        }
+    }
 }
 
 /// What follows: entries to append, commands to perform once they are committed.
@@ -112,4 +159,8 @@ pub struct ScheduledTask {
     pub deadline: Option<Timestamp>,
     /// The longest silence allowed.
     pub heartbeat: Option<Duration>,
+    /// The task token, if others may end it.
+    pub token: Option<Arc<str>>,
+    /// The response of the service, if the task was submitted and its handler waits for the end of the job.
+    pub submitted: Option<Data>,
 }

@@ -166,6 +166,9 @@ pub enum Event {
         /// The `RoleArn` of its `Credentials`.
         #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
         role_arn: Option<String>,
+        /// Hidden: the task token, for a task that others may end.
+        #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+        token: Option<Arc<str>>,
     },
     /// `TaskStarted`, `LambdaFunctionStarted` or `ActivityStarted`
     #[serde(rename = "Ts")]
@@ -173,7 +176,23 @@ pub enum Event {
         /// What does the work.
         #[serde(rename = "r")]
         resource: TaskResource,
+        /// The worker of an activity, if it gave a name.
+        #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+        worker: Option<Arc<str>>,
     },
+    /// `TaskSubmitted`: the service has taken the request; the task goes on elsewhere.
+    #[serde(rename = "Tu")]
+    TaskSubmitted {
+        /// What does the work.
+        #[serde(rename = "r")]
+        resource: TaskResource,
+        /// The response of the service.
+        #[serde(rename = "o")]
+        output: Data,
+    },
+    /// Hidden: who has the task token said how the task ended before the service answered the request.
+    #[serde(rename = "Tr")]
+    TaskReported(Report),
     /// `TaskSucceeded`, `LambdaFunctionSucceeded` or `ActivitySucceeded`
     #[serde(rename = "Tx")]
     TaskSucceeded {
@@ -279,7 +298,13 @@ pub enum Event {
 impl Event {
     /// Whether AWS keeps this to itself.
     pub fn is_hidden(&self) -> bool {
-        matches!(self, Self::TaskHeartbeat | Self::WaitStarted { .. } | Self::RetryScheduled { .. })
+        matches!(
+            self,
+            Self::TaskHeartbeat
+                | Self::TaskReported(_)
+                | Self::WaitStarted { .. }
+                | Self::RetryScheduled { .. }
+        )
     }
 
     /// Whether nothing follows it.
@@ -304,6 +329,17 @@ pub struct Reason {
     /// The text for people.
     #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+}
+
+/// How a task ended, as somebody with its task token says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Report {
+    /// `SendTaskSuccess`, with the output.
+    #[serde(rename = "o")]
+    Succeeded(Data),
+    /// `SendTaskFailure`
+    #[serde(rename = "w")]
+    Failed(Reason),
 }
 
 /// Which iteration of which Map state.
@@ -378,6 +414,26 @@ pub enum TaskResource {
     /// A service integration: `resourceType` and `resource`.
     #[serde(rename = "s")]
     Service(Arc<str>, Arc<str>),
+}
+
+impl TaskResource {
+    /// Whether the task ends when somebody with its token says so, and not with the response to its request.
+    pub(crate) fn waits_for_token(&self) -> bool {
+        matches!(self, Self::Service(_, action) if action.ends_with(".waitForTaskToken"))
+    }
+
+    /// Whether the task has a token: somebody else may end it. As recorded, that is so with `.sync` as well.
+    pub(crate) fn has_token(&self) -> bool {
+        match self {
+            Self::Lambda(_) => false,
+            Self::Activity(_) => true,
+            Self::Service(_, action) => {
+                action.ends_with(".waitForTaskToken")
+                    || action.ends_with(".sync")
+                    || action.ends_with(".sync:2")
+            }
+        }
+    }
 }
 
 impl From<&Resource> for TaskResource {

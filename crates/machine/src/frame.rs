@@ -14,7 +14,7 @@ use stepwell_asl::Data;
 use stepwell_asl::model::StateId;
 use stepwell_asl::variable::Assigned;
 
-use crate::event::{EventId, Payload, TaskLimit, TaskResource};
+use crate::event::{EventId, Payload, Report, TaskLimit, TaskResource};
 use crate::failure::Failure;
 
 /// Names a frame within its run; counts from the root in the order of opening, never used twice.
@@ -124,9 +124,27 @@ pub(crate) struct OpenTask {
     pub(crate) running_since: Option<Timestamp>,
     /// From when `heartbeat` counts.
     pub(crate) alive_at: Option<Timestamp>,
+    /// With which others may end it.
+    pub(crate) token: Option<Arc<str>>,
+    /// The response of the service that the task goes on at.
+    pub(crate) submitted: Option<Data>,
+    /// How it ended, while the service has not answered yet.
+    pub(crate) reported: Option<Report>,
 }
 
 impl OpenTask {
+    /// Whether somebody must work on it: a handler, or a worker that has yet to take it. Otherwise it only waits for
+    /// its token.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        match self.resource {
+            TaskResource::Lambda(_) => true,
+            TaskResource::Activity(_) => !self.started,
+            TaskResource::Service(..) => {
+                !(self.resource.waits_for_token() && self.submitted.is_some())
+            }
+        }
+    }
+
     /// When `TimeoutSeconds` are over.
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         later(self.running_since?, self.timeout?)

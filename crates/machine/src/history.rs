@@ -119,12 +119,14 @@ fn show(event: &Event) -> Option<Shown> {
         }
         Event::TaskScheduled { .. }
         | Event::TaskStarted { .. }
+        | Event::TaskSubmitted { .. }
         | Event::TaskSucceeded { .. }
         | Event::TaskFailed { .. }
         | Event::TaskTimedOut { .. } => show_task(event)?,
-        Event::TaskHeartbeat | Event::WaitStarted { .. } | Event::RetryScheduled { .. } => {
-            return None;
-        }
+        Event::TaskHeartbeat
+        | Event::TaskReported(_)
+        | Event::WaitStarted { .. }
+        | Event::RetryScheduled { .. } => return None,
     })
 }
 
@@ -145,16 +147,21 @@ fn show_task(event: &Event) -> Option<Shown> {
             };
             Shown::with(name, field, scheduled(event)?)
         }
-        Event::TaskStarted { resource } => match resource {
+        Event::TaskStarted { resource, worker } => match resource {
             TaskResource::Lambda(_) => Shown::bare("LambdaFunctionStarted"),
             TaskResource::Activity(_) => {
-                Shown::with("ActivityStarted", "activityStartedEventDetails", json!({}))
+                let details = worker.as_ref().map_or(json!({}), |it| json!({ "workerName": it }));
+                Shown::with("ActivityStarted", "activityStartedEventDetails", details)
             }
             TaskResource::Service(..) => {
                 let details = with_resource(json!({}), resource);
                 Shown::with("TaskStarted", "taskStartedEventDetails", details)
             }
         },
+        Event::TaskSubmitted { resource, output } => {
+            let details = with_resource(with_output(output), resource);
+            Shown::with("TaskSubmitted", "taskSubmittedEventDetails", details)
+        }
         Event::TaskSucceeded { resource, output } => {
             let (name, field) = match resource {
                 TaskResource::Lambda(_) => {
@@ -197,6 +204,7 @@ fn scheduled(event: &Event) -> Option<Value> {
         timeout_seconds,
         heartbeat_seconds,
         role_arn,
+        token: _,
     } = event
     else {
         return None;

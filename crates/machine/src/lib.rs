@@ -35,13 +35,17 @@ mod retry;
 mod run;
 pub mod start;
 pub mod states;
+mod token;
 mod variables;
 
 pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};
-pub use decision::{Command, DecideContext, Decision, Input, ScheduledTask, TaskResult};
-pub use event::{Entry, Event, EventId, InvalidPayload, Payload};
+pub use decision::{
+    Activities, Command, DecideContext, Decision, Input, ScheduledTask, TaskResult,
+};
+pub use event::{Entry, Event, EventId, InvalidPayload, Payload, Reason, Report};
 pub use frame::FrameId;
 pub use limits::Limits;
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};
+pub use token::TaskToken;

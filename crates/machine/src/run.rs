@@ -11,9 +11,10 @@ use stepwell_asl::{Data, StateMachine};
 
 use crate::decision::{Command, ScheduledTask};
 use crate::event::{EventId, TaskResource};
-use crate::frame::{Frame, FrameId, Step};
+use crate::frame::{Frame, FrameId, OpenTask, Step};
 use crate::limits::Limits;
 use crate::start::Start;
+use crate::token;
 
 /// One execution, folded from its journal.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub(crate) struct Folded {
     timers: BTreeSet<(Timestamp, FrameId)>,
     /// Open tasks by the id of their scheduled event.
     tasks: BTreeMap<EventId, FrameId>,
+    /// How many of them are outstanding.
+    outstanding: usize,
 }
 
 /// How an execution stands.
@@ -64,6 +67,7 @@ impl Run {
             ready: BTreeSet::new(),
             timers: BTreeSet::new(),
             tasks: BTreeMap::new(),
+            outstanding: 0,
         };
         Self { start, folded }
     }
@@ -85,10 +89,42 @@ impl Run {
         self.folded.next_ready().is_some()
     }
 
-    /// The commands that are outstanding, derived from the folded state alone: what recovery performs.
+    /// The commands that are outstanding, derived from the folded state alone: what recovery performs. A task that
+    /// only waits for its token is not among them.
     pub fn outstanding(&self) -> Vec<Command> {
-        let tasks = self.folded.tasks.values();
-        tasks.filter_map(|frame| self.schedule_command(*frame)).collect()
+        let is_outstanding =
+            |scheduled| self.open_task(scheduled).is_some_and(OpenTask::is_outstanding);
+        let tasks = self.folded.tasks.iter().filter(|(scheduled, _)| is_outstanding(**scheduled));
+        tasks.filter_map(|(_, frame)| self.schedule_command(*frame)).collect()
+    }
+
+    /// How many commands are [`outstanding`](Self::outstanding).
+    pub fn outstanding_count(&self) -> usize {
+        self.folded.outstanding
+    }
+
+    /// Whether the task of a scheduled event is open.
+    pub fn is_open(&self, scheduled: EventId) -> bool {
+        self.folded.tasks.contains_key(&scheduled)
+    }
+
+    /// Whether this is the token of an open task; nothing if the task is not open, or somebody said already how
+    /// it ended.
+    pub fn has_token(&self, scheduled: EventId, token: &str) -> Option<bool> {
+        let task = self.open_task(scheduled).filter(|task| task.reported.is_none())?;
+        Some(task.token.as_deref().is_some_and(|own| token::is_same(own, token)))
+    }
+
+    /// Whether somebody may still say how the task of a scheduled event ended.
+    pub fn is_reportable(&self, scheduled: EventId) -> bool {
+        self.open_task(scheduled).is_some_and(|task| task.reported.is_none())
+    }
+
+    fn open_task(&self, scheduled: EventId) -> Option<&OpenTask> {
+        match &self.folded.frame(self.folded.task_frame(scheduled)?)?.step {
+            Step::Task(task) => Some(task),
+            _ => None,
+        }
     }
 
     /// The command that hands over the open task of a frame.
@@ -102,6 +138,8 @@ impl Run {
             parameters: Arc::clone(&task.parameters),
             deadline: task.deadline(),
             heartbeat: task.heartbeat,
+            token: task.token.clone(),
+            submitted: task.submitted.clone(),
         }))
     }
 
@@ -211,6 +249,7 @@ impl Folded {
         self.ready.clear();
         self.timers.clear();
         self.tasks.clear();
+        self.outstanding = 0;
     }
 
     fn index(&mut self, id: FrameId, step: &Step) {
@@ -222,6 +261,7 @@ impl Folded {
         }
         if let Step::Task(task) = step {
             self.tasks.insert(task.scheduled, id);
+            self.outstanding += usize::from(task.is_outstanding());
         }
     }
 
@@ -234,6 +274,7 @@ impl Folded {
         }
         if let Step::Task(task) = step {
             self.tasks.remove(&task.scheduled);
+            self.outstanding -= usize::from(task.is_outstanding());
         }
     }
 }

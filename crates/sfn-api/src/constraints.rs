@@ -17,6 +17,8 @@ use crate::error::ApiError;
 pub(crate) const ARN: RangeInclusive<usize> = 1..=256;
 /// Characters of the name of a state machine or an execution.
 pub(crate) const NAME: RangeInclusive<usize> = 1..=80;
+/// Characters of a task token.
+pub(crate) const TASK_TOKEN: RangeInclusive<usize> = 1..=2_048;
 /// Characters of a definition.
 pub(crate) const DEFINITION: RangeInclusive<usize> = 1..=1_048_576;
 

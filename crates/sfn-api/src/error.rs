@@ -56,6 +56,14 @@ impl ApiError {
         Self::new("UnsupportedOperation", format!("stepwell does not support {name} yet"))
     }
 
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
         match self.name {
             "AccessDeniedException" => StatusCode::FORBIDDEN,
@@ -112,6 +120,15 @@ impl From<Error> for ApiError {
             Error::UnsupportedResource { .. } => {
                 format!("Invalid State Machine Definition: '{error}'")
             }
+            Error::ActivityDoesNotExist { arn } => format!("Activity Does Not Exist: '{arn}'"),
+            Error::InvalidTaskToken => "Invalid Token: 'Invalid token'".to_owned(),
+            Error::TaskDoesNotExist => {
+                "Task Does Not Exist: 'Provided task does not exist'".to_owned()
+            }
+            Error::TaskTimedOut => {
+                "Task Timed Out: 'Provided task does not exist anymore'".to_owned()
+            }
+            Error::InvalidOutput { reason } => format!("Invalid Output: '{reason}'"),
             Error::InvalidToken { token } => format!("Invalid Token: '{token}'"),
             Error::ShuttingDown => "stepwell is shutting down".to_owned(),
             Error::Stopped { .. } | Error::Store { .. } => {

@@ -10,6 +10,7 @@
 mod constraints;
 mod dispatch;
 mod error;
+mod integration;
 mod ops;
 mod wire;
 
@@ -19,6 +20,7 @@ use axum::routing::post;
 use stepwell_engine::Handle;
 
 pub use dispatch::is_of_a_page;
+pub use integration::Integration;
 
 /// Bytes of a request. A definition has at most 1 MiB; an input has no limit of its own here, but a body
 /// is held in memory.

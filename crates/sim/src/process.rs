@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::path::Path;
 
-use jiff::Timestamp;
 use stepwell_engine::kernel::{Action, Kernel, TaskOrder, Write};
 use stepwell_engine::store::{Durability, Store};
 use stepwell_engine::{Arns, ManualEntropy, StoreError};
@@ -37,16 +36,11 @@ pub(crate) struct Process {
 
 impl Process {
     /// Takes up the store at `path`.
-    pub(crate) fn open(
-        path: &Path,
-        seed: u64,
-        now: Timestamp,
-        mutant: Option<Mutant>,
-    ) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path, seed: u64, mutant: Option<Mutant>) -> Result<Self, StoreError> {
         let store = Store::open(path, Durability::ProcessOnly)?;
         let archive = store.archive()?;
         let entropy = Box::new(ManualEntropy::new(seed));
-        let kernel = Kernel::open(arns(), archive, entropy, now)?;
+        let kernel = Kernel::open(arns(), archive, entropy)?;
         let mut process = Self {
             store,
             kernel,

@@ -74,8 +74,8 @@ impl<'a> Simulation<'a> {
         random.set_stream(if stormy { 2 } else { 1 });
         let start: Timestamp = "2026-01-01T00:00:00Z".parse().expect("it is a timestamp");
         let (clock, disk) = (ManualClock::new(start), Disk::new());
-        let process = Process::open(&disk.store(), random.random(), clock.now(), mutant)
-            .expect("an empty store opens");
+        let process =
+            Process::open(&disk.store(), random.random(), mutant).expect("an empty store opens");
         Self {
             load,
             random,
@@ -188,6 +188,8 @@ impl<'a> Simulation<'a> {
                 self.note(&format!("{} {}", change.execution_arn, change.status));
             }
             Action::Answer(answer) => answer.send(),
+            // No activities are simulated.
+            Action::Deliver(delivery) => delivery.deliver(drop),
         }
         true
     }
@@ -340,7 +342,7 @@ impl<'a> Simulation<'a> {
     fn restart(&mut self, disk: Disk, before: &Journal) {
         self.disk = disk;
         let seed = self.random.random();
-        match Process::open(&self.disk.store(), seed, self.clock.now(), self.mutant) {
+        match Process::open(&self.disk.store(), seed, self.mutant) {
             Ok(process) => self.process = process,
             Err(error) => return self.violations.push(format!("no restart: {error}")),
         }

@@ -1,16 +1,17 @@
 //! Which resources of Task states have somebody to do their work: the built-in functions, behind
-//! `arn:aws:states:::lambda:invoke` and behind their own ARNs.
+//! `arn:aws:states:::lambda:invoke` and behind their own ARNs, and Step Functions itself.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde_json::json;
-use stepwell_asl::model::{StateKind, Task, Written};
+use stepwell_asl::model::{Resource, StateKind, Task, Written};
 use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent, Update};
-use stepwell_task::{TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use stepwell_sfn_api::Integration;
+use stepwell_task::{Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +25,7 @@ const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 pub(crate) struct Functions {
     invoke: Arc<Metered>,
     direct: Arc<Direct>,
+    step_functions: Arc<Integration>,
 }
 
 impl Functions {
@@ -36,7 +38,13 @@ impl Functions {
         let told = Arc::new(Told { progress, meters: Arc::clone(&meters) });
         let functions = invoke::Functions::new(pipelines, told);
         let invoke = Arc::new(Metered { functions, meters });
-        Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke }
+        let direct = Arc::new(Direct(Arc::clone(&invoke)));
+        Self { direct, invoke, step_functions: Integration::new() }
+    }
+
+    /// What calls Step Functions; it wants to know the engine.
+    pub(crate) fn step_functions(&self) -> Arc<Integration> {
+        Arc::clone(&self.step_functions)
     }
 
     /// No functions at all: for asking what is supported.
@@ -47,8 +55,13 @@ impl Functions {
 
 impl TaskRouter for Functions {
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
-        if resource == INVOKE {
+        let invokes = [Pattern::RequestResponse, Pattern::WaitForTaskToken];
+        let (plain, pattern) = Pattern::split(resource);
+        if plain == INVOKE && invokes.contains(&pattern) {
             return Ok(Arc::clone(&self.invoke) as _);
+        }
+        if let Some(found) = self.step_functions.route(resource) {
+            return found;
         }
         if resource.starts_with("arn:aws:lambda:") {
             return Ok(Arc::clone(&self.direct) as _);
@@ -71,7 +84,8 @@ pub(crate) fn findings(definition: &str) -> Vec<Finding> {
 fn unsupported(machine: &StateMachine) -> Vec<Finding> {
     let functions = Functions::none();
     let tasks = machine.states().filter_map(|state| match &state.kind {
-        StateKind::Task(task) => Some(task),
+        // Activities are the engine's own.
+        StateKind::Task(task) if !matches!(task.resource, Resource::Activity(_)) => Some(task),
         _ => None,
     });
     let refused = |task: &Task| {
@@ -90,15 +104,12 @@ fn unsupported(machine: &StateMachine) -> Vec<Finding> {
 }
 
 fn reason(resource: &str) -> String {
-    let supported = format!("supported are `{INVOKE}` and the ARN of a Lambda function");
+    let supported = format!(
+        "supported are `{INVOKE}`, `arn:aws:states:::states:startExecution`, \
+         `arn:aws:states:::aws-sdk:sfn:*`, and the ARN of a Lambda function or an activity"
+    );
     match resource.strip_prefix("arn:aws:states:::") {
-        Some(action) if action.ends_with(".waitForTaskToken") => {
-            format!("waiting for a callback is not there yet; {supported}")
-        }
         Some(action) => format!("the integration `{action}` is not there yet; {supported}"),
-        None if resource.contains(":activity:") => {
-            format!("activities are not there yet; {supported}")
-        }
         None => supported,
     }
 }

@@ -246,11 +246,13 @@ impl Running {
         std::env::set_current_dir(project.root())?;
         let meters = Arc::new(Meters::default());
         let functions = Functions::new(pipelines, progress, Arc::clone(&meters));
+        let step_functions = functions.step_functions();
         let options = project.options(config)?;
         let store = options.store.clone();
         let service = options.build(Arc::new(functions));
-        if service.is_ok() {
+        if let Ok(service) = &service {
             spare_unfinished(&store, pipelines)?;
+            step_functions.connect(service.handle());
         }
         Ok(service.map(|service| Self { meters, ..Self::of(service) }))
     }

@@ -5,6 +5,19 @@
 //!
 //! Delivery is **at least once**: after a crash a task that was in flight is dispatched again with the same
 //! [`IdempotencyKey`]. Handlers must make a repeated call harmless.
+//!
+//! Who waits for what is the engine's business, and the suffix of the `Resource` says it ([`Pattern`]):
+//!
+//! | Pattern | What the handler does | What the engine does |
+//! | --- | --- | --- |
+//! | request response | the request; its response is the outcome | records `TaskSucceeded` |
+//! | `.waitForTaskToken` | the same plain request | records the response as `TaskSubmitted`, then waits for whoever sends the task token |
+//! | `.sync`, `.sync:2` | starts the job, says [`Job::submit`], waits for its end | records `TaskSubmitted`, then the outcome |
+//!
+//! Activities need no handler: the engine gives them to the workers that ask.
+
+mod job;
+mod pattern;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,6 +25,9 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+
+pub use job::Job;
+pub use pattern::Pattern;
 
 /// An error with its causes in one line, each once: many errors repeat their source in their own text.
 ///
@@ -48,6 +64,8 @@ pub struct TaskRequest {
     pub heartbeat: Option<Duration>,
     /// Where the handler says that it is still alive.
     pub pulse: Pulse,
+    /// What a `.sync` handler says of its job.
+    pub job: Job,
 }
 
 /// Tells the engine that a task is still alive, so that its `HeartbeatSeconds` count anew.
@@ -127,7 +145,8 @@ pub trait TaskHandler: Send + Sync {
 
 /// Finds the handler of a resource.
 pub trait TaskRouter: Send + Sync {
-    /// The handler of a `Resource` as written in a definition.
+    /// The handler of a `Resource` as written in a definition, with the suffix of its [`Pattern`]. Activities are
+    /// not asked for.
     ///
     /// # Errors
     /// [`Unsupported`] when nothing here does that work. The engine asks when a state machine is created,

@@ -151,6 +151,11 @@ impl Committer {
         match action {
             Action::Dispatch(order) => self.dispatcher.dispatch(order),
             Action::Cancel { execution, scheduled } => self.dispatcher.cancel(execution, scheduled),
+            Action::Deliver(delivery) => {
+                let events = self.events.clone();
+                // If the kernel has gone, the worker hears nothing and the task waits for its time-out.
+                delivery.deliver(move |order| drop(events.send(Event::GivenBack(order))));
+            }
             Action::Announce(change) => {
                 self.meters.announced(change.status);
                 // Nobody may be listening.

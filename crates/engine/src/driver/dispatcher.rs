@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use stepwell_machine::{EventId, TaskResult};
 use stepwell_task::{
-    IdempotencyKey, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter,
+    IdempotencyKey, Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter,
 };
 use tokio::runtime;
 use tokio::sync::Notify;
@@ -53,6 +54,8 @@ struct State {
 
 struct Running {
     stop: CancellationToken,
+    /// Cancelled if nobody wants the outcome, not at a shutdown.
+    given_up: CancellationToken,
     abort: AbortHandle,
 }
 
@@ -95,7 +98,10 @@ impl Dispatcher {
     pub(crate) fn cancel(&self, execution: ExecutionId, scheduled: EventId) {
         let mut state = self.0.state();
         match state.running.get(&(execution, scheduled)) {
-            Some(task) => task.stop.cancel(),
+            Some(task) => {
+                task.given_up.cancel();
+                task.stop.cancel();
+            }
             None => state.waiting.retain(|order| id(order) != (execution, scheduled)),
         }
         self.0.count(&state);
@@ -134,16 +140,17 @@ impl Shared {
     fn fill(self: &Arc<Self>, state: &mut State) {
         while state.running.len() < self.tasks_max {
             let Some(order) = state.waiting.pop_front() else { break };
-            let (id, stop) = (id(&order), CancellationToken::new());
+            let (id, stop, given_up) =
+                (id(&order), CancellationToken::new(), CancellationToken::new());
             let span = tracing::debug_span!(
                 "task",
                 execution = %order.execution_arn,
                 state = %order.task.state_name,
                 event = order.task.scheduled,
             );
-            let work = Arc::clone(self).run(order, stop.clone()).instrument(span);
+            let work = Arc::clone(self).run(order, stop.clone(), given_up.clone()).instrument(span);
             let abort = self.runtime.spawn(work).abort_handle();
-            state.running.insert(id, Running { stop, abort });
+            state.running.insert(id, Running { stop, given_up, abort });
         }
         self.count(state);
     }
@@ -152,11 +159,19 @@ impl Shared {
         self.meters.tasks(state.running.len(), state.waiting.len());
     }
 
-    async fn run(self: Arc<Self>, order: TaskOrder, stop: CancellationToken) {
+    async fn run(
+        self: Arc<Self>,
+        order: TaskOrder,
+        stop: CancellationToken,
+        given_up: CancellationToken,
+    ) {
         let id = id(&order);
         let started_at = self.clock.now();
         let outcome = match self.router.route(&order.task.resource) {
-            Ok(handler) => self.call(handler, order, stop.clone()).await,
+            Ok(handler) => {
+                let request = self.request(order, started_at, given_up);
+                self.call(handler, request, id, stop.clone()).await
+            }
             Err(unsupported) => failed(unsupported.to_string()),
         };
         let (execution, scheduled) = id;
@@ -176,12 +191,11 @@ impl Shared {
     async fn call(
         self: &Arc<Self>,
         handler: Arc<dyn TaskHandler>,
-        order: TaskOrder,
+        request: TaskRequest,
+        (execution, scheduled): TaskId,
         stop: CancellationToken,
     ) -> TaskResult {
-        let (execution, scheduled) = id(&order);
         let at = self.clock.now();
-        let request = self.request(order);
         let work = AssertUnwindSafe(handler.handle(request, stop)).catch_unwind();
         tokio::pin!(work);
         let quick = tokio::time::timeout(TASK_STARTED_AFTER, &mut work).await;
@@ -200,7 +214,12 @@ impl Shared {
         }
     }
 
-    fn request(self: &Arc<Self>, order: TaskOrder) -> TaskRequest {
+    fn request(
+        self: &Arc<Self>,
+        order: TaskOrder,
+        started_at: Timestamp,
+        given_up: CancellationToken,
+    ) -> TaskRequest {
         let (execution, scheduled) = id(&order);
         let shared = Arc::clone(self);
         let pulse = match order.task.heartbeat {
@@ -209,6 +228,10 @@ impl Shared {
             }
             None => Pulse::silent(),
         };
+        let shared = Arc::clone(self);
+        let job = Job::new(order.task.submitted, given_up, move |output| {
+            shared.tell(Event::TaskSubmitted { execution, scheduled, started_at, output });
+        });
         TaskRequest {
             key: IdempotencyKey::new(&order.execution_arn, scheduled),
             execution_arn: order.execution_arn,
@@ -218,6 +241,7 @@ impl Shared {
             deadline: order.task.deadline.map(Into::into),
             heartbeat: order.task.heartbeat,
             pulse,
+            job,
         }
     }
 

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stepwell_asl::StateMachine;
+use stepwell_asl::{Data, StateMachine};
 use stepwell_machine::{EventId, Limits, Payload, TaskResult};
 use tokio::sync::oneshot;
 
+use super::tokens::TokenRequest;
+use super::write::{HandOut, TaskOrder};
 use crate::error::Error;
-use crate::record::{Started, StateMachineRecord};
+use crate::record::{ActivityRecord, Started, StateMachineRecord};
 use crate::store::ExecutionId;
 
 /// Where an answer goes. Nobody may be waiting any more; then it is dropped.
@@ -47,6 +49,24 @@ pub enum Event {
     /// A request: answer when the execution has ended, or at once if it does not run.
     Wait { state_machine: String, name: String, reply: Reply<()> },
 
+    /// A request: create an activity. The name is checked.
+    CreateActivity { name: String, reply: Reply<ActivityRecord> },
+    /// A request: delete an activity.
+    DeleteActivity { name: String, reply: Reply<()> },
+    /// A request: a worker asks for a task of an activity.
+    PollActivity { activity: String, worker: Option<Arc<str>>, reply: Reply<HandOut> },
+    /// A worker had gone when its task came.
+    GivenBack(TaskOrder),
+    /// A request of somebody with a task token.
+    Report { request: TokenRequest, reply: Reply<()> },
+
+    /// The service has taken the request of a task that goes on elsewhere.
+    TaskSubmitted {
+        execution: ExecutionId,
+        scheduled: EventId,
+        started_at: Timestamp,
+        output: Data,
+    },
     /// A task has been with its handler for a while.
     TaskStarted { execution: ExecutionId, scheduled: EventId, at: Timestamp },
     /// The handler of a task says that it is alive.

@@ -1,6 +1,5 @@
 //! Requests about executions.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +15,7 @@ use crate::record::Started;
 use crate::store::{Birth, ExecutionId, Found, StateMachineId};
 
 /// Who has a name among the executions of a state machine.
-enum Holder {
+pub(super) enum Holder {
     /// One in memory.
     Slot(ExecutionId),
     /// One that is only on disk, and so has ended.
@@ -33,7 +32,7 @@ enum Begun {
 }
 
 /// Why a request came to nothing.
-enum Failed {
+pub(super) enum Failed {
     /// It was wrong.
     Refused(Error),
     /// The store cannot be read, which ends the engine.
@@ -159,7 +158,6 @@ impl Kernel {
             next_batch: 0,
             next_seq: 0,
             more: false,
-            tasks: HashSet::new(),
             last_write: 0,
         };
         self.last_execution.0 += 1;
@@ -189,7 +187,7 @@ impl Kernel {
         }
     }
 
-    fn find(&self, state_machine: &str, name: &str) -> Result<Holder, Failed> {
+    pub(super) fn find(&self, state_machine: &str, name: &str) -> Result<Holder, Failed> {
         if let Some(id) = self.slot_id(state_machine, name) {
             return Ok(Holder::Slot(id));
         }
@@ -207,7 +205,11 @@ impl Kernel {
         Error::ExecutionAlreadyExists { arn: self.arns.execution(state_machine, name) }
     }
 
-    fn fail<T: Send + 'static>(&mut self, reply: Reply<T>, failed: Failed) -> Result<(), Halted> {
+    pub(super) fn fail<T: Send + 'static>(
+        &mut self,
+        reply: Reply<T>,
+        failed: Failed,
+    ) -> Result<(), Halted> {
         match failed {
             Failed::Refused(error) => self.answer(reply, Err(error)),
             Failed::Store(error) => return Err(self.halt(error.to_string())),

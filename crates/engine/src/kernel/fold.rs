@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::thread;
 
 use jiff::Timestamp;
-use stepwell_machine::{Command, EventId, ExecutionContext, Payload, Run, Start, apply};
+use stepwell_machine::{Command, ExecutionContext, Payload, Run, Start, apply};
 
 use super::Kernel;
+use super::activities::is_activity;
 use super::registry::{Registry, Revision};
 use super::slot::{Awake, Life, Slot};
 use super::write::{Action, TaskOrder};
@@ -21,12 +22,12 @@ const FOLDS_PER_THREAD_MIN: usize = 1_000;
 
 impl Kernel {
     /// Takes up all executions that were open when the last process ended.
-    pub(super) fn recover(&mut self, now: Timestamp) -> Result<(), StoreError> {
+    pub(super) fn recover(&mut self) -> Result<(), StoreError> {
         let open = self.archive.open_executions()?;
         let (with_tasks, without): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|open| open.open_tasks > 0);
         for open in &without {
-            self.lay_to_rest(open, now);
+            self.lay_to_rest(open);
         }
         for open in &with_tasks {
             self.registry.revision(open.definition, &self.archive)?;
@@ -55,13 +56,12 @@ impl Kernel {
         Ok(())
     }
 
-    /// An execution without open tasks stays on disk until its time comes. One without a time was stopped
-    /// by the crash in the middle of a longer decision, and goes on at once.
-    fn lay_to_rest(&mut self, open: &OpenExecution, now: Timestamp) {
+    /// An execution without outstanding tasks stays on disk until its time comes, or somebody comes with the token
+    /// of a task: it may have no time at all then.
+    fn lay_to_rest(&mut self, open: &OpenExecution) {
         self.adopt(open, Life::Dormant);
         let slot = self.slots.get_mut(&open.id).expect("it was adopted a moment ago");
-        let wakeup = open.next_wakeup.unwrap_or(now);
-        self.timers.rearm(open.id, &mut slot.armed, Some(wakeup));
+        self.timers.rearm(open.id, &mut slot.armed, open.next_wakeup);
     }
 
     /// An execution with open tasks has them handed out again, with the same keys.
@@ -70,8 +70,13 @@ impl Kernel {
         self.adopt(open, life);
         let slot = self.slots.get_mut(&open.id).expect("it was adopted a moment ago");
         self.timers.rearm(open.id, &mut slot.armed, wakeup);
+        let (offers, orders): (Vec<_>, Vec<_>) =
+            orders.into_iter().partition(|order| is_activity(&order.task.resource));
         if !orders.is_empty() {
             self.write(Vec::new(), orders.into_iter().map(Action::Dispatch).collect(), None);
+        }
+        for order in offers {
+            self.offer(order);
         }
         if more {
             self.enqueue(open.id);
@@ -152,7 +157,6 @@ impl Folder<'_> {
         for entry in &journal.entries {
             apply(&mut run, entry).map_err(|error| error.to_string())?;
         }
-        let tasks = run.outstanding().iter().filter_map(scheduled).collect();
         Ok(Life::Awake(Box::new(Awake {
             more: run.is_ready(),
             run,
@@ -162,7 +166,6 @@ impl Folder<'_> {
             birth: None,
             next_batch: journal.next_batch,
             next_seq: journal.entries.len() as i64,
-            tasks,
             last_write: 0,
         })))
     }
@@ -218,11 +221,4 @@ fn outstanding(awake: &Awake, execution: ExecutionId) -> Vec<TaskOrder> {
         Command::CancelTask { .. } => None,
     });
     tasks.map(order).collect()
-}
-
-fn scheduled(command: &Command) -> Option<EventId> {
-    match command {
-        Command::ScheduleTask(task) => Some(task.scheduled),
-        Command::CancelTask { .. } => None,
-    }
 }

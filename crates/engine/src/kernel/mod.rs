@@ -11,6 +11,7 @@
 //!
 //! Left to others: what follows from an input (`stepwell-machine`), committing, timers that ring, handlers.
 
+mod activities;
 mod event;
 mod executions;
 mod fold;
@@ -18,6 +19,7 @@ pub(crate) mod registry;
 mod slot;
 mod state_machines;
 mod timers;
+mod tokens;
 mod turn;
 mod write;
 
@@ -28,13 +30,15 @@ use jiff::Timestamp;
 use stepwell_machine::Input;
 
 pub use event::{Definition, Event, Reply, StartRequest};
-pub use write::{Action, Answer, TaskOrder, Write};
+pub use tokens::TokenRequest;
+pub use write::{Action, Answer, Delivery, HandOut, TaskOrder, Write};
 
 use crate::arn::Arns;
 use crate::clock::Entropy;
 use crate::error::{Error, Halted, StoreError};
 use crate::limits::{UNCOMMITTED_ENTRIES_MAX, UNCOMMITTED_WRITES_MAX};
 use crate::store::{Archive, DefinitionId, ExecutionId, Record, StateMachineId};
+use activities::{Activities, Worker};
 use registry::Registry;
 use slot::{Letter, Life, Slot};
 use timers::Timers;
@@ -51,6 +55,7 @@ pub struct Kernel {
     /// Executions that have something to do, in the order of their turns.
     queue: VecDeque<ExecutionId>,
     timers: Timers,
+    activities: Activities,
     last_definition: DefinitionId,
     last_execution: ExecutionId,
     writes: Vec<Write>,
@@ -91,10 +96,10 @@ impl Kernel {
         arns: Arns,
         archive: Archive,
         entropy: Box<dyn Entropy>,
-        now: Timestamp,
     ) -> Result<Self, StoreError> {
         let registry = Registry::load(&archive)?;
         let (last_definition, last_execution) = archive.highest_ids()?;
+        let activities = Activities::new(archive.activities()?);
         let mut kernel = Self {
             arns,
             archive,
@@ -104,6 +109,7 @@ impl Kernel {
             by_name: HashMap::new(),
             queue: VecDeque::new(),
             timers: Timers::default(),
+            activities,
             last_definition,
             last_execution,
             writes: Vec::new(),
@@ -112,7 +118,8 @@ impl Kernel {
             uncommitted_entries: 0,
             mode: Mode::Open,
         };
-        kernel.recover(now)?;
+        kernel.list_activities();
+        kernel.recover()?;
         let (executions, folded) = (kernel.running(), kernel.writes.len());
         tracing::info!(executions, folded, "took up the store");
         Ok(kernel)
@@ -141,6 +148,23 @@ impl Kernel {
                 self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;
             }
             Event::Wait { state_machine, name, reply } => self.wait(&state_machine, &name, reply),
+            Event::CreateActivity { name, reply } => {
+                let answer = self.create_activity(&name, now);
+                self.answer(reply, answer);
+            }
+            Event::DeleteActivity { name, reply } => {
+                let answer = self.delete_activity(&name);
+                self.answer(reply, answer);
+            }
+            Event::PollActivity { activity, worker, reply } => {
+                self.poll_activity(&activity, Worker { name: worker, reply });
+            }
+            Event::GivenBack(order) => self.take_back(order),
+            Event::Report { request, reply } => self.hear(request, reply)?,
+            Event::TaskSubmitted { execution, scheduled, started_at, output } => {
+                let input = Input::TaskSubmitted { scheduled, started_at, output };
+                self.deliver(execution, input.into());
+            }
             Event::TaskStarted { execution, scheduled, at } => {
                 self.deliver(execution, Input::TaskStarted { scheduled, at }.into());
             }
@@ -154,7 +178,10 @@ impl Kernel {
             Event::Committed { through } => self.committed(through),
             Event::CommitFailed { reason } => return Err(self.halt(reason)),
             Event::Nudge => {}
-            Event::Drain => self.mode = Mode::Draining,
+            Event::Drain => {
+                self.mode = Mode::Draining;
+                self.activities.close();
+            }
             Event::Close => self.mode = Mode::Closing,
         }
         Ok(())

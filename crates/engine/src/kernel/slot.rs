@@ -1,14 +1,14 @@
 //! One execution in the kernel: what has come in for it, and what it is doing.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stepwell_machine::{
-    Command, DecideContext, Decision, EventId, Input, Payload, Phase, Run, decide,
-};
+use stepwell_machine::{Activities, DecideContext, Decision, Input, Payload, Phase, Run, decide};
 
+use super::activities::Worker;
 use super::event::Reply;
+use super::write::TaskOrder;
 use crate::clock::Entropy;
 use crate::limits::TURN_ENTRIES_MAX;
 use crate::record::Started;
@@ -74,6 +74,13 @@ pub(super) struct Letter {
 pub(super) enum Receipt {
     Started(Reply<Started>),
     Stopped(Reply<Timestamp>),
+    /// Somebody with a task token.
+    Heard(Reply<()>),
+    /// A worker of an activity, who gets the task.
+    Taken {
+        order: Box<TaskOrder>,
+        worker: Worker,
+    },
 }
 
 impl From<Input> for Letter {
@@ -95,8 +102,6 @@ pub(super) struct Awake {
     pub(super) next_seq: i64,
     /// The last decision said that there is more to do.
     pub(super) more: bool,
-    /// Tasks that were scheduled and whose outcome is wanted.
-    pub(super) tasks: HashSet<EventId>,
     /// The number of the last write that it is part of.
     pub(super) last_write: u64,
 }
@@ -105,7 +110,8 @@ pub(super) struct Awake {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) decision: Decision,
-    pub(super) receipts: Vec<Receipt>,
+    /// Whom to answer, and whether what they said still mattered.
+    pub(super) receipts: Vec<(Receipt, bool)>,
 }
 
 impl Awake {
@@ -116,18 +122,24 @@ impl Awake {
         inbox: &mut VecDeque<Letter>,
         now: Timestamp,
         entropy: &mut dyn Entropy,
+        activities: &Activities,
     ) -> Outcome {
         let mut outcome = Outcome::default();
         loop {
             let Some(letter) = self.next_letter(inbox) else { break };
-            outcome.receipts.extend(letter.receipt);
-            if !self.accept(&letter.input) {
+            let is_accepted = self.accepts(&letter.input);
+            outcome.receipts.extend(letter.receipt.map(|receipt| (receipt, is_accepted)));
+            if !is_accepted {
                 continue;
             }
-            let ctx = DecideContext { now, seed: entropy.next_u64() };
+            let ctx = DecideContext {
+                now,
+                seed: entropy.next_u64(),
+                secret: entropy.secret(),
+                activities: activities.clone(),
+            };
             let decision = decide(&mut self.run, letter.input, &ctx);
             self.more |= decision.more;
-            self.track(&decision.commands);
             outcome.decision.entries.extend(decision.entries);
             outcome.decision.commands.extend(decision.commands);
             if decision.more || outcome.decision.entries.len() >= TURN_ENTRIES_MAX {
@@ -146,25 +158,18 @@ impl Awake {
     }
 
     /// Whether an input still matters: outcomes arrive twice or late, and the end is the end.
-    fn accept(&mut self, input: &Input) -> bool {
+    fn accepts(&self, input: &Input) -> bool {
         if self.has_ended() {
             return false;
         }
         match input {
-            Input::TaskFinished { scheduled, .. } => self.tasks.remove(scheduled),
-            Input::TaskStarted { scheduled, .. } | Input::TaskHeartbeat { scheduled } => {
-                self.tasks.contains(scheduled)
-            }
+            Input::TaskFinished { scheduled, .. }
+            | Input::TaskStarted { scheduled, .. }
+            | Input::TaskTaken { scheduled, .. }
+            | Input::TaskSubmitted { scheduled, .. }
+            | Input::TaskHeartbeat { scheduled } => self.run.is_open(*scheduled),
+            Input::TaskReported { scheduled, .. } => self.run.is_reportable(*scheduled),
             Input::Start { .. } | Input::Continue | Input::TimerFired | Input::Stop { .. } => true,
-        }
-    }
-
-    fn track(&mut self, commands: &[Command]) {
-        for command in commands {
-            match command {
-                Command::ScheduleTask(task) => self.tasks.insert(task.scheduled),
-                Command::CancelTask { scheduled } => self.tasks.remove(scheduled),
-            };
         }
     }
 

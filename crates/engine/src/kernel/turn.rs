@@ -5,8 +5,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::{Command, Entry, Phase};
 
+use super::activities::{Worker, is_activity};
 use super::slot::{Awake, Letter, Life, Receipt};
-use super::write::{Action, Answer, TaskOrder};
+use super::write::{Action, Answer, Delivery, TaskOrder};
 use super::{Kernel, Mode};
 use crate::error::{Error, Halted};
 use crate::limits::DORMANT_AFTER;
@@ -40,14 +41,15 @@ impl Kernel {
         // The first turn is part of the start, however long it stood in the queue: `startDate` and the time
         // of `ExecutionStarted` are one instant.
         let now = awake.birth.as_ref().map_or(now, |birth| birth.started_at);
-        let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy);
+        let activities = self.activities.known();
+        let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy, &activities);
 
         let hands_out = self.mode == Mode::Open;
         let commands = outcome.decision.commands.into_iter();
-        let mut actions: Vec<Action> =
-            commands.filter_map(|command| perform(id, awake, command, hands_out)).collect();
+        let performed = commands.filter_map(|command| perform(id, awake, command, hands_out));
+        let (offers, mut actions): (Vec<_>, Vec<_>) = performed.partition(is_offer);
         actions.extend(awake.announcements(now));
-        actions.extend(outcome.receipts.into_iter().map(|receipt| confirm(awake, receipt, now)));
+        let unserved = confirm_all(awake, outcome.receipts, now, &mut actions);
         let has_ended = awake.has_ended();
         if has_ended {
             let waiters = slot.waiters.drain(..);
@@ -62,11 +64,18 @@ impl Kernel {
             self.enqueue(id);
         }
         let settles = has_ended || is_idle_for_long(&standing, now);
-        if records.is_none() && actions.is_empty() {
-            return;
+        if records.is_some() || !actions.is_empty() {
+            let number = self.write(Vec::from_iter(records), actions, settles.then_some(id));
+            self.remember_write(id, number, has_ended.then_some(now));
         }
-        let number = self.write(Vec::from_iter(records), actions, settles.then_some(id));
-        self.remember_write(id, number, has_ended.then_some(now));
+        for offer in offers {
+            if let Action::Dispatch(order) = offer {
+                self.offer(order);
+            }
+        }
+        for (activity, worker) in unserved {
+            self.wait_again(&activity, worker);
+        }
     }
 
     fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<Timestamp>) {
@@ -94,6 +103,13 @@ impl Kernel {
         for receipt in letters.into_iter().filter_map(|letter| letter.receipt) {
             match receipt {
                 Receipt::Stopped(reply) => self.answer(reply, answer.clone()),
+                Receipt::Heard(reply) => {
+                    let answer = answer.clone().and(Err(Error::TaskTimedOut));
+                    self.answer(reply, answer);
+                }
+                Receipt::Taken { order, worker } => {
+                    self.wait_again(&order.task.resource, worker);
+                }
                 // A start is the first letter of an execution, and those here are past it.
                 Receipt::Started(_) => {}
             }
@@ -109,7 +125,7 @@ impl Awake {
         Standing {
             status: status(self.run.phase()),
             next_wakeup: next_wakeup.filter(|_| !self.has_ended()),
-            open_tasks: if self.has_ended() { 0 } else { self.tasks.len() },
+            open_tasks: if self.has_ended() { 0 } else { self.run.outstanding_count() },
         }
     }
 
@@ -159,14 +175,52 @@ fn perform(
     }
 }
 
-fn confirm(awake: &Awake, receipt: Receipt, now: Timestamp) -> Action {
-    Action::Answer(match receipt {
+/// Whether this is the task of an activity: no handler gets it, but a worker that asks.
+fn is_offer(action: &Action) -> bool {
+    matches!(action, Action::Dispatch(order) if is_activity(&order.task.resource))
+}
+
+/// Answers the letters of a turn; gives the workers that must wait on, with their activities.
+fn confirm_all(
+    awake: &Awake,
+    receipts: Vec<(Receipt, bool)>,
+    now: Timestamp,
+    actions: &mut Vec<Action>,
+) -> Vec<(Arc<str>, Worker)> {
+    let mut unserved = Vec::new();
+    for (receipt, is_accepted) in receipts {
+        match confirm(awake, receipt, is_accepted, now) {
+            Ok(action) => actions.push(action),
+            Err(worker) => unserved.push(worker),
+        }
+    }
+    unserved
+}
+
+/// The answer to a letter, or the worker that must wait on because its task is over.
+fn confirm(
+    awake: &Awake,
+    receipt: Receipt,
+    is_accepted: bool,
+    now: Timestamp,
+) -> Result<Action, (Arc<str>, Worker)> {
+    Ok(Action::Answer(match receipt {
         Receipt::Started(reply) => {
             let execution_arn = awake.arn.as_ref().to_owned();
             Answer::new(reply, Ok(Started { execution_arn, started_at: awake.started_at }))
         }
         Receipt::Stopped(reply) => Answer::new(reply, Ok(now)),
-    })
+        Receipt::Heard(reply) => {
+            let answer = if is_accepted { Ok(()) } else { Err(Error::TaskTimedOut) };
+            Answer::new(reply, answer)
+        }
+        Receipt::Taken { order, worker } if is_accepted => {
+            return Ok(Action::Deliver(Delivery { order: *order, reply: worker.reply }));
+        }
+        Receipt::Taken { order, worker } => {
+            return Err((Arc::clone(&order.task.resource), worker));
+        }
+    }))
 }
 
 fn status(phase: &Phase) -> Status {
@@ -194,8 +248,9 @@ fn end(phase: &Phase, stopped_at: Timestamp) -> Option<End> {
     }
 }
 
-/// Whether an execution only waits, and for so long that it is better folded again when its time comes.
+/// Whether an execution only waits, and for so long that it is better folded again when its time comes, or when
+/// somebody comes with the token of its task.
 fn is_idle_for_long(standing: &Standing, now: Timestamp) -> bool {
     standing.open_tasks == 0
-        && standing.next_wakeup.is_some_and(|wakeup| wakeup.duration_since(now) > DORMANT_AFTER)
+        && standing.next_wakeup.is_none_or(|wakeup| wakeup.duration_since(now) > DORMANT_AFTER)
 }

@@ -31,7 +31,10 @@ impl Write {
     pub fn entries(&self) -> usize {
         let entries = |record: &Record| match record {
             Record::Turn(turn) => turn.entries.len(),
-            Record::StateMachine(_) | Record::Definition(_) => 0,
+            Record::StateMachine(_)
+            | Record::Definition(_)
+            | Record::Activity(_)
+            | Record::ActivityDeleted { .. } => 0,
         };
         self.records.iter().map(entries).sum()
     }
@@ -49,6 +52,8 @@ pub enum Action {
         /// The id of the task's scheduled event.
         scheduled: EventId,
     },
+    /// Give a task of an activity to the worker that took it: with [`deliver`](Delivery::deliver).
+    Deliver(Delivery),
     /// Tell the subscribers.
     Announce(StatusChange),
     /// Answer a request.
@@ -64,6 +69,49 @@ pub struct TaskOrder {
     pub execution_arn: Arc<str>,
     /// The task.
     pub task: ScheduledTask,
+}
+
+/// A task of an activity on its way to a worker.
+#[derive(Debug)]
+pub struct Delivery {
+    pub(super) order: TaskOrder,
+    pub(super) reply: Reply<HandOut>,
+}
+
+impl Delivery {
+    /// Gives the task to the worker. If the worker does not take it, `give_back` is called with it, so that the
+    /// kernel hears of it ([`Event::GivenBack`](super::Event::GivenBack)).
+    pub fn deliver(self, give_back: impl FnOnce(TaskOrder) + Send + 'static) {
+        let hand_out = HandOut(Some((self.order, Box::new(give_back))));
+        // A worker that has gone drops what it was sent, which gives it back.
+        drop(self.reply.send(Ok(hand_out)));
+    }
+}
+
+/// A task of an activity in the hands of a worker. Dropped without being taken, it is given back.
+pub struct HandOut(Option<(TaskOrder, GiveBack)>);
+
+type GiveBack = Box<dyn FnOnce(TaskOrder) + Send>;
+
+impl HandOut {
+    /// Takes the task for good.
+    pub fn take(mut self) -> TaskOrder {
+        self.0.take().expect("it is taken once").0
+    }
+}
+
+impl Drop for HandOut {
+    fn drop(&mut self) {
+        if let Some((order, give_back)) = self.0.take() {
+            give_back(order);
+        }
+    }
+}
+
+impl std::fmt::Debug for HandOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("HandOut")
+    }
 }
 
 /// An answer on its way: give it with [`send`](Self::send).

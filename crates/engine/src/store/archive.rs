@@ -9,7 +9,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use stepwell_machine::Entry;
 
 use super::format::{self, EntryFormat};
-use super::rows::{DefinitionId, DefinitionRow, ExecutionId, StateMachineId, StateMachineRow};
+use super::rows::{
+    ActivityRow, DefinitionId, DefinitionRow, ExecutionId, StateMachineId, StateMachineRow,
+};
 use super::schema;
 use crate::error::StoreError;
 use crate::record::Status;
@@ -103,6 +105,16 @@ impl Archive {
                 definition: row.get(3)?,
                 created_at: timestamp(row, 4)?,
             })
+        })
+    }
+
+    /// All activities.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn activities(&self) -> Result<Vec<ActivityRow>, StoreError> {
+        self.all("SELECT id, name, created_at FROM activity", [], |row| {
+            Ok(ActivityRow { id: row.get(0)?, name: row.get(1)?, created_at: timestamp(row, 2)? })
         })
     }
 

@@ -106,6 +106,20 @@ mod tests {
         assert_eq!(serde_json::to_value(&entries).unwrap(), written);
     }
 
+    /// What came with task tokens and activities; no line of it is ever edited either.
+    #[test]
+    fn entries_of_callbacks_mean_what_they_always_meant() {
+        let text = include_str!("golden/callbacks.json");
+        let entries = decode(EntryFormat::JSON, text.as_bytes()).unwrap();
+        let written: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&entries).unwrap(), written);
+        let history: Vec<Value> = entries.iter().filter_map(Entry::to_history_event).collect();
+        let types: Vec<_> = history.iter().map(|event| &event["type"]).collect();
+        assert_eq!(types, ["TaskScheduled", "TaskSubmitted", "ActivityStarted"]);
+        assert_eq!(history[2]["activityStartedEventDetails"]["workerName"], "w");
+        assert!(history[0]["taskScheduledEventDetails"].get("token").is_none());
+    }
+
     #[test]
     fn entries_of_format_2_mean_the_same() {
         let entries = decode(EntryFormat::ZLIB_JSON, FORMAT_2).unwrap();

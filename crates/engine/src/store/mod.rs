@@ -24,8 +24,8 @@ pub use archive::{Archive, Found, Journal, OpenExecution};
 pub use maintenance::RetentionCursor;
 pub(crate) use queries::{ExecutionRow, Place};
 pub use rows::{
-    Birth, DefinitionId, DefinitionRow, End, ExecutionId, Record, Standing, StateMachineId,
-    StateMachineRow, Turn,
+    ActivityRow, Birth, DefinitionId, DefinitionRow, End, ExecutionId, Record, Standing,
+    StateMachineId, StateMachineRow, Turn,
 };
 
 use crate::error::StoreError;
@@ -146,7 +146,19 @@ fn write(
         Record::StateMachine(row) => write_state_machine(transaction, row),
         Record::Definition(row) => write_definition(transaction, row),
         Record::Turn(turn) => write_turn(transaction, turn, encoder),
+        Record::Activity(row) => write_activity(transaction, row),
+        Record::ActivityDeleted { id } => transaction
+            .prepare_cached("DELETE FROM activity WHERE id = ?1")?
+            .execute([id])
+            .map(drop),
     }
+}
+
+fn write_activity(transaction: &Transaction<'_>, row: &ActivityRow) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO activity (id, name, created_at) VALUES (?1, ?2, ?3)")?
+        .execute(params![row.id, row.name, row.created_at.as_millisecond()])
+        .map(drop)
 }
 
 fn write_state_machine(

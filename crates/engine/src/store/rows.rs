@@ -50,6 +50,22 @@ pub enum Record {
     Definition(DefinitionRow),
     /// A turn of an execution.
     Turn(Turn),
+    /// A new activity.
+    Activity(ActivityRow),
+    /// An activity that was deleted.
+    ActivityDeleted {
+        /// Its row.
+        id: i64,
+    },
+}
+
+/// An activity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct ActivityRow {
+    pub id: i64,
+    pub name: String,
+    pub created_at: Timestamp,
 }
 
 /// A state machine.

@@ -12,7 +12,8 @@ const APPLICATION_ID: i64 = 0x5357_4c31;
 
 /// Numbered migrations: the first makes format 1 out of an empty file, the next 2 out of 1. What was
 /// released is never edited, only followed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE state_machine (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -56,7 +57,15 @@ const MIGRATIONS: &[&str] = &["
         format INTEGER NOT NULL,
         entries BLOB NOT NULL
     );
-"];
+",
+    "
+    CREATE TABLE activity (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL
+    );
+",
+];
 
 /// The format of a store: the number of migrations behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

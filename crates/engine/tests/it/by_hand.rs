@@ -11,7 +11,7 @@ use stepwell_machine::{Limits, Payload, TaskResult};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::rig::{count_down, function, task};
+use crate::rig::{count_down, function, one, task};
 
 struct Bench {
     directory: TempDir,
@@ -26,7 +26,7 @@ fn open(directory: TempDir) -> Bench {
     let now = "2026-01-01T00:00:00Z".parse().unwrap();
     let arns = Arns::new("us-east-1", "000000000000");
     let entropy = Box::new(ManualEntropy::new(1));
-    let kernel = Kernel::open(arns, store.archive().unwrap(), entropy, now).unwrap();
+    let kernel = Kernel::open(arns, store.archive().unwrap(), entropy).unwrap();
     Bench { directory, store, kernel, now }
 }
 
@@ -95,7 +95,7 @@ impl Bench {
                 match action {
                     Action::Dispatch(order) => orders.push(order),
                     Action::Answer(answer) => answer.send(),
-                    Action::Cancel { .. } | Action::Announce(_) => {}
+                    Action::Cancel { .. } | Action::Announce(_) | Action::Deliver(_) => {}
                 }
             }
             if !self.kernel.has_work() {
@@ -250,4 +250,40 @@ fn turns_that_build_on_each_other_are_cut_off_in_order() {
     assert_eq!(open[0].id, ExecutionId(1));
     bench.settle();
     assert_eq!(bench.status(), Some(Status::Succeeded));
+}
+
+#[test]
+fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
+    let activity = "arn:aws:states:us-east-1:000000000000:activity:mow";
+    let definition = one(json!({"Type": "Task", "Resource": activity}));
+    let mut bench = Bench::new(&definition);
+    let (reply, _created) = oneshot::channel();
+    bench.tell(Event::CreateActivity { name: "mow".to_owned(), reply });
+    let _started = bench.start("{}");
+    bench.settle();
+    let poll = |bench: &mut Bench| {
+        let (reply, answer) = oneshot::channel();
+        bench.tell(Event::PollActivity { activity: "mow".to_owned(), worker: None, reply });
+        (bench.step(), answer)
+    };
+    let (returned, given_back) = std::sync::mpsc::channel();
+    let deliver = |bench: &mut Bench, writes: Vec<Write>| {
+        bench.commit(&writes);
+        for action in writes.into_iter().flat_map(|write| write.actions) {
+            let returned = returned.clone();
+            if let Action::Deliver(delivery) = action {
+                delivery.deliver(move |order| returned.send(order).unwrap());
+            }
+        }
+    };
+
+    let (writes, answer) = poll(&mut bench);
+    drop(answer);
+    deliver(&mut bench, writes);
+    let order = given_back.try_recv().expect("it came back");
+    bench.tell(Event::GivenBack(order));
+    let (writes, mut answer) = poll(&mut bench);
+    deliver(&mut bench, writes);
+    let task = answer.try_recv().unwrap().unwrap().take();
+    assert!(task.task.token.is_some() && given_back.try_recv().is_err());
 }

@@ -1,7 +1,9 @@
 //! The engine at its public edge: through `Handle`, and through the kernel where a crash must fall between
 //! two certain writes.
 
+mod activities;
 mod by_hand;
+mod callbacks;
 mod damage;
 mod disk_full;
 mod golden;

@@ -11,7 +11,9 @@ use stepwell_engine::{
     CreateStateMachine, Error, ExecutionRecord, Halted, Handle, ManualClock, ManualEntropy,
     Options, Page, StartExecution, Status,
 };
-use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use stepwell_task::{
+    Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+};
 use tempfile::TempDir;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,11 @@ use tokio_util::sync::CancellationToken;
 /// The resource of one of the [`Functions`].
 pub(crate) fn function(name: &str) -> String {
     format!("arn:aws:lambda:us-east-1:000000000000:function:{name}")
+}
+
+/// The resource of one of the [`Functions`] as a service integration, with the suffix of its pattern.
+pub(crate) fn service(name: &str) -> String {
+    format!("arn:aws:states:::test:{name}")
 }
 
 /// What the functions of a test saw, and what they wait for.
@@ -70,6 +77,7 @@ struct Function {
 impl TaskHandler for Function {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
         let (input, pulse) = (Arc::clone(&request.parameters), request.pulse.clone());
+        let job = request.job.clone();
         self.functions.calls.lock().unwrap().push(request);
         self.functions.called.notify_waiters();
         match self.name.as_str() {
@@ -77,6 +85,16 @@ impl TaskHandler for Function {
             "gate" => {
                 self.functions.gate.notified().await;
                 TaskOutcome::Succeeded(input)
+            }
+            // A job that ends when the gate opens.
+            "job" => {
+                if job.submitted().is_none() {
+                    job.submit(Arc::new(json!({"JobId": 1})));
+                }
+                tokio::select! {
+                    () = self.functions.gate.notified() => TaskOutcome::Succeeded(input),
+                    () = stop.cancelled() => failed("Stopped"),
+                }
             }
             // Beats when the gate opens, and shows that by one more call.
             "beats" => loop {
@@ -110,7 +128,9 @@ struct Router(Arc<Functions>);
 
 impl TaskRouter for Router {
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
-        match resource.strip_prefix(&function("")) {
+        let (plain, _) = Pattern::split(resource);
+        let name = plain.strip_prefix(&function("")).or_else(|| plain.strip_prefix(&service("")));
+        match name {
             Some(name) => {
                 let functions = Arc::clone(&self.0);
                 Ok(Arc::new(Function { functions, name: name.to_owned() }))

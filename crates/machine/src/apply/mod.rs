@@ -97,6 +97,8 @@ impl<'a> Fold<'a> {
             Event::TaskScheduled { .. } => self.task_scheduled(),
             Event::TaskStarted { .. } => self.task_started(),
             Event::TaskHeartbeat => self.task_heartbeat(),
+            Event::TaskSubmitted { output, .. } => self.task_submitted(output),
+            Event::TaskReported(report) => self.task_reported(report),
             Event::TaskSucceeded { output, .. } => {
                 self.task_ended(Step::TaskSucceeded(Arc::clone(output)))
             }

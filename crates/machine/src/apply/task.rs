@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stepwell_asl::Data;
 use stepwell_asl::model::StateKind;
 
 use super::Fold;
-use crate::event::{Event, Reason, TaskLimit, TaskResource};
+use crate::event::{Event, Reason, Report, TaskLimit, TaskResource};
 use crate::failure::Failure;
 use crate::frame::{OpenTask, Step};
 
@@ -23,7 +24,12 @@ impl Fold<'_> {
 
     fn open_task(&self) -> Option<OpenTask> {
         let Event::TaskScheduled {
-            resource, parameters, timeout_seconds, heartbeat_seconds, ..
+            resource,
+            parameters,
+            timeout_seconds,
+            heartbeat_seconds,
+            token,
+            ..
         } = &self.entry.event
         else {
             return None;
@@ -39,6 +45,9 @@ impl Fold<'_> {
             heartbeat: heartbeat_seconds.map(Duration::from_secs),
             running_since: since,
             alive_at: since,
+            token: token.clone(),
+            submitted: None,
+            reported: None,
         })
     }
 
@@ -55,6 +64,16 @@ impl Fold<'_> {
     pub(super) fn task_heartbeat(&mut self) -> Option<()> {
         let at = self.entry.at;
         self.update_task(|task| task.alive_at = Some(at))
+    }
+
+    pub(super) fn task_submitted(&mut self, output: &Data) -> Option<()> {
+        let id = self.id;
+        self.update(|frame| frame.cursor = id)?;
+        self.update_task(|task| task.submitted = Some(Arc::clone(output)))
+    }
+
+    pub(super) fn task_reported(&mut self, report: &Report) -> Option<()> {
+        self.update_task(|task| task.reported = Some(report.clone()))
     }
 
     fn update_task(&mut self, change: impl FnOnce(&mut OpenTask)) -> Option<()> {

@@ -5,7 +5,9 @@
 //! | work, also as a retry | the task is scheduled | `TaskScheduled` |
 //! | its handler has it | | `TaskStarted` |
 //! | its handler is alive | `HeartbeatSeconds` count anew | a hidden fact |
-//! | it succeeded | | `TaskSucceeded` |
+//! | the service has taken it | goes on elsewhere | `TaskSubmitted` |
+//! | its token comes before that | kept until then | a hidden fact |
+//! | it succeeded, or its token came | | `TaskSucceeded` |
 //! | work with its result | the output is computed | `TaskStateExited` |
 //! | it failed | goes on in `failure` | `TaskFailed` |
 //! | a limit is exceeded | the task is cancelled; goes on in `failure` | `TaskTimedOut` |
@@ -25,7 +27,7 @@ use stepwell_asl::model::{Dynamic, Payload, Resource, State, Task};
 use crate::data_flow::{self, SECONDS_MAX};
 use crate::decide::Decider;
 use crate::decision::TaskResult;
-use crate::event::{Event, Reason, TaskLimit, TaskResource};
+use crate::event::{Event, Reason, Report, TaskLimit, TaskResource};
 use crate::failure::Failure;
 use crate::frame::{FrameId, OpenTask, Step};
 use crate::limits;
@@ -47,13 +49,16 @@ pub(crate) fn work(
 }
 
 fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Failure> {
+    check_activity(d, task, frame)?;
     let raw = d.input(frame);
+    let resource = TaskResource::from(&task.resource);
+    let token = resource.has_token().then(|| d.next_token());
     let is_service = matches!(task.resource, Resource::Service { .. });
     let region = is_service.then(|| d.run.start.context.region().into());
-    let event = d.evaluate(frame, |scope| {
+    let event = d.evaluate_task(frame, token.as_deref(), |scope| {
         let input = data_flow::selected_input(&task.flow, &raw, scope)?;
         Ok(Event::TaskScheduled {
-            resource: TaskResource::from(&task.resource),
+            resource,
             timeout_seconds: seconds("TimeoutSecondsPath", task.timeout.as_ref(), &input, scope)?,
             heartbeat_seconds: seconds(
                 "HeartbeatSecondsPath",
@@ -64,6 +69,7 @@ fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Fail
             role_arn: role_arn(task, &input, scope)?,
             parameters: data_flow::effective_input(&task.flow, &raw, scope)?,
             region,
+            token: token.clone(),
         })
     })?;
     if let Event::TaskScheduled { parameters, .. } = &event {
@@ -72,6 +78,17 @@ fn schedule(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Fail
     d.emit(frame, event);
     d.schedule(frame);
     Ok(())
+}
+
+/// AWS records nothing of a task whose activity does not exist.
+fn check_activity(d: &mut Decider<'_>, task: &Task, frame: FrameId) -> Result<(), Failure> {
+    match &task.resource {
+        Resource::Activity(arn) if !d.activities.include(arn) => {
+            let cause = format!("The activity {arn} does not exist.");
+            Err(d.value_refused(frame, StatesError::runtime(cause)))
+        }
+        Resource::Activity(_) | Resource::Lambda(_) | Resource::Service { .. } => Ok(()),
+    }
 }
 
 fn leave(
@@ -130,26 +147,84 @@ fn seconds(
 }
 
 /// The handler of an open task has it. Once is enough.
-pub(crate) fn started(d: &mut Decider<'_>, frame: FrameId, at: Timestamp) {
+pub(crate) fn started(
+    d: &mut Decider<'_>,
+    frame: FrameId,
+    at: Timestamp,
+    worker: Option<Arc<str>>,
+) {
     if let Some(task) = open_task(d, frame).filter(|task| !task.started) {
         let resource = task.resource.clone();
-        d.emit_at(frame, d.cursor(frame), at, Event::TaskStarted { resource });
+        d.emit_at(frame, d.cursor(frame), at, Event::TaskStarted { resource, worker });
     }
 }
 
-/// An open task has an outcome.
-pub(crate) fn finished(d: &mut Decider<'_>, frame: FrameId, outcome: TaskResult) {
+/// The service has taken the request of an open task. Once is enough.
+pub(crate) fn submitted(d: &mut Decider<'_>, frame: FrameId, output: Data) {
+    let may_be = |task: &&OpenTask| task.submitted.is_none() && task.resource.has_token();
+    let Some(task) = open_task(d, frame).filter(may_be) else { return };
+    let (resource, reported) = (task.resource.clone(), task.reported.clone());
+    if let Err(reason) = usable(d, &resource, &output) {
+        d.emit(frame, Event::TaskFailed { resource, reason });
+        return;
+    }
+    d.emit(frame, Event::TaskSubmitted { resource, output });
+    if let Some(report) = reported {
+        end_as_reported(d, frame, report);
+    }
+}
+
+/// Somebody with the token says how an open task ended. The first word counts. AWS shows that a task was submitted
+/// before it shows its end; a word that comes earlier is kept until then.
+pub(crate) fn reported(d: &mut Decider<'_>, frame: FrameId, report: Report) {
+    let Some(task) = open_task(d, frame).filter(|task| task.reported.is_none()) else { return };
+    let is_activity = matches!(task.resource, TaskResource::Activity(_));
+    if is_activity || task.submitted.is_some() {
+        end_as_reported(d, frame, report);
+    } else {
+        d.emit(frame, Event::TaskReported(report));
+    }
+}
+
+fn end_as_reported(d: &mut Decider<'_>, frame: FrameId, report: Report) {
     let Some(task) = open_task(d, frame) else { return };
+    let (scheduled, resource) = (task.scheduled, task.resource.clone());
+    if task.is_outstanding() {
+        d.cancel(scheduled);
+    }
+    let event = match report {
+        Report::Succeeded(output) => match usable(d, &resource, &output) {
+            Ok(()) => Event::TaskSucceeded { resource, output },
+            Err(reason) => Event::TaskFailed { resource, reason },
+        },
+        Report::Failed(reason) => Event::TaskFailed { resource, reason },
+    };
+    d.emit(frame, event);
+}
+
+/// Lets a result pass that may be recorded.
+fn usable(d: &Decider<'_>, resource: &TaskResource, output: &Data) -> Result<(), Reason> {
+    if is_too_deep(output) {
+        return Err(unreadable_result());
+    }
+    if d.run.folded.limits.exclude(output) {
+        return Err(too_large_result(resource));
+    }
+    Ok(())
+}
+
+/// The handler of an open task is done.
+pub(crate) fn finished(d: &mut Decider<'_>, frame: FrameId, outcome: TaskResult) {
+    let Some(task) = open_task(d, frame).filter(|task| task.is_outstanding()) else { return };
     let resource = task.resource.clone();
     let event = match outcome {
-        TaskResult::Succeeded { output } if is_too_deep(&output) => {
-            Event::TaskFailed { resource, reason: unreadable_result() }
+        TaskResult::Succeeded { output } if resource.waits_for_token() => {
+            return submitted(d, frame, output);
         }
-        TaskResult::Succeeded { output } if d.run.folded.limits.exclude(&output) => {
-            let reason = too_large_result(&resource);
-            Event::TaskFailed { resource, reason }
-        }
-        TaskResult::Succeeded { output } => Event::TaskSucceeded { resource, output },
+        TaskResult::Succeeded { output } => match usable(d, &resource, &output) {
+            Ok(()) => Event::TaskSucceeded { resource, output },
+            Err(reason) => Event::TaskFailed { resource, reason },
+        },
         TaskResult::Failed { error, cause } => {
             Event::TaskFailed { resource, reason: Reason { error: Some(error), cause } }
         }
@@ -177,7 +252,7 @@ pub(crate) fn timed_out(d: &mut Decider<'_>, frame: FrameId) {
     let resource = task.resource.clone();
     let limit = task.limit().map_or(TaskLimit::Timeout, |(_, limit)| limit);
     if let Some(since) = task.running_since {
-        started(d, frame, since);
+        started(d, frame, since, None);
     }
     d.cancel(scheduled);
     d.emit(frame, Event::TaskTimedOut { resource, limit });

@@ -220,7 +220,7 @@ impl Chance {
     /// Gives an input to the live run and to one that is folded from the journal, and compares.
     fn give(&mut self, input: &Input) -> Decision {
         self.seed += 1;
-        let ctx = DecideContext { now: self.now, seed: self.seed };
+        let ctx = DecideContext { now: self.now, seed: self.seed, ..DecideContext::default() };
         let mut folded = self.fold();
         assert!(folded == self.live, "the journal gives another run");
         let decision = decide(&mut self.live, input.clone(), &ctx);
@@ -353,7 +353,11 @@ proptest! {
 /// Folds a journal as far as it goes; what is left of the run must still be able to decide.
 fn fold_damaged(start: &Start, journal: &[Entry]) {
     let mut run = Run::new(start.clone());
-    let ctx = DecideContext { now: start_time() + Duration::from_hours(1), seed: 1 };
+    let ctx = DecideContext {
+        now: start_time() + Duration::from_hours(1),
+        seed: 1,
+        ..DecideContext::default()
+    };
     if journal.iter().all(|entry| apply(&mut run, entry).is_ok()) {
         let _ = decide(&mut run, Input::Continue, &ctx);
     }

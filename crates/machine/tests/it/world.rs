@@ -91,8 +91,11 @@ impl World {
     /// Decides, and checks that the journal alone gives the same run.
     pub(crate) fn decide(&mut self, input: Input) -> Decision {
         self.seed += 1;
-        let decision =
-            decide(&mut self.run, input, &DecideContext { now: self.now, seed: self.seed });
+        let decision = decide(
+            &mut self.run,
+            input,
+            &DecideContext { now: self.now, seed: self.seed, ..DecideContext::default() },
+        );
         let journal = serde_json::to_string(&decision.entries).expect("entries serialise");
         let stored: Vec<Entry> = serde_json::from_str(&journal).expect("entries deserialise");
         assert_eq!(stored, decision.entries, "entries change in the journal");

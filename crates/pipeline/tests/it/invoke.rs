@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use stepwell_pipeline::invoke::Functions;
 use stepwell_pipeline::progress::Silent;
 use stepwell_pipeline::{AnyFunction, Context, Function, HandlerError, Pipeline};
-use stepwell_task::{IdempotencyKey, Pulse, TaskHandler, TaskOutcome, TaskRequest};
+use stepwell_task::{IdempotencyKey, Job, Pulse, TaskHandler, TaskOutcome, TaskRequest};
 use tokio_util::sync::CancellationToken;
 
 #[derive(serde::Deserialize)]
@@ -65,6 +65,7 @@ fn request(parameters: Value) -> TaskRequest {
         deadline: None,
         heartbeat: None,
         pulse: Pulse::silent(),
+        job: Job::detached(),
     }
 }
 

@@ -12,15 +12,23 @@ use crate::matcher::Matcher;
 use crate::server::{ACCOUNT, Server, text};
 
 /// The operations that are served.
-const SERVED: [&str; 12] = [
+const SERVED: [&str; 20] = [
+    "CreateActivity",
     "CreateStateMachine",
+    "DeleteActivity",
     "DeleteStateMachine",
+    "DescribeActivity",
     "DescribeExecution",
     "DescribeStateMachine",
     "DescribeStateMachineForExecution",
+    "GetActivityTask",
     "GetExecutionHistory",
+    "ListActivities",
     "ListExecutions",
     "ListStateMachines",
+    "SendTaskFailure",
+    "SendTaskHeartbeat",
+    "SendTaskSuccess",
     "StartExecution",
     "StopExecution",
     "UpdateStateMachine",
@@ -111,7 +119,7 @@ async fn play(case: &Value) -> Result<(), String> {
     Ok(())
 }
 
-async fn perform(
+pub(crate) async fn perform(
     server: &Server,
     call: &Value,
     responses: &[Value],
@@ -169,7 +177,7 @@ async fn wait(
 }
 
 /// Replaces the tokens in the texts of a request.
-fn filled(value: &Value, responses: &[Value]) -> Value {
+pub(crate) fn filled(value: &Value, responses: &[Value]) -> Value {
     match value {
         Value::String(text) => Value::String(filled_text(text, responses)),
         Value::Array(items) => items.iter().map(|item| filled(item, responses)).collect(),
@@ -205,7 +213,8 @@ fn innermost(text: &str) -> Option<(usize, usize)> {
 
 fn token(token: &str, responses: &[Value]) -> String {
     match token.split_once(':') {
-        Some(("uid", number)) => format!("unique{number}"),
+        // Eight characters, as in the recordings: `Content-Length` headers count them.
+        Some(("uid", number)) => format!("unique{number:0>2}"),
         Some(("call", path)) => {
             let (number, path) = path.split_once(':').expect("a call has a path");
             let number: usize = number.parse().expect("a call has a number");

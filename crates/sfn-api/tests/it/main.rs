@@ -2,10 +2,12 @@
 
 mod conformance;
 mod executions;
+mod integration;
 // The rules by which recorded answers match; the interpreter's tests own them.
 #[path = "../../../machine/tests/it/matcher.rs"]
 mod matcher;
 mod protocol;
+mod recorded_executions;
 mod server;
 mod state_machines;
 mod validation;

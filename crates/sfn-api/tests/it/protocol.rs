@@ -49,9 +49,9 @@ async fn an_operation_that_aws_does_not_know_is_named() {
 #[tokio::test]
 async fn an_operation_that_is_not_there_yet_says_so() {
     let server = Server::start().await;
-    let answer = server.send("CreateActivity", br#"{"name":"a"}"#).await;
+    let answer = server.send("RedriveExecution", br#"{"executionArn":"a"}"#).await;
     is_error(&answer, 400, "UnsupportedOperation");
-    assert_eq!(answer.error().1, "stepwell does not support CreateActivity yet");
+    assert_eq!(answer.error().1, "stepwell does not support RedriveExecution yet");
 }
 
 #[tokio::test]

@@ -48,10 +48,10 @@ fn a_resource_that_nobody_serves_is_refused_by_name() {
     for (resource, says) in [
         ("arn:aws:states:::sqs:sendMessage", "the integration `sqs:sendMessage` is not there yet"),
         (
-            "arn:aws:states:::lambda:invoke.waitForTaskToken",
-            "waiting for a callback is not there yet",
+            "arn:aws:states:::sns:publish.waitForTaskToken",
+            "the integration `sns:publish.waitForTaskToken` is not there yet",
         ),
-        ("arn:aws:states:us-east-1:000000000000:activity:x", "activities are not there yet"),
+        ("arn:aws:states:::lambda:invoke.sync", "the integration `lambda:invoke.sync`"),
     ] {
         project.write("task.asl.json", &task(resource));
         let ended = project.run(&["validate", "task.asl.json"]);

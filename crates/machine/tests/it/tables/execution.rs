@@ -164,7 +164,7 @@ fn a_journal_with_a_gap_is_refused() {
 fn an_entry_that_does_not_belong_is_refused() {
     let definition = only(&json!({ "Type": "Wait", "Seconds": 1 }));
     let mut run = Run::new(start(&definition, "{}"));
-    let ctx = DecideContext { now: start_time(), seed: 0 };
+    let ctx = DecideContext { now: start_time(), seed: 0, ..DecideContext::default() };
     let last = decide(&mut run, Input::Start { limits: Limits::None }, &ctx)
         .entries
         .pop()

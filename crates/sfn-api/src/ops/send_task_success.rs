@@ -1,0 +1,24 @@
+//! `SendTaskSuccess`. Source: API reference, "SendTaskSuccess".
+
+use serde::Deserialize;
+use stepwell_engine::{Handle, TaskReport};
+
+use crate::constraints::{Constraints, TASK_TOKEN};
+use crate::error::ApiError;
+use crate::wire::Empty;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request {
+    task_token: Option<String>,
+    output: Option<String>,
+}
+
+pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Empty, ApiError> {
+    let mut constraints = Constraints::default();
+    let token = constraints.required("taskToken", request.task_token, TASK_TOKEN);
+    let output = constraints.required("output", request.output, 0..=262_144);
+    constraints.check()?;
+    engine.report_task(&token, TaskReport::Succeeded { output }).await?;
+    Ok(Empty {})
+}
