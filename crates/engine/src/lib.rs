@@ -45,6 +45,7 @@ mod meters;
 mod options;
 mod reader;
 mod record;
+mod results;
 mod service;
 pub mod store;
 
@@ -55,7 +56,7 @@ pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, Up
 pub use options::Options;
 pub use reader::Reader;
 pub use record::{
-    ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
-    StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
+    ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged, Started,
+    StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
 };
 pub use service::Service;

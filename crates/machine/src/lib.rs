@@ -39,9 +39,14 @@ mod variables;
 
 pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};
-pub use decision::{Command, DecideContext, Decision, Input, ScheduledTask, TaskResult};
-pub use event::{Entry, Event, EventId, InvalidPayload, Payload};
+pub use decision::{
+    Command, DecideContext, Decision, Input, ScheduledTask, StartMapRun, TaskResult,
+};
+pub use event::{
+    Entry, Event, EventId, InvalidPayload, MapRunBatch, MapRunData, MapRunPlan, Payload, Reason,
+};
 pub use frame::FrameId;
 pub use limits::Limits;
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};
+pub use states::distributed_map::child_item;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use stepwell_asl::variable::Assigned;
 use stepwell_asl::{Data, StateMachine};
 
-use crate::decision::{Command, ScheduledTask};
+use crate::decision::{Command, ScheduledTask, StartMapRun};
 use crate::event::{EventId, TaskResource};
 use crate::frame::{Frame, FrameId, Step};
 use crate::limits::Limits;
@@ -36,7 +36,7 @@ pub(crate) struct Folded {
     ready: BTreeSet<FrameId>,
     /// Frames that go on at a time.
     timers: BTreeSet<(Timestamp, FrameId)>,
-    /// Open tasks by the id of their scheduled event.
+    /// Open tasks and Map runs by the id of the event that handed them out.
     tasks: BTreeMap<EventId, FrameId>,
 }
 
@@ -68,6 +68,11 @@ impl Run {
         Self { start, folded }
     }
 
+    /// The limits that it is held to.
+    pub fn limits(&self) -> Limits {
+        self.folded.limits
+    }
+
     /// How it stands.
     pub fn phase(&self) -> &Phase {
         &self.folded.phase
@@ -91,10 +96,23 @@ impl Run {
         tasks.filter_map(|frame| self.schedule_command(*frame)).collect()
     }
 
-    /// The command that hands over the open task of a frame.
+    /// The command that hands over the open task or Map run of a frame.
     pub(crate) fn schedule_command(&self, frame: FrameId) -> Option<Command> {
         let frame = self.folded.frame(frame)?;
-        let Step::Task(task) = &frame.step else { return None };
+        let task = match &frame.step {
+            Step::Task(task) => task,
+            Step::MapRun(run) => {
+                let started = run.started.as_ref()?;
+                return Some(Command::StartMapRun(StartMapRun {
+                    scheduled: started.scheduled,
+                    arn: Arc::clone(&started.arn),
+                    state: frame.state,
+                    plan: Arc::clone(&started.plan),
+                    items: run.items.clone(),
+                }));
+            }
+            _ => return None,
+        };
         Some(Command::ScheduleTask(ScheduledTask {
             scheduled: task.scheduled,
             state_name: Arc::clone(&self.machine().state(frame.state).name),
@@ -166,7 +184,7 @@ impl Folded {
         self.tasks.get(&scheduled).copied()
     }
 
-    /// The open tasks.
+    /// The open tasks and Map runs.
     pub(crate) fn open_tasks(&self) -> impl Iterator<Item = EventId> {
         self.tasks.keys().copied()
     }
@@ -220,8 +238,8 @@ impl Folded {
         if let Some(at) = step.timer() {
             self.timers.insert((at, id));
         }
-        if let Step::Task(task) = step {
-            self.tasks.insert(task.scheduled, id);
+        if let Some(scheduled) = step.scheduled() {
+            self.tasks.insert(scheduled, id);
         }
     }
 
@@ -232,8 +250,8 @@ impl Folded {
         if let Some(at) = step.timer() {
             self.timers.remove(&(at, id));
         }
-        if let Step::Task(task) = step {
-            self.tasks.remove(&task.scheduled);
+        if let Some(scheduled) = step.scheduled() {
+            self.tasks.remove(&scheduled);
         }
     }
 }

@@ -6,12 +6,16 @@
 //! Delivery is **at least once**: after a crash a task that was in flight is dispatched again with the same
 //! [`IdempotencyKey`]. Handlers must make a repeated call harmless.
 
+mod map_data;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+
+pub use map_data::{ChildResult, ItemSource, Items, MapData, ResultDestination, Results};
 
 /// An error with its causes in one line, each once: many errors repeat their source in their own text.
 ///
@@ -133,6 +137,11 @@ pub trait TaskRouter: Send + Sync {
     /// [`Unsupported`] when nothing here does that work. The engine asks when a state machine is created,
     /// so that an unsupported integration is refused then and not at 3 a.m.
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported>;
+
+    /// Who reads the items and writes the results of Map runs, if anybody does here.
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        None
+    }
 }
 
 /// Nothing here does the work of this resource.

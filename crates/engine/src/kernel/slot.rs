@@ -11,8 +11,8 @@ use stepwell_machine::{
 use super::event::Reply;
 use crate::clock::Entropy;
 use crate::limits::TURN_ENTRIES_MAX;
-use crate::record::Started;
-use crate::store::{Birth, StateMachineId};
+use crate::record::{Started, Status};
+use crate::store::{Birth, ChildRow, DefinitionId, StateMachineId};
 
 /// A place for one execution, from its start until its end is on disk.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub(super) struct Slot {
     pub(super) armed: Option<Timestamp>,
     /// Who wants to know when it has ended.
     pub(super) waiters: Vec<Reply<()>>,
+    /// Set for a child of a Map run.
+    pub(super) child: Option<ChildRow>,
 }
 
 impl Slot {
@@ -39,6 +41,7 @@ impl Slot {
             queued: false,
             armed: None,
             waiters: Vec::new(),
+            child: None,
         }
     }
 }
@@ -54,6 +57,8 @@ pub(super) enum Life {
     Ended {
         /// When.
         at: Timestamp,
+        /// How.
+        status: Status,
     },
     /// Its journal cannot be folded by this program; it is left as it is on disk.
     Unreadable {
@@ -87,6 +92,8 @@ impl From<Input> for Letter {
 pub(super) struct Awake {
     pub(super) run: Run,
     pub(super) arn: Arc<str>,
+    /// The revision that it runs.
+    pub(super) definition: DefinitionId,
     pub(super) started_at: Timestamp,
     pub(super) input: Payload,
     /// Set until the first turn is written.
@@ -95,8 +102,10 @@ pub(super) struct Awake {
     pub(super) next_seq: i64,
     /// The last decision said that there is more to do.
     pub(super) more: bool,
-    /// Tasks that were scheduled and whose outcome is wanted.
+    /// Tasks and Map runs that were handed out and whose outcome is wanted.
     pub(super) tasks: HashSet<EventId>,
+    /// A child of a Map run: there may be millions, of which no subscriber is told.
+    pub(super) is_child: bool,
     /// The number of the last write that it is part of.
     pub(super) last_write: u64,
 }
@@ -151,7 +160,9 @@ impl Awake {
             return false;
         }
         match input {
-            Input::TaskFinished { scheduled, .. } => self.tasks.remove(scheduled),
+            Input::TaskFinished { scheduled, .. } | Input::MapRunFinished { scheduled, .. } => {
+                self.tasks.remove(scheduled)
+            }
             Input::TaskStarted { scheduled, .. } | Input::TaskHeartbeat { scheduled } => {
                 self.tasks.contains(scheduled)
             }
@@ -163,6 +174,7 @@ impl Awake {
         for command in commands {
             match command {
                 Command::ScheduleTask(task) => self.tasks.insert(task.scheduled),
+                Command::StartMapRun(run) => self.tasks.insert(run.scheduled),
                 Command::CancelTask { scheduled } => self.tasks.remove(scheduled),
             };
         }

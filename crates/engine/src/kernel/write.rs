@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use stepwell_machine::{EventId, ScheduledTask};
+use stepwell_machine::{EventId, MapRunData, ScheduledTask};
 
 use super::event::Reply;
 use crate::error::Error;
 use crate::record::StatusChange;
-use crate::store::{ExecutionId, Record};
+use crate::store::{ExecutionId, MapRunId, Record};
 
 /// Records to commit, and what to do **once they are on disk**: a command or an answer can leave the kernel
 /// in no other way than behind the records that justify it.
@@ -31,7 +31,7 @@ impl Write {
     pub fn entries(&self) -> usize {
         let entries = |record: &Record| match record {
             Record::Turn(turn) => turn.entries.len(),
-            Record::StateMachine(_) | Record::Definition(_) => 0,
+            Record::StateMachine(_) | Record::Definition(_) | Record::MapRun(_) => 0,
         };
         self.records.iter().map(entries).sum()
     }
@@ -49,6 +49,12 @@ pub enum Action {
         /// The id of the task's scheduled event.
         scheduled: EventId,
     },
+    /// Read items of a Map run.
+    ReadItems(ReadOrder),
+    /// No more items of a Map run are wanted.
+    CloseItems(MapRunId),
+    /// Write the results of a Map run.
+    WriteResults(WriteOrder),
     /// Tell the subscribers.
     Announce(StatusChange),
     /// Answer a request.
@@ -64,6 +70,30 @@ pub struct TaskOrder {
     pub execution_arn: Arc<str>,
     /// The task.
     pub task: ScheduledTask,
+}
+
+/// Items to read.
+#[derive(Debug, Clone)]
+pub struct ReadOrder {
+    /// The Map run.
+    pub map_run: MapRunId,
+    /// Its `ItemReader`.
+    pub reader: MapRunData,
+    /// So many items were read before.
+    pub skip: u64,
+    /// So many are wanted at most.
+    pub count: usize,
+}
+
+/// Results to write.
+#[derive(Debug, Clone)]
+pub struct WriteOrder {
+    /// The Map run.
+    pub map_run: MapRunId,
+    /// Its ARN.
+    pub arn: Arc<str>,
+    /// Its `ResultWriter`.
+    pub writer: MapRunData,
 }
 
 /// An answer on its way: give it with [`send`](Self::send).

@@ -12,7 +12,8 @@ const APPLICATION_ID: i64 = 0x5357_4c31;
 
 /// Numbered migrations: the first makes format 1 out of an empty file, the next 2 out of 1. What was
 /// released is never edited, only followed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE state_machine (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -56,7 +57,35 @@ const MIGRATIONS: &[&str] = &["
         format INTEGER NOT NULL,
         entries BLOB NOT NULL
     );
-"];
+",
+    "
+    CREATE TABLE map_run (
+        id INTEGER PRIMARY KEY,
+        execution INTEGER NOT NULL,
+        scheduled INTEGER NOT NULL,
+        definition INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        uuid TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        stopped_at INTEGER,
+        items INTEGER,
+        max_concurrency INTEGER NOT NULL,
+        tolerated_count INTEGER NOT NULL,
+        tolerated_percentage REAL NOT NULL
+    );
+    CREATE INDEX map_run_execution ON map_run (execution);
+    CREATE INDEX map_run_running ON map_run (id) WHERE status = 'RUNNING';
+    ALTER TABLE execution ADD COLUMN map_run INTEGER;
+    ALTER TABLE execution ADD COLUMN map_index INTEGER;
+    ALTER TABLE execution ADD COLUMN map_items INTEGER;
+    CREATE INDEX execution_map_run ON execution (map_run, map_index) WHERE map_run IS NOT NULL;
+    CREATE INDEX execution_running ON execution (id) WHERE status = 'RUNNING';
+    DROP INDEX execution_status;
+    CREATE INDEX execution_status ON execution (status, state_machine) WHERE map_run IS NULL;
+",
+];
 
 /// The format of a store: the number of migrations behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

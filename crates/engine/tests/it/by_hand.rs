@@ -95,7 +95,11 @@ impl Bench {
                 match action {
                     Action::Dispatch(order) => orders.push(order),
                     Action::Answer(answer) => answer.send(),
-                    Action::Cancel { .. } | Action::Announce(_) => {}
+                    Action::Cancel { .. }
+                    | Action::Announce(_)
+                    | Action::ReadItems(_)
+                    | Action::CloseItems(_)
+                    | Action::WriteResults(_) => {}
                 }
             }
             if !self.kernel.has_work() {
