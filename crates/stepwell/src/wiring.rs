@@ -301,6 +301,7 @@ fn unfinished(reader: &Reader, machine: &str, pipeline: &str) -> Outcome<Option<
     let filter = ExecutionFilter {
         state_machine_arn: Some(Project::arns().state_machine(machine)),
         status: Some(Status::Running),
+        ..ExecutionFilter::default()
     };
     let found = match reader.list_executions(&filter, &Page { limit: 1, token: None }) {
         Ok(page) => page.items.into_iter().next(),

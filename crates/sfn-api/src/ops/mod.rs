@@ -3,12 +3,15 @@
 pub(crate) mod create_state_machine;
 pub(crate) mod delete_state_machine;
 pub(crate) mod describe_execution;
+pub(crate) mod describe_map_run;
 pub(crate) mod describe_state_machine;
 pub(crate) mod describe_state_machine_for_execution;
 pub(crate) mod get_execution_history;
 pub(crate) mod list_executions;
+pub(crate) mod list_map_runs;
 pub(crate) mod list_state_machines;
 pub(crate) mod start_execution;
 pub(crate) mod stop_execution;
+pub(crate) mod update_map_run;
 pub(crate) mod update_state_machine;
 pub(crate) mod validate_state_machine_definition;
