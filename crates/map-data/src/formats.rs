@@ -162,16 +162,36 @@ pub(crate) fn csv(bytes: Bytes, form: &Csv, take: Take<'_>) -> Result<(), String
     if !headers.iter().all(|header| names.insert(header.as_str())) {
         return Err("CSV headers cannot contain duplicates.".to_owned());
     }
+    let order = order(&headers);
     while read(&mut record)? {
-        let field = |(index, name): (usize, &String)| {
-            (name.clone(), Value::from(record.get(index).unwrap_or_default()))
+        let field = |index: &usize| {
+            let text = record.get(*index).unwrap_or_default();
+            (headers[*index].clone(), Value::from(text))
         };
-        let item: Map<String, Value> = headers.iter().enumerate().map(field).collect();
+        let item: Map<String, Value> = order.iter().map(field).collect();
         if !take(Value::Object(item)) {
             break;
         }
     }
     Ok(())
+}
+
+/// The order of the columns in an item. As recorded, AWS has that of a Java `HashMap`: by the low bits of the hash of the
+/// name, as many as the table of so many names has.
+fn order(headers: &[String]) -> Vec<usize> {
+    const CAPACITY_MIN: usize = 16;
+    let mut capacity = CAPACITY_MIN;
+    while headers.len() * 4 > capacity * 3 {
+        capacity *= 2;
+    }
+    let bucket = |index: &usize| {
+        let hash = |hash: u32, unit: u16| hash.wrapping_mul(31).wrapping_add(u32::from(unit));
+        let hash = headers[*index].encode_utf16().fold(0, hash);
+        (hash ^ (hash >> 16)) as usize & (capacity - 1)
+    };
+    let mut order: Vec<usize> = (0..headers.len()).collect();
+    order.sort_by_key(bucket);
+    order
 }
 
 /// An object for each row, its columns as `arrow` writes them in JSON.

@@ -10,7 +10,7 @@ use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent};
-use stepwell_task::{TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use stepwell_task::{MapData, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,7 @@ const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 pub(crate) struct Functions {
     invoke: Arc<Metered>,
     direct: Arc<Direct>,
+    map_data: Option<Arc<dyn MapData>>,
 }
 
 impl Functions {
@@ -35,7 +36,12 @@ impl Functions {
     ) -> Self {
         let functions = invoke::Functions::new(pipelines, progress);
         let invoke = Arc::new(Metered { functions, meters });
-        Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke }
+        Self { direct: Arc::new(Direct(Arc::clone(&invoke))), invoke, map_data: None }
+    }
+
+    /// With these buckets for Map runs.
+    pub(crate) fn with_map_data(self, map_data: Arc<dyn MapData>) -> Self {
+        Self { map_data: Some(map_data), ..self }
     }
 
     /// No functions at all: for asking what is supported.
@@ -53,6 +59,10 @@ impl TaskRouter for Functions {
             return Ok(Arc::clone(&self.direct) as _);
         }
         Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })
+    }
+
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        self.map_data.clone()
     }
 }
 

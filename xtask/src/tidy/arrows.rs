@@ -90,6 +90,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-engine",
             "stepwell-integrations",
             "stepwell-lake",
+            "stepwell-map-data",
             "stepwell-pipeline",
             "stepwell-query",
             "stepwell-sandbox",

@@ -52,6 +52,8 @@ pub(super) struct MapRun {
     executions: Counts,
     items: Counts,
     stage: Stage,
+    /// Whether its children were told to stop: once is enough, as no more start then.
+    has_stopped: bool,
     /// Whether something happened that it has not looked at.
     is_due: bool,
 }
@@ -378,16 +380,15 @@ impl Kernel {
     }
 
     fn stop_children(&mut self, id: MapRunId, reason: Option<Reason>, now: Timestamp) {
-        let running: Vec<ExecutionId> = match self.map_runs.get(&id) {
-            Some(map_run) => map_run.running.iter().copied().collect(),
-            None => return,
-        };
+        let Some(map_run) = self.map_runs.get_mut(&id) else { return };
+        let running: Vec<ExecutionId> = map_run.running.iter().copied().collect();
+        let has_stopped = std::mem::replace(&mut map_run.has_stopped, true);
         if running.is_empty() {
             let Reason { error, cause } = reason.unwrap_or_default();
             let error = error.unwrap_or_default();
             return self.finish_map_run(id, TaskResult::Failed { error, cause }, now);
         }
-        for child in running {
+        for child in running.into_iter().filter(|_| !has_stopped) {
             self.deliver(child, Input::Stop { error: None, cause: None }.into());
         }
     }
@@ -463,6 +464,7 @@ impl MapRun {
             executions: Counts::default(),
             items: Counts::default(),
             stage: Stage::Open,
+            has_stopped: false,
             is_due: true,
         }
     }

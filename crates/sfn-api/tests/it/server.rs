@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use stepwell_engine::Options;
-use stepwell_task::{TaskHandler, TaskRouter, Unsupported};
+use stepwell_integrations::s3::Buckets;
+use stepwell_map_data::BucketData;
+use stepwell_task::{MapData, TaskHandler, TaskRouter, Unsupported};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,7 +21,7 @@ pub(crate) const ROLE: &str = "arn:aws:iam::111111111111:role/any";
 pub(crate) struct Server {
     address: SocketAddr,
     stop: CancellationToken,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What came back.
@@ -31,13 +33,19 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// There are no functions here.
-struct Nothing;
+/// There are no functions here, but buckets for Map runs.
+struct Nothing {
+    data: BucketData,
+}
 
 impl TaskRouter for Nothing {
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
         let reason = "there are no functions here".to_owned();
         Err(Unsupported { resource: resource.to_owned(), reason })
+    }
+
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        Some(Arc::new(self.data.clone()))
     }
 }
 
@@ -48,7 +56,8 @@ impl Server {
             account: ACCOUNT.to_owned(),
             ..Options::at(directory.path().join("stepwell.db"))
         };
-        let service = options.build(Arc::new(Nothing)).unwrap();
+        let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
+        let service = options.build(Arc::new(Nothing { data })).unwrap();
         let (router, stop) = (stepwell_sfn_api::router(service.handle()), CancellationToken::new());
         tokio::spawn(service.run(stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -56,7 +65,7 @@ impl Server {
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
         tokio::spawn(async { serving.await });
-        Self { address, stop, _directory: directory }
+        Self { address, stop, directory }
     }
 
     /// A `POST /` on a connection of its own.
@@ -73,6 +82,13 @@ impl Server {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+
+    /// What S3 does with an object that is put.
+    pub(crate) fn put_object(&self, request: &Value) {
+        let bucket = self.directory.path().join("s3").join(text(&request["Bucket"]));
+        std::fs::create_dir_all(&bucket).unwrap();
+        std::fs::write(bucket.join(text(&request["Key"])), text(&request["Body"])).unwrap();
     }
 
     /// A request with the headers of boto3.
