@@ -422,7 +422,8 @@ impl Kernel {
         }
     }
 
-    /// Ends a Map run: its row says so, and its parent hears of it.
+    /// Ends a Map run: its parent hears of it. Its row says so in the commit in which the parent does: a row that said it
+    /// earlier would leave a parent that waits for ever.
     pub(super) fn finish_map_run(&mut self, id: MapRunId, outcome: TaskResult, now: Timestamp) {
         let Some(mut map_run) = self.map_runs.remove(&id) else { return };
         let is_wanted = map_run.stage != Stage::Stopping(None);
@@ -433,10 +434,16 @@ impl Kernel {
             TaskResult::Failed { .. } => Status::Failed,
         };
         let (parent, scheduled) = (map_run.row.execution, map_run.row.scheduled);
-        self.write(vec![Record::MapRun(map_run.row)], vec![Action::CloseItems(id)], None);
-        if is_wanted {
-            self.deliver(parent, Input::MapRunFinished { scheduled, outcome }.into());
+        let row = Record::MapRun(map_run.row);
+        if !is_wanted {
+            self.write(vec![row], vec![Action::CloseItems(id)], None);
+            return;
         }
+        self.write(Vec::new(), vec![Action::CloseItems(id)], None);
+        if let Some(slot) = self.slots.get_mut(&parent) {
+            slot.ended_map_runs.push(row);
+        }
+        self.deliver(parent, Input::MapRunFinished { scheduled, outcome }.into());
     }
 }
 

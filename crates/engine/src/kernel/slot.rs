@@ -12,7 +12,7 @@ use super::event::Reply;
 use crate::clock::Entropy;
 use crate::limits::TURN_ENTRIES_MAX;
 use crate::record::{Started, Status};
-use crate::store::{Birth, ChildRow, DefinitionId, StateMachineId};
+use crate::store::{Birth, ChildRow, DefinitionId, Record, StateMachineId};
 
 /// A place for one execution, from its start until its end is on disk.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(super) struct Slot {
     pub(super) waiters: Vec<Reply<()>>,
     /// Set for a child of a Map run.
     pub(super) child: Option<ChildRow>,
+    /// Rows of Map runs whose end is in the inbox: they go to disk with the turn that takes it in.
+    pub(super) ended_map_runs: Vec<Record>,
 }
 
 impl Slot {
@@ -42,6 +44,7 @@ impl Slot {
             armed: None,
             waiters: Vec::new(),
             child: None,
+            ended_map_runs: Vec::new(),
         }
     }
 }

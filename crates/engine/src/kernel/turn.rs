@@ -65,6 +65,9 @@ impl Kernel {
         let standing = awake.standing(now);
         let mut records: Vec<Record> =
             awake.record(id, outcome.decision.entries, standing, now).into_iter().collect();
+        if slot.inbox.is_empty() || has_ended {
+            records.append(&mut slot.ended_map_runs);
+        }
         let more = awake.more;
         self.timers.rearm(id, &mut slot.armed, standing.next_wakeup.filter(|_| !more));
         if more || !slot.inbox.is_empty() {
