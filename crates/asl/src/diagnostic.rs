@@ -129,8 +129,8 @@ codes! {
     UnsupportedJsonata = "SW0128", "UNSUPPORTED_JSONATA_EXPRESSION";
     /// `$states`, or a field of it, where it is not there.
     StatesFieldNotHere = "SW0129", "INVALID_JSONATA_EXPRESSION";
-    /// A Distributed Map, which is not supported yet.
-    DistributedMapUnsupported = "SW0132", "SCHEMA_VALIDATION_FAILED";
+    /// A field that an inline Map does not have.
+    OnlyInDistributedMap = "SW0132", "SCHEMA_VALIDATION_FAILED";
 }
 
 impl std::fmt::Display for Code {

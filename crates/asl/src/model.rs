@@ -33,7 +33,8 @@ pub struct StateMachine {
     pub timeout: Option<Duration>,
     /// Where an execution starts.
     pub start_at: StateId,
-    states: Vec<State>,
+    /// Shared with the machines of its item processors.
+    states: Arc<[State]>,
 }
 
 impl StateMachine {
@@ -43,7 +44,19 @@ impl StateMachine {
         start_at: StateId,
         states: Vec<State>,
     ) -> Self {
-        Self { comment, timeout, start_at, states }
+        Self { comment, timeout, start_at, states: states.into() }
+    }
+
+    /// The item processor of a Distributed Map as a machine of its own, which is what its children execute. Ids are those
+    /// of this machine.
+    #[must_use]
+    pub fn processor(&self, map: &Map) -> Self {
+        Self {
+            comment: None,
+            timeout: None,
+            start_at: map.start_at,
+            states: Arc::clone(&self.states),
+        }
     }
 
     /// The state behind an id of this machine.
@@ -316,7 +329,7 @@ pub struct Parallel {
     pub transition: Transition,
 }
 
-/// A Map state in INLINE mode.
+/// A Map state.
 #[derive(Debug, Clone)]
 pub struct Map {
     /// Data flow; `parameters` is empty here.
@@ -325,9 +338,13 @@ pub struct Map {
     pub items: Items,
     /// `ItemSelector`, or the legacy `Parameters`.
     pub item_selector: Option<Payload>,
-    /// `ToleratedFailureCount` and `ToleratedFailurePercentage` as expressions, with the largest number that each
-    /// may give. They mean nothing to an inline Map, but are evaluated.
-    pub tolerated_failures: Vec<(Query, f64)>,
+    /// `ToleratedFailureCount` or `ToleratedFailureCountPath`. It means nothing to an inline Map, but an expression is
+    /// evaluated.
+    pub tolerated_count: Option<Dynamic<u64>>,
+    /// `ToleratedFailurePercentage` or `ToleratedFailurePercentagePath`; likewise.
+    pub tolerated_percentage: Option<Dynamic<f64>>,
+    /// What only a Map in DISTRIBUTED mode has; nothing in INLINE mode.
+    pub distributed: Option<Box<Distributed>>,
     /// `MaxConcurrency` or `MaxConcurrencyPath`; 0 is without bound.
     pub max_concurrency: Dynamic<u32>,
     /// Where each iteration starts.
@@ -338,6 +355,58 @@ pub struct Map {
     pub catch: Vec<Catcher>,
     /// Where it leads.
     pub transition: Transition,
+}
+
+/// What a Map state in DISTRIBUTED mode has besides: its iterations are executions of their own.
+#[derive(Debug, Clone)]
+pub struct Distributed {
+    /// `ExecutionType`: the type of its child executions.
+    pub execution_type: WorkflowType,
+    /// `Label`: its name in the ARNs of Map runs and children.
+    pub label: Option<Arc<str>>,
+    /// `ItemReader`: items from outside the execution.
+    pub reader: Option<ItemReader>,
+    /// `ItemBatcher`: several items for one child.
+    pub batcher: Option<ItemBatcher>,
+    /// `ResultWriter`: where the results go, and in which form.
+    pub writer: Option<ResultWriter>,
+}
+
+/// `ItemReader`.
+#[derive(Debug, Clone)]
+pub struct ItemReader {
+    /// What reads: `arn:aws:states:::s3:getObject` or `...:listObjectsV2`.
+    pub resource: Arc<str>,
+    /// Where the resource is written.
+    pub resource_at: Written,
+    /// `Parameters` or `Arguments`.
+    pub arguments: Option<Payload>,
+    /// `ReaderConfig` as written, without `MaxItems`.
+    pub config: crate::Data,
+    /// `MaxItems` or `MaxItemsPath`.
+    pub max_items: Option<Dynamic<u64>>,
+}
+
+/// `ItemBatcher`.
+#[derive(Debug, Clone)]
+pub struct ItemBatcher {
+    /// `MaxItemsPerBatch` or `MaxItemsPerBatchPath`.
+    pub max_items: Option<Dynamic<u64>>,
+    /// `MaxInputBytesPerBatch` or `MaxInputBytesPerBatchPath`.
+    pub max_bytes: Option<Dynamic<u64>>,
+    /// `BatchInput`.
+    pub batch_input: Option<Payload>,
+}
+
+/// `ResultWriter`.
+#[derive(Debug, Clone)]
+pub struct ResultWriter {
+    /// What writes, `arn:aws:states:::s3:putObject`; without it the results are the output of the state.
+    pub resource: Option<(Arc<str>, Written)>,
+    /// `Parameters` or `Arguments`.
+    pub arguments: Option<Payload>,
+    /// `WriterConfig` as written.
+    pub config: crate::Data,
 }
 
 /// The items of a Map state.

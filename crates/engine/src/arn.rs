@@ -43,6 +43,29 @@ impl Arns {
         Ok(mine.then_some(name))
     }
 
+    /// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`
+    pub fn map_run(&self, state_machine: &str, label: &str, uuid: &str) -> String {
+        format!(
+            "arn:aws:states:{}:{}:mapRun:{state_machine}/{label}:{uuid}",
+            self.region, self.account
+        )
+    }
+
+    /// The last part of the ARN of a Map run.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`] if it has another shape; [`Error::ResourceNotFound`] if it is of another region or account.
+    pub fn parse_map_run<'a>(&self, arn: &'a str) -> Result<&'a str, Error> {
+        let expected =
+            "expected `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`";
+        let (mine, names) = self.resource(arn, "mapRun", expected)?;
+        let (machine, uuid) = names.rsplit_once(':').ok_or_else(|| invalid(arn, expected))?;
+        if !machine.contains('/') {
+            return Err(invalid(arn, expected));
+        }
+        if mine { Ok(uuid) } else { Err(Error::ResourceNotFound { arn: arn.to_owned() }) }
+    }
+
     /// The role that executions show when a state machine was created without one.
     pub fn default_role(&self) -> String {
         format!("arn:aws:iam::{}:role/stepwell", self.account)
@@ -73,6 +96,8 @@ impl Arns {
             "expected `arn:aws:states:<region>:<account>:execution:<state machine>:<name>`";
         let (mine, names) = self.resource(arn, "execution", expected)?;
         let (state_machine, name) = names.split_once(':').ok_or_else(|| invalid(arn, expected))?;
+        // A child of a Map run names the label of its Map state as well.
+        let state_machine = state_machine.split_once('/').map_or(state_machine, |(it, _)| it);
         if !mine {
             return Err(Error::ExecutionDoesNotExist { arn: arn.to_owned() });
         }

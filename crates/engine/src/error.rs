@@ -17,6 +17,10 @@ pub enum Error {
     ExecutionDoesNotExist { arn: String },
     #[error("execution `{arn}` exists already")]
     ExecutionAlreadyExists { arn: String },
+    #[error("`{arn}` does not exist")]
+    ResourceNotFound { arn: String },
+    #[error("the Map run `{arn}` has ended")]
+    MapRunEnded { arn: String },
     #[error("invalid name `{name}`: {reason}")]
     InvalidName { name: String, reason: &'static str },
     #[error("invalid ARN `{arn}`: {reason}")]
@@ -58,6 +62,8 @@ impl Error {
             Self::StateMachineAlreadyExists { .. } => "StateMachineAlreadyExists",
             Self::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             Self::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
+            Self::ResourceNotFound { .. } => "ResourceNotFound",
+            Self::MapRunEnded { .. } => "ValidationException",
             Self::InvalidName { .. } => "InvalidName",
             Self::InvalidArn { .. } => "InvalidArn",
             Self::InvalidExecutionInput { .. } => "InvalidExecutionInput",

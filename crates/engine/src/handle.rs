@@ -10,19 +10,19 @@ use stepwell_asl::StateMachine;
 use stepwell_asl::model::{Resource, StateKind};
 use stepwell_machine::limits::PAYLOAD_BYTES_MAX;
 use stepwell_machine::{Limits, Payload};
-use stepwell_task::TaskRouter;
+use stepwell_task::{TaskRouter, Unsupported};
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use crate::arn::{Arns, check_name};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
-use crate::kernel::{Definition, Event, Reply, StartRequest};
+use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
 use crate::limits::{DEFINITION_BYTES_MAX, READERS_IDLE_MAX, REQUESTS_MAX};
 use crate::meters::Meters;
 use crate::reader::Reader;
 use crate::record::{
-    ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
-    StateMachineSummary, Stats, Status, StatusChange,
+    ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged, Started,
+    StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
 };
 
 /// What `CreateStateMachine` takes.
@@ -61,6 +61,8 @@ pub struct StartExecution {
 pub struct ExecutionFilter {
     /// Those of this state machine only.
     pub state_machine_arn: Option<String>,
+    /// The children of this Map run, and nothing else.
+    pub map_run_arn: Option<String>,
     /// Those with this status only.
     pub status: Option<Status>,
 }
@@ -243,6 +245,37 @@ impl Handle {
         self.read(move |reader| reader.list_executions(&filter, &page)).await
     }
 
+    /// Shows a Map run.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`], [`Error::ResourceNotFound`].
+    pub async fn describe_map_run(&self, arn: &str) -> Result<MapRunRecord, Error> {
+        let arn = arn.to_owned();
+        self.read(move |reader| reader.describe_map_run(&arn)).await
+    }
+
+    /// Lists the Map runs of an execution, newest first.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`], [`Error::ExecutionDoesNotExist`], [`Error::InvalidToken`].
+    pub async fn list_map_runs(
+        &self,
+        execution_arn: &str,
+        page: Page,
+    ) -> Result<Paged<MapRunSummary>, Error> {
+        let arn = execution_arn.to_owned();
+        self.read(move |reader| reader.list_map_runs(&arn, &page)).await
+    }
+
+    /// Changes a Map run that runs.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArn`], [`Error::ResourceNotFound`], [`Error::MapRunEnded`].
+    pub async fn update_map_run(&self, arn: &str, change: MapRunChange) -> Result<(), Error> {
+        let uuid = self.0.arns.parse_map_run(arn)?.to_owned();
+        self.ask(|reply| Event::UpdateMapRun { uuid, change, reply }).await
+    }
+
     /// The history events of an execution in the shape of `GetExecutionHistory`, oldest first unless
     /// `reverse`.
     ///
@@ -323,12 +356,34 @@ impl Handle {
             }
             _ => None,
         });
-        let unsupported: Vec<_> =
+        let mut unsupported: Vec<_> =
             resources.filter_map(|resource| self.0.router.route(resource).err()).collect();
+        unsupported.extend(self.unserved_data(machine));
         if unsupported.is_empty() {
             return Ok(());
         }
         Err(Error::UnsupportedResource { unsupported })
+    }
+
+    /// The readers and writers of Distributed Maps, if nobody reads and writes here.
+    fn unserved_data(&self, machine: &StateMachine) -> Vec<Unsupported> {
+        if self.0.router.map_data().is_some() {
+            return Vec::new();
+        }
+        let distributed = machine.states().filter_map(|state| match &state.kind {
+            StateKind::Map(map) => map.distributed.as_ref(),
+            _ => None,
+        });
+        let resources = distributed.flat_map(|it| {
+            let reader = it.reader.as_ref().map(|reader| &*reader.resource);
+            let writer = it.writer.as_ref().and_then(|writer| writer.resource.as_ref());
+            reader.into_iter().chain(writer.map(|(resource, _)| &**resource))
+        });
+        let unserved = |resource: &str| Unsupported {
+            resource: resource.to_owned(),
+            reason: "Distributed Maps have no buckets here".to_owned(),
+        };
+        resources.map(unserved).collect()
     }
 
     fn names(&self, arn: &str) -> Result<(String, String), Error> {

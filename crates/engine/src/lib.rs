@@ -46,6 +46,7 @@ mod meters;
 mod options;
 mod reader;
 mod record;
+mod results;
 mod service;
 pub mod store;
 
@@ -57,7 +58,7 @@ pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, Up
 pub use options::Options;
 pub use reader::Reader;
 pub use record::{
-    ActivityRecord, ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
-    StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
+    ActivityRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged,
+    Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
 };
 pub use service::Service;

@@ -30,6 +30,23 @@ pub const GROUP_ENTRIES_MAX: usize = 16_384;
 /// Entries that one turn of one execution may gather from several inputs. Bounds a row of the journal.
 pub const TURN_ENTRIES_MAX: usize = 4_096;
 
+/// Children of one Map run that run at once where its `MaxConcurrency` leaves it to us. They only wait for each other's
+/// tasks, so more would not make it faster.
+pub const MAP_RUN_CHILDREN_DEFAULT: usize = 1_000;
+
+/// Children of one Map run that run at once at most, as AWS has it. Source: Developer Guide, "Distributed mode",
+/// `MaxConcurrency`.
+pub const MAP_RUN_CHILDREN_MAX: usize = 10_000;
+
+/// Items that are read at once for a Map run, and held until their children start.
+pub const MAP_RUN_ITEMS_READ: usize = 2_000;
+
+/// Bytes of items after which reading them pauses, whatever their number.
+pub const MAP_RUN_BYTES_READ: usize = 8 * 1024 * 1024;
+
+/// Children whose results are read from the store at once.
+pub const MAP_RUN_RESULTS_READ: usize = 500;
+
 /// Tasks handed to handlers at once. Generous, because most tasks wait for somebody else; what a handler can
 /// take is the handler's own limit. It bounds memory after a restart with a great many open tasks.
 pub const TASKS_MAX: usize = 10_000;

@@ -9,10 +9,12 @@ use crate::error::{Error, StoreError};
 use crate::handle::ExecutionFilter;
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::record::{
-    ActivityRecord, ExecutionRecord, ExecutionSummary, Page, Paged, StateMachineRecord,
-    StateMachineSummary,
+    ActivityRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged,
+    StateMachineRecord, StateMachineSummary, Status,
 };
-use crate::store::{Archive, Direction, ExecutionId, ExecutionRow, Place, StateMachineRow};
+use crate::store::{
+    Archive, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, StateMachineRow,
+};
 
 /// A store opened for reading. Sees what is committed; never waits for the engine and never hinders it.
 /// The methods are those of [`crate::Handle`] with the same names, blocking.
@@ -91,6 +93,9 @@ impl Reader {
         filter: &ExecutionFilter,
         page: &Page,
     ) -> Result<Paged<ExecutionSummary>, Error> {
+        if let Some(map_run) = &filter.map_run_arn {
+            return self.list_children(map_run, filter.status, page);
+        }
         let before = token(page, "e1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
         let state_machine =
             filter.state_machine_arn.as_deref().map(|arn| self.state_machine(arn)).transpose()?;
@@ -102,6 +107,70 @@ impl Reader {
         )?;
         let next = cut(&mut rows, page).map(|last| format!("e1-{}", last.id.0));
         Ok(Paged { items: rows.into_iter().map(|row| self.summary(row)).collect(), next })
+    }
+
+    fn list_children(
+        &self,
+        map_run_arn: &str,
+        status: Option<Status>,
+        page: &Page,
+    ) -> Result<Paged<ExecutionSummary>, Error> {
+        let before = token(page, "c1-", |index| index.parse().ok())?.unwrap_or(i64::MAX);
+        let map_run = self.map_run(map_run_arn)?;
+        let mut rows = self.archive.children(map_run.id, status, before, limit(page) + 1)?;
+        let next = cut(&mut rows, page).and_then(|last| last.child.as_ref());
+        let next = next.map(|child| format!("c1-{}", child.index));
+        Ok(Paged { items: rows.into_iter().map(|row| self.summary(row)).collect(), next })
+    }
+
+    pub fn describe_map_run(&self, arn: &str) -> Result<MapRunRecord, Error> {
+        let row = self.map_run(arn)?;
+        let (executions, items) = self.archive.child_counts(row.id)?;
+        let is_running = row.status.is_running();
+        let known = row.items.filter(|_| is_running).unwrap_or(0);
+        Ok(MapRunRecord {
+            status: row.status,
+            max_concurrency: row.max_concurrency,
+            tolerated_count: row.tolerated_count,
+            tolerated_percentage: row.tolerated_percentage,
+            executions,
+            items,
+            items_pending: known.saturating_sub(items.total()),
+            summary: self.map_run_summary(row)?,
+        })
+    }
+
+    pub fn list_map_runs(
+        &self,
+        execution_arn: &str,
+        page: &Page,
+    ) -> Result<Paged<MapRunSummary>, Error> {
+        let before = token(page, "r1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
+        let execution = self.execution(execution_arn)?;
+        let mut rows = self.archive.map_runs(execution.id, before, limit(page) + 1)?;
+        let next = cut(&mut rows, page).map(|last| format!("r1-{}", last.id));
+        let items = rows.into_iter().map(|row| self.map_run_summary(row));
+        Ok(Paged { items: items.collect::<Result<_, _>>()?, next })
+    }
+
+    fn map_run(&self, arn: &str) -> Result<MapRunRow, Error> {
+        let found = self.archive.map_run(self.arns.parse_map_run(arn)?)?;
+        found.ok_or_else(|| Error::ResourceNotFound { arn: arn.to_owned() })
+    }
+
+    fn map_run_summary(&self, row: MapRunRow) -> Result<MapRunSummary, Error> {
+        let execution = self.archive.names(row.execution)?;
+        let execution = execution.ok_or_else(|| Error::Store {
+            reason: format!("the execution of Map run {} is missing", row.uuid),
+        })?;
+        let machine = execution.state_machine.clone();
+        Ok(MapRunSummary {
+            arn: self.arns.map_run(&machine, &row.label, &row.uuid),
+            execution_arn: self.summary(execution).arn,
+            state_machine_arn: self.arns.state_machine(&format!("{machine}/{}", row.label)),
+            started_at: row.started_at,
+            stopped_at: row.stopped_at,
+        })
     }
 
     pub fn history(&self, arn: &str, reverse: bool, page: &Page) -> Result<Paged<Value>, Error> {
@@ -151,17 +220,33 @@ impl Reader {
     fn execution(&self, arn: &str) -> Result<ExecutionRow, Error> {
         let (state_machine, name) = self.arns.parse_execution(arn)?;
         let found = self.archive.execution(state_machine, name)?;
+        // A child is found by the name of its state machine, and has a label besides.
+        let found =
+            found.filter(|row| self.arns.execution(&self.machine_name(row), &row.name) == arn);
         found.ok_or_else(|| Error::ExecutionDoesNotExist { arn: arn.to_owned() })
     }
 
     fn summary(&self, row: ExecutionRow) -> ExecutionSummary {
+        let machine = self.machine_name(&row);
+        let child_of = row.child.as_ref().map(|child| {
+            (self.arns.map_run(&row.state_machine, &child.label, &child.uuid), child.items)
+        });
         ExecutionSummary {
-            arn: self.arns.execution(&row.state_machine, &row.name),
-            state_machine_arn: self.arns.state_machine(&row.state_machine),
+            arn: self.arns.execution(&machine, &row.name),
+            state_machine_arn: self.arns.state_machine(&machine),
             name: row.name,
             status: row.status,
             started_at: row.started_at,
             stopped_at: row.stopped_at,
+            child_of,
+        }
+    }
+
+    /// The name of the state machine in the ARN of an execution: with a label, if it is a child.
+    fn machine_name(&self, row: &ExecutionRow) -> String {
+        match &row.child {
+            Some(child) => format!("{}/{}", row.state_machine, child.label),
+            None => row.state_machine.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::arn::Arns;
-use crate::store::{ActivityRow, DefinitionRow, StateMachineRow};
+use crate::store::{ActivityRow, Counts, DefinitionRow, StateMachineRow};
 
 /// Status of an execution. `Display`, `FromStr` and JSON give AWS's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -152,6 +152,44 @@ pub struct ExecutionSummary {
     pub state_machine_arn: String,
     /// How it stands.
     pub status: Status,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Option<Timestamp>,
+    /// The Map run that started it, and how many items it has.
+    pub child_of: Option<(String, u64)>,
+}
+
+/// A Map run as `DescribeMapRun` shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapRunRecord {
+    /// What `ListMapRuns` shows too.
+    pub summary: MapRunSummary,
+    /// How it stands.
+    pub status: Status,
+    /// `maxConcurrency`
+    pub max_concurrency: u32,
+    /// `toleratedFailureCount`
+    pub tolerated_count: u64,
+    /// `toleratedFailurePercentage`
+    pub tolerated_percentage: f64,
+    /// Its children.
+    pub executions: Counts,
+    /// The items that they were started with.
+    pub items: Counts,
+    /// Items that are known and in no child yet.
+    pub items_pending: u64,
+}
+
+/// A Map run as `ListMapRuns` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapRunSummary {
+    /// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`
+    pub arn: String,
+    /// The execution that it is part of.
+    pub execution_arn: String,
+    /// `arn:aws:states:<region>:<account>:stateMachine:<state machine>/<label>`
+    pub state_machine_arn: String,
     /// When it started.
     pub started_at: Timestamp,
     /// When it ended.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::arn::Arns;
 use crate::clock::{Clock, Entropy};
-use crate::driver::{Committer, Dispatcher, EngineLoop, Job, Retention};
+use crate::driver::{Committer, DataDriver, Dispatcher, EngineLoop, Job, Retention};
 use crate::error::{Halted, StoreError};
 use crate::handle::Handle;
 use crate::kernel::{Event, Kernel};
@@ -122,6 +122,12 @@ impl Service {
         } = self;
         let (events, inbox) = events;
         let (jobs, job_queue) = channel();
+        let map_data = DataDriver::new(
+            router.map_data(),
+            events.clone(),
+            options.store.clone(),
+            Arns::new(&options.region, &options.account),
+        );
         let dispatcher = Dispatcher::new(
             router,
             Arc::clone(&clock),
@@ -142,6 +148,7 @@ impl Service {
             jobs: job_queue,
             events: events.clone(),
             dispatcher: dispatcher.clone(),
+            map_data,
             changes,
             meters,
             halted,

@@ -47,8 +47,7 @@ fn abort_state(d: &mut Decider<'_>, machine: &StateMachine, frame: FrameId, afte
     let Some(current) = d.run.folded.frame(frame) else { return };
     let is_inside = current.step.is_inside();
     let kind = StateType::from(&machine.state(current.state).kind);
-    if let Step::Task(task) = &current.step {
-        let scheduled = task.scheduled;
+    if let Some(scheduled) = current.step.scheduled() {
         d.cancel(scheduled);
     }
     if is_inside && has_aborted_event(kind) {

@@ -59,6 +59,13 @@ pub(crate) fn of_item(run: &Run, frame: FrameId, index: usize) -> Value {
     context
 }
 
+/// The context object of a Distributed Map, as it is for one of its items.
+pub(crate) fn of_child(run: &Run, frame: FrameId, index: u64, item: &Value) -> Value {
+    let mut context = of_frame(run, frame);
+    context["Map"] = json!({ "Item": { "Index": index, "Value": item } });
+    context
+}
+
 fn execution(run: &Run) -> Value {
     let context = &run.start.context;
     json!({

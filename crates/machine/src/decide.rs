@@ -9,6 +9,7 @@
 //! | `TaskSubmitted` | `TaskStarted` if it is not recorded yet, then `TaskSubmitted` |
 //! | `TaskReported` | `TaskSucceeded` or `TaskFailed`; a hidden fact while the task is not submitted |
 //! | `TaskFinished` | `TaskStarted` if it is not recorded yet, then `TaskSucceeded`, `TaskSubmitted` or `TaskFailed` |
+//! | `MapRunFinished` | `MapRunSucceeded` or `MapRunFailed` |
 //! | `Stop` | `ExecutionAborted` |
 //! | `Continue`, `TimerFired` | none of their own |
 //!
@@ -120,6 +121,11 @@ impl<'a> Decider<'a> {
             }
             Input::TaskFinished { scheduled, started_at, outcome } => {
                 self.finish_task(scheduled, whole_millisecond(started_at), outcome);
+            }
+            Input::MapRunFinished { scheduled, outcome } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    states::distributed_map::finished(self, frame, outcome);
+                }
             }
             Input::Stop { error, cause } => {
                 self.end(0, Event::ExecutionAborted(Reason { error, cause }));
@@ -242,7 +248,11 @@ impl<'a> Decider<'a> {
     /// Gives up a task. If this very decision scheduled it, nobody need hear of it.
     pub(crate) fn cancel(&mut self, scheduled: EventId) {
         let commands = &mut self.decision.commands;
-        let is_new = |command: &Command| matches!(command, Command::ScheduleTask(task) if task.scheduled == scheduled);
+        let is_new = |command: &Command| match command {
+            Command::ScheduleTask(task) => task.scheduled == scheduled,
+            Command::StartMapRun(run) => run.scheduled == scheduled,
+            Command::CancelTask { .. } => false,
+        };
         match commands.iter().position(is_new) {
             Some(index) => {
                 commands.remove(index);

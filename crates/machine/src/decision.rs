@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use stepwell_asl::Data;
+use stepwell_asl::model::StateId;
 
-use crate::event::{Entry, EventId, Report};
+use crate::event::{Entry, EventId, MapRunPlan, Report};
 use crate::limits::Limits;
 
 /// What happened to an execution.
@@ -66,6 +67,13 @@ pub enum Input {
         scheduled: EventId,
         /// When it was handed to its handler.
         started_at: Timestamp,
+        /// How it ended.
+        outcome: TaskResult,
+    },
+    /// A Map run ended.
+    MapRunFinished {
+        /// The id of the event that started it.
+        scheduled: EventId,
         /// How it ended.
         outcome: TaskResult,
     },
@@ -136,9 +144,11 @@ pub struct Decision {
 pub enum Command {
     /// Hand a task to its handler.
     ScheduleTask(ScheduledTask),
-    /// The outcome of this task is no longer wanted.
+    /// Run a Distributed Map.
+    StartMapRun(StartMapRun),
+    /// The outcome of this task or Map run is no longer wanted.
     CancelTask {
-        /// The id of its scheduled event.
+        /// The id of the event that handed it out.
         scheduled: EventId,
     },
 }
@@ -163,4 +173,19 @@ pub struct ScheduledTask {
     pub token: Option<Arc<str>>,
     /// The response of the service, if the task was submitted and its handler waits for the end of the job.
     pub submitted: Option<Data>,
+}
+
+/// A Map run to start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StartMapRun {
+    /// Id of the event that started it.
+    pub scheduled: EventId,
+    /// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`
+    pub arn: Arc<str>,
+    /// The Map state.
+    pub state: StateId,
+    /// How it is to go.
+    pub plan: Arc<MapRunPlan>,
+    /// The items, unless they are read from outside.
+    pub items: Option<Data>,
 }

@@ -257,6 +257,26 @@ pub enum Event {
         #[serde(rename = "c", default, skip_serializing_if = "is_default")]
         max_concurrency: u32,
     },
+    /// `MapRunStarted`
+    #[serde(rename = "Rn")]
+    MapRunStarted {
+        /// The Map run.
+        #[serde(rename = "a")]
+        arn: Arc<str>,
+        /// Hidden: how it is to go.
+        #[serde(rename = "p")]
+        plan: Arc<MapRunPlan>,
+    },
+    /// `MapRunSucceeded`
+    #[serde(rename = "Rx")]
+    MapRunSucceeded {
+        /// Hidden: its results, or where they are.
+        #[serde(rename = "o")]
+        output: Data,
+    },
+    /// `MapRunFailed`
+    #[serde(rename = "Rf")]
+    MapRunFailed(Reason),
     /// `MapStateSucceeded`
     #[serde(rename = "Mx")]
     MapStateSucceeded,
@@ -340,6 +360,63 @@ pub enum Report {
     /// `SendTaskFailure`
     #[serde(rename = "w")]
     Failed(Reason),
+}
+
+/// How a Map run is to go: everything that a Distributed Map evaluates before it. Persisted.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapRunPlan {
+    /// `MaxConcurrency`; 0 leaves it to the engine.
+    #[serde(rename = "c", default, skip_serializing_if = "is_default")]
+    pub max_concurrency: u32,
+    /// `ToleratedFailureCount`
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub tolerated_count: Option<u64>,
+    /// `ToleratedFailurePercentage`, 0 to 100.
+    #[serde(rename = "g", default, skip_serializing_if = "Option::is_none")]
+    pub tolerated_percentage: Option<f64>,
+    /// `ItemReader`; without it the items are in the input.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<MapRunData>,
+    /// `MaxItems` of the reader, as it was found.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<i64>,
+    /// `ItemBatcher`
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<MapRunBatch>,
+    /// `ResultWriter`
+    #[serde(rename = "w", default, skip_serializing_if = "Option::is_none")]
+    pub writer: Option<MapRunData>,
+}
+
+/// A place outside the execution that a Map run reads or writes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapRunData {
+    /// The `Resource`; nothing where the results are the output of the state.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<Arc<str>>,
+    /// The evaluated `Parameters` or `Arguments`.
+    #[serde(rename = "a")]
+    pub arguments: Data,
+    /// `ReaderConfig` or `WriterConfig`.
+    #[serde(rename = "c")]
+    pub config: Data,
+}
+
+/// `ItemBatcher`
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MapRunBatch {
+    /// `MaxItemsPerBatch`
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub max_items: Option<u64>,
+    /// `MaxInputBytesPerBatch`
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u64>,
+    /// `BatchInput`
+    #[serde(rename = "i", default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Data>,
 }
 
 /// Which iteration of which Map state.

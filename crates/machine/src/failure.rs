@@ -37,6 +37,8 @@ pub(crate) enum Origin {
     Reported,
     /// From a limit that a task exceeded.
     Limit(TaskLimit),
+    /// From the Map run of a Distributed Map.
+    MapRun,
     /// From the interpreter: something could not be evaluated.
     Evaluation,
 }
@@ -69,6 +71,11 @@ impl Failure {
         Self { error, cause, origin: Origin::Reported }
     }
 
+    /// A Map run failed.
+    pub(crate) fn of_map_run(error: Option<String>, cause: Option<String>) -> Self {
+        Self { error, cause, origin: Origin::MapRun }
+    }
+
     /// A task exceeded a limit.
     pub(crate) fn timeout(limit: TaskLimit) -> Self {
         Self { error: Some("States.Timeout".to_owned()), cause: None, origin: Origin::Limit(limit) }
@@ -89,6 +96,11 @@ impl Failure {
         self.origin == Origin::Evaluation && self.error.as_deref() == Some("States.Runtime")
     }
 
+    /// Whether the state itself failed after it had begun, of which a Parallel or Map state has an event.
+    fn has_failed_event(&self) -> bool {
+        self.is_of_query() || self.origin == Origin::MapRun
+    }
+
     /// Whether an expression of a JSONata state failed.
     pub(crate) fn is_of_query(&self) -> bool {
         self.origin == Origin::Evaluation && self.error.as_deref() == Some(QueryError::NAME)
@@ -105,7 +117,8 @@ pub(crate) fn fail(d: &mut Decider<'_>, machine: &StateMachine, frame: FrameId, 
     if retry::schedule(d, machine, frame, &failure, after) {
         return;
     }
-    if let Some(event) = failed_event(d.run, machine, frame).filter(|_| failure.is_of_query()) {
+    if let Some(event) = failed_event(d.run, machine, frame).filter(|_| failure.has_failed_event())
+    {
         d.emit_after(frame, after, event);
     }
     match catch::take(d, machine, frame, failure) {

@@ -14,7 +14,7 @@ use stepwell_asl::Data;
 use stepwell_asl::model::StateId;
 use stepwell_asl::variable::Assigned;
 
-use crate::event::{EventId, Payload, Report, TaskLimit, TaskResource};
+use crate::event::{EventId, MapRunPlan, Payload, Report, TaskLimit, TaskResource};
 use crate::failure::Failure;
 
 /// Names a frame within its run; counts from the root in the order of opening, never used twice.
@@ -59,9 +59,11 @@ pub(crate) enum Step {
     Work,
     /// A task is scheduled; waits for its outcome or for a limit.
     Task(Box<OpenTask>),
-    /// The task has a result. Goes on by itself.
+    /// A Distributed Map runs; before its Map run is recorded, it goes on by itself.
+    MapRun(Box<OpenMapRun>),
+    /// The task or Map run has a result. Goes on by itself.
     TaskSucceeded(Data),
-    /// The task failed. Goes on by itself.
+    /// The task or Map run failed. Goes on by itself.
     TaskFailed(Failure),
     /// A Wait state waits.
     Waiting(Timestamp),
@@ -84,6 +86,7 @@ impl Step {
             | Self::TaskFailed(_)
             | Self::Ended => true,
             Self::Fork(fork) => fork.has_room() || fork.is_complete(),
+            Self::MapRun(run) => run.started.is_none(),
             Self::Task(_) | Self::Waiting(_) | Self::Backoff(_) => false,
         }
     }
@@ -159,6 +162,45 @@ impl OpenTask {
             .and_then(|(at, heartbeat)| later(at, heartbeat))
             .map(|at| (at, TaskLimit::Heartbeat));
         [timeout, silence].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+}
+
+/// A Map run that has no outcome yet.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OpenMapRun {
+    /// What `ItemSelector` sees.
+    pub(crate) input: Data,
+    /// The items, unless they are read from outside.
+    pub(crate) items: Option<Data>,
+    /// What it was started with.
+    pub(crate) started: Option<StartedMapRun>,
+}
+
+/// What a Map run was started with.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct StartedMapRun {
+    pub(crate) scheduled: EventId,
+    pub(crate) arn: Arc<str>,
+    pub(crate) plan: Arc<MapRunPlan>,
+}
+
+impl Step {
+    /// The id of the event that handed out what the frame waits for: a task or a Map run.
+    pub(crate) fn scheduled(&self) -> Option<EventId> {
+        match self {
+            Self::Task(task) => Some(task.scheduled),
+            Self::MapRun(run) => run.started.as_ref().map(|started| started.scheduled),
+            _ => None,
+        }
+    }
+
+    /// Whether something was handed out for the frame whose outcome is still to come.
+    pub(crate) fn is_outstanding(&self) -> bool {
+        match self {
+            Self::Task(task) => task.is_outstanding(),
+            Self::MapRun(run) => run.started.is_some(),
+            _ => false,
+        }
     }
 }
 

@@ -103,6 +103,14 @@ fn show(event: &Event) -> Option<Shown> {
             let details = json!({ "length": length });
             Shown::with("MapStateStarted", "mapStateStartedEventDetails", details)
         }
+        Event::MapRunStarted { arn, .. } => {
+            let details = json!({ "mapRunArn": arn });
+            Shown::with("MapRunStarted", "mapRunStartedEventDetails", details)
+        }
+        Event::MapRunSucceeded { .. } => Shown::bare("MapRunSucceeded"),
+        Event::MapRunFailed(reason) => {
+            Shown::with("MapRunFailed", "mapRunFailedEventDetails", with_reason(reason))
+        }
         Event::MapStateSucceeded => Shown::bare("MapStateSucceeded"),
         Event::MapStateFailed => Shown::bare("MapStateFailed"),
         Event::MapIterationStarted(one) => {

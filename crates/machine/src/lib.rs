@@ -41,11 +41,15 @@ mod variables;
 pub use apply::{IllegalEntry, apply};
 pub use decide::{ENTRIES_PER_DECISION, decide};
 pub use decision::{
-    Activities, Command, DecideContext, Decision, Input, ScheduledTask, TaskResult,
+    Activities, Command, DecideContext, Decision, Input, ScheduledTask, StartMapRun, TaskResult,
 };
-pub use event::{Entry, Event, EventId, InvalidPayload, Payload, Reason, Report};
+pub use event::{
+    Entry, Event, EventId, InvalidPayload, MapRunBatch, MapRunData, MapRunPlan, Payload, Reason,
+    Report,
+};
 pub use frame::FrameId;
 pub use limits::Limits;
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};
+pub use states::distributed_map::child_item;
 pub use token::TaskToken;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use stepwell_asl::variable::Assigned;
 use stepwell_asl::{Data, StateMachine};
 
-use crate::decision::{Command, ScheduledTask};
+use crate::decision::{Command, ScheduledTask, StartMapRun};
 use crate::event::{EventId, TaskResource};
 use crate::frame::{Frame, FrameId, OpenTask, Step};
 use crate::limits::Limits;
@@ -37,7 +37,7 @@ pub(crate) struct Folded {
     ready: BTreeSet<FrameId>,
     /// Frames that go on at a time.
     timers: BTreeSet<(Timestamp, FrameId)>,
-    /// Open tasks by the id of their scheduled event.
+    /// Open tasks and Map runs by the id of the event that handed them out.
     tasks: BTreeMap<EventId, FrameId>,
     /// How many of them are outstanding.
     outstanding: usize,
@@ -72,6 +72,11 @@ impl Run {
         Self { start, folded }
     }
 
+    /// The limits that it is held to.
+    pub fn limits(&self) -> Limits {
+        self.folded.limits
+    }
+
     /// How it stands.
     pub fn phase(&self) -> &Phase {
         &self.folded.phase
@@ -92,10 +97,11 @@ impl Run {
     /// The commands that are outstanding, derived from the folded state alone: what recovery performs. A task that
     /// only waits for its token is not among them.
     pub fn outstanding(&self) -> Vec<Command> {
-        let is_outstanding =
-            |scheduled| self.open_task(scheduled).is_some_and(OpenTask::is_outstanding);
-        let tasks = self.folded.tasks.iter().filter(|(scheduled, _)| is_outstanding(**scheduled));
-        tasks.filter_map(|(_, frame)| self.schedule_command(*frame)).collect()
+        let is_outstanding = |frame: &&FrameId| {
+            self.folded.frame(**frame).is_some_and(|it| it.step.is_outstanding())
+        };
+        let frames = self.folded.tasks.values().filter(is_outstanding);
+        frames.filter_map(|frame| self.schedule_command(*frame)).collect()
     }
 
     /// How many commands are [`outstanding`](Self::outstanding).
@@ -127,10 +133,23 @@ impl Run {
         }
     }
 
-    /// The command that hands over the open task of a frame.
+    /// The command that hands over the open task or Map run of a frame.
     pub(crate) fn schedule_command(&self, frame: FrameId) -> Option<Command> {
         let frame = self.folded.frame(frame)?;
-        let Step::Task(task) = &frame.step else { return None };
+        let task = match &frame.step {
+            Step::Task(task) => task,
+            Step::MapRun(run) => {
+                let started = run.started.as_ref()?;
+                return Some(Command::StartMapRun(StartMapRun {
+                    scheduled: started.scheduled,
+                    arn: Arc::clone(&started.arn),
+                    state: frame.state,
+                    plan: Arc::clone(&started.plan),
+                    items: run.items.clone(),
+                }));
+            }
+            _ => return None,
+        };
         Some(Command::ScheduleTask(ScheduledTask {
             scheduled: task.scheduled,
             state_name: Arc::clone(&self.machine().state(frame.state).name),
@@ -204,7 +223,7 @@ impl Folded {
         self.tasks.get(&scheduled).copied()
     }
 
-    /// The open tasks.
+    /// The open tasks and Map runs.
     pub(crate) fn open_tasks(&self) -> impl Iterator<Item = EventId> {
         self.tasks.keys().copied()
     }
@@ -259,9 +278,9 @@ impl Folded {
         if let Some(at) = step.timer() {
             self.timers.insert((at, id));
         }
-        if let Step::Task(task) = step {
-            self.tasks.insert(task.scheduled, id);
-            self.outstanding += usize::from(task.is_outstanding());
+        if let Some(scheduled) = step.scheduled() {
+            self.tasks.insert(scheduled, id);
+            self.outstanding += usize::from(step.is_outstanding());
         }
     }
 
@@ -272,9 +291,9 @@ impl Folded {
         if let Some(at) = step.timer() {
             self.timers.remove(&(at, id));
         }
-        if let Step::Task(task) = step {
-            self.tasks.remove(&task.scheduled);
-            self.outstanding -= usize::from(task.is_outstanding());
+        if let Some(scheduled) = step.scheduled() {
+            self.tasks.remove(&scheduled);
+            self.outstanding -= usize::from(step.is_outstanding());
         }
     }
 }

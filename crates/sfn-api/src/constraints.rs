@@ -15,6 +15,8 @@ use crate::error::ApiError;
 
 /// Characters of an ARN.
 pub(crate) const ARN: RangeInclusive<usize> = 1..=256;
+/// Characters of the ARN of a Map run.
+pub(crate) const LONG_ARN: RangeInclusive<usize> = 1..=2_000;
 /// Characters of the name of a state machine or an execution.
 pub(crate) const NAME: RangeInclusive<usize> = 1..=80;
 /// Characters of a task token.
@@ -72,6 +74,23 @@ impl Constraints {
 
     /// A number that may be missing.
     pub(crate) fn range(&mut self, member: &str, value: Option<i64>, range: RangeInclusive<i64>) {
+        let Some(number) = value else { return };
+        if number < *range.start() {
+            let least = format!("have value greater than or equal to {}", range.start());
+            self.broken(member, &quoted(&number.to_string()), &least);
+        } else if number > *range.end() {
+            let most = format!("have value less than or equal to {}", range.end());
+            self.broken(member, &quoted(&number.to_string()), &most);
+        }
+    }
+
+    /// A number with a fraction that may be missing.
+    pub(crate) fn fraction(
+        &mut self,
+        member: &str,
+        value: Option<f64>,
+        range: RangeInclusive<f64>,
+    ) {
         let Some(number) = value else { return };
         if number < *range.start() {
             let least = format!("have value greater than or equal to {}", range.start());

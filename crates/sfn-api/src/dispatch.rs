@@ -102,6 +102,9 @@ pub(crate) async fn perform(
         "CreateStateMachine" => call(engine, body, ops::create_state_machine::handle).await,
         "DeleteStateMachine" => call(engine, body, ops::delete_state_machine::handle).await,
         "DescribeExecution" => call(engine, body, ops::describe_execution::handle).await,
+        "DescribeMapRun" => call(engine, body, ops::describe_map_run::handle).await,
+        "ListMapRuns" => call(engine, body, ops::list_map_runs::handle).await,
+        "UpdateMapRun" => call(engine, body, ops::update_map_run::handle).await,
         "DescribeStateMachine" => call(engine, body, ops::describe_state_machine::handle).await,
         "DescribeStateMachineForExecution" => {
             call(engine, body, ops::describe_state_machine_for_execution::handle).await
@@ -198,7 +201,6 @@ const NOT_YET: &[&str] = &[
     "TagResource",
     "TestState",
     "UntagResource",
-    "UpdateMapRun",
     "UpdateStateMachineAlias",
 ];
 

@@ -100,6 +100,8 @@ impl From<Error> for ApiError {
             }
             Error::ExecutionDoesNotExist { arn } => format!("Execution Does Not Exist: '{arn}'"),
             Error::ExecutionAlreadyExists { arn } => format!("Execution Already Exists: '{arn}'"),
+            Error::ResourceNotFound { arn } => format!("Resource not found: '{arn}'"),
+            Error::MapRunEnded { .. } => "Map Run is not in RUNNING status".to_owned(),
             Error::InvalidName { name, .. } => format!("Invalid Name: '{name}'"),
             Error::InvalidArn { arn, reason } => {
                 format!("Invalid Arn: '{}'", arn_problem(arn, reason))

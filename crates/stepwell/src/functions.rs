@@ -11,7 +11,9 @@ use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent, Update};
 use stepwell_sfn_api::Integration;
-use stepwell_task::{Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use stepwell_task::{
+    MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+};
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +28,7 @@ pub(crate) struct Functions {
     invoke: Arc<Metered>,
     direct: Arc<Direct>,
     step_functions: Arc<Integration>,
+    map_data: Option<Arc<dyn MapData>>,
 }
 
 impl Functions {
@@ -39,12 +42,17 @@ impl Functions {
         let functions = invoke::Functions::new(pipelines, told);
         let invoke = Arc::new(Metered { functions, meters });
         let direct = Arc::new(Direct(Arc::clone(&invoke)));
-        Self { direct, invoke, step_functions: Integration::new() }
+        Self { direct, invoke, step_functions: Integration::new(), map_data: None }
     }
 
     /// What calls Step Functions; it wants to know the engine.
     pub(crate) fn step_functions(&self) -> Arc<Integration> {
         Arc::clone(&self.step_functions)
+    }
+
+    /// With these buckets for Map runs.
+    pub(crate) fn with_map_data(self, map_data: Arc<dyn MapData>) -> Self {
+        Self { map_data: Some(map_data), ..self }
     }
 
     /// No functions at all: for asking what is supported.
@@ -67,6 +75,10 @@ impl TaskRouter for Functions {
             return Ok(Arc::clone(&self.direct) as _);
         }
         Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })
+    }
+
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        self.map_data.clone()
     }
 }
 

@@ -16,6 +16,7 @@ mod config;
 mod failure;
 mod functions;
 mod logs;
+mod map_data;
 mod meters;
 mod output;
 mod private;

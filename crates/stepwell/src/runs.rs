@@ -50,6 +50,7 @@ pub(crate) async fn unfinished(
     let filter = ExecutionFilter {
         state_machine_arn: Some(machine_arn.to_owned()),
         status: Some(Status::Running),
+        ..ExecutionFilter::default()
     };
     let page = Page { limit: 1, token: None };
     Ok(engine.list_executions(filter, page).await?.items.pop())

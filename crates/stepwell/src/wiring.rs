@@ -14,6 +14,7 @@ pub(crate) use crate::config::Trigger;
 use crate::config::{Config, Problem, Section, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions::{self, Functions};
+use crate::map_data::ProjectBuckets;
 use crate::meters::Meters;
 use crate::project::{self, Project};
 use crate::report::{self, Finding};
@@ -245,7 +246,9 @@ impl Running {
         // Paths in the settings of pipelines are relative to the project.
         std::env::set_current_dir(project.root())?;
         let meters = Arc::new(Meters::default());
-        let functions = Functions::new(pipelines, progress, Arc::clone(&meters));
+        let buckets = ProjectBuckets::new(surroundings(project, config));
+        let functions = Functions::new(pipelines, progress, Arc::clone(&meters))
+            .with_map_data(Arc::new(buckets));
         let step_functions = functions.step_functions();
         let options = project.options(config)?;
         let store = options.store.clone();
@@ -303,6 +306,7 @@ fn unfinished(reader: &Reader, machine: &str, pipeline: &str) -> Outcome<Option<
     let filter = ExecutionFilter {
         state_machine_arn: Some(Project::arns().state_machine(machine)),
         status: Some(Status::Running),
+        ..ExecutionFilter::default()
     };
     let found = match reader.list_executions(&filter, &Page { limit: 1, token: None }) {
         Ok(page) => page.items.into_iter().next(),

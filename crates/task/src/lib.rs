@@ -19,6 +19,8 @@
 mod job;
 mod pattern;
 
+mod map_data;
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +29,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 pub use job::Job;
+pub use map_data::{ChildResult, ItemSource, Items, MapData, ResultDestination, Results};
 pub use pattern::Pattern;
 
 /// An error with its causes in one line, each once: many errors repeat their source in their own text.
@@ -152,6 +155,11 @@ pub trait TaskRouter: Send + Sync {
     /// [`Unsupported`] when nothing here does that work. The engine asks when a state machine is created,
     /// so that an unsupported integration is refused then and not at 3 a.m.
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported>;
+
+    /// Who reads the items and writes the results of Map runs, if anybody does here.
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        None
+    }
 }
 
 /// Nothing here does the work of this resource.

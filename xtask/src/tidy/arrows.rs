@@ -27,7 +27,13 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-task", &[], &[]),
     arrows("stepwell-schedule", &[], &[]),
     arrows("stepwell-engine", &["stepwell-asl", "stepwell-machine", "stepwell-task"], &[]),
-    arrows("stepwell-sfn-api", &["stepwell-asl", "stepwell-engine", "stepwell-task"], &[]),
+    arrows(
+        "stepwell-sfn-api",
+        &["stepwell-asl", "stepwell-engine", "stepwell-task"],
+        &["stepwell-integrations", "stepwell-map-data"],
+    ),
+    // What Map runs read and write in buckets: the other side of the port.
+    arrows("stepwell-map-data", &["stepwell-integrations", "stepwell-task"], &[]),
     // A pipeline says error names and definitions in the language's own types.
     arrows("stepwell-pipeline", &["stepwell-asl", "stepwell-task"], &[]),
     arrows(
@@ -84,6 +90,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-engine",
             "stepwell-integrations",
             "stepwell-lake",
+            "stepwell-map-data",
             "stepwell-pipeline",
             "stepwell-query",
             "stepwell-sandbox",

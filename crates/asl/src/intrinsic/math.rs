@@ -40,7 +40,7 @@ fn splitmix(seed: u64) -> u64 {
 }
 
 /// A version 4 UUID.
-pub(crate) fn uuid(random: &mut dyn Random) -> String {
+pub fn uuid(random: &mut dyn Random) -> String {
     let high = random.next_u64() & 0xffff_ffff_ffff_0fff | 0x4000;
     let low = random.next_u64() & 0x3fff_ffff_ffff_ffff | 0x8000_0000_0000_0000;
     format!(

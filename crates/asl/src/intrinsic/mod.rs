@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::eval::Scope;
 use crate::jsonpath::Path;
 use arguments::Arguments;
-pub(crate) use math::uuid;
+pub use math::uuid;
 pub use parser::SyntaxError;
 
 /// A parsed call.

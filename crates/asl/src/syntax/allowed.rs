@@ -44,6 +44,36 @@ pub(super) const BRANCH: Fields = Fields::plain(&["Comment", "StartAt", "States"
 pub(super) const PROCESSOR: Fields =
     Fields::plain(&["Comment", "ProcessorConfig", "StartAt", "States"]);
 pub(super) const PROCESSOR_CONFIG: Fields = Fields::plain(&["ExecutionType", "Mode"]);
+pub(super) const ITEM_READER: Fields = Fields {
+    any: &["ReaderConfig", "Resource"],
+    jsonpath: &["Parameters"],
+    jsonata: &["Arguments"],
+};
+pub(super) const READER_CONFIG: Fields = Fields {
+    any: &[
+        "CSVDelimiter",
+        "CSVHeaderLocation",
+        "CSVHeaders",
+        "InputType",
+        "ItemsPointer",
+        "ManifestType",
+        "MaxItems",
+        "Transformation",
+    ],
+    jsonpath: &["MaxItemsPath"],
+    jsonata: &[],
+};
+pub(super) const ITEM_BATCHER: Fields = Fields {
+    any: &["BatchInput", "MaxInputBytesPerBatch", "MaxItemsPerBatch"],
+    jsonpath: &["MaxInputBytesPerBatchPath", "MaxItemsPerBatchPath"],
+    jsonata: &[],
+};
+pub(super) const RESULT_WRITER: Fields = Fields {
+    any: &["Resource", "WriterConfig"],
+    jsonpath: &["Parameters"],
+    jsonata: &["Arguments"],
+};
+pub(super) const WRITER_CONFIG: Fields = Fields::plain(&["OutputType", "Transformation"]);
 pub(super) const RETRIER: Fields = Fields::plain(&[
     "BackoffRate",
     "Comment",
@@ -173,12 +203,16 @@ const STATES: &[(&str, Fields)] = &[
                 "Catch",
                 "Comment",
                 "End",
+                "ItemBatcher",
                 "ItemProcessor",
+                "ItemReader",
                 "ItemSelector",
                 "Iterator",
+                "Label",
                 "MaxConcurrency",
                 "Next",
                 "QueryLanguage",
+                "ResultWriter",
                 "Retry",
                 "ToleratedFailureCount",
                 "ToleratedFailurePercentage",
@@ -242,6 +276,11 @@ mod tests {
             BRANCH,
             PROCESSOR,
             PROCESSOR_CONFIG,
+            ITEM_READER,
+            READER_CONFIG,
+            ITEM_BATCHER,
+            RESULT_WRITER,
+            WRITER_CONFIG,
             RETRIER,
             CREDENTIALS,
             CATCHER,

@@ -141,9 +141,6 @@ impl<'t> Checker<'t> {
                 self.of_other_language(object, field);
                 continue;
             }
-            if self.refuse_unsupported(object, field) {
-                continue;
-            }
             let help = allowed::advice(&field.name, &known);
             let message = format!("Field '{}' is not supported", field.name);
             // AWS names the object as the place; the span is the field's.

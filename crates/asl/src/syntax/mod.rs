@@ -8,6 +8,7 @@
 //! are read.
 
 mod allowed;
+mod distributed;
 mod error_handling;
 mod fields;
 mod graph;
@@ -17,7 +18,6 @@ mod resource;
 mod rules;
 mod source;
 mod states;
-mod unsupported;
 mod variables;
 
 use std::collections::HashMap;

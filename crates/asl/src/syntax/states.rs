@@ -11,7 +11,6 @@ use crate::model::{
     Choice, DataFlow, Dynamic, Fail, Flow, FlowFields, Items, Map, Parallel, Pass, Payload,
     QueryFlow, StateId, StateKind, Succeed, Task, Text, Wait, WaitUntil,
 };
-use crate::query::Query;
 use crate::suggest;
 
 impl<'t> Checker<'t> {
@@ -239,12 +238,26 @@ impl<'t> Checker<'t> {
         let mut flow = self.flow(object);
         let item_selector = self.item_selector(object, &mut flow.fields);
         let items = self.items(object);
-        let tolerated_failures = self.tolerated_failures(object);
+        const PERCENTAGE_MAX: u64 = 100;
+        let tolerated_count = self.or_path(
+            object,
+            "ToleratedFailureCount",
+            "ToleratedFailureCountPath",
+            |this, place| this.integer(place, 0, u64::from(u32::MAX)),
+        );
+        let tolerated_percentage = self.or_path(
+            object,
+            "ToleratedFailurePercentage",
+            "ToleratedFailurePercentagePath",
+            |this, place| this.number(place, PERCENTAGE_MAX),
+        );
         let max_concurrency =
             self.or_path(object, "MaxConcurrency", "MaxConcurrencyPath", Self::concurrency);
-        let start_at = self
+        let processor = self
             .one_of(object, &["ItemProcessor", "Iterator"], true)
-            .and_then(|place| self.item_processor(&place));
+            .map(|place| self.item_processor(&place));
+        let (start_at, children) = processor.unwrap_or_default();
+        let distributed = self.distributed(object, children);
         let retry = self.retry(object);
         let catch = self.catch(object, scope);
         let transition = self.transition(object, scope);
@@ -252,7 +265,9 @@ impl<'t> Checker<'t> {
             flow,
             items,
             item_selector,
-            tolerated_failures,
+            tolerated_count,
+            tolerated_percentage,
+            distributed,
             max_concurrency: max_concurrency.unwrap_or(Dynamic::Literal(0)),
             start_at: start_at?,
             retry,
@@ -289,22 +304,6 @@ impl<'t> Checker<'t> {
         Items::Query(self.wrong_type(&place, "an array"))
     }
 
-    /// `ToleratedFailureCount` and `ToleratedFailurePercentage`.
-    fn tolerated_failures(&mut self, object: &Object<'t>) -> Vec<(Query, f64)> {
-        const PERCENTAGE_MAX: u64 = 100;
-        let mut expressions = Vec::new();
-        for (name, path, max) in [
-            ("ToleratedFailureCount", "ToleratedFailureCountPath", u64::from(u32::MAX)),
-            ("ToleratedFailurePercentage", "ToleratedFailurePercentagePath", PERCENTAGE_MAX),
-        ] {
-            let read = |this: &mut Self, place: &Place<'t>| this.number(place, max);
-            if let Some(Dynamic::Query(query)) = self.or_path(object, name, path, read) {
-                expressions.push((query, max as f64));
-            }
-        }
-        expressions
-    }
-
     /// `ItemsPath`: a reference path, here on the context object too.
     fn items_path(&mut self, object: &Object<'t>) -> Path {
         let Some(place) = object.get("ItemsPath") else { return Path::root() };
@@ -313,36 +312,5 @@ impl<'t> Checker<'t> {
             self.not_a_reference_path(&place);
         }
         path
-    }
-
-    /// `ItemProcessor`, or `Iterator`, its older name.
-    fn item_processor(&mut self, place: &Place<'t>) -> Option<StateId> {
-        let object = self.object(place)?;
-        self.check_fields(&object, allowed::PROCESSOR);
-        self.comment(&object);
-        if let Some(config) = object.get("ProcessorConfig") {
-            self.processor_config(&config);
-        }
-        self.scope(&object)
-    }
-
-    fn processor_config(&mut self, place: &Place<'t>) {
-        let Some(object) = self.object(place) else { return };
-        self.check_fields(&object, allowed::PROCESSOR_CONFIG);
-        let Some(mode) = object.get("Mode") else { return };
-        match self.string(&mode) {
-            Some("INLINE") | None => {}
-            Some("DISTRIBUTED") => {
-                let message = "A Map in DISTRIBUTED mode is not supported yet";
-                self.findings
-                    .value(Code::DistributedMapUnsupported, &mode, message)
-                    .help("use an inline Map: `\"Mode\": \"INLINE\"`");
-            }
-            Some(_) => {
-                let message =
-                    "The field 'Mode' should have one of these values: [INLINE, DISTRIBUTED]";
-                self.findings.value(Code::InvalidValue, &mode, message);
-            }
-        }
     }
 }

@@ -3,7 +3,9 @@
 mod committer;
 mod dispatcher;
 mod engine_loop;
+mod map_data;
 
 pub(crate) use committer::{Committer, Job, Retention};
 pub(crate) use dispatcher::Dispatcher;
 pub(crate) use engine_loop::EngineLoop;
+pub(crate) use map_data::DataDriver;

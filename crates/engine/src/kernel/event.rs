@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::Value;
 use stepwell_asl::{Data, StateMachine};
-use stepwell_machine::{EventId, Limits, Payload, TaskResult};
+use stepwell_machine::{EventId, Limits, Payload, Reason, TaskResult};
 use tokio::sync::oneshot;
 
 use super::tokens::TokenRequest;
 use super::write::{HandOut, TaskOrder};
 use crate::error::Error;
 use crate::record::{ActivityRecord, Started, StateMachineRecord};
-use crate::store::ExecutionId;
+use crate::store::{ExecutionId, MapRunId};
 
 /// Where an answer goes. Nobody may be waiting any more; then it is dropped.
 pub type Reply<T> = oneshot::Sender<Result<T, Error>>;
@@ -79,6 +80,15 @@ pub enum Event {
         outcome: TaskResult,
     },
 
+    /// A request: change a Map run that runs.
+    UpdateMapRun { uuid: String, change: MapRunChange, reply: Reply<()> },
+    /// Items of a Map run were read; `end` says that there are no more.
+    ItemsRead { map_run: MapRunId, items: Vec<Value>, end: bool },
+    /// The items of a Map run cannot be read.
+    ItemsFailed { map_run: MapRunId, reason: Reason },
+    /// The results of a Map run were written, or could not be.
+    ResultsWritten { map_run: MapRunId, outcome: TaskResult },
+
     /// All writes up to this one are on disk.
     Committed { through: u64 },
     /// A write failed. It and all later ones are not on disk, and nothing of them was performed.
@@ -90,6 +100,17 @@ pub enum Event {
     Drain,
     /// Decide what has come in, then stop.
     Close,
+}
+
+/// What changes of a Map run; the rest stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct MapRunChange {
+    /// `maxConcurrency`; 0 leaves it to the engine.
+    pub max_concurrency: Option<u32>,
+    /// `toleratedFailureCount`
+    pub tolerated_count: Option<u64>,
+    /// `toleratedFailurePercentage`
+    pub tolerated_percentage: Option<f64>,
 }
 
 /// A request to start an execution.

@@ -145,6 +145,7 @@ impl Kernel {
         let slot_name: Arc<str> = name.as_str().into();
         let awake = Awake {
             arn: Arc::clone(&start.context.execution_arn),
+            definition: revision.row.id,
             input: request.data,
             run: Run::new(start),
             started_at: now,
@@ -154,18 +155,31 @@ impl Kernel {
                 name,
                 input: request.input,
                 started_at: now,
+                child: None,
             }),
             next_batch: 0,
             next_seq: 0,
             more: false,
+            is_child: false,
             last_write: 0,
         };
+        Ok(self.place(state_machine, slot_name, awake))
+    }
+
+    /// Gives a new execution its id and its slot.
+    pub(super) fn place(
+        &mut self,
+        state_machine: StateMachineId,
+        name: Arc<str>,
+        awake: Awake,
+    ) -> ExecutionId {
         self.last_execution.0 += 1;
         let id = self.last_execution;
-        self.by_name.insert((state_machine, Arc::clone(&slot_name)), id);
-        let life = Life::Awake(Box::new(awake));
-        self.slots.insert(id, Slot::new(state_machine, slot_name, life));
-        Ok(id)
+        self.by_name.insert((state_machine, Arc::clone(&name)), id);
+        let child = awake.birth.as_ref().and_then(|birth| birth.child);
+        let slot = Slot::new(state_machine, name, Life::Awake(Box::new(awake)));
+        self.slots.insert(id, Slot { child, ..slot });
+        id
     }
 
     /// The answer of the first start, if the request is the same and the execution still runs.

@@ -1,6 +1,7 @@
 //! From what is on disk to an execution in memory: at the start of the engine, and whenever something
 //! comes in for an execution that is dormant.
 
+use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::thread;
@@ -10,12 +11,13 @@ use stepwell_machine::{Command, ExecutionContext, Payload, Run, Start, apply};
 
 use super::Kernel;
 use super::activities::is_activity;
+use super::map_runs::MapRun;
 use super::registry::{Registry, Revision};
 use super::slot::{Awake, Life, Slot};
 use super::write::{Action, TaskOrder};
 use crate::arn::Arns;
 use crate::error::StoreError;
-use crate::store::{Archive, ExecutionId, Journal, OpenExecution};
+use crate::store::{Archive, ExecutionId, Journal, MapRunId, OpenExecution};
 
 /// Below this number, a second thread takes longer to start than it saves.
 const FOLDS_PER_THREAD_MIN: usize = 1_000;
@@ -23,6 +25,7 @@ const FOLDS_PER_THREAD_MIN: usize = 1_000;
 impl Kernel {
     /// Takes up all executions that were open when the last process ended.
     pub(super) fn recover(&mut self) -> Result<(), StoreError> {
+        self.take_up_map_runs()?;
         let open = self.archive.open_executions()?;
         let (with_tasks, without): (Vec<_>, Vec<_>) =
             open.into_iter().partition(|open| open.open_tasks > 0);
@@ -32,12 +35,16 @@ impl Kernel {
         for open in &with_tasks {
             self.registry.revision(open.definition, &self.archive)?;
         }
-        let folder = Folder { arns: &self.arns, registry: &self.registry };
+        let folder = self.folder();
         let resumptions = folder.resume_all(&with_tasks, &self.archive)?;
         for (open, resumption) in with_tasks.iter().zip(resumptions) {
             self.resume(open, resumption);
         }
-        Ok(())
+        self.resume_map_runs()
+    }
+
+    fn folder(&self) -> Folder<'_> {
+        Folder { arns: &self.arns, registry: &self.registry, map_runs: &self.map_runs }
     }
 
     /// Folds a dormant execution. Others stay as they are.
@@ -48,7 +55,7 @@ impl Kernel {
         }
         let open = self.archive.open_execution(id)?;
         self.registry.revision(open.definition, &self.archive)?;
-        let folder = Folder { arns: &self.arns, registry: &self.registry };
+        let folder = self.folder();
         let life = folder.fold(&open, &self.archive)?;
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.life = life;
@@ -84,7 +91,8 @@ impl Kernel {
     }
 
     fn adopt(&mut self, open: &OpenExecution, life: Life) {
-        let slot = Slot::new(open.state_machine, open.name.as_str().into(), life);
+        let mut slot = Slot::new(open.state_machine, open.name.as_str().into(), life);
+        slot.child = open.child;
         self.by_name.insert((open.state_machine, Arc::clone(&slot.name)), open.id);
         self.slots.insert(open.id, slot);
     }
@@ -103,6 +111,7 @@ struct Resumption {
 struct Folder<'a> {
     arns: &'a Arns,
     registry: &'a Registry,
+    map_runs: &'a HashMap<MapRunId, MapRun>,
 }
 
 impl Folder<'_> {
@@ -161,11 +170,13 @@ impl Folder<'_> {
             more: run.is_ready(),
             run,
             arn,
+            definition: open.definition,
             input,
             started_at: open.started_at,
             birth: None,
             next_batch: journal.next_batch,
             next_seq: journal.entries.len() as i64,
+            is_child: open.child.is_some(),
             last_write: 0,
         })))
     }
@@ -174,11 +185,18 @@ impl Folder<'_> {
         let revision = self.registry.known(open.definition).ok_or("its definition is missing")?;
         let machine_name =
             self.registry.name(open.state_machine).ok_or("its state machine is missing")?;
-        Ok(Start {
-            definition: revision.machine().map_err(|error| error.to_string())?,
-            context: context(self.arns, machine_name, &open.name, revision, open.started_at),
-            input: Payload::parse(input).map_err(|error| error.to_string())?,
-        })
+        let input = Payload::parse(input).map_err(|error| error.to_string())?;
+        let started_at = open.started_at;
+        let Some(child) = open.child else {
+            let definition = revision.machine().map_err(|error| error.to_string())?;
+            let context = context(self.arns, machine_name, &open.name, revision, started_at);
+            return Ok(Start { definition, context, input });
+        };
+        let map_run = self.map_runs.get(&child.map_run).ok_or("its Map run is missing")?;
+        let definition = Arc::clone(map_run.processor.as_ref().map_err(ToString::to_string)?);
+        let machine_name = map_run.machine_name(machine_name);
+        let context = context(self.arns, &machine_name, &open.name, revision, started_at);
+        Ok(Start { definition, context, input })
     }
 }
 
@@ -218,7 +236,7 @@ fn outstanding(awake: &Awake, execution: ExecutionId) -> Vec<TaskOrder> {
     let order = |task| TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task };
     let tasks = awake.run.outstanding().into_iter().filter_map(|command| match command {
         Command::ScheduleTask(task) => Some(task),
-        Command::CancelTask { .. } => None,
+        Command::StartMapRun(_) | Command::CancelTask { .. } => None,
     });
     tasks.map(order).collect()
 }

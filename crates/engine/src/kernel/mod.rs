@@ -15,6 +15,7 @@ mod activities;
 mod event;
 mod executions;
 mod fold;
+mod map_runs;
 pub(crate) mod registry;
 mod slot;
 mod state_machines;
@@ -29,16 +30,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::Input;
 
-pub use event::{Definition, Event, Reply, StartRequest};
+pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
 pub use tokens::TokenRequest;
-pub use write::{Action, Answer, Delivery, HandOut, TaskOrder, Write};
+pub use write::{Action, Answer, Delivery, HandOut, ReadOrder, TaskOrder, Write, WriteOrder};
 
 use crate::arn::Arns;
 use crate::clock::Entropy;
 use crate::error::{Error, Halted, StoreError};
 use crate::limits::{UNCOMMITTED_ENTRIES_MAX, UNCOMMITTED_WRITES_MAX};
-use crate::store::{Archive, DefinitionId, ExecutionId, Record, StateMachineId};
+use crate::store::{Archive, DefinitionId, ExecutionId, MapRunId, Record, StateMachineId};
 use activities::{Activities, Worker};
+use map_runs::MapRun;
 use registry::Registry;
 use slot::{Letter, Life, Slot};
 use timers::Timers;
@@ -56,6 +58,8 @@ pub struct Kernel {
     queue: VecDeque<ExecutionId>,
     timers: Timers,
     activities: Activities,
+    map_runs: HashMap<MapRunId, MapRun>,
+    last_map_run: MapRunId,
     last_definition: DefinitionId,
     last_execution: ExecutionId,
     writes: Vec<Write>,
@@ -100,6 +104,7 @@ impl Kernel {
         let registry = Registry::load(&archive)?;
         let (last_definition, last_execution) = archive.highest_ids()?;
         let activities = Activities::new(archive.activities()?);
+        let last_map_run = archive.highest_map_run()?;
         let mut kernel = Self {
             arns,
             archive,
@@ -110,6 +115,8 @@ impl Kernel {
             queue: VecDeque::new(),
             timers: Timers::default(),
             activities,
+            map_runs: HashMap::new(),
+            last_map_run,
             last_definition,
             last_execution,
             writes: Vec::new(),
@@ -175,6 +182,17 @@ impl Kernel {
                 let input = Input::TaskFinished { scheduled, started_at, outcome };
                 self.deliver(execution, input.into());
             }
+            Event::UpdateMapRun { uuid, change, reply } => {
+                let answer = self.update_map_run(&uuid, change);
+                self.answer(reply, answer);
+            }
+            Event::ItemsRead { map_run, items, end } => {
+                self.items_read(map_run, items, end);
+            }
+            Event::ItemsFailed { map_run, reason } => self.fail_map_run(map_run, reason),
+            Event::ResultsWritten { map_run, outcome } => {
+                self.finish_map_run(map_run, outcome, now);
+            }
             Event::Committed { through } => self.committed(through),
             Event::CommitFailed { reason } => return Err(self.halt(reason)),
             Event::Nudge => {}
@@ -205,7 +223,8 @@ impl Kernel {
     /// Whether [`step`](Self::step) has something to do. Not while so much waits for the disk that more
     /// would only fill memory.
     pub fn has_work(&self) -> bool {
-        !self.queue.is_empty() && self.uncommitted_entries < UNCOMMITTED_ENTRIES_MAX
+        (!self.queue.is_empty() || self.has_due_map_run())
+            && self.uncommitted_entries < UNCOMMITTED_ENTRIES_MAX
     }
 
     /// Whether it was told to close and has decided all that came in before.
@@ -288,6 +307,7 @@ impl Kernel {
     /// Takes an execution that ended out of memory. Whoever asked of it in the last moment is answered.
     fn dismiss(&mut self, id: ExecutionId) {
         self.turn_away(id);
+        self.child_ended(id);
         if let Some(slot) = self.slots.remove(&id) {
             self.by_name.remove(&(slot.state_machine, slot.name));
         }

@@ -11,8 +11,8 @@ use super::event::Reply;
 use super::write::TaskOrder;
 use crate::clock::Entropy;
 use crate::limits::TURN_ENTRIES_MAX;
-use crate::record::Started;
-use crate::store::{Birth, StateMachineId};
+use crate::record::{Started, Status};
+use crate::store::{Birth, ChildRow, DefinitionId, Record, StateMachineId};
 
 /// A place for one execution, from its start until its end is on disk.
 #[derive(Debug)]
@@ -27,6 +27,10 @@ pub(super) struct Slot {
     pub(super) armed: Option<Timestamp>,
     /// Who wants to know when it has ended.
     pub(super) waiters: Vec<Reply<()>>,
+    /// Set for a child of a Map run.
+    pub(super) child: Option<ChildRow>,
+    /// Rows of Map runs whose end is in the inbox: they go to disk with the turn that takes it in.
+    pub(super) ended_map_runs: Vec<Record>,
 }
 
 impl Slot {
@@ -39,6 +43,8 @@ impl Slot {
             queued: false,
             armed: None,
             waiters: Vec::new(),
+            child: None,
+            ended_map_runs: Vec::new(),
         }
     }
 }
@@ -54,6 +60,8 @@ pub(super) enum Life {
     Ended {
         /// When.
         at: Timestamp,
+        /// How.
+        status: Status,
     },
     /// Its journal cannot be folded by this program; it is left as it is on disk.
     Unreadable {
@@ -94,6 +102,8 @@ impl From<Input> for Letter {
 pub(super) struct Awake {
     pub(super) run: Run,
     pub(super) arn: Arc<str>,
+    /// The revision that it runs.
+    pub(super) definition: DefinitionId,
     pub(super) started_at: Timestamp,
     pub(super) input: Payload,
     /// Set until the first turn is written.
@@ -102,6 +112,8 @@ pub(super) struct Awake {
     pub(super) next_seq: i64,
     /// The last decision said that there is more to do.
     pub(super) more: bool,
+    /// A child of a Map run: there may be millions, of which no subscriber is told.
+    pub(super) is_child: bool,
     /// The number of the last write that it is part of.
     pub(super) last_write: u64,
 }
@@ -167,7 +179,8 @@ impl Awake {
             | Input::TaskStarted { scheduled, .. }
             | Input::TaskTaken { scheduled, .. }
             | Input::TaskSubmitted { scheduled, .. }
-            | Input::TaskHeartbeat { scheduled } => self.run.is_open(*scheduled),
+            | Input::TaskHeartbeat { scheduled }
+            | Input::MapRunFinished { scheduled, .. } => self.run.is_open(*scheduled),
             Input::TaskReported { scheduled, .. } => self.run.is_reportable(*scheduled),
             Input::Start { .. } | Input::Continue | Input::TimerFired | Input::Stop { .. } => true,
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stepwell_machine::{Command, Entry, Phase};
+use stepwell_machine::{Command, Entry, EventId, Phase};
 
 use super::activities::{Worker, is_activity};
 use super::slot::{Awake, Letter, Life, Receipt};
@@ -15,11 +15,12 @@ use crate::record::{Started, Status, StatusChange};
 use crate::store::{End, ExecutionId, Record, Standing, Turn};
 
 impl Kernel {
-    /// Lets the first execution in the queue take its turn. One that has more to do goes to the back.
+    /// Lets the Map runs go on to which something happened, and the first execution in the queue take its turn. One that has more to do goes to the back.
     ///
     /// # Errors
     /// [`Halted`] if the store cannot be read.
     pub fn step(&mut self, now: Timestamp) -> Result<(), Halted> {
+        self.drive_map_runs(now)?;
         let Some(id) = self.queue.pop_front() else { return Ok(()) };
         if let Err(error) = self.wake(id) {
             return Err(self.halt(error.to_string()));
@@ -45,28 +46,43 @@ impl Kernel {
         let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy, &activities);
 
         let hands_out = self.mode == Mode::Open;
-        let commands = outcome.decision.commands.into_iter();
+        let (map_runs, commands): (Vec<_>, Vec<_>) = outcome
+            .decision
+            .commands
+            .into_iter()
+            .partition(|command| matches!(command, Command::StartMapRun(_)));
+        let cancelled: Vec<EventId> = commands.iter().filter_map(cancelled).collect();
+        let commands = commands.into_iter();
         let performed = commands.filter_map(|command| perform(id, awake, command, hands_out));
         let (offers, mut actions): (Vec<_>, Vec<_>) = performed.partition(is_offer);
         actions.extend(awake.announcements(now));
         let unserved = confirm_all(awake, outcome.receipts, now, &mut actions);
-        let has_ended = awake.has_ended();
+        let ended = awake.has_ended().then(|| status(awake.run.phase()));
+        let has_ended = ended.is_some();
         if has_ended {
             let waiters = slot.waiters.drain(..);
             actions.extend(waiters.map(|reply| Action::Answer(Answer::new(reply, Ok(())))));
         }
 
         let standing = awake.standing(now);
-        let records = awake.record(id, outcome.decision.entries, standing, now);
+        let mut records: Vec<Record> =
+            awake.record(id, outcome.decision.entries, standing, now).into_iter().collect();
+        if slot.inbox.is_empty() || has_ended {
+            records.append(&mut slot.ended_map_runs);
+        }
         let more = awake.more;
         self.timers.rearm(id, &mut slot.armed, standing.next_wakeup.filter(|_| !more));
         if more || !slot.inbox.is_empty() {
             self.enqueue(id);
         }
         let settles = has_ended || is_idle_for_long(&standing, now);
-        if records.is_some() || !actions.is_empty() {
-            let number = self.write(Vec::from_iter(records), actions, settles.then_some(id));
-            self.remember_write(id, number, has_ended.then_some(now));
+        self.cancel_map_runs(id, &cancelled, has_ended);
+        for command in map_runs {
+            records.extend(self.open_map_run(id, command, now));
+        }
+        if !records.is_empty() || !actions.is_empty() {
+            let number = self.write(records, actions, settles.then_some(id));
+            self.remember_write(id, number, ended.map(|status| (now, status)));
         }
         for offer in offers {
             if let Action::Dispatch(order) = offer {
@@ -78,10 +94,10 @@ impl Kernel {
         }
     }
 
-    fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<Timestamp>) {
+    fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<(Timestamp, Status)>) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         match (ended, &mut slot.life) {
-            (Some(at), life) => *life = Life::Ended { at },
+            (Some((at, status)), life) => *life = Life::Ended { at, status },
             (None, Life::Awake(awake)) => awake.last_write = number,
             (None, Life::Dormant | Life::Ended { .. } | Life::Unreadable { .. }) => {}
         }
@@ -91,7 +107,7 @@ impl Kernel {
     pub(super) fn turn_away(&mut self, id: ExecutionId) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         let answer = match &slot.life {
-            Life::Ended { at } => Ok(*at),
+            Life::Ended { at, .. } => Ok(*at),
             Life::Unreadable { reason } => Err(Error::Store { reason: reason.to_string() }),
             Life::Awake(_) | Life::Dormant => return,
         };
@@ -149,8 +165,9 @@ impl Awake {
 
     /// What subscribers hear of this turn: the start, the end, both or nothing.
     fn announcements(&self, at: Timestamp) -> impl Iterator<Item = Action> {
-        let started = self.birth.is_some().then_some(Status::Running);
-        let ended = self.has_ended().then(|| status(self.run.phase()));
+        let is_told = !self.is_child;
+        let started = (is_told && self.birth.is_some()).then_some(Status::Running);
+        let ended = (is_told && self.has_ended()).then(|| status(self.run.phase()));
         let announce = move |status| {
             let execution_arn = Arc::clone(&self.arn);
             Action::Announce(StatusChange { execution_arn, status, at })
@@ -172,6 +189,15 @@ fn perform(
             Action::Dispatch(TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task })
         }),
         Command::CancelTask { scheduled } => Some(Action::Cancel { execution, scheduled }),
+        // A Map run is the kernel's own.
+        Command::StartMapRun(_) => None,
+    }
+}
+
+fn cancelled(command: &Command) -> Option<EventId> {
+    match command {
+        Command::CancelTask { scheduled } => Some(*scheduled),
+        Command::ScheduleTask(_) | Command::StartMapRun(_) => None,
     }
 }
 

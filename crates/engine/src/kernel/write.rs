@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use stepwell_machine::{EventId, ScheduledTask};
+use stepwell_machine::{EventId, MapRunData, ScheduledTask};
 
 use super::event::Reply;
 use crate::error::Error;
 use crate::record::StatusChange;
-use crate::store::{ExecutionId, Record};
+use crate::store::{ExecutionId, MapRunId, Record};
 
 /// Records to commit, and what to do **once they are on disk**: a command or an answer can leave the kernel
 /// in no other way than behind the records that justify it.
@@ -34,7 +34,8 @@ impl Write {
             Record::StateMachine(_)
             | Record::Definition(_)
             | Record::Activity(_)
-            | Record::ActivityDeleted { .. } => 0,
+            | Record::ActivityDeleted { .. }
+            | Record::MapRun(_) => 0,
         };
         self.records.iter().map(entries).sum()
     }
@@ -54,6 +55,12 @@ pub enum Action {
     },
     /// Give a task of an activity to the worker that took it: with [`deliver`](Delivery::deliver).
     Deliver(Delivery),
+    /// Read items of a Map run.
+    ReadItems(ReadOrder),
+    /// No more items of a Map run are wanted.
+    CloseItems(MapRunId),
+    /// Write the results of a Map run.
+    WriteResults(WriteOrder),
     /// Tell the subscribers.
     Announce(StatusChange),
     /// Answer a request.
@@ -112,6 +119,30 @@ impl std::fmt::Debug for HandOut {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("HandOut")
     }
+}
+
+/// Items to read.
+#[derive(Debug, Clone)]
+pub struct ReadOrder {
+    /// The Map run.
+    pub map_run: MapRunId,
+    /// Its `ItemReader`.
+    pub reader: MapRunData,
+    /// So many items were read before.
+    pub skip: u64,
+    /// So many are wanted at most.
+    pub count: usize,
+}
+
+/// Results to write.
+#[derive(Debug, Clone)]
+pub struct WriteOrder {
+    /// The Map run.
+    pub map_run: MapRunId,
+    /// Its ARN.
+    pub arn: Arc<str>,
+    /// Its `ResultWriter`.
+    pub writer: MapRunData,
 }
 
 /// An answer on its way: give it with [`send`](Self::send).

@@ -10,7 +10,8 @@ use stepwell_machine::Entry;
 
 use super::format::{self, EntryFormat};
 use super::rows::{
-    ActivityRow, DefinitionId, DefinitionRow, ExecutionId, StateMachineId, StateMachineRow,
+    ActivityRow, ChildRow, DefinitionId, DefinitionRow, ExecutionId, StateMachineId,
+    StateMachineRow,
 };
 use super::schema;
 use crate::error::StoreError;
@@ -45,6 +46,7 @@ pub struct OpenExecution {
     pub next_wakeup: Option<Timestamp>,
     pub open_tasks: usize,
     pub entries: usize,
+    pub child: Option<ChildRow>,
 }
 
 /// What an execution was given and all that happened to it.
@@ -58,7 +60,7 @@ pub struct Journal {
 }
 
 const OPEN_EXECUTION: &str = "SELECT id, state_machine, definition, name, started_at, next_wakeup,
-        open_tasks, entries
+        open_tasks, entries, map_run, map_index, map_items
     FROM execution WHERE status = 'RUNNING'";
 
 impl Archive {
@@ -304,6 +306,10 @@ fn open_execution(row: &Row<'_>) -> rusqlite::Result<OpenExecution> {
         next_wakeup: optional_timestamp(row, 5)?,
         open_tasks: row.get(6)?,
         entries: row.get(7)?,
+        child: match row.get(8)? {
+            None => None,
+            Some(map_run) => Some(ChildRow { map_run, index: row.get(9)?, items: row.get(10)? }),
+        },
     })
 }
 

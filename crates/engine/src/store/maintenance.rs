@@ -121,6 +121,7 @@ fn forget_execution(
     transaction
         .prepare_cached("DELETE FROM execution_data WHERE execution = ?1")?
         .execute([id.0])?;
+    transaction.prepare_cached("DELETE FROM map_run WHERE execution = ?1")?.execute([id.0])?;
     transaction.prepare_cached("DELETE FROM execution WHERE id = ?1")?.execute([id.0])?;
     Ok(true)
 }

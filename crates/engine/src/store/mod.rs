@@ -8,6 +8,7 @@ mod archive;
 mod format;
 mod lock;
 mod maintenance;
+mod map_runs;
 mod private;
 mod queries;
 mod rows;
@@ -22,10 +23,12 @@ use rusqlite::{Connection, ErrorCode, Transaction, params};
 pub(crate) use archive::Direction;
 pub use archive::{Archive, Found, Journal, OpenExecution};
 pub use maintenance::RetentionCursor;
+pub(crate) use map_runs::ChildData;
+pub use map_runs::Counts;
 pub(crate) use queries::{ExecutionRow, Place};
 pub use rows::{
-    ActivityRow, Birth, DefinitionId, DefinitionRow, End, ExecutionId, Record, Standing,
-    StateMachineId, StateMachineRow, Turn,
+    ActivityRow, Birth, ChildRow, DefinitionId, DefinitionRow, End, ExecutionId, MapRunId,
+    MapRunRow, Record, Standing, StateMachineId, StateMachineRow, Turn,
 };
 
 use crate::error::StoreError;
@@ -151,6 +154,7 @@ fn write(
             .prepare_cached("DELETE FROM activity WHERE id = ?1")?
             .execute([id])
             .map(drop),
+        Record::MapRun(row) => map_runs::write(transaction, row),
     }
 }
 
@@ -230,8 +234,8 @@ fn insert_execution(
     transaction
         .prepare_cached(
             "INSERT INTO execution (id, state_machine, definition, name, status, started_at,
-                 stopped_at, next_wakeup, open_tasks, entries)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 stopped_at, next_wakeup, open_tasks, entries, map_run, map_index, map_items)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             turn.execution.0,
@@ -244,6 +248,9 @@ fn insert_execution(
             turn.standing.next_wakeup.map(jiff::Timestamp::as_millisecond),
             turn.standing.open_tasks,
             entry_count(turn),
+            birth.child.map(|child| child.map_run),
+            birth.child.map(|child| child.index),
+            birth.child.map(|child| child.items),
         ])?;
     let end = turn.end.as_ref();
     transaction

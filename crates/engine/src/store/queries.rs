@@ -20,6 +20,16 @@ pub(crate) struct ExecutionRow {
     pub(crate) status: Status,
     pub(crate) started_at: Timestamp,
     pub(crate) stopped_at: Option<Timestamp>,
+    pub(crate) child: Option<ChildOf>,
+}
+
+/// The Map run that started an execution.
+#[derive(Debug)]
+pub(crate) struct ChildOf {
+    pub(crate) label: String,
+    pub(crate) uuid: String,
+    pub(crate) items: u64,
+    pub(crate) index: u64,
 }
 
 /// The larger part of an execution, which only a description shows.
@@ -39,9 +49,11 @@ pub(crate) struct Place {
     pub(crate) index: usize,
 }
 
-const EXECUTION: &str = "SELECT execution.id, state_machine.name, execution.name, execution.status,
-        execution.started_at, execution.stopped_at
-    FROM execution JOIN state_machine ON state_machine.id = execution.state_machine";
+pub(super) const EXECUTION: &str = "SELECT execution.id, state_machine.name, execution.name,
+        execution.status, execution.started_at, execution.stopped_at,
+        map_run.label, map_run.uuid, execution.map_items, execution.map_index
+    FROM execution JOIN state_machine ON state_machine.id = execution.state_machine
+    LEFT JOIN map_run ON map_run.id = execution.map_run";
 
 impl Archive {
     pub(crate) fn state_machine(&self, name: &str) -> Result<Option<StateMachineRow>, StoreError> {
@@ -106,7 +118,7 @@ impl Archive {
         };
         let sql = format!(
             "{EXECUTION} WHERE execution.status = ?1 AND execution.state_machine = ?2
-                AND execution.id < ?3 ORDER BY execution.id DESC LIMIT ?4"
+                AND execution.map_run IS NULL AND execution.id < ?3 ORDER BY execution.id DESC LIMIT ?4"
         );
         let mut found = Vec::new();
         for status in Status::ALL.into_iter().filter(|one| with_status.is_none_or(|it| it == *one))
@@ -126,7 +138,8 @@ impl Archive {
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let sql = format!(
-            "{EXECUTION} WHERE (?1 IS NULL OR +execution.status = ?1) AND execution.id < ?2
+            "{EXECUTION} WHERE (?1 IS NULL OR +execution.status = ?1)
+                AND execution.map_run IS NULL AND execution.id < ?2
              ORDER BY execution.id DESC LIMIT ?3"
         );
         self.all(&sql, params![with_status.map(Status::as_str), before.0, limit], execution_row)
@@ -175,7 +188,7 @@ fn first_refused(
     }
 }
 
-fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
+pub(super) fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
     Ok(ExecutionRow {
         id: ExecutionId(row.get(0)?),
         state_machine: row.get(1)?,
@@ -183,5 +196,11 @@ fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
         status: status(row, 3)?,
         started_at: timestamp(row, 4)?,
         stopped_at: optional_timestamp(row, 5)?,
+        child: match row.get(6)? {
+            None => None,
+            Some(label) => {
+                Some(ChildOf { label, uuid: row.get(7)?, items: row.get(8)?, index: row.get(9)? })
+            }
+        },
     })
 }

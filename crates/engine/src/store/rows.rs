@@ -1,7 +1,8 @@
 //! What is written to the store, as the kernel hands it over.
 
 use jiff::Timestamp;
-use stepwell_machine::Entry;
+use stepwell_asl::model::StateId;
+use stepwell_machine::{Entry, EventId};
 
 use crate::record::Status;
 
@@ -57,6 +58,8 @@ pub enum Record {
         /// Its row.
         id: i64,
     },
+    /// A Map run, new or changed.
+    MapRun(MapRunRow),
 }
 
 /// An activity.
@@ -66,6 +69,38 @@ pub struct ActivityRow {
     pub id: i64,
     pub name: String,
     pub created_at: Timestamp,
+}
+
+/// Row id of a Map run.
+pub type MapRunId = i64;
+
+/// A Map run.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct MapRunRow {
+    pub id: MapRunId,
+    pub execution: ExecutionId,
+    pub scheduled: EventId,
+    pub definition: DefinitionId,
+    pub state: StateId,
+    pub label: String,
+    pub uuid: String,
+    pub status: Status,
+    pub started_at: Timestamp,
+    pub stopped_at: Option<Timestamp>,
+    pub items: Option<u64>,
+    pub max_concurrency: u32,
+    pub tolerated_count: u64,
+    pub tolerated_percentage: f64,
+}
+
+/// Which child of which Map run an execution is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct ChildRow {
+    pub map_run: MapRunId,
+    pub index: u64,
+    pub items: u64,
 }
 
 /// A state machine.
@@ -119,6 +154,7 @@ pub struct Birth {
     pub name: String,
     pub input: String,
     pub started_at: Timestamp,
+    pub child: Option<ChildRow>,
 }
 
 /// How an execution stands: what recovery needs to know before it reads the journal.

@@ -65,6 +65,33 @@ const MIGRATIONS: &[&str] = &[
         created_at INTEGER NOT NULL
     );
 ",
+    "
+    CREATE TABLE map_run (
+        id INTEGER PRIMARY KEY,
+        execution INTEGER NOT NULL,
+        scheduled INTEGER NOT NULL,
+        definition INTEGER NOT NULL,
+        state INTEGER NOT NULL,
+        label TEXT NOT NULL,
+        uuid TEXT NOT NULL UNIQUE,
+        status TEXT NOT NULL,
+        started_at INTEGER NOT NULL,
+        stopped_at INTEGER,
+        items INTEGER,
+        max_concurrency INTEGER NOT NULL,
+        tolerated_count INTEGER NOT NULL,
+        tolerated_percentage REAL NOT NULL
+    );
+    CREATE INDEX map_run_execution ON map_run (execution);
+    CREATE INDEX map_run_running ON map_run (id) WHERE status = 'RUNNING';
+    ALTER TABLE execution ADD COLUMN map_run INTEGER;
+    ALTER TABLE execution ADD COLUMN map_index INTEGER;
+    ALTER TABLE execution ADD COLUMN map_items INTEGER;
+    CREATE INDEX execution_map_run ON execution (map_run, map_index) WHERE map_run IS NOT NULL;
+    CREATE INDEX execution_running ON execution (id) WHERE status = 'RUNNING';
+    DROP INDEX execution_status;
+    CREATE INDEX execution_status ON execution (status, state_machine) WHERE map_run IS NULL;
+",
 ];
 
 /// The format of a store: the number of migrations behind it.

@@ -85,6 +85,22 @@ impl Bench {
         }
     }
 
+    /// Starts an execution and stops after so many writes; nothing if there are not that many.
+    fn crash_after(mut self, writes: usize, input: &str) -> Option<Self> {
+        let _answer = self.start(input);
+        let mut left = writes;
+        while self.kernel.has_work() {
+            for write in self.step() {
+                self.commit(std::slice::from_ref(&write));
+                left -= 1;
+                if left == 0 {
+                    return Some(self);
+                }
+            }
+        }
+        None
+    }
+
     /// Goes on until nothing is left to do; gives the tasks that were handed out.
     fn settle(&mut self) -> Vec<TaskOrder> {
         let mut orders = Vec::new();
@@ -95,7 +111,12 @@ impl Bench {
                 match action {
                     Action::Dispatch(order) => orders.push(order),
                     Action::Answer(answer) => answer.send(),
-                    Action::Cancel { .. } | Action::Announce(_) | Action::Deliver(_) => {}
+                    Action::Cancel { .. }
+                    | Action::Announce(_)
+                    | Action::Deliver(_)
+                    | Action::ReadItems(_)
+                    | Action::CloseItems(_)
+                    | Action::WriteResults(_) => {}
                 }
             }
             if !self.kernel.has_work() {
@@ -286,4 +307,36 @@ fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
     deliver(&mut bench, writes);
     let task = answer.try_recv().unwrap().unwrap().take();
     assert!(task.task.token.is_some() && given_back.try_recv().is_err());
+}
+
+/// Wherever the process ends between two writes, the next one comes to the same results, and no child is there twice.
+#[test]
+fn a_map_run_comes_to_the_same_results_wherever_the_process_ends() {
+    let map = json!({"StartAt": "M", "States": {"M": {
+        "Type": "Map", "MaxConcurrency": 2, "End": true, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}});
+    let mut crash_after = 1;
+    while let Some(bench) = Bench::new(&map).crash_after(crash_after, "[1,2,3,4,5]") {
+        let mut bench = bench.crash();
+        bench.settle();
+        assert_eq!(bench.status(), Some(Status::Succeeded), "after {crash_after} writes");
+        let store = rusqlite::Connection::open(bench.directory.path().join("stepwell.db")).unwrap();
+        let output: String = store
+            .query_row("SELECT output FROM execution_data WHERE execution = 1", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        let children: Vec<(u64, u64)> = store
+            .prepare("SELECT map_index, map_items FROM execution WHERE map_run = 1 ORDER BY 1")
+            .unwrap()
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(output, "[1,2,3,4,5]", "after {crash_after} writes");
+        assert_eq!(children, [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1)]);
+        crash_after += 1;
+    }
+    assert!(crash_after > 5, "a Map run takes several writes");
 }

@@ -37,8 +37,11 @@ async fn executions_are_listed_newest_first() {
     let arn = engine.start(&long, "d", "{}").await;
     engine.handle.stop_execution(&arn, None, None).await.unwrap();
 
-    let of =
-        |arn: &str, status| ExecutionFilter { state_machine_arn: Some(arn.to_owned()), status };
+    let of = |arn: &str, status| ExecutionFilter {
+        state_machine_arn: Some(arn.to_owned()),
+        status,
+        ..ExecutionFilter::default()
+    };
     assert_eq!(names(&engine, of(&long, None), 3).await, [vec!["d", "c", "b"], vec!["a"]]);
     assert_eq!(names(&engine, of(&long, None), 2).await, [["d", "c"], ["b", "a"]]);
     let running = of(&long, Some(Status::Running));

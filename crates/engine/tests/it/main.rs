@@ -8,6 +8,7 @@ mod damage;
 mod disk_full;
 mod golden;
 mod lists;
+mod map_runs;
 mod recovery;
 mod requests;
 mod retention;

@@ -7,8 +7,8 @@ use stepwell_asl::Data;
 use stepwell_asl::model::{StateId, StateKind};
 
 use super::Fold;
-use crate::event::{Event, EventId};
-use crate::frame::{Fork, Frame, FrameId, Step};
+use crate::event::{Event, EventId, MapRunPlan};
+use crate::frame::{Fork, Frame, FrameId, OpenMapRun, StartedMapRun, Step};
 
 impl Fold<'_> {
     /// Opens a frame for every branch of a Parallel state.
@@ -42,10 +42,18 @@ impl Fold<'_> {
         else {
             return None;
         };
-        matches!(self.state()?.kind, StateKind::Map(_)).then_some(())?;
+        let StateKind::Map(map) = &self.state()?.kind else { return None };
         let raw = self.frame()?.data();
+        let reads =
+            map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some());
+        if reads {
+            return self.map_run_opened(input.as_ref().unwrap_or(&raw), None);
+        }
         let items = items.as_ref().unwrap_or(&raw);
         items.as_array().filter(|items| items.len() == *length)?;
+        if map.distributed.is_some() {
+            return self.map_run_opened(input.as_ref().unwrap_or(&raw), Some(items));
+        }
         self.fork(Fork {
             input: Arc::clone(input.as_ref().unwrap_or(&raw)),
             items: Some(Arc::clone(items)),
@@ -55,6 +63,38 @@ impl Fold<'_> {
             results: vec![None; *length],
             previous: self.id,
         })
+    }
+
+    /// A Distributed Map has begun; its Map run follows.
+    fn map_run_opened(&mut self, input: &Data, items: Option<&Data>) -> Option<()> {
+        let id = self.id;
+        let (input, items) = (Arc::clone(input), items.cloned());
+        self.begin(|frame| {
+            frame.cursor = id;
+            frame.step = Step::MapRun(Box::new(OpenMapRun { input, items, started: None }));
+        })
+    }
+
+    pub(super) fn map_run_started(&mut self, arn: &Arc<str>, plan: &Arc<MapRunPlan>) -> Option<()> {
+        let (id, arn, plan) = (self.id, Arc::clone(arn), Arc::clone(plan));
+        self.update(|frame| {
+            let Step::MapRun(run) = &mut frame.step else { return None };
+            run.started.is_none().then_some(())?;
+            run.started = Some(StartedMapRun { scheduled: id, arn, plan });
+            frame.cursor = id;
+            Some(())
+        })?
+    }
+
+    pub(super) fn map_run_ended(&mut self, step: Step) -> Option<()> {
+        let id = self.id;
+        self.update(|frame| {
+            let Step::MapRun(run) = &frame.step else { return None };
+            run.started.is_some().then_some(())?;
+            frame.cursor = id;
+            frame.step = step;
+            Some(())
+        })?
     }
 
     fn fork(&mut self, fork: Fork) -> Option<()> {

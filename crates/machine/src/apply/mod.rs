@@ -15,6 +15,7 @@ use stepwell_asl::StateMachine;
 use stepwell_asl::model::State;
 
 use crate::event::{Entry, Event, EventId, Reason};
+use crate::failure::Failure;
 use crate::frame::{Frame, ROOT, Step};
 use crate::run::{Folded, Phase, Run};
 
@@ -106,6 +107,14 @@ impl<'a> Fold<'a> {
             Event::TaskTimedOut { limit, .. } => self.task_timed_out(*limit),
             Event::ParallelStateStarted { input } => self.branches_started(input.as_ref()),
             Event::MapStateStarted { .. } => self.map_started(),
+            Event::MapRunStarted { arn, plan } => self.map_run_started(arn, plan),
+            Event::MapRunSucceeded { output } => {
+                self.map_run_ended(Step::TaskSucceeded(Arc::clone(output)))
+            }
+            Event::MapRunFailed(Reason { error, cause }) => {
+                let failure = Failure::of_map_run(error.clone(), cause.clone());
+                self.map_run_ended(Step::TaskFailed(failure))
+            }
             Event::MapIterationStarted(iteration) => self.iteration_started(iteration.index),
             Event::MapIterationSucceeded(iteration) => self.iteration_succeeded(iteration.index),
             Event::MapIterationFailed(_) => self.iteration_failed(),

@@ -1,4 +1,4 @@
-//! The Map state in INLINE mode.
+//! The Map state. In DISTRIBUTED mode it goes on in `distributed_map` once `MapStateStarted` is recorded.
 //!
 //! | Step | What happens | Entries |
 //! | --- | --- | --- |
@@ -26,7 +26,11 @@ use crate::decide::Decider;
 use crate::event::{Event, Iteration};
 use crate::failure::{Failure, give_up};
 use crate::frame::{FrameId, Step};
+use crate::states::distributed_map;
 use crate::states::{enter, exit};
+
+/// The largest percentage.
+pub(crate) const PERCENTAGE_MAX: f64 = 100.0;
 
 pub(crate) fn work(
     d: &mut Decider<'_>,
@@ -39,11 +43,16 @@ pub(crate) fn work(
             let result = Arc::new(fork.output());
             finish(d, state, map, frame, &result)
         }
+        Some(Step::TaskSucceeded(result)) => {
+            let result = Arc::clone(result);
+            finish(d, state, map, frame, &result)
+        }
+        Some(Step::MapRun(_)) => distributed_map::start(d, state, map, frame),
         Some(Step::Fork(_)) => {
             start_iterations(d, state, frame);
             Ok(())
         }
-        _ => start(d, map, frame),
+        _ => start(d, state, map, frame),
     }
 }
 
@@ -55,7 +64,7 @@ struct Opening {
     max_concurrency: u32,
 }
 
-fn start(d: &mut Decider<'_>, map: &Map, frame: FrameId) -> Result<(), Failure> {
+fn start(d: &mut Decider<'_>, state: &State, map: &Map, frame: FrameId) -> Result<(), Failure> {
     let raw = d.input(frame);
     let opening = d.evaluate(frame, |scope| open(map, &raw, scope))?;
     d.recordable(frame, &opening.input)?;
@@ -69,18 +78,35 @@ fn start(d: &mut Decider<'_>, map: &Map, frame: FrameId) -> Result<(), Failure> 
             max_concurrency: opening.max_concurrency,
         },
     );
-    Ok(())
+    if map.distributed.is_some() { distributed_map::start(d, state, map, frame) } else { Ok(()) }
 }
 
 fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesError> {
     let input = data_flow::effective_input(&map.flow, raw, scope)?;
     let max_concurrency = max_concurrency(map, &input, scope)?;
+    let reads = map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some());
+    if reads {
+        // `ItemsPath` beside an `ItemReader` means nothing, as recorded.
+        let items = Arc::clone(raw);
+        return Ok(Opening { input, items, length: 0, max_concurrency });
+    }
     let items = items(map, &input, scope)?;
-    for (query, max) in &map.tolerated_failures {
-        data_flow::number_up_to(query, *max, scope)?;
+    if map.distributed.is_none() {
+        check_tolerated(map, scope)?;
     }
     let length = items.as_array().map_or(0, Vec::len);
     Ok(Opening { input, items, length, max_concurrency })
+}
+
+/// Evaluates what means nothing to an inline Map.
+fn check_tolerated(map: &Map, scope: &mut Scope<'_>) -> Result<(), StatesError> {
+    if let Some(Dynamic::Query(query)) = &map.tolerated_count {
+        data_flow::number_up_to(query, f64::from(u32::MAX), scope)?;
+    }
+    if let Some(Dynamic::Query(query)) = &map.tolerated_percentage {
+        data_flow::number_up_to(query, PERCENTAGE_MAX, scope)?;
+    }
+    Ok(())
 }
 
 /// Starts as many iterations as may run, as far as the budget of the decision goes.
@@ -155,7 +181,11 @@ fn finish(
     exit(d, state, frame, outcome, map.transition)
 }
 
-fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32, StatesError> {
+pub(super) fn max_concurrency(
+    map: &Map,
+    input: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<u32, StatesError> {
     let path = match &map.max_concurrency {
         Dynamic::Literal(bound) => return Ok(*bound),
         Dynamic::Query(query) => {
@@ -174,7 +204,7 @@ fn max_concurrency(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<u32
 }
 
 /// A text without its quotes, anything else as JSON.
-fn plain_text(value: &Value) -> String {
+pub(crate) fn plain_text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 

@@ -3,6 +3,7 @@
 //! Every file opens with its transition table. What happens when a state fails is in `failure`.
 
 pub mod choice;
+pub mod distributed_map;
 pub mod fail;
 pub mod map;
 pub mod parallel;

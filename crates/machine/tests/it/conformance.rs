@@ -106,7 +106,7 @@ fn skip_reason(case: &Value, broken: &str) -> Option<String> {
     if !needs.is_empty() {
         return Some(format!("needs {}", needs.join(", ")));
     }
-    uses_unsupported(case).then(|| "not supported yet".to_owned())
+    uses_unsupported(case).then(|| "an engine's, or not supported yet".to_owned())
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
@@ -114,7 +114,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     text.unwrap_or_else(|| panic.downcast_ref::<&str>().unwrap_or(&"panicked").to_string())
 }
 
-/// Whether it is an Express execution, or uses a Distributed Map.
+/// Whether it is an Express execution, or uses a Distributed Map, which needs an engine.
 fn uses_unsupported(case: &Value) -> bool {
     if case["type"] != "STANDARD" {
         return true;

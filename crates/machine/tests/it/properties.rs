@@ -246,6 +246,7 @@ impl Chance {
         for command in commands {
             match command {
                 Command::ScheduleTask(task) => assert!(self.open.insert(task.scheduled)),
+                Command::StartMapRun(run) => assert!(self.open.insert(run.scheduled)),
                 Command::CancelTask { scheduled } => assert!(self.open.remove(scheduled)),
             }
         }
@@ -300,6 +301,7 @@ impl Chance {
 fn scheduled(command: &Command) -> EventId {
     match command {
         Command::ScheduleTask(task) => task.scheduled,
+        Command::StartMapRun(run) => run.scheduled,
         Command::CancelTask { scheduled } => *scheduled,
     }
 }

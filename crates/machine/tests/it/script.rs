@@ -158,6 +158,7 @@ fn show_command(command: &Command) -> String {
                 task.deadline.map_or("none".to_owned(), |at| at.strftime("%T").to_string());
             format!("> schedule {} {} by {deadline}", task.scheduled, task.parameters)
         }
+        Command::StartMapRun(run) => format!("> start Map run {}", run.scheduled),
         Command::CancelTask { scheduled } => format!("> cancel {scheduled}"),
     }
 }

@@ -126,6 +126,7 @@ impl World {
                     self.open.insert((end, task.scheduled), (self.now, outcome));
                 }
             }
+            Command::StartMapRun(_) => {}
             Command::CancelTask { scheduled } => {
                 self.open.retain(|(_, open), _| *open != scheduled);
             }

@@ -34,6 +34,8 @@ pub(crate) struct Response {
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
     redrive_count: u32,
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +60,7 @@ impl From<ExecutionRecord> for Response {
                 "NOT_REDRIVABLE"
             },
             redrive_status_reason: redrive_status_reason(summary.status),
+            map_run_arn: summary.child_of.map(|(arn, _)| arn),
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
             name: summary.name,

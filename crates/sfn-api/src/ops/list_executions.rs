@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle, Status};
 
-use crate::constraints::{ARN, Constraints};
+use crate::constraints::{ARN, Constraints, LONG_ARN};
 use crate::error::ApiError;
 use crate::wire::{EpochSeconds, PAGE, page};
 
@@ -37,11 +37,19 @@ struct Item {
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<EpochSeconds>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item_count: Option<u64>,
 }
 
-impl From<ExecutionSummary> for Item {
-    fn from(summary: ExecutionSummary) -> Self {
+impl Item {
+    /// The Map run is shown where the request names it.
+    fn new(summary: ExecutionSummary, is_of_map_run: bool) -> Self {
+        let (map_run_arn, item_count) = summary.child_of.filter(|_| is_of_map_run).unzip();
         Self {
+            map_run_arn,
+            item_count,
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
             name: summary.name,
@@ -54,14 +62,15 @@ impl From<ExecutionSummary> for Item {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    if request.map_run_arn.is_some() {
-        return Err(ApiError::unsupported_member("mapRunArn"));
-    }
     if request.redrive_filter.is_some() {
         return Err(ApiError::unsupported_member("redriveFilter"));
     }
     let mut constraints = Constraints::default();
-    let arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
+    constraints.length("mapRunArn", request.map_run_arn.as_deref(), LONG_ARN);
+    let state_machine_arn = match &request.map_run_arn {
+        None => Some(constraints.required("stateMachineArn", request.state_machine_arn, ARN)),
+        Some(_) => request.state_machine_arn,
+    };
     constraints.one_of("statusFilter", request.status_filter.as_deref(), &STATUSES);
     constraints.range("maxResults", request.max_results, PAGE);
     constraints.length("nextToken", request.next_token.as_deref(), 1..=3_096);
@@ -70,10 +79,16 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let status = request.status_filter.map(|text| text.parse()).transpose().map_err(|_| {
         ApiError::validation("the status PENDING_REDRIVE is one of the executions of a Map run")
     })?;
-    let filter = ExecutionFilter { state_machine_arn: Some(arn), status };
+    if state_machine_arn.is_some() && request.map_run_arn.is_some() {
+        return Err(ApiError::validation(
+            "Provide a State Machine ARN or Map Run ARN, but not both.",
+        ));
+    }
+    let is_of_map_run = request.map_run_arn.is_some();
+    let filter = ExecutionFilter { state_machine_arn, map_run_arn: request.map_run_arn, status };
     let found = engine.list_executions(filter, page).await?;
     Ok(Response {
-        executions: found.items.into_iter().map(Item::from).collect(),
+        executions: found.items.into_iter().map(|it| Item::new(it, is_of_map_run)).collect(),
         next_token: found.next,
     })
 }

@@ -4,6 +4,7 @@ mod conformance;
 mod executions;
 mod integration;
 // The rules by which recorded answers match; the interpreter's tests own them.
+mod map_runs;
 #[path = "../../../machine/tests/it/matcher.rs"]
 mod matcher;
 mod protocol;

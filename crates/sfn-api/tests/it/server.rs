@@ -8,8 +8,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use stepwell_engine::Options;
+use stepwell_integrations::s3::Buckets;
+use stepwell_map_data::BucketData;
 use stepwell_sfn_api::Integration;
-use stepwell_task::{Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported};
+use stepwell_task::{
+    MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,7 +25,7 @@ pub(crate) const ROLE: &str = "arn:aws:iam::111111111111:role/any";
 pub(crate) struct Server {
     address: SocketAddr,
     stop: CancellationToken,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// What came back.
@@ -33,18 +37,25 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// There are no functions here: Step Functions itself, and what only passes on its parameters.
-struct Router(Arc<Integration>);
+/// There are no functions here: Step Functions itself, buckets for Map runs, and what only passes on its parameters.
+struct Router {
+    step_functions: Arc<Integration>,
+    data: BucketData,
+}
 
 impl TaskRouter for Router {
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
         if Pattern::split(resource).0 == "arn:aws:states:::test:echo" {
             return Ok(Arc::new(Echo));
         }
-        self.0.route(resource).unwrap_or_else(|| {
+        self.step_functions.route(resource).unwrap_or_else(|| {
             let reason = "there are no functions here".to_owned();
             Err(Unsupported { resource: resource.to_owned(), reason })
         })
+    }
+
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        Some(Arc::new(self.data.clone()))
     }
 }
 
@@ -64,9 +75,11 @@ impl Server {
             account: ACCOUNT.to_owned(),
             ..Options::at(directory.path().join("stepwell.db"))
         };
-        let integration = Integration::new();
-        let service = options.build(Arc::new(Router(Arc::clone(&integration)))).unwrap();
-        integration.connect(service.handle());
+        let step_functions = Integration::new();
+        let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
+        let router = Router { step_functions: Arc::clone(&step_functions), data };
+        let service = options.build(Arc::new(router)).unwrap();
+        step_functions.connect(service.handle());
         let (router, stop) = (stepwell_sfn_api::router(service.handle()), CancellationToken::new());
         tokio::spawn(service.run(stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -74,7 +87,7 @@ impl Server {
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
         tokio::spawn(async { serving.await });
-        Self { address, stop, _directory: directory }
+        Self { address, stop, directory }
     }
 
     /// A `POST /` on a connection of its own.
@@ -91,6 +104,13 @@ impl Server {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
         Answer::parse(&String::from_utf8(answer).unwrap())
+    }
+
+    /// What S3 does with an object that is put.
+    pub(crate) fn put_object(&self, request: &Value) {
+        let bucket = self.directory.path().join("s3").join(text(&request["Bucket"]));
+        std::fs::create_dir_all(&bucket).unwrap();
+        std::fs::write(bucket.join(text(&request["Key"])), text(&request["Body"])).unwrap();
     }
 
     /// A request with the headers of boto3.

@@ -194,7 +194,6 @@ async fn members_without_effect_are_refused() {
             "loggingConfiguration",
         ),
         ("UpdateStateMachine", json!({"stateMachineArn": ARN, "publish": true}), "publish"),
-        ("ListExecutions", json!({"mapRunArn": "x"}), "mapRunArn"),
         (
             "ListExecutions",
             json!({"stateMachineArn": ARN, "redriveFilter": "REDRIVEN"}),

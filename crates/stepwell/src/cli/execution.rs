@@ -140,7 +140,7 @@ impl Store {
         global: &Global,
     ) -> Outcome {
         let state_machine_arn = machine.map(|name| Project::arns().state_machine(&name));
-        let filter = ExecutionFilter { state_machine_arn, status };
+        let filter = ExecutionFilter { state_machine_arn, status, ..ExecutionFilter::default() };
         let found = self.0.list_executions(&filter, &Page { limit: limit.into(), token: None })?;
         let more = found.next.is_some();
         let list: Vec<_> = found.items.into_iter().map(Summary::from).collect();

@@ -1,0 +1,62 @@
+//! The operations on Map runs.
+
+use serde_json::json;
+
+use crate::server::Server;
+
+const MAP_RUN: &str =
+    "arn:aws:states:us-east-1:111111111111:mapRun:m/l:00000000-0000-4000-8000-000000000000";
+
+const MAP: &str = r#"{"StartAt": "M", "States": {"M": {"Type": "Map", "Label": "l", "End": true,
+    "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+        "StartAt": "P", "States": {"P": {"Type": "Pass", "End": true}}}}}}"#;
+
+#[tokio::test]
+async fn what_is_not_there_is_refused() {
+    let server = Server::start().await;
+    for operation in ["DescribeMapRun", "UpdateMapRun"] {
+        let (name, _) = server.refused(operation, json!({"mapRunArn": MAP_RUN})).await;
+        assert_eq!(name, "ResourceNotFound", "{operation}");
+        let (name, _) = server.refused(operation, json!({"mapRunArn": "x"})).await;
+        assert_eq!(name, "InvalidArn", "{operation}");
+        let (name, message) = server.refused(operation, json!({})).await;
+        assert_eq!(name, "ValidationException", "{operation}");
+        assert!(message.contains("Value null at 'mapRunArn'"), "{message}");
+    }
+    let wrong = json!({"mapRunArn": MAP_RUN, "toleratedFailurePercentage": 100.5});
+    let (_, message) = server.refused("UpdateMapRun", wrong).await;
+    assert!(message.contains("less than or equal to 100"), "{message}");
+    let execution = "arn:aws:states:us-east-1:111111111111:execution:m:none";
+    let (name, _) = server.refused("ListMapRuns", json!({"executionArn": execution})).await;
+    assert_eq!(name, "ExecutionDoesNotExist");
+    let both = json!({"mapRunArn": MAP_RUN, "stateMachineArn": "arn"});
+    let (name, _) = server.refused("ListExecutions", both).await;
+    assert_eq!(name, "ValidationException");
+}
+
+#[tokio::test]
+async fn map_runs_and_their_children_come_page_by_page() {
+    let server = Server::start().await;
+    let machine = server.create("m", MAP).await;
+    let arn = server.start_execution(&machine, "one", "[1, 2, 3]").await;
+    server.ended(&arn).await;
+    let runs = server.ok("ListMapRuns", json!({"executionArn": arn})).await;
+    let run = &runs["mapRuns"][0]["mapRunArn"];
+    let request = json!({"mapRunArn": run, "maxResults": 2});
+    let first = server.ok("ListExecutions", request.clone()).await;
+    assert_eq!(first["executions"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&first["executions"][0]["itemCount"], &first["executions"][0]["mapRunArn"]),
+        (&json!(1), run)
+    );
+    let mut request = request;
+    request["nextToken"] = first["nextToken"].clone();
+    let second = server.ok("ListExecutions", request).await;
+    assert_eq!(second["executions"].as_array().unwrap().len(), 1);
+    assert_eq!(second["nextToken"], json!(null));
+    let child = json!({"executionArn": second["executions"][0]["executionArn"]});
+    let child = server.ok("DescribeExecution", child).await;
+    assert_eq!((&child["output"], &child["mapRunArn"]), (&json!("1"), run));
+    let (name, message) = server.refused("UpdateMapRun", json!({"mapRunArn": run})).await;
+    assert_eq!(name, "ValidationException", "{message}");
+}
