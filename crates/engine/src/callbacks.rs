@@ -51,10 +51,11 @@ impl Handle {
     /// [`Error::TaskDoesNotExist`] if nothing is known of its execution any more, [`Error::InvalidOutput`] if the output is
     /// no JSON.
     pub async fn report_task(&self, token: &str, report: TaskReport) -> Result<(), Error> {
-        let report = checked(report)?;
+        // As recorded, what is wrong with the token is told first.
         let TaskToken { execution, scheduled } =
             TaskToken::parse(token).ok_or(Error::InvalidTaskToken)?;
         let (state_machine, name) = execution.split_once(':').ok_or(Error::InvalidTaskToken)?;
+        let report = checked(report)?;
         let request = TokenRequest {
             state_machine: state_machine.to_owned(),
             name: name.to_owned(),

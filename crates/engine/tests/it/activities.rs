@@ -40,7 +40,7 @@ async fn what_does_not_exist_is_told_and_takes_no_task() {
     let rig = Rig::new();
     let engine = rig.open();
     for arn in [ARN, "arn:aws:states:eu-west-1:000000000000:activity:mow"] {
-        let asked = engine.handle.activity_task(arn, None, Duration::ZERO).await;
+        let asked = engine.handle.activity_task(arn, None, Duration::from_secs(20)).await;
         assert!(matches!(asked, Err(Error::ActivityDoesNotExist { .. })), "{asked:?}");
     }
     let record = engine.run(mow(), "{}").await;

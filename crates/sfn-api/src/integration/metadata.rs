@@ -31,11 +31,12 @@ pub(super) fn add(result: &mut Value, response: &Value, request_id: &str, at: Ti
     result["SdkResponseMetadata"] = json!({ "RequestId": request_id });
 }
 
-/// Bytes of a response as AWS writes it: instants as `1.767225600123E9`.
+/// Bytes of a response as AWS writes it: instants as `1.767225600123E9`. All that is recorded has the same length for
+/// ARNs of the same length, so that zeros at the end count.
 fn length(response: &Value) -> usize {
     let dates = response.as_object().into_iter().flatten().filter_map(|(name, value)| {
         let seconds = instant(name, value)?.as_millisecond() as f64 / 1_000.0;
-        Some(format!("{seconds:E}").len() as isize - value.to_string().len() as isize)
+        Some(format!("{seconds:.12E}").len() as isize - value.to_string().len() as isize)
     });
     response.to_string().len().saturating_add_signed(dates.sum())
 }
@@ -50,7 +51,9 @@ mod tests {
         let machine = "statemachine_create_and_record_execution_abcdef01";
         let arn =
             format!("arn:aws:states:us-east-1:111111111111:execution:{machine}:TestStartTarget");
-        let response = json!({"executionArn": arn, "startDate": 1_721_038_834.683});
-        assert_eq!(length(&response), 161);
+        for seconds in [1_721_038_834.683, 1_721_038_834.68, 1_721_038_834.0] {
+            let response = json!({"executionArn": arn, "startDate": seconds});
+            assert_eq!(length(&response), 161);
+        }
     }
 }
