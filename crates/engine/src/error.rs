@@ -63,11 +63,10 @@ impl Error {
             Self::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             Self::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
             Self::ResourceNotFound { .. } => "ResourceNotFound",
-            Self::MapRunEnded { .. } => "ValidationException",
             Self::InvalidName { .. } => "InvalidName",
             Self::InvalidArn { .. } => "InvalidArn",
             Self::InvalidExecutionInput { .. } => "InvalidExecutionInput",
-            Self::TooLong { .. } => "ValidationException",
+            Self::MapRunEnded { .. } | Self::TooLong { .. } => "ValidationException",
             Self::InvalidDefinition { .. } | Self::UnsupportedResource { .. } => {
                 "InvalidDefinition"
             }

@@ -136,7 +136,7 @@ impl Reader {
             executions,
             items,
             items_pending: known.saturating_sub(items.total()),
-            summary: self.map_run_summary(row)?,
+            summary: self.map_run_summary(&row)?,
         })
     }
 
@@ -149,7 +149,7 @@ impl Reader {
         let execution = self.execution(execution_arn)?;
         let mut rows = self.archive.map_runs(execution.id, before, limit(page) + 1)?;
         let next = cut(&mut rows, page).map(|last| format!("r1-{}", last.id));
-        let items = rows.into_iter().map(|row| self.map_run_summary(row));
+        let items = rows.iter().map(|row| self.map_run_summary(row));
         Ok(Paged { items: items.collect::<Result<_, _>>()?, next })
     }
 
@@ -158,7 +158,7 @@ impl Reader {
         found.ok_or_else(|| Error::ResourceNotFound { arn: arn.to_owned() })
     }
 
-    fn map_run_summary(&self, row: MapRunRow) -> Result<MapRunSummary, Error> {
+    fn map_run_summary(&self, row: &MapRunRow) -> Result<MapRunSummary, Error> {
         let execution = self.archive.names(row.execution)?;
         let execution = execution.ok_or_else(|| Error::Store {
             reason: format!("the execution of Map run {} is missing", row.uuid),
@@ -221,13 +221,12 @@ impl Reader {
         let (state_machine, name) = self.arns.parse_execution(arn)?;
         let found = self.archive.execution(state_machine, name)?;
         // A child is found by the name of its state machine, and has a label besides.
-        let found =
-            found.filter(|row| self.arns.execution(&self.machine_name(row), &row.name) == arn);
+        let found = found.filter(|row| self.arns.execution(&machine_name(row), &row.name) == arn);
         found.ok_or_else(|| Error::ExecutionDoesNotExist { arn: arn.to_owned() })
     }
 
     fn summary(&self, row: ExecutionRow) -> ExecutionSummary {
-        let machine = self.machine_name(&row);
+        let machine = machine_name(&row);
         let child_of = row.child.as_ref().map(|child| {
             (self.arns.map_run(&row.state_machine, &child.label, &child.uuid), child.items)
         });
@@ -241,13 +240,13 @@ impl Reader {
             child_of,
         }
     }
+}
 
-    /// The name of the state machine in the ARN of an execution: with a label, if it is a child.
-    fn machine_name(&self, row: &ExecutionRow) -> String {
-        match &row.child {
-            Some(child) => format!("{}/{}", row.state_machine, child.label),
-            None => row.state_machine.clone(),
-        }
+/// The name of the state machine in the ARN of an execution: with a label, if it is a child.
+fn machine_name(row: &ExecutionRow) -> String {
+    match &row.child {
+        Some(child) => format!("{}/{}", row.state_machine, child.label),
+        None => row.state_machine.clone(),
     }
 }
 

@@ -13,6 +13,9 @@ use crate::model::{
 };
 use crate::suggest;
 
+/// The largest percentage.
+const PERCENTAGE_MAX: u64 = 100;
+
 impl<'t> Checker<'t> {
     pub(super) fn state_kind(
         &mut self,
@@ -238,7 +241,6 @@ impl<'t> Checker<'t> {
         let mut flow = self.flow(object);
         let item_selector = self.item_selector(object, &mut flow.fields);
         let items = self.items(object);
-        const PERCENTAGE_MAX: u64 = 100;
         let tolerated_count = self.or_path(
             object,
             "ToleratedFailureCount",

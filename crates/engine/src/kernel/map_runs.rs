@@ -34,7 +34,9 @@ use crate::limits::{
 };
 use crate::record::Status;
 use crate::results;
-use crate::store::{Birth, ChildRow, Counts, ExecutionId, MapRunId, MapRunRow, Record};
+use crate::store::{
+    Birth, ChildRow, Counts, ExecutionId, MapRunId, MapRunRow, Record, StateMachineId,
+};
 
 /// A Map run under way.
 #[derive(Debug)]
@@ -310,12 +312,11 @@ impl Kernel {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
         let index = map_run.next_child;
         map_run.next_child += 1;
-        let Some((state_machine, awake)) = self.new_child(id, index, input, items, now) else {
+        let Some(child) = self.new_child(id, index, input, items, now) else {
             return self.fail_map_run(id, unreadable());
         };
-        let name: Arc<str> = Arc::clone(&awake.1);
-        let limits = awake.2;
-        let execution = self.place(state_machine, name, awake.0);
+        let NewChild { state_machine, name, limits, awake } = child;
+        let execution = self.place(state_machine, name, awake);
         if let Some(map_run) = self.map_runs.get_mut(&id) {
             map_run.running.insert(execution);
         }
@@ -329,7 +330,7 @@ impl Kernel {
         input: Value,
         items: u64,
         now: Timestamp,
-    ) -> Option<(i64, (Awake, Arc<str>, Limits))> {
+    ) -> Option<NewChild> {
         let map_run = self.map_runs.get(&id)?;
         let parent = self.slots.get(&map_run.row.execution)?;
         let Life::Awake(around) = &parent.life else { return None };
@@ -364,7 +365,7 @@ impl Kernel {
             is_child: true,
             last_write: 0,
         };
-        Some((parent.state_machine, (awake, name, limits)))
+        Some(NewChild { state_machine: parent.state_machine, name, limits, awake })
     }
 
     /// Asks for more items before the last ones are taken.
@@ -444,6 +445,14 @@ impl Kernel {
         }
         self.deliver(parent, Input::MapRunFinished { scheduled, outcome }.into());
     }
+}
+
+/// A child that has no place yet.
+struct NewChild {
+    state_machine: StateMachineId,
+    name: Arc<str>,
+    limits: Limits,
+    awake: Awake,
 }
 
 /// What comes of taking items.

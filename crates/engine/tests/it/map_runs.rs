@@ -7,7 +7,7 @@ use stepwell_engine::{ExecutionFilter, Page, Status};
 use crate::rig::{Engine, Rig, function};
 
 /// A Distributed Map that runs these states for each item.
-fn distributed(fields: Value, states: Value) -> Value {
+fn distributed(fields: &Value, states: &Value) -> Value {
     let mut map = json!({"Type": "Map", "End": true, "Label": "each", "ItemProcessor": {
         "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
         "StartAt": "A", "States": states}});
@@ -42,7 +42,7 @@ async fn more_failures_than_tolerated_fail_the_map_run_and_stop_its_children() {
     let rig = Rig::new();
     let engine = rig.open();
     let definition =
-        distributed(json!({"ToleratedFailureCount": 1, "MaxConcurrency": 1}), fail_zeros());
+        distributed(&json!({"ToleratedFailureCount": 1, "MaxConcurrency": 1}), &fail_zeros());
     let record = engine.run(definition, "[0, 1, 0, 1]").await;
     assert_eq!(record.summary.status, Status::Failed);
     assert_eq!(record.error.as_deref(), Some("States.ExceedToleratedFailureThreshold"));
@@ -60,7 +60,7 @@ async fn more_failures_than_tolerated_fail_the_map_run_and_stop_its_children() {
 async fn tolerated_failures_have_no_results() {
     let rig = Rig::new();
     let engine = rig.open();
-    let definition = distributed(json!({"ToleratedFailurePercentage": 50}), fail_zeros());
+    let definition = distributed(&json!({"ToleratedFailurePercentage": 50}), &fail_zeros());
     let record = engine.run(definition, "[0, 1, 0, 2]").await;
     assert_eq!(record.output.as_deref(), Some("[1,2]"));
 }
@@ -69,7 +69,7 @@ async fn tolerated_failures_have_no_results() {
 async fn an_item_that_cannot_be_selected_fails_the_map_run() {
     let rig = Rig::new();
     let engine = rig.open();
-    let definition = distributed(json!({"ItemSelector": {"a.$": "$.missing"}}), pass());
+    let definition = distributed(&json!({"ItemSelector": {"a.$": "$.missing"}}), &pass());
     let record = engine.run(definition, "[1]").await;
     assert_eq!(record.error.as_deref(), Some("States.Runtime"));
 }
@@ -78,7 +78,7 @@ async fn an_item_that_cannot_be_selected_fails_the_map_run() {
 async fn stopping_the_parent_aborts_the_children() {
     let rig = Rig::new();
     let engine = rig.open();
-    let machine = engine.create("m", distributed(json!({}), call("gate"))).await;
+    let machine = engine.create("m", distributed(&json!({}), &call("gate"))).await;
     let arn = engine.start(&machine, "one", "[1, 2]").await;
     rig.functions.wait_for_calls(2).await;
     engine.handle.stop_execution(&arn, None, None).await.unwrap();
@@ -96,7 +96,8 @@ async fn stopping_the_parent_aborts_the_children() {
 async fn no_more_children_run_at_once_than_allowed_and_that_can_change() {
     let rig = Rig::new();
     let engine = rig.open();
-    let machine = engine.create("m", distributed(json!({"MaxConcurrency": 1}), call("gate"))).await;
+    let machine =
+        engine.create("m", distributed(&json!({"MaxConcurrency": 1}), &call("gate"))).await;
     let arn = engine.start(&machine, "one", "[1, 2, 3]").await;
     rig.functions.wait_for_calls(1).await;
     let run = map_run(&engine, &arn).await;
@@ -125,7 +126,7 @@ async fn items_go_in_batches() {
     let rig = Rig::new();
     let engine = rig.open();
     let batcher = json!({"ItemBatcher": {"MaxItemsPerBatch": 2, "BatchInput": {"k": "v"}}});
-    let record = engine.run(distributed(batcher, pass()), "[1,2,3]").await;
+    let record = engine.run(distributed(&batcher, &pass()), "[1,2,3]").await;
     let expected =
         r#"[{"BatchInput":{"k":"v"},"Items":[1,2]},{"BatchInput":{"k":"v"},"Items":[3]}]"#;
     assert_eq!(record.output.as_deref(), Some(expected));
@@ -138,7 +139,7 @@ async fn items_go_in_batches() {
 async fn a_map_run_goes_on_after_a_crash_and_runs_no_finished_child_again() {
     let rig = Rig::new();
     let engine = rig.open();
-    let map = distributed(json!({"MaxConcurrency": 2}), call("gate"));
+    let map = distributed(&json!({"MaxConcurrency": 2}), &call("gate"));
     let machine = engine.create("m", map).await;
     let arn = engine.start(&machine, "one", r#"["a","b","c","d"]"#).await;
     rig.functions.wait_for_calls(2).await;
@@ -168,7 +169,7 @@ async fn a_map_run_goes_on_after_a_crash_and_runs_no_finished_child_again() {
 async fn children_are_listed_by_their_map_run_alone() {
     let rig = Rig::new();
     let engine = rig.open();
-    let record = engine.run(distributed(json!({}), pass()), "[1,2,3]").await;
+    let record = engine.run(distributed(&json!({}), &pass()), "[1,2,3]").await;
     let listed = |filter| engine.handle.list_executions(filter, Page::default());
     let machine_arn = Some(record.summary.state_machine_arn.clone());
     let own = listed(ExecutionFilter { state_machine_arn: machine_arn, ..Default::default() });

@@ -21,14 +21,14 @@ pub(crate) struct Request {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Response {
-    executions: Vec<Item>,
+    executions: Vec<Listed>,
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Item {
+struct Listed {
     execution_arn: String,
     state_machine_arn: String,
     name: String,
@@ -43,7 +43,7 @@ struct Item {
     item_count: Option<u64>,
 }
 
-impl Item {
+impl Listed {
     /// The Map run is shown where the request names it.
     fn new(summary: ExecutionSummary, is_of_map_run: bool) -> Self {
         let (map_run_arn, item_count) = summary.child_of.filter(|_| is_of_map_run).unzip();
@@ -88,7 +88,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let filter = ExecutionFilter { state_machine_arn, map_run_arn: request.map_run_arn, status };
     let found = engine.list_executions(filter, page).await?;
     Ok(Response {
-        executions: found.items.into_iter().map(|it| Item::new(it, is_of_map_run)).collect(),
+        executions: found.items.into_iter().map(|it| Listed::new(it, is_of_map_run)).collect(),
         next_token: found.next,
     })
 }
