@@ -48,6 +48,7 @@ mod record;
 mod results;
 mod service;
 pub mod store;
+mod test_state;
 
 pub use arn::Arns;
 pub use clock::{Clock, Entropy, ManualClock, ManualEntropy, SystemClock, SystemEntropy};
@@ -60,3 +61,4 @@ pub use record::{
     StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
 };
 pub use service::Service;
+pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

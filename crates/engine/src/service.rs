@@ -54,6 +54,7 @@ impl Service {
         let handle = Handle::new(
             events.0.clone(),
             Arc::clone(&router),
+            Arc::clone(&clock),
             Reader::new(store.archive()?, arns),
             changes.clone(),
             Arc::clone(&meters),

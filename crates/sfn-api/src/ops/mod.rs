@@ -12,6 +12,7 @@ pub(crate) mod list_map_runs;
 pub(crate) mod list_state_machines;
 pub(crate) mod start_execution;
 pub(crate) mod stop_execution;
+pub(crate) mod test_state;
 pub(crate) mod update_map_run;
 pub(crate) mod update_state_machine;
 pub(crate) mod validate_state_machine_definition;
