@@ -22,11 +22,11 @@ use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
 use crate::limits::{DEFINITION_BYTES_MAX, READERS_IDLE_MAX, REQUESTS_MAX};
 use crate::meters::Meters;
 use crate::reader::Reader;
-use crate::test_state;
 use crate::record::{
     ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged, Started,
     StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
 };
+use crate::test_state;
 
 /// What `CreateStateMachine` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]

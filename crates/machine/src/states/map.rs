@@ -81,11 +81,7 @@ fn start(d: &mut Decider<'_>, state: &State, map: &Map, frame: FrameId) -> Resul
     if map.distributed.is_some() { distributed_map::start(d, state, map, frame) } else { Ok(()) }
 }
 
-pub(crate) fn open(
-    map: &Map,
-    raw: &Data,
-    scope: &mut Scope<'_>,
-) -> Result<Opening, StatesError> {
+pub(crate) fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesError> {
     let input = data_flow::effective_input(&map.flow, raw, scope)?;
     let max_concurrency = max_concurrency(map, &input, scope)?;
     let reads = map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some());

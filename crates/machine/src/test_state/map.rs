@@ -93,7 +93,9 @@ impl Tolerated {
         let failed = failed as f64;
         let total = items.as_array().map_or(0, Vec::len) as f64;
         self.count.is_some_and(|count| failed > count)
-            || self.percentage.is_some_and(|percentage| failed * PERCENTAGE_MAX > percentage * total)
+            || self
+                .percentage
+                .is_some_and(|percentage| failed * PERCENTAGE_MAX > percentage * total)
     }
 }
 

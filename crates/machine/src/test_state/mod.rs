@@ -162,8 +162,7 @@ impl Tested {
         // As if it had been started: the state's own events follow the start.
         run.folded.last_event = 1;
         run.folded.limits = limits;
-        let mut frame =
-            Frame::new(None, test.state, test.input.clone(), Step::Work, 0, decide.now);
+        let mut frame = Frame::new(None, test.state, test.input.clone(), Step::Work, 0, decide.now);
         frame.variables = test.variables.clone();
         run.folded.open(frame);
         Self { test, run, inspection: Inspection { context, stages: Stages::default() }, decide }

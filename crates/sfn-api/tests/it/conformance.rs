@@ -193,7 +193,8 @@ fn is_served(case: &Value) -> bool {
         None => call.get("await").is_some(),
     };
     // There are no functions here.
-    let needs_functions = case["needs"].as_array().is_some_and(|needs| needs.contains(&json!("lambda")));
+    let needs_functions =
+        case["needs"].as_array().is_some_and(|needs| needs.contains(&json!("lambda")));
     !needs_functions && case["calls"].as_array().is_some_and(|calls| calls.iter().all(is_known))
 }
 

@@ -9,4 +9,5 @@ mod matcher;
 mod protocol;
 mod server;
 mod state_machines;
+mod test_state;
 mod validation;

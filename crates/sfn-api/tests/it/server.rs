@@ -52,12 +52,21 @@ impl TaskRouter for Nothing {
 impl Server {
     pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
+        Self::serving_in(directory, Arc::new(Nothing { data })).await
+    }
+
+    /// A server with functions.
+    pub(crate) async fn serving(functions: Arc<dyn TaskRouter>) -> Self {
+        Self::serving_in(tempfile::tempdir().unwrap(), functions).await
+    }
+
+    async fn serving_in(directory: TempDir, functions: Arc<dyn TaskRouter>) -> Self {
         let options = Options {
             account: ACCOUNT.to_owned(),
             ..Options::at(directory.path().join("stepwell.db"))
         };
-        let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
-        let service = options.build(Arc::new(Nothing { data })).unwrap();
+        let service = options.build(functions).unwrap();
         let (router, stop) = (stepwell_sfn_api::router(service.handle()), CancellationToken::new());
         tokio::spawn(service.run(stop.clone()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

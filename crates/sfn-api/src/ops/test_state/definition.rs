@@ -35,8 +35,7 @@ pub(super) fn find(text: &str, name: Option<&str>) -> Result<Found, ApiError> {
 /// JSON object: it is refused as it is.
 fn wrap(text: &str) -> Option<String> {
     let state: Value = stepwell_asl::json::parse(text).ok().filter(Value::is_object)?;
-    let mut machine =
-        format!(r#"{{"StartAt": "{STATE_NAME}", "States": {{"{STATE_NAME}": {text}"#);
+    let mut machine = format!(r#"{{"StartAt": "{STATE_NAME}", "States": {{"{STATE_NAME}": {text}"#);
     for target in targets(&state) {
         let _ = write!(machine, r#", {}: {{"Type": "Succeed"}}"#, Value::from(target));
     }
@@ -46,7 +45,8 @@ fn wrap(text: &str) -> Option<String> {
 
 /// The states that a state leads to, besides itself.
 fn targets(state: &Value) -> BTreeSet<&str> {
-    let rules = ["Choices", "Catch"].into_iter().filter_map(|list| state[list].as_array()).flatten();
+    let rules =
+        ["Choices", "Catch"].into_iter().filter_map(|list| state[list].as_array()).flatten();
     let next = rules.map(|rule| &rule["Next"]).chain([&state["Next"], &state["Default"]]);
     next.filter_map(Value::as_str).filter(|name| *name != STATE_NAME).collect()
 }

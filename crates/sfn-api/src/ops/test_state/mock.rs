@@ -17,7 +17,9 @@ pub(super) fn read(mock: Mock, state: &State) -> Result<TaskResult, ApiError> {
     check_type(&state.kind)?;
     if let Some(output) = mock.error_output {
         let error = output.error.ok_or_else(|| {
-            ApiError::validation("mock.errorOutput.error is required when mock.errorOutput is specified")
+            ApiError::validation(
+                "mock.errorOutput.error is required when mock.errorOutput is specified",
+            )
         })?;
         return Ok(TaskResult::Failed { error, cause: output.cause });
     }

@@ -84,9 +84,9 @@ pub(super) fn check(
     // The optimized integration gives the payload as the JSON that it is.
     let skipped = (optimized && service == "lambda").then_some("Payload");
     let checker = Checker { model, strictness, skipped };
-    checker.value("", shape, result).map_err(|why| {
-        ApiError::validation(format!("Mock result schema validation error: {why}"))
-    })
+    checker
+        .value("", shape, result)
+        .map_err(|why| ApiError::validation(format!("Mock result schema validation error: {why}")))
 }
 
 /// The name that the SDK integrations have for the service of an optimized one.
@@ -160,7 +160,8 @@ impl Checker {
         {
             return Err(format!("Required field '{name}' is missing"));
         }
-        let known = fields.iter().filter_map(|(name, value)| Some((name, value, members.get(name)?)));
+        let known =
+            fields.iter().filter_map(|(name, value)| Some((name, value, members.get(name)?)));
         let mut checked = known.filter(|(name, ..)| self.skipped != Some(name.as_str()));
         checked.try_for_each(|(name, value, shape)| self.value(name, shape, value))
     }
