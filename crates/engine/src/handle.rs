@@ -76,6 +76,12 @@ pub struct ExecutionFilter {
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
+/// What the engine was built with.
+pub(crate) struct World {
+    pub(crate) router: Arc<dyn TaskRouter>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 struct Inner {
     events: Sender<Event>,
     router: Arc<dyn TaskRouter>,
@@ -100,8 +106,7 @@ impl std::fmt::Debug for Handle {
 impl Handle {
     pub(crate) fn new(
         events: Sender<Event>,
-        router: Arc<dyn TaskRouter>,
-        clock: Arc<dyn Clock>,
+        world: World,
         reader: Reader,
         changes: broadcast::Sender<StatusChange>,
         meters: Arc<Meters>,
@@ -110,8 +115,8 @@ impl Handle {
     ) -> Self {
         Self(Arc::new(Inner {
             events,
-            router,
-            clock,
+            router: world.router,
+            clock: world.clock,
             arns: reader.arns().clone(),
             store: reader.path().to_owned(),
             readers: Mutex::new(vec![reader]),

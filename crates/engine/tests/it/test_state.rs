@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::rig::{Rig, function};
 
 /// A Task state that calls a function which never returns.
-fn endless(more: serde_json::Value) -> Test {
+fn endless(more: &serde_json::Value) -> Test {
     let mut state = json!({"Type": "Task", "Resource": function("gate"), "End": true});
     state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     let machine = json!({"StartAt": "Only", "States": {"Only": state}}).to_string();
@@ -39,7 +39,7 @@ async fn a_task_has_its_own_time_and_five_minutes_at_most() {
         (json!({}), limits::TEST_STATE_MAX),
     ] {
         let begun = Instant::now();
-        let report = engine.handle.test_state(endless(more), None).await.unwrap();
+        let report = engine.handle.test_state(endless(&more), None).await.unwrap();
         assert_eq!(report.status, Status::Failed);
         assert_eq!(report.error.as_deref(), Some("States.Timeout"));
         assert_eq!(begun.elapsed().as_secs(), time.as_secs());

@@ -44,7 +44,7 @@ async fn server() -> Server {
 }
 
 /// A request with a state and more members.
-fn request(state: &Value, more: Value) -> Value {
+fn request(state: &Value, more: &Value) -> Value {
     let mut request = json!({"definition": state.to_string(), "roleArn": ROLE});
     for (name, value) in more.as_object().unwrap() {
         request[name] = value.clone();
@@ -63,7 +63,7 @@ async fn a_task_without_a_mock_is_done() {
         "Type": "Task", "Resource": FUNCTION, "Parameters": {"x.$": "$.y"}, "ResultPath": "$.z", "Next": "After"
     });
     let more = json!({"input": r#"{"y":1}"#, "inspectionLevel": "TRACE"});
-    let answer = server.ok("TestState", request(&state, more)).await;
+    let answer = server.ok("TestState", request(&state, &more)).await;
     assert_eq!(answer["status"], "SUCCEEDED");
     assert_eq!(answer["nextState"], "After");
     assert_eq!(decoded(&answer["output"]), json!({"y": 1, "z": {"x": 1}}));
@@ -85,11 +85,11 @@ async fn the_failure_of_a_task_goes_to_retriers_and_catchers() {
             "stateConfiguration": {"retrierRetryCount": count}
         })
     };
-    let answer = server.ok("TestState", request(&state, failing(0))).await;
+    let answer = server.ok("TestState", request(&state, &failing(0))).await;
     assert_eq!((&answer["status"], &answer["error"]), (&json!("RETRIABLE"), &json!("Busy")));
     let details = &answer["inspectionData"]["errorDetails"];
     assert_eq!(*details, json!({"retryIndex": 0, "retryBackoffIntervalSeconds": 7}));
-    let answer = server.ok("TestState", request(&state, failing(1))).await;
+    let answer = server.ok("TestState", request(&state, &failing(1))).await;
     assert_eq!((&answer["status"], &answer["nextState"]), (&json!("CAUGHT_ERROR"), &json!("B")));
     let details = &answer["inspectionData"]["errorDetails"];
     assert_eq!(*details, json!({"retryIndex": 0, "catchIndex": 1}));
@@ -99,12 +99,13 @@ async fn the_failure_of_a_task_goes_to_retriers_and_catchers() {
 async fn a_handler_that_panics_fails_its_task_alone() {
     let server = server().await;
     let state = json!({"Type": "Task", "Resource": FUNCTION, "End": true});
-    let answer = server.ok("TestState", request(&state, json!({"input": r#"{"panic": 1}"#}))).await;
+    let answer =
+        server.ok("TestState", request(&state, &json!({"input": r#"{"panic": 1}"#}))).await;
     assert_eq!(
         (&answer["status"], &answer["error"]),
         (&json!("FAILED"), &json!("States.TaskFailed"))
     );
-    server.ok("TestState", request(&state, json!({}))).await;
+    server.ok("TestState", request(&state, &json!({}))).await;
 }
 
 #[tokio::test]
@@ -112,7 +113,7 @@ async fn what_nothing_here_does_is_refused_by_name() {
     let server = server().await;
     let state =
         json!({"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage", "End": true});
-    let (name, message) = server.refused("TestState", request(&state, json!({}))).await;
+    let (name, message) = server.refused("TestState", request(&state, &json!({}))).await;
     assert_eq!(name, "InvalidDefinition");
     assert!(message.contains("arn:aws:states:::sqs:sendMessage"), "{message}");
 }
@@ -121,7 +122,8 @@ async fn what_nothing_here_does_is_refused_by_name() {
 async fn what_cannot_be_evaluated_fails_without_a_place() {
     let server = server().await;
     let state = json!({"Type": "Pass", "InputPath": "$.none", "End": true});
-    let answer = server.ok("TestState", request(&state, json!({"inspectionLevel": "DEBUG"}))).await;
+    let answer =
+        server.ok("TestState", request(&state, &json!({"inspectionLevel": "DEBUG"}))).await;
     assert_eq!((&answer["status"], &answer["error"]), (&json!("FAILED"), &json!("States.Runtime")));
     assert!(text(&answer["cause"]).starts_with("Invalid path '$.none'"), "{answer}");
     assert_eq!(answer["inspectionData"], json!({"input": "{}"}));
@@ -134,7 +136,7 @@ async fn a_wait_is_left_at_once_and_its_variables_are_shown() {
     let more = json!({
         "input": r#"{"x": 2}"#, "variables": r#"{"a": 1}"#, "inspectionLevel": "DEBUG"
     });
-    let answer = server.ok("TestState", request(&state, more)).await;
+    let answer = server.ok("TestState", request(&state, &more)).await;
     assert_eq!((&answer["status"], &answer["nextState"]), (&json!("SUCCEEDED"), &json!("Later")));
     assert_eq!(decoded(&answer["inspectionData"]["variables"]), json!({"a": 1, "b": 2}));
 }
@@ -150,7 +152,7 @@ async fn the_items_that_iterations_get_are_shown() {
     let more = json!({
         "input": r#"{"n": [5, 6], "all": 2}"#, "mock": {"result": "[1, 2]"}, "inspectionLevel": "DEBUG"
     });
-    let answer = server.ok("TestState", request(&state, more)).await;
+    let answer = server.ok("TestState", request(&state, &more)).await;
     let shown = &answer["inspectionData"];
     let selected = json!([{"item": 5, "of": 2}, {"item": 6, "of": 2}]);
     assert_eq!(decoded(&shown["afterItemSelector"]), selected);
@@ -174,9 +176,9 @@ async fn a_percentage_of_failed_iterations_is_of_the_items_that_were_read() {
             "stateConfiguration": {"mapIterationFailureCount": failed, "mapItemReaderData": "[1, 2, 3, 4]"}
         })
     };
-    let answer = server.ok("TestState", request(&state, with(2))).await;
+    let answer = server.ok("TestState", request(&state, &with(2))).await;
     assert_eq!(answer["status"], "SUCCEEDED");
-    let answer = server.ok("TestState", request(&state, with(3))).await;
+    let answer = server.ok("TestState", request(&state, &with(3))).await;
     assert_eq!(answer["error"], "States.ExceedToleratedFailureThreshold");
 }
 
@@ -226,7 +228,7 @@ async fn requests_that_mean_nothing_are_refused() {
             "mapItemReaderData",
         ),
     ] {
-        let (name, message) = server.refused("TestState", request(state, more)).await;
+        let (name, message) = server.refused("TestState", request(state, &more)).await;
         assert_eq!(name, "ValidationException", "{message}");
         assert!(message.contains(expected), "{message}");
     }
@@ -238,9 +240,9 @@ async fn a_state_that_is_not_there_and_data_that_is_none_are_refused() {
     let pass = json!({"Type": "Pass", "End": true});
     let machine = json!({"StartAt": "A", "States": {"A": pass}});
     let (name, message) =
-        server.refused("TestState", request(&machine, json!({"stateName": "B"}))).await;
+        server.refused("TestState", request(&machine, &json!({"stateName": "B"}))).await;
     assert_eq!((name.as_str(), message.contains("'B'")), ("ValidationException", true));
-    let (name, _) = server.refused("TestState", request(&pass, json!({"input": "{"}))).await;
+    let (name, _) = server.refused("TestState", request(&pass, &json!({"input": "{"}))).await;
     assert_eq!(name, "InvalidExecutionInput");
     for definition in ["", "{", "[]"] {
         let (name, _) = server.refused("TestState", json!({"definition": definition})).await;
@@ -254,9 +256,9 @@ async fn a_mock_of_an_unknown_model_is_refused_unless_nobody_looks() {
     let state =
         json!({"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:unheard:of", "End": true});
     let mock = json!({"mock": {"result": "{}"}});
-    let (_, message) = server.refused("TestState", request(&state, mock)).await;
+    let (_, message) = server.refused("TestState", request(&state, &mock)).await;
     assert!(message.contains("'aws-sdk:unheard:of'"), "{message}");
     let mock = json!({"mock": {"result": r#"{"a": 1}"#, "fieldValidationMode": "NONE"}});
-    let answer = server.ok("TestState", request(&state, mock)).await;
+    let answer = server.ok("TestState", request(&state, &mock)).await;
     assert_eq!(answer["output"], r#"{"a": 1}"#);
 }
