@@ -238,7 +238,6 @@ impl<'t> Checker<'t> {
     }
 
     fn map(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Map> {
-        const PERCENTAGE_MAX: u64 = 100;
         let mut flow = self.flow(object);
         let item_selector = self.item_selector(object, &mut flow.fields);
         let items = self.items(object);
