@@ -23,6 +23,7 @@ fuzz_target!(|data: &[u8]| {
         states: States::default(),
         random: &mut Counter::default(),
         now: jiff::Timestamp::UNIX_EPOCH,
+        observer: None,
     };
     let _ = expression.evaluate(&value, &mut scope);
 });

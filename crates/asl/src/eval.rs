@@ -24,6 +24,33 @@ pub struct Scope<'a> {
     pub random: &'a mut dyn Random,
     /// What `$now` says.
     pub now: Timestamp,
+    /// Who wants to see what the stages of the data flow give, if anybody does.
+    pub observer: Option<&'a mut dyn Observer>,
+}
+
+/// Sees what the stages of a data flow give.
+pub trait Observer {
+    /// A stage gave a value.
+    fn saw(&mut self, stage: Stage, value: &Value);
+}
+
+/// A stage of the data flow of a state, as `TestState` shows it.
+///
+/// Source: API reference, "InspectionData".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "the names are AWS's own")]
+pub enum Stage {
+    AfterArguments,
+    AfterInputPath,
+    AfterParameters,
+    Result,
+    AfterResultSelector,
+    AfterResultPath,
+    AfterItemsPath,
+    AfterItemSelector,
+    ToleratedFailureCount,
+    ToleratedFailurePercentage,
+    MaxConcurrency,
 }
 
 /// What `$states` holds, besides the context object.
@@ -86,6 +113,13 @@ impl StatesError {
 }
 
 impl Scope<'_> {
+    /// Shows what a stage gave to whoever wants to see it.
+    pub fn reached(&mut self, stage: Stage, value: &Value) {
+        if let Some(observer) = self.observer.as_deref_mut() {
+            observer.saw(stage, value);
+        }
+    }
+
     /// What `path` finds: in the context object if it is a `$$` path, in a variable if it names one, and in
     /// `input` otherwise.
     pub fn find<'v>(&'v self, path: &Path, input: &'v Value) -> Option<Cow<'v, Value>> {

@@ -301,6 +301,8 @@ pub struct Fail {
     pub error: Option<Text>,
     /// `Cause` or `CausePath`.
     pub cause: Option<Text>,
+    /// Whether its query language is JSONPath, which a Fail state without any expression shows nowhere else.
+    pub is_jsonpath: bool,
 }
 
 /// A text that may be literal, read by a path, or built by an expression.

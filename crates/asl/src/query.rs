@@ -33,7 +33,7 @@ impl Query {
     /// # Errors
     /// `States.QueryEvaluationError` when an expression in it throws or gives nothing.
     pub fn evaluate(&self, scope: &mut Scope<'_>) -> Result<Value, StatesError> {
-        let Scope { context, variables, states, random, now } = scope;
+        let Scope { context, variables, states, random, now, .. } = scope;
         let (states, context) = (&*states, *context);
         let whole = LazyCell::new(|| states.to_value(context));
         let bindings = Bound { variables: *variables, states, context, whole };

@@ -66,6 +66,11 @@ impl Arns {
         if mine { Ok(uuid) } else { Err(Error::ResourceNotFound { arn: arn.to_owned() }) }
     }
 
+    /// `arn:aws:states:<region>:<account>:express:<state machine>:<name>`
+    pub(crate) fn express(&self, state_machine: &str, name: &str) -> String {
+        format!("arn:aws:states:{}:{}:express:{state_machine}:{name}", self.region, self.account)
+    }
+
     /// The role that executions show when a state machine was created without one.
     pub fn default_role(&self) -> String {
         format!("arn:aws:iam::{}:role/stepwell", self.account)

@@ -9,11 +9,13 @@ use serde_json::Value;
 use stepwell_asl::StateMachine;
 use stepwell_asl::model::{Resource, StateKind};
 use stepwell_machine::limits::PAYLOAD_BYTES_MAX;
-use stepwell_machine::{Limits, Payload};
+use stepwell_machine::test_state::{Report, Test};
+use stepwell_machine::{Limits, Payload, TaskResult};
 use stepwell_task::{TaskRouter, Unsupported};
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
 use crate::arn::{Arns, check_name};
+use crate::clock::Clock;
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
 use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
@@ -24,6 +26,7 @@ use crate::record::{
     ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged, Started,
     StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
 };
+use crate::test_state;
 
 /// What `CreateStateMachine` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +76,16 @@ pub struct ExecutionFilter {
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
+/// What the engine was built with.
+pub(crate) struct World {
+    pub(crate) router: Arc<dyn TaskRouter>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 struct Inner {
     events: Sender<Event>,
     router: Arc<dyn TaskRouter>,
+    clock: Arc<dyn Clock>,
     arns: Arns,
     store: PathBuf,
     /// Connections that nobody reads with at the moment.
@@ -96,7 +106,7 @@ impl std::fmt::Debug for Handle {
 impl Handle {
     pub(crate) fn new(
         events: Sender<Event>,
-        router: Arc<dyn TaskRouter>,
+        world: World,
         reader: Reader,
         changes: broadcast::Sender<StatusChange>,
         meters: Arc<Meters>,
@@ -105,7 +115,8 @@ impl Handle {
     ) -> Self {
         Self(Arc::new(Inner {
             events,
-            router,
+            router: world.router,
+            clock: world.clock,
             arns: reader.arns().clone(),
             store: reader.path().to_owned(),
             readers: Mutex::new(vec![reader]),
@@ -300,6 +311,16 @@ impl Handle {
         // Not through `ask`: who waits for hours must not hold a place that others need.
         self.send(|reply| Event::Wait { state_machine, name, reply }).await?;
         self.describe_execution(arn).await
+    }
+
+    /// Tests one state alone: nothing of it is recorded, and it belongs to no execution. A task that is not mocked is
+    /// done, for five minutes at most.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedResource`] if there is no mock and nothing here does the task.
+    pub async fn test_state(&self, test: Test, mock: Option<TaskResult>) -> Result<Report, Error> {
+        let Inner { router, clock, arns, limits, .. } = &*self.0;
+        test_state::run(&**router, &**clock, arns, *limits, test, mock).await
     }
 
     /// Tells of every execution that starts or ends from now on. A subscriber that lags loses the oldest.

@@ -49,6 +49,7 @@ mod record;
 mod results;
 mod service;
 pub mod store;
+mod test_state;
 
 pub use arn::Arns;
 pub use callbacks::{ACTIVITY_PATIENCE, ActivityTask, TaskReport};
@@ -62,3 +63,4 @@ pub use record::{
     Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
 };
 pub use service::Service;
+pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

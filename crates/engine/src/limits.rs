@@ -91,6 +91,9 @@ pub const SUBSCRIBER_LAG_MAX: usize = 4_096;
 /// Connections for readers that stay open between uses; more are opened under load and closed after.
 pub const READERS_IDLE_MAX: usize = 4;
 
+/// How long a state may take that is tested alone, as AWS has it.
+pub const TEST_STATE_MAX: Duration = Duration::from_mins(5);
+
 const _: () = assert!(TURN_ENTRIES_MAX < GROUP_ENTRIES_MAX);
 const _: () = assert!(GROUP_ENTRIES_MAX < UNCOMMITTED_ENTRIES_MAX);
 const _: () = assert!(CHECKPOINT_PAGES_IDLE < CHECKPOINT_PAGES_MAX);

@@ -15,7 +15,7 @@ use crate::arn::Arns;
 use crate::clock::{Clock, Entropy};
 use crate::driver::{Committer, DataDriver, Dispatcher, EngineLoop, Job, Retention};
 use crate::error::{Halted, StoreError};
-use crate::handle::Handle;
+use crate::handle::{Handle, World};
 use crate::kernel::{Event, Kernel};
 use crate::limits::{RETENTION_PERIOD, SUBSCRIBER_LAG_MAX};
 use crate::meters::Meters;
@@ -53,7 +53,7 @@ impl Service {
         let events = channel();
         let handle = Handle::new(
             events.0.clone(),
-            Arc::clone(&router),
+            World { router: Arc::clone(&router), clock: Arc::clone(&clock) },
             Reader::new(store.archive()?, arns),
             changes.clone(),
             Arc::clone(&meters),

@@ -103,6 +103,6 @@ fn item(run: &Run, frame: FrameId) -> Option<Value> {
 }
 
 /// `2024-07-15T12:00:00.000Z`
-fn time(at: Timestamp) -> String {
+pub(crate) fn time(at: Timestamp) -> String {
     format!("{at:.3}")
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Number, Value};
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{DEPTH_MAX, build, is_too_deep, place, select};
-use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::eval::{Scope, Stage, StatesError};
 use stepwell_asl::model::{Flow, FlowFields, Payload};
 use stepwell_asl::query::Query;
 use stepwell_asl::variable::Assigned;
@@ -19,10 +19,16 @@ pub(crate) fn effective_input(
 ) -> Result<Data, StatesError> {
     match &flow.fields {
         FlowFields::JsonPath(fields) => {
-            let selected = select(&fields.input_path, raw, scope)?;
-            build(fields.parameters.as_ref(), &selected, scope)
+            let selected = selected_input(flow, raw, scope)?;
+            let built = build(fields.parameters.as_ref(), &selected, scope)?;
+            scope.reached(Stage::AfterParameters, &built);
+            Ok(built)
         }
-        FlowFields::Jsonata(fields) => query(fields.arguments.as_ref(), raw, scope),
+        FlowFields::Jsonata(fields) => {
+            let arguments = query(fields.arguments.as_ref(), raw, scope)?;
+            scope.reached(Stage::AfterArguments, &arguments);
+            Ok(arguments)
+        }
     }
 }
 
@@ -33,7 +39,11 @@ pub(crate) fn selected_input(
     scope: &mut Scope<'_>,
 ) -> Result<Data, StatesError> {
     match &flow.fields {
-        FlowFields::JsonPath(fields) => select(&fields.input_path, raw, scope),
+        FlowFields::JsonPath(fields) => {
+            let selected = select(&fields.input_path, raw, scope)?;
+            scope.reached(Stage::AfterInputPath, &selected);
+            Ok(selected)
+        }
         FlowFields::Jsonata(_) => Ok(Arc::clone(raw)),
     }
 }
@@ -58,8 +68,10 @@ pub(crate) fn outcome(
     match &flow.fields {
         FlowFields::JsonPath(fields) => {
             let selected = build(fields.result_selector.as_ref(), result, scope)?;
+            scope.reached(Stage::AfterResultSelector, &selected);
             let assigned = assign(flow.assign.as_ref(), result, scope)?;
             let placed = place(&fields.result_path, raw, selected)?;
+            scope.reached(Stage::AfterResultPath, &placed);
             let output = select(&fields.output_path, &placed, scope)?;
             Ok(Outcome { output, assigned })
         }

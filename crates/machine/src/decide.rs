@@ -22,7 +22,8 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 
 use jiff::{Timestamp, Unit};
-use stepwell_asl::eval::{Scope, States, StatesError};
+use serde_json::Value;
+use stepwell_asl::eval::{Context, Observer, Scope, States, StatesError};
 use stepwell_asl::variable::Assigned;
 use stepwell_asl::{Data, StateMachine};
 
@@ -37,6 +38,7 @@ use crate::limits::{self, Limits};
 use crate::random::SplitMix64;
 use crate::run::{Phase, Run};
 use crate::states;
+use crate::test_state::Inspection;
 use crate::token;
 use crate::variables::Visible;
 
@@ -65,7 +67,9 @@ pub(crate) struct Decider<'a> {
     pub(crate) activities: Activities,
     secret: u128,
     machine: Arc<StateMachine>,
-    decision: Decision,
+    pub(crate) decision: Decision,
+    /// What is seen of a state that is tested alone.
+    inspection: Option<&'a mut Inspection>,
 }
 
 impl<'a> Decider<'a> {
@@ -80,7 +84,17 @@ impl<'a> Decider<'a> {
             secret: ctx.secret,
             machine,
             decision: Decision::default(),
+            inspection: None,
         }
+    }
+
+    /// A decider that lets the stages of the data flow be seen.
+    pub(crate) fn inspecting(
+        run: &'a mut Run,
+        ctx: &DecideContext,
+        inspection: &'a mut Inspection,
+    ) -> Self {
+        Self { inspection: Some(inspection), ..Self::new(run, ctx) }
     }
 
     /// Nothing follows the end, and nothing but a start precedes the start.
@@ -304,17 +318,46 @@ impl<'a> Decider<'a> {
         token: Option<&str>,
         evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
     ) -> Result<T, Failure> {
+        let input = self.input(frame);
         let run = &*self.run;
-        let context = LazyCell::new(|| context_object::of_task(run, frame, token));
+        let built = LazyCell::new(|| context_object::of_task(run, frame, token));
+        let (context, observer): (&dyn Context, Option<&mut dyn Observer>) =
+            match self.inspection.as_deref_mut() {
+                Some(Inspection { context, stages }) => (context, Some(stages)),
+                None => (&built, None),
+            };
         let result = evaluation(&mut Scope {
-            context: &context,
+            context,
             variables: &Visible { run, frame },
-            states: States { input: self.input(frame), ..States::default() },
+            states: States { input, ..States::default() },
             random: &mut self.random,
             now: self.now,
+            observer,
         });
         let previous = self.run.folded.frame(frame).map_or(0, Frame::before_evaluation);
         result.map_err(|error| self.evaluation_failed(frame, frame, previous, error))
+    }
+
+    /// Evaluates something of a Map state that is tested alone, with a `Map` in its context object.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub(crate) fn evaluate_with_map<T>(
+        &mut self,
+        frame: FrameId,
+        map: Value,
+        evaluation: impl FnOnce(&mut Scope<'_>) -> Result<T, StatesError>,
+    ) -> Result<T, Failure> {
+        let Some(inspection) = self.inspection.as_deref_mut() else {
+            return self.evaluate(frame, evaluation);
+        };
+        let plain = inspection.context.clone();
+        inspection.context["Map"] = map;
+        let result = self.evaluate(frame, evaluation);
+        if let Some(inspection) = self.inspection.as_deref_mut() {
+            inspection.context = plain;
+        }
+        result
     }
 
     /// The failure of the state that `frame` is in. If an expression failed, it is recorded as something that
@@ -392,6 +435,7 @@ impl<'a> Decider<'a> {
             states: States { input: self.input(frame), ..States::default() },
             random: &mut self.random,
             now: self.now,
+            observer: None,
         });
         let previous = self.cursor(iteration);
         result.map_err(|error| self.evaluation_failed(frame, iteration, previous, error))

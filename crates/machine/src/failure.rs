@@ -47,7 +47,9 @@ impl Failure {
     /// An evaluation failed: the text names the state and the event that entered it.
     pub(crate) fn of_evaluation(run: &Run, frame: FrameId, error: StatesError) -> Self {
         let StatesError { error, cause, .. } = error;
-        let cause = match run.folded.frame(frame) {
+        // What is tested alone was entered by no event.
+        let entered = run.folded.frame(frame).filter(|frame| frame.entered > 0);
+        let cause = match entered {
             Some(frame) => format!(
                 "An error occurred while executing the state '{}' (entered at the event id #{}). {cause}",
                 run.machine().state(frame.state).name,

@@ -35,6 +35,7 @@ mod retry;
 mod run;
 pub mod start;
 pub mod states;
+pub mod test_state;
 mod token;
 mod variables;
 

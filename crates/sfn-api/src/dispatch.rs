@@ -114,6 +114,7 @@ pub(crate) async fn perform(
         "ListStateMachines" => call(engine, body, ops::list_state_machines::handle).await,
         "StartExecution" => call(engine, body, ops::start_execution::handle).await,
         "StopExecution" => call(engine, body, ops::stop_execution::handle).await,
+        "TestState" => call(engine, body, ops::test_state::handle).await,
         "UpdateStateMachine" => call(engine, body, ops::update_state_machine::handle).await,
         "ValidateStateMachineDefinition" => {
             call(engine, body, ops::validate_state_machine_definition::handle).await
@@ -189,9 +190,7 @@ const NOT_YET: &[&str] = &[
     "CreateStateMachineAlias",
     "DeleteStateMachineAlias",
     "DeleteStateMachineVersion",
-    "DescribeMapRun",
     "DescribeStateMachineAlias",
-    "ListMapRuns",
     "ListStateMachineAliases",
     "ListStateMachineVersions",
     "ListTagsForResource",
@@ -199,7 +198,6 @@ const NOT_YET: &[&str] = &[
     "RedriveExecution",
     "StartSyncExecution",
     "TagResource",
-    "TestState",
     "UntagResource",
     "UpdateStateMachineAlias",
 ];

@@ -198,7 +198,7 @@ impl<'t> Checker<'t> {
         scope.may_end();
         let error = self.text(object, "Error", "ErrorPath");
         let cause = self.text(object, "Cause", "CausePath");
-        Fail { error, cause }
+        Fail { error, cause, is_jsonpath: !self.is_jsonata() }
     }
 
     /// A text, or its `...Path` twin.

@@ -32,5 +32,6 @@ fn evaluate<T>(context: &dyn Context, seed: u64, act: impl FnOnce(&mut Scope<'_>
         states: States::default(),
         random: &mut Counter(seed),
         now: Timestamp::UNIX_EPOCH,
+        observer: None,
     })
 }

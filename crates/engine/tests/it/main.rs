@@ -15,4 +15,5 @@ mod retention;
 mod rig;
 mod shutdown;
 mod tasks;
+mod test_state;
 mod timers;

@@ -87,6 +87,7 @@ pub fn child_item(
             states: States { input: Arc::clone(&open.input), ..States::default() },
             random: &mut SplitMix64::new(seed),
             now,
+            observer: None,
         },
     );
     let selected = selected.map(Arc::new).and_then(|item| check_depth(&item).map(|()| item));

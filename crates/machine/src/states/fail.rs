@@ -5,7 +5,7 @@
 //! | work | fails with its `Error` and `Cause` | none of its own |
 
 use serde_json::Value;
-use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::eval::{Scope, Stage, StatesError};
 use stepwell_asl::model::{Fail, Text};
 
 use crate::decide::Decider;
@@ -15,6 +15,9 @@ use crate::frame::FrameId;
 pub(crate) fn work(d: &mut Decider<'_>, fail: &Fail, frame: FrameId) -> Result<(), Failure> {
     let raw = d.input(frame);
     let (error, cause) = d.evaluate(frame, |scope| {
+        if fail.is_jsonpath {
+            scope.reached(Stage::AfterInputPath, &raw);
+        }
         let error = text(fail.error.as_ref(), &raw, scope)?;
         let cause = text(fail.cause.as_ref(), &raw, scope)?;
         Ok((error, cause))

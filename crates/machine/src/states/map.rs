@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use stepwell_asl::dataflow::resolve;
-use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::eval::{Scope, Stage, StatesError};
 use stepwell_asl::jsonata::QueryError;
 use stepwell_asl::model::{Dynamic, Items, Map, State, StateKind};
 use stepwell_asl::{Data, StateMachine, dataflow};
@@ -57,9 +57,9 @@ pub(crate) fn work(
 }
 
 /// What a Map state starts with.
-struct Opening {
-    input: Data,
-    items: Data,
+pub(crate) struct Opening {
+    pub(crate) input: Data,
+    pub(crate) items: Data,
     length: usize,
     max_concurrency: u32,
 }
@@ -81,12 +81,13 @@ fn start(d: &mut Decider<'_>, state: &State, map: &Map, frame: FrameId) -> Resul
     if map.distributed.is_some() { distributed_map::start(d, state, map, frame) } else { Ok(()) }
 }
 
-fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesError> {
+pub(crate) fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesError> {
     let input = data_flow::effective_input(&map.flow, raw, scope)?;
     let max_concurrency = max_concurrency(map, &input, scope)?;
     let reads = map.distributed.as_ref().is_some_and(|distributed| distributed.reader.is_some());
     if reads {
         // `ItemsPath` beside an `ItemReader` means nothing, as recorded.
+        scope.reached(Stage::MaxConcurrency, &max_concurrency.into());
         let items = Arc::clone(raw);
         return Ok(Opening { input, items, length: 0, max_concurrency });
     }
@@ -95,6 +96,7 @@ fn open(map: &Map, raw: &Data, scope: &mut Scope<'_>) -> Result<Opening, StatesE
         check_tolerated(map, scope)?;
     }
     let length = items.as_array().map_or(0, Vec::len);
+    scope.reached(Stage::MaxConcurrency, &max_concurrency.into());
     Ok(Opening { input, items, length, max_concurrency })
 }
 
@@ -168,7 +170,7 @@ fn select_item(
     Ok(item)
 }
 
-fn finish(
+pub(crate) fn finish(
     d: &mut Decider<'_>,
     state: &State,
     map: &Map,
@@ -211,8 +213,15 @@ pub(crate) fn plain_text(value: &Value) -> String {
 /// The items: the very input if that is the array.
 fn items(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<Data, StatesError> {
     match &map.items {
-        Items::Path(path) if path.is_root() && input.is_array() => Ok(Arc::clone(input)),
-        Items::Path(path) => Ok(Arc::new(Value::Array(dataflow::items(path, input, scope)?))),
+        Items::Path(path) => {
+            let items = if path.is_root() && input.is_array() {
+                Arc::clone(input)
+            } else {
+                Arc::new(Value::Array(dataflow::items(path, input, scope)?))
+            };
+            scope.reached(Stage::AfterItemsPath, &items);
+            Ok(items)
+        }
         Items::Query(Some(query)) => {
             let items = query.evaluate_as("array", scope, |value| value.as_array().cloned())?;
             Ok(Arc::new(Value::Array(items)))

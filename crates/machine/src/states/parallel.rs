@@ -45,7 +45,7 @@ fn start(d: &mut Decider<'_>, parallel: &Parallel, frame: FrameId) -> Result<(),
     Ok(())
 }
 
-fn finish(
+pub(crate) fn finish(
     d: &mut Decider<'_>,
     state: &State,
     parallel: &Parallel,

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | work | the output is computed | `PassStateExited` |
 
+use stepwell_asl::eval::Stage;
 use stepwell_asl::model::{Pass, State};
 
 use crate::data_flow;
@@ -20,7 +21,10 @@ pub(crate) fn work(
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
     let outcome = d.evaluate(frame, |scope| match &pass.result {
-        Some(result) => data_flow::outcome(&pass.flow, &raw, result, scope),
+        Some(result) => {
+            scope.reached(Stage::Result, result);
+            data_flow::outcome(&pass.flow, &raw, result, scope)
+        }
         None => data_flow::pass_on(&pass.flow, &raw, scope),
     })?;
     exit(d, state, frame, outcome, pass.transition)

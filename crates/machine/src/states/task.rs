@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use stepwell_asl::Data;
 use stepwell_asl::dataflow::{is_too_deep, resolve};
-use stepwell_asl::eval::{Scope, StatesError};
+use stepwell_asl::eval::{Scope, Stage, StatesError};
 use stepwell_asl::model::{Dynamic, Payload, Resource, State, Task};
 
 use crate::data_flow::{self, SECONDS_MAX};
@@ -99,7 +99,10 @@ fn leave(
     result: &Data,
 ) -> Result<(), Failure> {
     let raw = d.input(frame);
-    let outcome = d.evaluate(frame, |scope| data_flow::outcome(&task.flow, &raw, result, scope))?;
+    let outcome = d.evaluate(frame, |scope| {
+        scope.reached(Stage::Result, result);
+        data_flow::outcome(&task.flow, &raw, result, scope)
+    })?;
     exit(d, state, frame, outcome, task.transition)
 }
 

@@ -20,6 +20,7 @@ pub(crate) mod send_task_heartbeat;
 pub(crate) mod send_task_success;
 pub(crate) mod start_execution;
 pub(crate) mod stop_execution;
+pub(crate) mod test_state;
 pub(crate) mod update_map_run;
 pub(crate) mod update_state_machine;
 pub(crate) mod validate_state_machine_definition;

@@ -12,7 +12,7 @@ use crate::matcher::Matcher;
 use crate::server::{ACCOUNT, Server, text};
 
 /// The operations that are served.
-const SERVED: [&str; 25] = [
+const SERVED: [&str; 26] = [
     "CreateBucket",
     "PutObject",
     "DescribeMapRun",
@@ -36,6 +36,7 @@ const SERVED: [&str; 25] = [
     "SendTaskSuccess",
     "StartExecution",
     "StopExecution",
+    "TestState",
     "UpdateStateMachine",
     "ValidateStateMachineDefinition",
 ];
@@ -186,7 +187,7 @@ fn spaced(value: &Value) -> String {
 /// The cases that ask for served operations only.
 fn cases(folder: &Path) -> Vec<Value> {
     let read = |group: &str| std::fs::read_to_string(folder.join(group)).expect("readable");
-    let texts = ["api.jsonl", "validation.jsonl"].map(read);
+    let texts = ["api.jsonl", "test-state.jsonl", "validation.jsonl"].map(read);
     let lines = texts.iter().flat_map(|text| text.lines());
     let cases = lines.map(|line| serde_json::from_str(line).expect("a case is JSON"));
     let broken = std::fs::read_to_string(folder.join("broken.txt")).unwrap_or_default();
@@ -199,7 +200,10 @@ fn is_served(case: &Value) -> bool {
         Some(operation) => SERVED.contains(&operation),
         None => call.get("await").is_some(),
     };
-    case["calls"].as_array().is_some_and(|calls| calls.iter().all(is_known))
+    // There are no functions here.
+    let needs_functions =
+        case["needs"].as_array().is_some_and(|needs| needs.contains(&json!("lambda")));
+    !needs_functions && case["calls"].as_array().is_some_and(|calls| calls.iter().all(is_known))
 }
 
 /// Performs the calls of a case, up to the first that is answered otherwise.
@@ -306,7 +310,7 @@ fn filled_text(text: &str, responses: &[Value]) -> String {
 }
 
 fn innermost(text: &str) -> Option<(usize, usize)> {
-    const HEADS: [&str; 5] = ["uid:", "region", "partition", "role", "call:"];
+    const HEADS: [&str; 6] = ["uid:", "region", "partition", "role", "call:", "now"];
     let starts = text.match_indices("[[").map(|(start, _)| start);
     let mut tokens = starts.filter_map(|start| {
         let length = text[start + 2..].find(['[', ']'])?;
@@ -327,6 +331,7 @@ fn token(token: &str, responses: &[Value]) -> String {
             from_response(&responses[number], path)
         }
         _ => match token {
+            "now" => "2026-01-01T00:00:00".to_owned(),
             "region" => "us-east-1".to_owned(),
             "partition" => "aws".to_owned(),
             role => format!("{role}-{ACCOUNT}"),

@@ -11,4 +11,5 @@ mod protocol;
 mod recorded_executions;
 mod server;
 mod state_machines;
+mod test_state;
 mod validation;

@@ -71,14 +71,27 @@ impl TaskHandler for Echo {
 impl Server {
     pub(crate) async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let step_functions = Integration::new();
+        let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
+        let router = Router { step_functions: Arc::clone(&step_functions), data };
+        Self::serving_in(directory, Arc::new(router), &step_functions).await
+    }
+
+    /// A server with functions.
+    pub(crate) async fn serving(functions: Arc<dyn TaskRouter>) -> Self {
+        Self::serving_in(tempfile::tempdir().unwrap(), functions, &Integration::new()).await
+    }
+
+    async fn serving_in(
+        directory: TempDir,
+        functions: Arc<dyn TaskRouter>,
+        step_functions: &Integration,
+    ) -> Self {
         let options = Options {
             account: ACCOUNT.to_owned(),
             ..Options::at(directory.path().join("stepwell.db"))
         };
-        let step_functions = Integration::new();
-        let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
-        let router = Router { step_functions: Arc::clone(&step_functions), data };
-        let service = options.build(Arc::new(router)).unwrap();
+        let service = options.build(functions).unwrap();
         step_functions.connect(service.handle());
         let (router, stop) = (stepwell_sfn_api::router(service.handle()), CancellationToken::new());
         tokio::spawn(service.run(stop.clone()));
