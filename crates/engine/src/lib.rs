@@ -34,8 +34,10 @@
 //! from a seed. Left to others: what follows from an input (`stepwell-machine`), the language
 //! (`stepwell-asl`), what tasks do (`stepwell-task` and its implementers), HTTP and the command line.
 
+mod administration;
 pub mod arn;
 mod clock;
+mod configuration;
 mod driver;
 mod error;
 mod handle;
@@ -48,14 +50,17 @@ mod record;
 mod service;
 pub mod store;
 
-pub use arn::Arns;
+pub use arn::{Arns, Qualified, Qualifier};
 pub use clock::{Clock, Entropy, ManualClock, ManualEntropy, SystemClock, SystemEntropy};
+pub use configuration::{
+    Configuration, LogLevel, Logging, Publish, Route, Settings, SettingsChange, Tag,
+};
 pub use error::{Error, Halted, StoreError};
 pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, UpdateStateMachine};
 pub use options::Options;
 pub use reader::Reader;
 pub use record::{
-    ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
-    StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
+    AliasRecord, ExecutionRecord, ExecutionSummary, Page, Paged, Started, StateMachineRecord,
+    StateMachineSummary, Stats, Status, StatusChange, UnknownStatus, VersionRecord,
 };
 pub use service::Service;

@@ -11,6 +11,8 @@
 //!
 //! Left to others: what follows from an input (`stepwell-machine`), committing, timers that ring, handlers.
 
+mod administration;
+mod aliases;
 mod event;
 mod executions;
 mod fold;
@@ -19,6 +21,7 @@ mod slot;
 mod state_machines;
 mod timers;
 mod turn;
+mod versions;
 mod write;
 
 use std::collections::{HashMap, VecDeque};
@@ -27,6 +30,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::Input;
 
+pub use administration::Administration;
 pub use event::{Definition, Event, Reply, StartRequest};
 pub use write::{Action, Answer, TaskOrder, Write};
 
@@ -37,6 +41,7 @@ use crate::limits::{UNCOMMITTED_ENTRIES_MAX, UNCOMMITTED_WRITES_MAX};
 use crate::store::{Archive, DefinitionId, ExecutionId, Record, StateMachineId};
 use registry::Registry;
 use slot::{Letter, Life, Slot};
+use state_machines::Change;
 use timers::Timers;
 
 /// The state of the engine.
@@ -124,18 +129,21 @@ impl Kernel {
     /// [`Halted`] if the store cannot be read or a commit failed; the kernel is of no use afterwards.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<(), Halted> {
         match event {
-            Event::CreateStateMachine { name, definition, role_arn, reply } => {
-                let answer = self.create_state_machine(&name, definition, role_arn, now);
+            Event::CreateStateMachine { name, definition, role_arn, configuration, reply } => {
+                let answer =
+                    self.create_state_machine(&name, definition, role_arn, configuration, now);
                 self.answer(reply, answer);
             }
-            Event::UpdateStateMachine { name, definition, role_arn, reply } => {
-                let answer = self.update_state_machine(&name, definition, role_arn, now);
+            Event::UpdateStateMachine { name, definition, role_arn, settings, publish, reply } => {
+                let change = Change { definition, role_arn, settings, publish };
+                let answer = self.update_state_machine(&name, change, now);
                 self.answer(reply, answer);
             }
             Event::DeleteStateMachine { name, reply } => {
                 let answer = self.delete_state_machine(&name);
                 self.answer(reply, answer);
             }
+            Event::Administer(request) => self.administer(request, now),
             Event::Start { request, reply } => self.start(request, reply, now)?,
             Event::Stop { state_machine, name, error, cause, reply } => {
                 self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;

@@ -31,7 +31,12 @@ impl Write {
     pub fn entries(&self) -> usize {
         let entries = |record: &Record| match record {
             Record::Turn(turn) => turn.entries.len(),
-            Record::StateMachine(_) | Record::Definition(_) => 0,
+            Record::StateMachine(_)
+            | Record::Definition(_)
+            | Record::Version(_)
+            | Record::VersionGone { .. }
+            | Record::Alias(_)
+            | Record::AliasGone { .. } => 0,
         };
         self.records.iter().map(entries).sum()
     }

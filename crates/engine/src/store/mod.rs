@@ -4,6 +4,7 @@
 //! [`Store::commit`] returns (write-ahead log, `synchronous=FULL`); a crash leaves either all of it or
 //! nothing. Left to others: what is written when (the kernel), and who calls (the committer).
 
+mod administration;
 mod archive;
 mod format;
 mod lock;
@@ -24,8 +25,8 @@ pub use archive::{Archive, Found, Journal, OpenExecution};
 pub use maintenance::RetentionCursor;
 pub(crate) use queries::{ExecutionRow, Place};
 pub use rows::{
-    Birth, DefinitionId, DefinitionRow, End, ExecutionId, Record, Standing, StateMachineId,
-    StateMachineRow, Turn,
+    AliasRow, Birth, DefinitionId, DefinitionRow, End, ExecutionId, Record, Standing,
+    StateMachineId, StateMachineRow, Turn, VersionRow,
 };
 
 use crate::error::StoreError;
@@ -145,6 +146,14 @@ fn write(
     match record {
         Record::StateMachine(row) => write_state_machine(transaction, row),
         Record::Definition(row) => write_definition(transaction, row),
+        Record::Version(row) => administration::write_version(transaction, row),
+        Record::VersionGone { state_machine, number } => {
+            administration::remove_version(transaction, *state_machine, *number)
+        }
+        Record::Alias(row) => administration::write_alias(transaction, row),
+        Record::AliasGone { state_machine, name } => {
+            administration::remove_alias(transaction, *state_machine, name)
+        }
         Record::Turn(turn) => write_turn(transaction, turn, encoder),
     }
 }
@@ -155,8 +164,9 @@ fn write_state_machine(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO state_machine (id, name, status, definition, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO state_machine (id, name, status, definition, created_at,
+                 last_version, tags)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             row.id,
@@ -164,6 +174,8 @@ fn write_state_machine(
             if row.deleted { "DELETED" } else { "ACTIVE" },
             row.definition,
             row.created_at.as_millisecond(),
+            row.last_version,
+            administration::to_json(&row.tags),
         ])
         .map(drop)
 }
@@ -171,8 +183,9 @@ fn write_state_machine(
 fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO definition (id, state_machine, revision, text, role_arn, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO definition (id, state_machine, revision, text, role_arn, created_at,
+                 settings)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             row.id,
@@ -181,6 +194,7 @@ fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusql
             row.text,
             row.role_arn,
             row.created_at.as_millisecond(),
+            administration::to_json(&row.settings),
         ])
         .map(drop)
 }
@@ -218,8 +232,8 @@ fn insert_execution(
     transaction
         .prepare_cached(
             "INSERT INTO execution (id, state_machine, definition, name, status, started_at,
-                 stopped_at, next_wakeup, open_tasks, entries)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                 stopped_at, next_wakeup, open_tasks, entries, version, alias)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             turn.execution.0,
@@ -232,6 +246,8 @@ fn insert_execution(
             turn.standing.next_wakeup.map(jiff::Timestamp::as_millisecond),
             turn.standing.open_tasks,
             entry_count(turn),
+            birth.version,
+            birth.alias,
         ])?;
     let end = turn.end.as_ref();
     transaction

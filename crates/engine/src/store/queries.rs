@@ -8,6 +8,7 @@ use stepwell_machine::Entry;
 
 use super::archive::{Archive, Direction, optional_timestamp, status, timestamp};
 use super::rows::{DefinitionRow, ExecutionId, StateMachineId, StateMachineRow};
+use crate::arn::Qualifier;
 use crate::error::StoreError;
 use crate::record::Status;
 
@@ -20,6 +21,8 @@ pub(crate) struct ExecutionRow {
     pub(crate) status: Status,
     pub(crate) started_at: Timestamp,
     pub(crate) stopped_at: Option<Timestamp>,
+    pub(crate) version: Option<i64>,
+    pub(crate) alias: Option<String>,
 }
 
 /// The larger part of an execution, which only a description shows.
@@ -40,7 +43,7 @@ pub(crate) struct Place {
 }
 
 const EXECUTION: &str = "SELECT execution.id, state_machine.name, execution.name, execution.status,
-        execution.started_at, execution.stopped_at
+        execution.started_at, execution.stopped_at, execution.version, execution.alias
     FROM execution JOIN state_machine ON state_machine.id = execution.state_machine";
 
 impl Archive {
@@ -96,22 +99,24 @@ impl Archive {
     /// merged from one list per status: no sort, whatever the number of executions.
     pub(crate) fn executions(
         &self,
-        state_machine: Option<StateMachineId>,
+        state_machine: Option<(StateMachineId, Option<&Qualifier>)>,
         with_status: Option<Status>,
         before: ExecutionId,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
-        let Some(state_machine) = state_machine else {
+        let Some((state_machine, by)) = state_machine else {
             return self.executions_of_all(with_status, before, limit);
         };
         let sql = format!(
             "{EXECUTION} WHERE execution.status = ?1 AND execution.state_machine = ?2
-                AND execution.id < ?3 ORDER BY execution.id DESC LIMIT ?4"
+                AND execution.id < ?3 AND (?5 IS NULL OR execution.version = ?5)
+                AND (?6 IS NULL OR execution.alias = ?6) ORDER BY execution.id DESC LIMIT ?4"
         );
         let mut found = Vec::new();
         for status in Status::ALL.into_iter().filter(|one| with_status.is_none_or(|it| it == *one))
         {
-            let params = params![status.as_str(), state_machine, before.0, limit];
+            let (version, alias) = (by.and_then(Qualifier::version), by.and_then(Qualifier::alias));
+            let params = params![status.as_str(), state_machine, before.0, limit, version, alias];
             found.extend(self.all(&sql, params, execution_row)?);
         }
         found.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
@@ -183,5 +188,7 @@ fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
         status: status(row, 3)?,
         started_at: timestamp(row, 4)?,
         stopped_at: optional_timestamp(row, 5)?,
+        version: row.get(6)?,
+        alias: row.get(7)?,
     })
 }

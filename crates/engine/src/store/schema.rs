@@ -12,7 +12,8 @@ const APPLICATION_ID: i64 = 0x5357_4c31;
 
 /// Numbered migrations: the first makes format 1 out of an empty file, the next 2 out of 1. What was
 /// released is never edited, only followed.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE state_machine (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL UNIQUE,
@@ -56,7 +57,32 @@ const MIGRATIONS: &[&str] = &["
         format INTEGER NOT NULL,
         entries BLOB NOT NULL
     );
-"];
+",
+    "
+    ALTER TABLE state_machine ADD COLUMN last_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE state_machine ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE definition ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE execution ADD COLUMN version INTEGER;
+    ALTER TABLE execution ADD COLUMN alias TEXT;
+    CREATE TABLE version (
+        state_machine INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        definition INTEGER NOT NULL,
+        description TEXT,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (state_machine, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE alias (
+        state_machine INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT,
+        routes TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (state_machine, name)
+    ) WITHOUT ROWID;
+",
+];
 
 /// The format of a store: the number of migrations behind it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

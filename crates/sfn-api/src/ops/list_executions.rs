@@ -31,6 +31,10 @@ pub(crate) struct Response {
 struct Item {
     execution_arn: String,
     state_machine_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: String,
     status: Status,
     start_date: EpochSeconds,
@@ -44,6 +48,8 @@ impl From<ExecutionSummary> for Item {
         Self {
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
+            state_machine_version_arn: summary.version_arn,
+            state_machine_alias_arn: summary.alias_arn,
             name: summary.name,
             status: summary.status,
             start_date: summary.started_at.into(),
@@ -57,15 +63,19 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     if request.map_run_arn.is_some() {
         return Err(ApiError::unsupported_member("mapRunArn"));
     }
-    if request.redrive_filter.is_some() {
-        return Err(ApiError::unsupported_member("redriveFilter"));
-    }
     let mut constraints = Constraints::default();
     let arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
+    let redriven = ["REDRIVEN", "NOT_REDRIVEN"];
+    constraints.one_of("redriveFilter", request.redrive_filter.as_deref(), &redriven);
     constraints.one_of("statusFilter", request.status_filter.as_deref(), &STATUSES);
     constraints.range("maxResults", request.max_results, PAGE);
     constraints.length("nextToken", request.next_token.as_deref(), 1..=3_096);
     constraints.check()?;
+    if request.redrive_filter.as_deref() == Some("REDRIVEN") {
+        // Nothing is redriven here, but the state machine must exist all the same.
+        engine.describe_state_machine(&arn).await?;
+        return Ok(Response { executions: Vec::new(), next_token: None });
+    }
     let page = page(request.max_results, request.next_token);
     let status = request.status_filter.map(|text| text.parse()).transpose().map_err(|_| {
         ApiError::validation("the status PENDING_REDRIVE is one of the executions of a Map run")

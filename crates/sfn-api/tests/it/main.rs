@@ -9,3 +9,4 @@ mod protocol;
 mod server;
 mod state_machines;
 mod validation;
+mod versions;
