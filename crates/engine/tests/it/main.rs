@@ -13,3 +13,4 @@ mod rig;
 mod shutdown;
 mod tasks;
 mod timers;
+mod versions;
