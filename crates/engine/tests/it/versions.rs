@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
-use stepwell_engine::{Publish, Tag, UpdateStateMachine};
+use stepwell_engine::{Page, Publish, Tag, UpdateStateMachine};
 
 use crate::rig::{Engine, Rig, wait};
 
@@ -36,7 +36,7 @@ async fn a_crash_loses_none_of_them() {
     let copy = rig.crashed_copy();
     let engine = copy.open();
     assert_eq!(engine.handle.list_tags(&arn).await.unwrap(), tags);
-    let versions = engine.handle.list_versions(&arn, Default::default()).await.unwrap().items;
+    let versions = engine.handle.list_versions(&arn, Page::default()).await.unwrap().items;
     let numbers: Vec<_> = versions.iter().map(|version| version.arn.as_str()).collect();
     assert_eq!(numbers, [format!("{arn}:2"), format!("{arn}:1")]);
     assert_eq!(versions[1].description.as_deref(), Some("slow"));
