@@ -70,7 +70,8 @@ impl Engine {
 
     async fn create(&self, name: &str, definition: &Value) -> Result<String> {
         let definition = definition.to_string();
-        let request = CreateStateMachine { name: name.to_owned(), definition, role_arn: None };
+        let request =
+            CreateStateMachine { name: name.to_owned(), definition, ..Default::default() };
         Ok(self.handle.create_state_machine(request).await?.arn)
     }
 

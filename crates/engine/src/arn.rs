@@ -71,6 +71,11 @@ impl Arns {
         format!("arn:aws:states:{}:{}:express:{state_machine}:{name}", self.region, self.account)
     }
 
+    /// `arn:aws:states:<region>:<account>:stateMachine:<name>:<version number or alias>`
+    pub fn qualified(&self, state_machine: &str, qualifier: impl std::fmt::Display) -> String {
+        format!("{}:{qualifier}", self.state_machine(state_machine))
+    }
+
     /// The role that executions show when a state machine was created without one.
     pub fn default_role(&self) -> String {
         format!("arn:aws:iam::{}:role/stepwell", self.account)
@@ -89,6 +94,20 @@ impl Arns {
         }
         check_name(name).map_err(|_| invalid(arn, expected))?;
         Ok(name)
+    }
+
+    /// The name in the ARN of a state machine, and its version or alias if the ARN has one.
+    ///
+    /// # Errors
+    /// As [`parse_state_machine`](Self::parse_state_machine).
+    pub fn parse_qualified(&self, arn: &str) -> Result<Qualified, Error> {
+        let (plain, qualifier) = match arn.match_indices(':').nth(6) {
+            Some((end, _)) => (&arn[..end], Some(&arn[end + 1..])),
+            None => (arn, None),
+        };
+        let state_machine = self.parse_state_machine(plain)?.to_owned();
+        let qualifier = qualifier.map(|text| Qualifier::parse(text, arn)).transpose()?;
+        Ok(Qualified { state_machine, qualifier })
     }
 
     /// The names of state machine and execution in the ARN of an execution.
@@ -127,6 +146,52 @@ impl Arns {
             return Err(invalid(arn, expected));
         }
         Ok((region == self.region && account == self.account, part()?))
+    }
+}
+
+/// What an ARN of a state machine names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Qualified {
+    /// The name of the state machine.
+    pub state_machine: String,
+    /// Which of its versions or aliases; none stands for the state machine itself.
+    pub qualifier: Option<Qualifier>,
+}
+
+/// The last part of the ARN of a version or an alias. An alias is no number, so that they cannot be mistaken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are AWS's own")]
+pub enum Qualifier {
+    Version(i64),
+    Alias(String),
+}
+
+impl Qualifier {
+    fn parse(text: &str, arn: &str) -> Result<Self, Error> {
+        if text.bytes().all(|byte| byte.is_ascii_digit())
+            && let Ok(number) = text.parse()
+        {
+            return Ok(Self::Version(number));
+        }
+        let expected = "expected the number of a version or the name of an alias at its end";
+        check_name(text).map_err(|_| invalid(arn, expected))?;
+        Ok(Self::Alias(text.to_owned()))
+    }
+
+    /// The number, if it is a version.
+    pub fn version(&self) -> Option<i64> {
+        match self {
+            Self::Version(number) => Some(*number),
+            Self::Alias(_) => None,
+        }
+    }
+
+    /// The name, if it is an alias.
+    pub fn alias(&self) -> Option<&str> {
+        match self {
+            Self::Version(_) => None,
+            Self::Alias(name) => Some(name),
+        }
     }
 }
 

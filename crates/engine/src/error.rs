@@ -13,12 +13,23 @@ pub enum Error {
     StateMachineDoesNotExist { arn: String },
     #[error("state machine `{arn}` exists already with another definition or role")]
     StateMachineAlreadyExists { arn: String },
+    #[error("`{arn}` does not exist")]
+    ResourceNotFound { arn: String },
+    /// What a request refers to beside its subject: an alias, or the versions that one is to route to.
+    #[error("`{arn}` does not exist")]
+    ReferenceDoesNotExist { arn: String },
+    #[error("{reason}")]
+    TooManyTags { reason: String },
+    /// A request that contradicts what there is, in AWS's words.
+    #[error("{reason}")]
+    Conflict { reason: String },
+    /// A request that is wrong in itself, in AWS's words.
+    #[error("{reason}")]
+    Invalid { reason: String },
     #[error("execution `{arn}` does not exist")]
     ExecutionDoesNotExist { arn: String },
     #[error("execution `{arn}` exists already")]
     ExecutionAlreadyExists { arn: String },
-    #[error("`{arn}` does not exist")]
-    ResourceNotFound { arn: String },
     #[error("the Map run `{arn}` has ended")]
     MapRunEnded { arn: String },
     #[error("invalid name `{name}`: {reason}")]
@@ -60,13 +71,19 @@ impl Error {
         match self {
             Self::StateMachineDoesNotExist { .. } => "StateMachineDoesNotExist",
             Self::StateMachineAlreadyExists { .. } => "StateMachineAlreadyExists",
+            Self::ResourceNotFound { .. } | Self::ReferenceDoesNotExist { .. } => {
+                "ResourceNotFound"
+            }
+            Self::TooManyTags { .. } => "TooManyTags",
+            Self::Conflict { .. } => "ConflictException",
             Self::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             Self::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
-            Self::ResourceNotFound { .. } => "ResourceNotFound",
             Self::InvalidName { .. } => "InvalidName",
             Self::InvalidArn { .. } => "InvalidArn",
             Self::InvalidExecutionInput { .. } => "InvalidExecutionInput",
-            Self::MapRunEnded { .. } | Self::TooLong { .. } => "ValidationException",
+            Self::Invalid { .. } | Self::MapRunEnded { .. } | Self::TooLong { .. } => {
+                "ValidationException"
+            }
             Self::InvalidDefinition { .. } | Self::UnsupportedResource { .. } => {
                 "InvalidDefinition"
             }

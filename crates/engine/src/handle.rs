@@ -14,8 +14,9 @@ use stepwell_machine::{Limits, Payload, TaskResult};
 use stepwell_task::{TaskRouter, Unsupported};
 use tokio::sync::{Semaphore, broadcast, oneshot};
 
-use crate::arn::{Arns, check_name};
+use crate::arn::{Arns, Qualified, check_name};
 use crate::clock::Clock;
+use crate::configuration::{Configuration, Publish, SettingsChange};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
 use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
@@ -29,7 +30,7 @@ use crate::record::{
 use crate::test_state;
 
 /// What `CreateStateMachine` takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CreateStateMachine {
     /// Its name.
     pub name: String,
@@ -37,6 +38,8 @@ pub struct CreateStateMachine {
     pub definition: String,
     /// The role that `$$.Execution.RoleArn` shows; a default if there is none.
     pub role_arn: Option<String>,
+    /// Logging, tracing, tags, and whether to publish a version.
+    pub configuration: Configuration,
 }
 
 /// What `UpdateStateMachine` takes; what is missing stays as it is.
@@ -46,12 +49,16 @@ pub struct UpdateStateMachine {
     pub definition: Option<String>,
     /// The new role.
     pub role_arn: Option<String>,
+    /// What is logged and traced from now on.
+    pub settings: SettingsChange,
+    /// Whether to publish a version of what comes out.
+    pub publish: Option<Publish>,
 }
 
 /// What `StartExecution` takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartExecution {
-    /// The state machine.
+    /// The state machine, or a version or alias of it.
     pub state_machine_arn: String,
     /// A name, unique among the executions of the state machine; a UUID if there is none.
     pub name: Option<String>,
@@ -62,7 +69,7 @@ pub struct StartExecution {
 /// Which executions `ListExecutions` shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExecutionFilter {
-    /// Those of this state machine only.
+    /// Those of this state machine only, or of those the ones that a version or alias started.
     pub state_machine_arn: Option<String>,
     /// The children of this Map run, and nothing else.
     pub map_run_arn: Option<String>,
@@ -128,8 +135,8 @@ impl Handle {
         }))
     }
 
-    /// Creates a state machine. Idempotent: the same name with the same definition and role again gives what
-    /// exists.
+    /// Creates a state machine. Idempotent: the same name with the same definition and settings again gives what
+    /// exists, with the role and the tags that it has.
     ///
     /// # Errors
     /// [`Error::InvalidName`], [`Error::TooLong`], [`Error::InvalidDefinition`] with all findings,
@@ -138,10 +145,12 @@ impl Handle {
         &self,
         request: CreateStateMachine,
     ) -> Result<StateMachineRecord, Error> {
-        let CreateStateMachine { name, definition, role_arn } = request;
+        let CreateStateMachine { name, definition, role_arn, configuration } = request;
         check_name(&name)?;
         let definition = self.check_definition(definition)?;
-        self.ask(|reply| Event::CreateStateMachine { name, definition, role_arn, reply }).await
+        let event =
+            |reply| Event::CreateStateMachine { name, definition, role_arn, configuration, reply };
+        self.ask(event).await
     }
 
     /// Changes the definition or role. Running executions keep what they started with.
@@ -154,12 +163,20 @@ impl Handle {
         change: UpdateStateMachine,
     ) -> Result<StateMachineRecord, Error> {
         let name = self.0.arns.parse_state_machine(arn)?.to_owned();
-        let UpdateStateMachine { definition, role_arn } = change;
+        let UpdateStateMachine { definition, role_arn, settings, publish } = change;
         let definition = definition.map(|text| self.check_definition(text)).transpose()?;
-        self.ask(|reply| Event::UpdateStateMachine { name, definition, role_arn, reply }).await
+        self.ask(|reply| Event::UpdateStateMachine {
+            name,
+            definition,
+            role_arn,
+            settings,
+            publish,
+            reply,
+        })
+        .await
     }
 
-    /// Shows a state machine.
+    /// Shows a state machine, or one of its versions. An alias shows the first version that it routes to.
     ///
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::StateMachineDoesNotExist`].
@@ -210,14 +227,15 @@ impl Handle {
     /// [`Error::ExecutionAlreadyExists`] if the name is taken by an execution with another input or one that
     /// ended.
     pub async fn start_execution(&self, request: StartExecution) -> Result<Started, Error> {
-        let state_machine = self.0.arns.parse_state_machine(&request.state_machine_arn)?.to_owned();
+        let Qualified { state_machine, qualifier } =
+            self.0.arns.parse_qualified(&request.state_machine_arn)?;
         request.name.as_deref().map(check_name).transpose()?;
         self.check_length("input", &request.input, PAYLOAD_BYTES_MAX)?;
         let data = Payload::parse(&request.input)
             .map_err(|error| Error::InvalidExecutionInput { reason: error.to_string() })?;
         let StartExecution { name, input, .. } = request;
         let limits = self.0.limits;
-        let request = StartRequest { state_machine, name, input, data, limits };
+        let request = StartRequest { state_machine, qualifier, name, input, data, limits };
         self.ask(|reply| Event::Start { request, reply }).await
     }
 
@@ -407,6 +425,10 @@ impl Handle {
         resources.map(unserved).collect()
     }
 
+    pub(crate) fn arns(&self) -> &Arns {
+        &self.0.arns
+    }
+
     fn names(&self, arn: &str) -> Result<(String, String), Error> {
         let (state_machine, name) = self.0.arns.parse_execution(arn)?;
         Ok((state_machine.to_owned(), name.to_owned()))
@@ -426,10 +448,6 @@ impl Handle {
 
     pub(crate) fn tell(&self, event: Event) -> Result<(), Error> {
         self.0.events.send(event).map_err(|_| self.gone())
-    }
-
-    pub(crate) fn arns(&self) -> &Arns {
-        &self.0.arns
     }
 
     /// Why a request was not answered.

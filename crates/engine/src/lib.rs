@@ -34,9 +34,11 @@
 //! from a seed. Left to others: what follows from an input (`stepwell-machine`), the language
 //! (`stepwell-asl`), what tasks do (`stepwell-task` and its implementers), HTTP and the command line.
 
+mod administration;
 pub mod arn;
 mod callbacks;
 mod clock;
+mod configuration;
 mod driver;
 mod error;
 mod handle;
@@ -51,16 +53,20 @@ mod service;
 pub mod store;
 mod test_state;
 
-pub use arn::Arns;
+pub use arn::{Arns, Qualified, Qualifier};
 pub use callbacks::{ACTIVITY_PATIENCE, ActivityTask, TaskReport};
 pub use clock::{Clock, Entropy, ManualClock, ManualEntropy, SystemClock, SystemEntropy};
+pub use configuration::{
+    Configuration, LogLevel, Logging, Publish, Route, Settings, SettingsChange, Tag,
+};
 pub use error::{Error, Halted, StoreError};
 pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, UpdateStateMachine};
 pub use options::Options;
 pub use reader::Reader;
 pub use record::{
-    ActivityRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged,
-    Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, UnknownStatus,
+    ActivityRecord, AliasRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary,
+    Page, Paged, Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
+    UnknownStatus, VersionRecord,
 };
 pub use service::Service;
 pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

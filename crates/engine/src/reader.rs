@@ -4,16 +4,17 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::arn::Arns;
+use crate::arn::{Arns, Qualified, Qualifier};
+use crate::configuration::Tag;
 use crate::error::{Error, StoreError};
 use crate::handle::ExecutionFilter;
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::record::{
-    ActivityRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged,
-    StateMachineRecord, StateMachineSummary, Status,
+    ActivityRecord, AliasRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary,
+    Page, Paged, StateMachineRecord, StateMachineSummary, Status, VersionRecord,
 };
 use crate::store::{
-    Archive, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, StateMachineRow,
+    AliasRow, Archive, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, StateMachineRow,
 };
 
 /// A store opened for reading. Sees what is committed; never waits for the engine and never hinders it.
@@ -47,9 +48,70 @@ impl Reader {
     }
 
     pub fn describe_state_machine(&self, arn: &str) -> Result<StateMachineRecord, Error> {
+        let (row, qualifier) = self.qualified(arn)?;
+        let missing = || Error::StateMachineDoesNotExist { arn: arn.to_owned() };
+        let number = match qualifier {
+            None => {
+                let definition = self.archive.definition(row.definition)?;
+                return Ok(StateMachineRecord::new(&self.arns, &row, &definition));
+            }
+            Some(Qualifier::Version(number)) => number,
+            Some(Qualifier::Alias(name)) => {
+                let alias = self.alias(&row, &name)?.ok_or_else(missing)?;
+                alias.routes.first().ok_or_else(missing)?.version
+            }
+        };
+        let mut versions = self.archive.versions_of(row.id)?.into_iter();
+        let version = versions.find(|version| version.number == number).ok_or_else(missing)?;
+        let definition = self.archive.definition(version.definition)?;
+        Ok(StateMachineRecord {
+            version: Some(VersionRecord::new(&self.arns, &row.name, &version)),
+            ..StateMachineRecord::new(&self.arns, &row, &definition)
+        })
+    }
+
+    pub fn list_versions(&self, arn: &str, page: &Page) -> Result<Paged<VersionRecord>, Error> {
         let row = self.state_machine(arn)?;
-        let definition = self.archive.definition(row.definition)?;
-        Ok(StateMachineRecord::new(&self.arns, &row, &definition))
+        let before = token(page, "v1-", |number| number.parse().ok())?.unwrap_or(i64::MAX);
+        let mut rows = self.archive.versions_of(row.id)?;
+        rows.retain(|version| version.number < before);
+        let next = cut(&mut rows, page).map(|last| format!("v1-{}", last.number));
+        let record = |version| VersionRecord::new(&self.arns, &row.name, version);
+        Ok(Paged { items: rows.iter().map(record).collect(), next })
+    }
+
+    pub fn describe_alias(&self, arn: &str) -> Result<AliasRecord, Error> {
+        let missing = || Error::ReferenceDoesNotExist { arn: arn.to_owned() };
+        let (row, qualifier) = match self.qualified(arn) {
+            Err(Error::StateMachineDoesNotExist { .. }) => return Err(missing()),
+            found => found?,
+        };
+        let Some(Qualifier::Alias(name)) = qualifier else {
+            let reason = "expected the ARN of an alias";
+            return Err(Error::InvalidArn { arn: arn.to_owned(), reason });
+        };
+        let alias = self.alias(&row, &name)?.ok_or_else(missing)?;
+        Ok(AliasRecord::new(&self.arns, &row.name, &alias))
+    }
+
+    pub fn list_aliases(&self, arn: &str, page: &Page) -> Result<Paged<AliasRecord>, Error> {
+        let (row, qualifier) = self.qualified(arn)?;
+        let after = token(page, "a1-", |name| Some(name.to_owned()))?;
+        let version = qualifier.as_ref().and_then(Qualifier::version);
+        let routes_there = |alias: &AliasRow| {
+            version.is_none_or(|number| alias.routes.iter().any(|route| route.version == number))
+        };
+        let mut rows = self.archive.aliases()?;
+        rows.retain(|alias| alias.state_machine == row.id && routes_there(alias));
+        rows.retain(|alias| after.as_ref().is_none_or(|after| alias.name > *after));
+        let next = cut(&mut rows, page).map(|last| format!("a1-{}", last.name));
+        let record = |alias| AliasRecord::new(&self.arns, &row.name, alias);
+        Ok(Paged { items: rows.iter().map(record).collect(), next })
+    }
+
+    /// The tags of a state machine, by its name; nothing if it does not exist.
+    pub(crate) fn tags(&self, name: &str) -> Result<Option<Vec<Tag>>, Error> {
+        Ok(self.archive.state_machine(name)?.map(|row| row.tags))
     }
 
     pub fn describe_state_machine_for_execution(
@@ -97,10 +159,10 @@ impl Reader {
             return self.list_children(map_run, filter.status, page);
         }
         let before = token(page, "e1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
-        let state_machine =
-            filter.state_machine_arn.as_deref().map(|arn| self.state_machine(arn)).transpose()?;
+        let origin =
+            filter.state_machine_arn.as_deref().map(|arn| self.qualified(arn)).transpose()?;
         let mut rows = self.archive.executions(
-            state_machine.map(|row| row.id),
+            origin.as_ref().map(|(row, qualifier)| (row.id, qualifier.as_ref())),
             filter.status,
             ExecutionId(before),
             limit(page) + 1,
@@ -217,6 +279,18 @@ impl Reader {
         found.ok_or_else(|| Error::StateMachineDoesNotExist { arn: arn.to_owned() })
     }
 
+    fn qualified(&self, arn: &str) -> Result<(StateMachineRow, Option<Qualifier>), Error> {
+        let Qualified { state_machine, qualifier } = self.arns.parse_qualified(arn)?;
+        let found = self.archive.state_machine(&state_machine)?;
+        let row = found.ok_or_else(|| Error::StateMachineDoesNotExist { arn: arn.to_owned() })?;
+        Ok((row, qualifier))
+    }
+
+    fn alias(&self, row: &StateMachineRow, name: &str) -> Result<Option<AliasRow>, Error> {
+        let mut aliases = self.archive.aliases()?.into_iter();
+        Ok(aliases.find(|alias| alias.state_machine == row.id && alias.name == name))
+    }
+
     fn execution(&self, arn: &str) -> Result<ExecutionRow, Error> {
         let (state_machine, name) = self.arns.parse_execution(arn)?;
         let found = self.archive.execution(state_machine, name)?;
@@ -233,6 +307,8 @@ impl Reader {
         ExecutionSummary {
             arn: self.arns.execution(&machine, &row.name),
             state_machine_arn: self.arns.state_machine(&machine),
+            version_arn: row.version.map(|number| self.arns.qualified(&row.state_machine, number)),
+            alias_arn: row.alias.map(|alias| self.arns.qualified(&row.state_machine, alias)),
             name: row.name,
             status: row.status,
             started_at: row.started_at,

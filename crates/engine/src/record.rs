@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::arn::Arns;
-use crate::store::{ActivityRow, Counts, DefinitionRow, StateMachineRow};
+use crate::configuration::{Route, Settings};
+use crate::store::{ActivityRow, AliasRow, Counts, DefinitionRow, StateMachineRow, VersionRow};
 
 /// Status of an execution. `Display`, `FromStr` and JSON give AWS's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -79,6 +81,62 @@ pub struct StateMachineRecord {
     pub created_at: Timestamp,
     /// When the definition or role was last changed.
     pub updated_at: Timestamp,
+    /// What is logged and traced.
+    pub settings: Settings,
+    /// The version that is shown, or that the request published.
+    pub version: Option<VersionRecord>,
+}
+
+/// A version as `ListStateMachineVersions` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRecord {
+    /// `arn:aws:states:<region>:<account>:stateMachine:<name>:<number>`
+    pub arn: String,
+    /// What was said of it when it was published.
+    pub description: Option<String>,
+    /// When it was published.
+    pub created_at: Timestamp,
+}
+
+impl VersionRecord {
+    pub(crate) fn new(arns: &Arns, state_machine: &str, row: &VersionRow) -> Self {
+        Self {
+            arn: arns.qualified(state_machine, row.number),
+            description: row.description.clone(),
+            created_at: row.created_at,
+        }
+    }
+}
+
+/// An alias as `DescribeStateMachineAlias` shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasRecord {
+    /// `arn:aws:states:<region>:<account>:stateMachine:<name>:<alias>`
+    pub arn: String,
+    /// Its name.
+    pub name: String,
+    /// What was said of it.
+    pub description: Option<String>,
+    /// ARNs of versions with their weights, which are 100 together.
+    pub routes: Vec<(String, u8)>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+impl AliasRecord {
+    pub(crate) fn new(arns: &Arns, state_machine: &str, row: &AliasRow) -> Self {
+        let route = |route: &Route| (arns.qualified(state_machine, route.version), route.weight);
+        Self {
+            arn: arns.qualified(state_machine, &row.name),
+            name: row.name.clone(),
+            description: row.description.clone(),
+            routes: row.routes.iter().map(route).collect(),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
 }
 
 impl StateMachineRecord {
@@ -91,7 +149,20 @@ impl StateMachineRecord {
             revision: definition.revision,
             created_at: row.created_at,
             updated_at: definition.created_at,
+            settings: definition.settings.clone(),
+            version: None,
         }
+    }
+
+    /// A UUID for the revision.
+    pub fn revision_id(&self) -> String {
+        let name = format!("{}#{}@{}", self.arn, self.revision, self.created_at);
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
+    }
+
+    /// The revision as `DescribeStateMachine` shows it: AWS shows none for the first.
+    pub fn shown_revision(&self) -> Option<String> {
+        (self.revision > 1).then(|| self.revision_id())
     }
 }
 
@@ -150,6 +221,10 @@ pub struct ExecutionSummary {
     pub name: String,
     /// The state machine that it was started from.
     pub state_machine_arn: String,
+    /// The version that it was started by, if it was.
+    pub version_arn: Option<String>,
+    /// The alias that it was started by, if it was.
+    pub alias_arn: Option<String>,
     /// How it stands.
     pub status: Status,
     /// When it started.

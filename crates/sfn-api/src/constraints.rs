@@ -101,6 +101,39 @@ impl Constraints {
         }
     }
 
+    /// A text that may be missing and must have a shape: that of a regular expression, which errors show.
+    pub(crate) fn shape(
+        &mut self,
+        member: &str,
+        value: Option<&str>,
+        pattern: &str,
+        has_it: impl Fn(&str) -> bool,
+    ) {
+        if let Some(text) = value.filter(|text| !has_it(text)) {
+            let must = format!("satisfy regular expression pattern: {pattern}");
+            self.broken(member, &quoted(text), &must);
+        }
+    }
+
+    /// How many items a list has. The items are not repeated.
+    pub(crate) fn count(&mut self, member: &str, count: usize, range: RangeInclusive<usize>) {
+        if count < *range.start() {
+            let least = format!("have length greater than or equal to {}", range.start());
+            self.broken(member, "'[]'", &least);
+        } else if count > *range.end() {
+            let most = format!("have length less than or equal to {}", range.end());
+            self.broken(member, &format!("'[{count} items]'"), &most);
+        }
+    }
+
+    /// Something other than a text that must be there.
+    pub(crate) fn present<T: Default>(&mut self, member: &str, value: Option<T>) -> T {
+        if value.is_none() {
+            self.broken(member, "null", "not be null");
+        }
+        value.unwrap_or_default()
+    }
+
     /// A text that may be missing and must be one of these.
     pub(crate) fn one_of(&mut self, member: &str, value: Option<&str>, known: &[&str]) {
         if let Some(text) = value.filter(|text| !known.contains(text)) {

@@ -127,6 +127,33 @@ pub(crate) async fn perform(
         "SendTaskFailure" => call(engine, body, ops::send_task_failure::handle).await,
         "SendTaskHeartbeat" => call(engine, body, ops::send_task_heartbeat::handle).await,
         "SendTaskSuccess" => call(engine, body, ops::send_task_success::handle).await,
+        "PublishStateMachineVersion" => {
+            call(engine, body, ops::publish_state_machine_version::handle).await
+        }
+        "ListStateMachineVersions" => {
+            call(engine, body, ops::list_state_machine_versions::handle).await
+        }
+        "DeleteStateMachineVersion" => {
+            call(engine, body, ops::delete_state_machine_version::handle).await
+        }
+        "CreateStateMachineAlias" => {
+            call(engine, body, ops::create_state_machine_alias::handle).await
+        }
+        "UpdateStateMachineAlias" => {
+            call(engine, body, ops::update_state_machine_alias::handle).await
+        }
+        "DeleteStateMachineAlias" => {
+            call(engine, body, ops::delete_state_machine_alias::handle).await
+        }
+        "DescribeStateMachineAlias" => {
+            call(engine, body, ops::describe_state_machine_alias::handle).await
+        }
+        "ListStateMachineAliases" => {
+            call(engine, body, ops::list_state_machine_aliases::handle).await
+        }
+        "TagResource" => call(engine, body, ops::tag_resource::handle).await,
+        "UntagResource" => call(engine, body, ops::untag_resource::handle).await,
+        "ListTagsForResource" => call(engine, body, ops::list_tags_for_resource::handle).await,
         other if NOT_YET.contains(&other) => Err(ApiError::unsupported_operation(other)),
         other => Err(ApiError::unknown_operation(other)),
     }
@@ -178,7 +205,6 @@ const OPERATIONS: &[&str] = &[
     "StopExecution",
     "TagResource",
     "TestState",
-    "UntagResource",
     "UpdateMapRun",
     "UpdateStateMachine",
     "UpdateStateMachineAlias",
@@ -186,21 +212,7 @@ const OPERATIONS: &[&str] = &[
 ];
 
 /// Those that are not served yet.
-const NOT_YET: &[&str] = &[
-    "CreateStateMachineAlias",
-    "DeleteStateMachineAlias",
-    "DeleteStateMachineVersion",
-    "DescribeStateMachineAlias",
-    "ListStateMachineAliases",
-    "ListStateMachineVersions",
-    "ListTagsForResource",
-    "PublishStateMachineVersion",
-    "RedriveExecution",
-    "StartSyncExecution",
-    "TagResource",
-    "UntagResource",
-    "UpdateStateMachineAlias",
-];
+const NOT_YET: &[&str] = &["RedriveExecution", "StartSyncExecution"];
 
 #[cfg(test)]
 mod tests {

@@ -98,9 +98,15 @@ impl From<Error> for ApiError {
             Error::StateMachineAlreadyExists { arn } => {
                 format!("State Machine Already Exists: '{arn}'")
             }
+            Error::ResourceNotFound { arn } => format!("Resource not found: '{arn}'"),
+            Error::ReferenceDoesNotExist { .. } => {
+                "Request references a resource that does not exist.".to_owned()
+            }
+            Error::Conflict { reason }
+            | Error::Invalid { reason }
+            | Error::TooManyTags { reason } => reason.clone(),
             Error::ExecutionDoesNotExist { arn } => format!("Execution Does Not Exist: '{arn}'"),
             Error::ExecutionAlreadyExists { arn } => format!("Execution Already Exists: '{arn}'"),
-            Error::ResourceNotFound { arn } => format!("Resource not found: '{arn}'"),
             Error::MapRunEnded { .. } => "Map Run is not in RUNNING status".to_owned(),
             Error::InvalidName { name, .. } => format!("Invalid Name: '{name}'"),
             Error::InvalidArn { arn, reason } => {

@@ -7,6 +7,7 @@
 //! Left to others: everything an operation does ([`stepwell_engine::Handle`]), the listening socket, and
 //! who may call: this crate refuses what a web page could send across origins, and nothing more.
 
+mod alias;
 mod constraints;
 mod dispatch;
 mod error;

@@ -4,8 +4,9 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
-use stepwell_engine::Page;
+use stepwell_engine::{LogLevel, Logging, Page, Publish, Settings, SettingsChange, Tag};
 
+use crate::constraints::Constraints;
 use crate::error::ApiError;
 
 /// Seconds since 1970 with a fraction, as AWS JSON writes instants.
@@ -38,56 +39,143 @@ impl DataDetails {
     pub(crate) const INCLUDED: Self = Self { included: true };
 }
 
-/// `{"level": "OFF", "includeExecutionData": false}`: stepwell writes no execution logs to another place.
-#[derive(Serialize)]
+/// `{"level": "OFF", "includeExecutionData": false, "destinations":
+/// [{"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:123456789012:log-group:name:*"}}]}`
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct LoggingConfiguration {
-    level: &'static str,
-    include_execution_data: bool,
+    level: Option<String>,
+    include_execution_data: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    destinations: Option<Vec<Destination>>,
 }
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Destination {
+    cloud_watch_logs_log_group: Option<LogGroup>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogGroup {
+    log_group_arn: Option<String>,
+}
+
+const LEVELS: [(&str, LogLevel); 4] = [
+    ("ALL", LogLevel::All),
+    ("ERROR", LogLevel::Error),
+    ("FATAL", LogLevel::Fatal),
+    ("OFF", LogLevel::Off),
+];
 
 impl LoggingConfiguration {
-    pub(crate) const OFF: Self = Self { level: "OFF", include_execution_data: false };
-}
-
-/// `{"enabled": false}`
-#[derive(Serialize)]
-pub(crate) struct TracingConfiguration {
-    enabled: bool,
-}
-
-impl TracingConfiguration {
-    pub(crate) const OFF: Self = Self { enabled: false };
-}
-
-/// The members `loggingConfiguration` and `tracingConfiguration` of a request.
-///
-/// They are accepted when they say what is so anyway, which is what SDKs and Terraform send by default.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(crate) struct LoggingRequest {
-    level: Option<String>,
-}
-
-/// `{"enabled": false}`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct TracingRequest {
-    enabled: bool,
-}
-
-/// Refuses observability settings that would do nothing.
-pub(crate) fn check_observability(
-    logging: Option<&LoggingRequest>,
-    tracing: Option<&TracingRequest>,
-) -> Result<(), ApiError> {
-    if logging.and_then(|logging| logging.level.as_deref()).is_some_and(|level| level != "OFF") {
-        return Err(ApiError::unsupported_member("loggingConfiguration"));
+    pub(crate) fn constrain(&self, constraints: &mut Constraints) {
+        let known = LEVELS.map(|(name, _)| name);
+        constraints.one_of("loggingConfiguration.level", self.level.as_deref(), &known);
     }
-    if tracing.is_some_and(|tracing| tracing.enabled) {
-        return Err(ApiError::unsupported_member("tracingConfiguration"));
+
+    /// What it means. A level other than `OFF` goes with exactly one destination, as in AWS; as execution logs are
+    /// not written yet, it is refused even then.
+    fn checked(self) -> Result<Logging, ApiError> {
+        let wanted = self.level.as_deref().unwrap_or("OFF");
+        let level = LEVELS.iter().find(|(name, _)| *name == wanted).map(|(_, level)| *level);
+        let level = level.unwrap_or_default();
+        let groups = |list: Vec<Destination>| list.into_iter().map(Destination::arn).collect();
+        let destinations = self.destinations.map(groups).transpose()?;
+        let count = destinations.as_ref().map_or(0, Vec::len);
+        if count > 1 || (count == 0 && level != LogLevel::Off) {
+            return Err(invalid_logging("Must specify exactly one Log Destination."));
+        }
+        if level != LogLevel::Off {
+            return Err(ApiError::unsupported_member("loggingConfiguration"));
+        }
+        let include_execution_data = self.include_execution_data.unwrap_or(false);
+        Ok(Logging { level, include_execution_data, destinations })
+    }
+}
+
+impl Destination {
+    fn arn(self) -> Result<String, ApiError> {
+        let arn = self.cloud_watch_logs_log_group.and_then(|group| group.log_group_arn);
+        let is_group = |arn: &String| arn.starts_with("arn:") && arn.contains(":log-group:");
+        arn.filter(is_group).ok_or_else(|| invalid_logging("Log Destination not found."))
+    }
+}
+
+impl From<&Logging> for LoggingConfiguration {
+    fn from(logging: &Logging) -> Self {
+        let name = LEVELS.iter().find(|(_, level)| *level == logging.level).map(|(name, _)| *name);
+        let destination = |arn: &String| Destination {
+            cloud_watch_logs_log_group: Some(LogGroup { log_group_arn: Some(arn.clone()) }),
+        };
+        let destinations = logging.destinations.as_ref();
+        Self {
+            level: name.map(str::to_owned),
+            include_execution_data: Some(logging.include_execution_data),
+            destinations: destinations.map(|arns| arns.iter().map(destination).collect()),
+        }
+    }
+}
+
+fn invalid_logging(reason: &str) -> ApiError {
+    let message = format!("Invalid Logging Configuration: {reason}");
+    ApiError::new("InvalidLoggingConfiguration", message)
+}
+
+/// `{"enabled": false}`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct TracingConfiguration {
+    #[serde(default)]
+    enabled: bool,
+}
+
+impl From<&Settings> for TracingConfiguration {
+    fn from(settings: &Settings) -> Self {
+        Self { enabled: settings.tracing }
+    }
+}
+
+/// `{"type": "AWS_OWNED_KEY"}`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EncryptionRequest {
+    r#type: Option<String>,
+    kms_key_id: Option<String>,
+    kms_data_key_reuse_period_seconds: Option<i64>,
+}
+
+/// Refuses keys of customers by name: there is no KMS here.
+pub(crate) fn check_encryption(request: Option<&EncryptionRequest>) -> Result<(), ApiError> {
+    let Some(request) = request else { return Ok(()) };
+    let mut constraints = Constraints::default();
+    let name = "encryptionConfiguration.type";
+    let kind = constraints.required(name, request.r#type.clone(), 1..=80);
+    if request.r#type.is_some() {
+        constraints.one_of(name, Some(&kind), &["AWS_OWNED_KEY", "CUSTOMER_MANAGED_KMS_KEY"]);
+    }
+    constraints.check()?;
+    if kind != "AWS_OWNED_KEY" {
+        return Err(ApiError::unsupported_member("encryptionConfiguration.type"));
+    }
+    if request.kms_key_id.is_some() || request.kms_data_key_reuse_period_seconds.is_some() {
+        return Err(ApiError::new(
+            "InvalidEncryptionConfiguration",
+            "Invalid Encryption Configuration: a KMS key goes with CUSTOMER_MANAGED_KMS_KEY only.",
+        ));
     }
     Ok(())
+}
+
+/// What a request says of logging and tracing.
+pub(crate) fn settings(
+    logging: Option<LoggingConfiguration>,
+    tracing: Option<&TracingConfiguration>,
+) -> Result<SettingsChange, ApiError> {
+    Ok(SettingsChange {
+        logging: logging.map(LoggingConfiguration::checked).transpose()?,
+        tracing: tracing.map(|tracing| tracing.enabled),
+    })
 }
 
 /// Asks for a page. The token is opaque: the engine wrote it and reads it again.
@@ -96,19 +184,46 @@ pub(crate) fn page(max_results: Option<i64>, token: Option<String>) -> Page {
     Page { limit, token }
 }
 
+/// The values of `includedData`. Source: the service model.
+pub(crate) const DATA_WANTED: [&str; 2] = ["ALL_DATA", "METADATA_ONLY"];
+
 /// Items of a page at most.
 pub(crate) const PAGE: RangeInclusive<i64> = 0..=1_000;
 
-/// `versionDescription` goes with `publish` only, which is not supported.
-pub(crate) fn check_publish(
+/// Whether a request wants a version published; `versionDescription` goes with that only.
+pub(crate) fn publish(
     publish: Option<bool>,
-    version_description: Option<&str>,
-) -> Result<(), ApiError> {
-    match (publish, version_description) {
-        (Some(true), _) => Err(ApiError::unsupported_member("publish")),
+    description: Option<String>,
+) -> Result<Option<Publish>, ApiError> {
+    match (publish, description) {
+        (Some(true), description) => Ok(Some(Publish { description })),
         (_, Some(_)) => {
             Err(ApiError::validation("Version description can only be set when publish is true"))
         }
-        (_, None) => Ok(()),
+        (_, None) => Ok(None),
+    }
+}
+
+/// `{"key": "team", "value": "data"}`
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireTag {
+    key: Option<String>,
+    value: Option<String>,
+}
+
+/// The tags of a request.
+pub(crate) fn tags(constraints: &mut Constraints, tags: Vec<WireTag>) -> Vec<Tag> {
+    let tag = |(index, tag): (usize, WireTag)| {
+        let place = format!("tags.{}.member", index + 1);
+        constraints.length(&format!("{place}.key"), tag.key.as_deref(), 1..=128);
+        constraints.length(&format!("{place}.value"), tag.value.as_deref(), 0..=256);
+        Tag { key: tag.key.unwrap_or_default(), value: tag.value.unwrap_or_default() }
+    };
+    tags.into_iter().enumerate().map(tag).collect()
+}
+
+impl From<Tag> for WireTag {
+    fn from(tag: Tag) -> Self {
+        Self { key: Some(tag.key), value: Some(tag.value) }
     }
 }

@@ -134,6 +134,7 @@ impl<'a> Clients<'a> {
 
     fn start(&self, start: &load::StartRequest) -> (Event, Answer) {
         let request = StartRequest {
+            qualifier: None,
             state_machine: self.load.machines[start.machine].name.clone(),
             name: Some(start.name.clone()),
             input: start.input.clone(),
@@ -186,7 +187,16 @@ fn create(machine: &Machine) -> (Event, Answer) {
         Definition { text: machine.definition.as_str().into(), machine: Arc::new(parsed) };
     let (reply, answer) = channel();
     let name = machine.name.clone();
-    (Event::CreateStateMachine { name, definition, role_arn: None, reply }, answer)
+    (
+        Event::CreateStateMachine {
+            name,
+            definition,
+            role_arn: None,
+            configuration: stepwell_engine::Configuration::default(),
+            reply,
+        },
+        answer,
+    )
 }
 
 fn channel<T: 'static>() -> (oneshot::Sender<Result<T, Error>>, Answer) {

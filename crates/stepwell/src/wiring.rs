@@ -148,14 +148,14 @@ impl Machine {
         let create = stepwell_engine::CreateStateMachine {
             name: self.name.clone(),
             definition: self.definition.clone(),
-            role_arn: None,
+            ..Default::default()
         };
         match engine.create_state_machine(create).await {
             Ok(machine) => Ok(machine.arn),
             Err(stepwell_engine::Error::StateMachineAlreadyExists { arn }) => {
                 let change = stepwell_engine::UpdateStateMachine {
                     definition: Some(self.definition.clone()),
-                    role_arn: None,
+                    ..Default::default()
                 };
                 Ok(engine.update_state_machine(&arn, change).await?.arn)
             }

@@ -8,8 +8,11 @@ use stepwell_asl::{Data, StateMachine};
 use stepwell_machine::{EventId, Limits, Payload, Reason, TaskResult};
 use tokio::sync::oneshot;
 
+use super::administration::Administration;
 use super::tokens::TokenRequest;
 use super::write::{HandOut, TaskOrder};
+use crate::arn::Qualifier;
+use crate::configuration::{Configuration, Publish, SettingsChange};
 use crate::error::Error;
 use crate::record::{ActivityRecord, Started, StateMachineRecord};
 use crate::store::{ExecutionId, MapRunId};
@@ -26,6 +29,7 @@ pub enum Event {
         name: String,
         definition: Definition,
         role_arn: Option<String>,
+        configuration: Configuration,
         reply: Reply<StateMachineRecord>,
     },
     /// A request: change a state machine.
@@ -33,10 +37,14 @@ pub enum Event {
         name: String,
         definition: Option<Definition>,
         role_arn: Option<String>,
+        settings: SettingsChange,
+        publish: Option<Publish>,
         reply: Reply<StateMachineRecord>,
     },
     /// A request: delete a state machine.
     DeleteStateMachine { name: String, reply: Reply<()> },
+    /// A request about versions, aliases or tags.
+    Administer(Administration),
     /// A request: start an execution. The name is checked and the input is JSON.
     Start { request: StartRequest, reply: Reply<Started> },
     /// A request: stop an execution.
@@ -118,6 +126,8 @@ pub struct MapRunChange {
 pub struct StartRequest {
     /// The name of the state machine.
     pub state_machine: String,
+    /// The version or alias to start by.
+    pub qualifier: Option<Qualifier>,
     /// The name of the execution, if the caller gives one.
     pub name: Option<String>,
     /// The input, as it was given.

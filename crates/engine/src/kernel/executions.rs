@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::{Input, Run, Start};
 
+use super::aliases::draw;
 use super::event::{Reply, StartRequest};
 use super::fold::context;
 use super::slot::{Awake, Letter, Life, Receipt, Slot};
 use super::{Kernel, registry::Revision};
+use crate::arn::Qualifier;
 use crate::clock::uuid;
 use crate::error::{Error, Halted, StoreError};
 use crate::record::Started;
@@ -29,6 +31,13 @@ enum Begun {
     New(ExecutionId),
     /// It runs already, by the same request.
     Before(Started),
+}
+
+/// What an execution runs, and why that.
+struct Origin {
+    revision: Arc<Revision>,
+    version: Option<i64>,
+    alias: Option<String>,
 }
 
 /// Why a request came to nothing.
@@ -112,30 +121,58 @@ impl Kernel {
         let row = row.ok_or_else(|| Error::StateMachineDoesNotExist {
             arn: self.arns.state_machine(&request.state_machine),
         })?;
-        let (state_machine, revision) = (row.id, Arc::clone(self.registry.newest(row)));
+        let state_machine = row.id;
+        let origin = self.origin(&request)?;
         let Some(name) = &request.name else {
             let name = uuid(&mut *self.entropy);
-            return Ok(Begun::New(self.admit(state_machine, &revision, name, request, now)?));
+            return Ok(Begun::New(self.admit(state_machine, &origin, name, request, now)?));
         };
         let name = name.clone();
         match self.find(&request.state_machine, &name)? {
             Holder::Nobody => {
-                Ok(Begun::New(self.admit(state_machine, &revision, name, request, now)?))
+                Ok(Begun::New(self.admit(state_machine, &origin, name, request, now)?))
             }
             Holder::Slot(id) => Ok(Begun::Before(self.started_before(id, &request)?)),
             Holder::Archived(_) => Err(self.exists(&request.state_machine, &name).into()),
         }
     }
 
+    /// What an execution runs: the newest revision, that of the version, or that of a version drawn among those of
+    /// the alias.
+    fn origin(&mut self, request: &StartRequest) -> Result<Origin, Failed> {
+        let name = &request.state_machine;
+        let missing = |arn| Error::StateMachineDoesNotExist { arn };
+        let plain = || missing(self.arns.state_machine(name));
+        let row = self.registry.active(name).ok_or_else(plain)?;
+        let (version, alias) = match &request.qualifier {
+            None => {
+                let revision = Arc::clone(self.registry.newest(row));
+                return Ok(Origin { revision, version: None, alias: None });
+            }
+            Some(Qualifier::Version(number)) => (*number, None),
+            Some(Qualifier::Alias(alias)) => {
+                let known = self.registry.alias(row.id, alias);
+                let drawn = known.and_then(|known| draw(&known.routes, &mut *self.entropy));
+                let drawn = drawn.ok_or_else(|| missing(self.arns.qualified(name, alias)))?;
+                (drawn, Some(alias.clone()))
+            }
+        };
+        let known = self.registry.version(row.id, version);
+        let known = known.ok_or_else(|| missing(self.arns.qualified(name, version)))?;
+        let revision = self.registry.revision(known.definition, &self.archive)?;
+        Ok(Origin { revision, version: Some(version), alias })
+    }
+
     /// Makes a place for a new execution.
     fn admit(
         &mut self,
         state_machine: StateMachineId,
-        revision: &Revision,
+        origin: &Origin,
         name: String,
         request: StartRequest,
         now: Timestamp,
     ) -> Result<ExecutionId, Error> {
+        let Origin { revision, version, alias } = origin;
         let machine_name: Arc<str> = request.state_machine.as_str().into();
         let start = Start {
             definition: revision.machine()?,
@@ -156,6 +193,8 @@ impl Kernel {
                 input: request.input,
                 started_at: now,
                 child: None,
+                version: *version,
+                alias: alias.clone(),
             }),
             next_batch: 0,
             next_seq: 0,

@@ -355,6 +355,8 @@ impl Kernel {
                 input: data.text(),
                 started_at: now,
                 child: Some(child),
+                version: None,
+                alias: None,
             }),
             run: Run::new(start),
             started_at: now,

@@ -12,6 +12,8 @@
 //! Left to others: what follows from an input (`stepwell-machine`), committing, timers that ring, handlers.
 
 mod activities;
+mod administration;
+mod aliases;
 mod event;
 mod executions;
 mod fold;
@@ -22,6 +24,7 @@ mod state_machines;
 mod timers;
 mod tokens;
 mod turn;
+mod versions;
 mod write;
 
 use std::collections::{HashMap, VecDeque};
@@ -30,6 +33,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::Input;
 
+pub use administration::Administration;
 pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
 pub use tokens::TokenRequest;
 pub use write::{Action, Answer, Delivery, HandOut, ReadOrder, TaskOrder, Write, WriteOrder};
@@ -43,6 +47,7 @@ use activities::{Activities, Worker};
 use map_runs::MapRun;
 use registry::Registry;
 use slot::{Letter, Life, Slot};
+use state_machines::Change;
 use timers::Timers;
 
 /// The state of the engine.
@@ -138,18 +143,21 @@ impl Kernel {
     /// [`Halted`] if the store cannot be read or a commit failed; the kernel is of no use afterwards.
     pub fn handle(&mut self, event: Event, now: Timestamp) -> Result<(), Halted> {
         match event {
-            Event::CreateStateMachine { name, definition, role_arn, reply } => {
-                let answer = self.create_state_machine(&name, definition, role_arn, now);
+            Event::CreateStateMachine { name, definition, role_arn, configuration, reply } => {
+                let answer =
+                    self.create_state_machine(&name, definition, role_arn, configuration, now);
                 self.answer(reply, answer);
             }
-            Event::UpdateStateMachine { name, definition, role_arn, reply } => {
-                let answer = self.update_state_machine(&name, definition, role_arn, now);
+            Event::UpdateStateMachine { name, definition, role_arn, settings, publish, reply } => {
+                let change = Change { definition, role_arn, settings, publish };
+                let answer = self.update_state_machine(&name, change, now);
                 self.answer(reply, answer);
             }
             Event::DeleteStateMachine { name, reply } => {
                 let answer = self.delete_state_machine(&name);
                 self.answer(reply, answer);
             }
+            Event::Administer(request) => self.administer(request, now),
             Event::Start { request, reply } => self.start(request, reply, now)?,
             Event::Stop { state_machine, name, error, cause, reply } => {
                 self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;

@@ -1,12 +1,14 @@
 //! The state machines and the revisions of their definitions, in memory.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
 use stepwell_asl::{Severity, StateMachine};
 
 use crate::error::{Error, StoreError};
-use crate::store::{Archive, DefinitionId, DefinitionRow, StateMachineId, StateMachineRow};
+use crate::store::{
+    AliasRow, Archive, DefinitionId, DefinitionRow, StateMachineId, StateMachineRow, VersionRow,
+};
 
 /// All state machines, deleted ones included, and the definitions in use.
 #[derive(Debug, Default)]
@@ -14,6 +16,8 @@ pub(super) struct Registry {
     machines: HashMap<String, StateMachineRow>,
     names: HashMap<StateMachineId, Arc<str>>,
     definitions: HashMap<DefinitionId, Arc<Revision>>,
+    versions: BTreeMap<(StateMachineId, i64), VersionRow>,
+    aliases: BTreeMap<(StateMachineId, String), AliasRow>,
 }
 
 /// One revision of a definition, parsed when it is first needed.
@@ -57,7 +61,45 @@ impl Registry {
             registry.revision(row.definition, archive)?;
             registry.put(row);
         }
+        archive.versions()?.into_iter().for_each(|row| registry.put_version(row));
+        archive.aliases()?.into_iter().for_each(|row| registry.put_alias(row));
         Ok(registry)
+    }
+
+    pub(super) fn put_version(&mut self, row: VersionRow) {
+        self.versions.insert((row.state_machine, row.number), row);
+    }
+
+    pub(super) fn version(&self, id: StateMachineId, number: i64) -> Option<&VersionRow> {
+        self.versions.get(&(id, number))
+    }
+
+    /// The versions of a state machine, by number.
+    pub(super) fn versions(&self, id: StateMachineId) -> impl Iterator<Item = &VersionRow> {
+        self.versions.range((id, 0)..(id + 1, 0)).map(|(_, row)| row)
+    }
+
+    /// Whether it was there.
+    pub(super) fn remove_version(&mut self, id: StateMachineId, number: i64) -> bool {
+        self.versions.remove(&(id, number)).is_some()
+    }
+
+    pub(super) fn put_alias(&mut self, row: AliasRow) {
+        self.aliases.insert((row.state_machine, row.name.clone()), row);
+    }
+
+    pub(super) fn alias(&self, id: StateMachineId, name: &str) -> Option<&AliasRow> {
+        self.aliases.get(&(id, name.to_owned()))
+    }
+
+    /// The aliases of a state machine, by name.
+    pub(super) fn aliases(&self, id: StateMachineId) -> impl Iterator<Item = &AliasRow> {
+        self.aliases.range((id, String::new())..(id + 1, String::new())).map(|(_, row)| row)
+    }
+
+    /// Whether it was there.
+    pub(super) fn remove_alias(&mut self, id: StateMachineId, name: &str) -> bool {
+        self.aliases.remove(&(id, name.to_owned())).is_some()
     }
 
     pub(super) fn put(&mut self, row: StateMachineRow) {

@@ -4,78 +4,138 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::administration::with_tags;
 use super::registry::Revision;
 use super::{Definition, Kernel};
+use crate::configuration::{Configuration, Publish, Settings, SettingsChange, Tag};
 use crate::error::Error;
 use crate::record::StateMachineRecord;
 use crate::store::{DefinitionRow, Record, StateMachineRow};
 
+/// What `UpdateStateMachine` changes; what is missing stays as it is.
+pub(super) struct Change {
+    pub(super) definition: Option<Definition>,
+    pub(super) role_arn: Option<String>,
+    pub(super) settings: SettingsChange,
+    pub(super) publish: Option<Publish>,
+}
+
 impl Kernel {
+    /// Idempotent as AWS's: role and tags of what exists stay, whatever the request says of them.
+    ///
+    /// Source: API reference, "CreateStateMachine".
     pub(super) fn create_state_machine(
         &mut self,
         name: &str,
         definition: Definition,
         role_arn: Option<String>,
+        configuration: Configuration,
         now: Timestamp,
     ) -> Result<StateMachineRecord, Error> {
         self.accept()?;
-        let role_arn = role_arn.unwrap_or_else(|| self.arns.default_role());
+        let Configuration { settings, tags, publish } = configuration;
         if let Some(existing) = self.registry.active(name) {
             let newest = &self.registry.newest(existing).row;
-            if *newest.text == *definition.text && newest.role_arn == role_arn {
-                return Ok(self.record(existing));
+            if *newest.text == *definition.text && newest.settings == settings {
+                let existing = existing.clone();
+                return Ok(self.published(existing, publish, now));
             }
             let arn = self.arns.state_machine(name);
             return Err(Error::StateMachineAlreadyExists { arn });
         }
-        // One that was deleted keeps its row, for the sake of the executions that still show it.
+        let (row, revision) = self.new_state_machine(name, tags, now);
+        let role_arn = role_arn.unwrap_or_else(|| self.arns.default_role());
+        let content = Content { definition, role_arn, settings };
+        let row = self.revise(row, revision, content, now);
+        Ok(self.published(row, publish, now))
+    }
+
+    /// A place for a state machine, and the number of its first revision.
+    ///
+    /// One that was deleted keeps its row, for the sake of the executions that still show it.
+    fn new_state_machine(
+        &self,
+        name: &str,
+        tags: Vec<Tag>,
+        now: Timestamp,
+    ) -> (StateMachineRow, i64) {
         let (id, revision) = match self.registry.any(name) {
             Some(deleted) => (deleted.id, self.registry.newest(deleted).row.revision + 1),
             None => (self.registry.next_id(), 1),
         };
-        let row = StateMachineRow {
+        let mut row = StateMachineRow {
             id,
             name: name.to_owned(),
             deleted: false,
             definition: 0,
             created_at: now,
+            last_version: 0,
+            tags: Vec::new(),
         };
-        Ok(self.revise(row, revision, definition, role_arn, now))
+        with_tags(&mut row.tags, tags);
+        (row, revision)
     }
 
     pub(super) fn update_state_machine(
         &mut self,
         name: &str,
-        definition: Option<Definition>,
-        role_arn: Option<String>,
+        change: Change,
         now: Timestamp,
     ) -> Result<StateMachineRecord, Error> {
-        self.accept()?;
-        let row = self.registry.active(name).cloned();
-        let row = row.ok_or_else(|| Error::StateMachineDoesNotExist {
-            arn: self.arns.state_machine(name),
-        })?;
+        let row = self.changeable(name)?;
         let newest = Arc::clone(self.registry.newest(&row));
-        let definition = match definition {
+        let definition = match change.definition {
             Some(definition) => definition,
             None => {
                 Definition { text: newest.row.text.as_str().into(), machine: newest.machine()? }
             }
         };
-        let role_arn = role_arn.unwrap_or_else(|| newest.row.role_arn.clone());
-        if newest.row.text == *definition.text && newest.row.role_arn == role_arn {
-            return Ok(self.record(&row));
+        let role_arn = change.role_arn.unwrap_or_else(|| newest.row.role_arn.clone());
+        let settings = newest.row.settings.changed(change.settings);
+        let is_same = newest.row.text == *definition.text
+            && newest.row.role_arn == role_arn
+            && newest.row.settings == settings;
+        if is_same {
+            return Ok(self.published(row, change.publish, now));
         }
-        Ok(self.revise(row, newest.row.revision + 1, definition, role_arn, now))
+        let content = Content { definition, role_arn, settings };
+        let row = self.revise(row, newest.row.revision + 1, content, now);
+        Ok(self.published(row, change.publish, now))
     }
 
+    /// Deletes a state machine with its versions and aliases.
     pub(super) fn delete_state_machine(&mut self, name: &str) -> Result<(), Error> {
         self.accept()?;
         let Some(row) = self.registry.active(name) else { return Ok(()) };
-        let row = StateMachineRow { deleted: true, ..row.clone() };
-        self.registry.put(row.clone());
-        self.write(vec![Record::StateMachine(row)], Vec::new(), None);
+        let row = StateMachineRow { deleted: true, tags: Vec::new(), ..row.clone() };
+        let state_machine = row.id;
+        let numbers: Vec<i64> = self.registry.versions(row.id).map(|row| row.number).collect();
+        let names: Vec<String> =
+            self.registry.aliases(row.id).map(|row| row.name.clone()).collect();
+        let mut records = vec![Record::StateMachine(row.clone())];
+        self.registry.put(row);
+        for number in numbers {
+            self.registry.remove_version(state_machine, number);
+            records.push(Record::VersionGone { state_machine, number });
+        }
+        for name in names {
+            self.registry.remove_alias(state_machine, &name);
+            records.push(Record::AliasGone { state_machine, name });
+        }
+        self.write(records, Vec::new(), None);
         Ok(())
+    }
+
+    /// What is answered of a state machine, after its version was published if that is wanted.
+    fn published(
+        &mut self,
+        row: StateMachineRow,
+        publish: Option<Publish>,
+        now: Timestamp,
+    ) -> StateMachineRecord {
+        let record = self.record(&row);
+        let version = publish.map(|publish| self.publish(row, publish.description, now));
+        StateMachineRecord { version, ..record }
     }
 
     /// Gives a state machine a new revision.
@@ -83,12 +143,12 @@ impl Kernel {
         &mut self,
         mut row: StateMachineRow,
         revision: i64,
-        definition: Definition,
-        role_arn: String,
+        content: Content,
         now: Timestamp,
-    ) -> StateMachineRecord {
+    ) -> StateMachineRow {
         self.last_definition += 1;
         row.definition = self.last_definition;
+        let Content { definition, role_arn, settings } = content;
         let definition_row = DefinitionRow {
             id: row.definition,
             state_machine: row.id,
@@ -96,17 +156,24 @@ impl Kernel {
             text: definition.text.as_ref().to_owned(),
             role_arn,
             created_at: now,
+            settings,
         };
         let parsed = Revision::parsed(definition_row.clone(), definition.machine);
         self.registry.put_revision(Arc::new(parsed));
         self.registry.put(row.clone());
-        let record = self.record(&row);
-        let records = vec![Record::Definition(definition_row), Record::StateMachine(row)];
+        let records = vec![Record::Definition(definition_row), Record::StateMachine(row.clone())];
         self.write(records, Vec::new(), None);
-        record
+        row
     }
 
-    fn record(&self, row: &StateMachineRow) -> StateMachineRecord {
+    pub(super) fn record(&self, row: &StateMachineRow) -> StateMachineRecord {
         StateMachineRecord::new(&self.arns, row, &self.registry.newest(row).row)
     }
+}
+
+/// What a revision consists of.
+struct Content {
+    definition: Definition,
+    role_arn: String,
+    settings: Settings,
 }

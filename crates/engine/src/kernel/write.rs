@@ -33,6 +33,10 @@ impl Write {
             Record::Turn(turn) => turn.entries.len(),
             Record::StateMachine(_)
             | Record::Definition(_)
+            | Record::Version(_)
+            | Record::VersionGone { .. }
+            | Record::Alias(_)
+            | Record::AliasGone { .. }
             | Record::Activity(_)
             | Record::ActivityDeleted { .. }
             | Record::MapRun(_) => 0,

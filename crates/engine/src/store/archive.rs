@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use stepwell_machine::Entry;
 
+use super::administration::from_json;
 use super::format::{self, EntryFormat};
 use super::rows::{
     ActivityRow, ChildRow, DefinitionId, DefinitionRow, ExecutionId, StateMachineId,
@@ -98,7 +99,8 @@ impl Archive {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn state_machines(&self) -> Result<Vec<StateMachineRow>, StoreError> {
-        let sql = "SELECT id, name, status, definition, created_at FROM state_machine";
+        let sql = "SELECT id, name, status, definition, created_at, last_version, tags
+                   FROM state_machine";
         self.all(sql, [], |row| {
             Ok(StateMachineRow {
                 id: row.get(0)?,
@@ -106,6 +108,8 @@ impl Archive {
                 deleted: row.get_ref(2)?.as_str()? == "DELETED",
                 definition: row.get(3)?,
                 created_at: timestamp(row, 4)?,
+                last_version: row.get(5)?,
+                tags: from_json(row, 6)?,
             })
         })
     }
@@ -125,7 +129,7 @@ impl Archive {
     /// # Errors
     /// [`StoreError`] if the store cannot be read or lacks it.
     pub fn definition(&self, id: DefinitionId) -> Result<DefinitionRow, StoreError> {
-        let sql = "SELECT id, state_machine, revision, text, role_arn, created_at
+        let sql = "SELECT id, state_machine, revision, text, role_arn, created_at, settings
                    FROM definition WHERE id = ?1";
         let found = self.one(sql, [id], |row| {
             Ok(DefinitionRow {
@@ -135,6 +139,7 @@ impl Archive {
                 text: row.get(3)?,
                 role_arn: row.get(4)?,
                 created_at: timestamp(row, 5)?,
+                settings: from_json(row, 6)?,
             })
         })?;
         found.ok_or_else(|| self.damaged(format!("definition {id} is missing")))

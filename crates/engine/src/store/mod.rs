@@ -4,6 +4,7 @@
 //! [`Store::commit`] returns (write-ahead log, `synchronous=FULL`); a crash leaves either all of it or
 //! nothing. Left to others: what is written when (the kernel), and who calls (the committer).
 
+mod administration;
 mod archive;
 mod format;
 mod lock;
@@ -27,8 +28,8 @@ pub(crate) use map_runs::ChildData;
 pub use map_runs::Counts;
 pub(crate) use queries::{ExecutionRow, Place};
 pub use rows::{
-    ActivityRow, Birth, ChildRow, DefinitionId, DefinitionRow, End, ExecutionId, MapRunId,
-    MapRunRow, Record, Standing, StateMachineId, StateMachineRow, Turn,
+    ActivityRow, AliasRow, Birth, ChildRow, DefinitionId, DefinitionRow, End, ExecutionId,
+    MapRunId, MapRunRow, Record, Standing, StateMachineId, StateMachineRow, Turn, VersionRow,
 };
 
 use crate::error::StoreError;
@@ -148,6 +149,14 @@ fn write(
     match record {
         Record::StateMachine(row) => write_state_machine(transaction, row),
         Record::Definition(row) => write_definition(transaction, row),
+        Record::Version(row) => administration::write_version(transaction, row),
+        Record::VersionGone { state_machine, number } => {
+            administration::remove_version(transaction, *state_machine, *number)
+        }
+        Record::Alias(row) => administration::write_alias(transaction, row),
+        Record::AliasGone { state_machine, name } => {
+            administration::remove_alias(transaction, *state_machine, name)
+        }
         Record::Turn(turn) => write_turn(transaction, turn, encoder),
         Record::Activity(row) => write_activity(transaction, row),
         Record::ActivityDeleted { id } => transaction
@@ -171,8 +180,9 @@ fn write_state_machine(
 ) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO state_machine (id, name, status, definition, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT OR REPLACE INTO state_machine (id, name, status, definition, created_at,
+                 last_version, tags)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             row.id,
@@ -180,6 +190,8 @@ fn write_state_machine(
             if row.deleted { "DELETED" } else { "ACTIVE" },
             row.definition,
             row.created_at.as_millisecond(),
+            row.last_version,
+            administration::to_json(&row.tags),
         ])
         .map(drop)
 }
@@ -187,8 +199,9 @@ fn write_state_machine(
 fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
-            "INSERT INTO definition (id, state_machine, revision, text, role_arn, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO definition (id, state_machine, revision, text, role_arn, created_at,
+                 settings)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             row.id,
@@ -197,6 +210,7 @@ fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusql
             row.text,
             row.role_arn,
             row.created_at.as_millisecond(),
+            administration::to_json(&row.settings),
         ])
         .map(drop)
 }
@@ -234,8 +248,9 @@ fn insert_execution(
     transaction
         .prepare_cached(
             "INSERT INTO execution (id, state_machine, definition, name, status, started_at,
-                 stopped_at, next_wakeup, open_tasks, entries, map_run, map_index, map_items)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 stopped_at, next_wakeup, open_tasks, entries, map_run, map_index, map_items,
+                 version, alias)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             turn.execution.0,
@@ -251,6 +266,8 @@ fn insert_execution(
             birth.child.map(|child| child.map_run),
             birth.child.map(|child| child.index),
             birth.child.map(|child| child.items),
+            birth.version,
+            birth.alias,
         ])?;
     let end = turn.end.as_ref();
     transaction

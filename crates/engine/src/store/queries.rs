@@ -8,6 +8,7 @@ use stepwell_machine::Entry;
 
 use super::archive::{Archive, Direction, optional_timestamp, status, timestamp};
 use super::rows::{DefinitionRow, ExecutionId, StateMachineId, StateMachineRow};
+use crate::arn::Qualifier;
 use crate::error::StoreError;
 use crate::record::Status;
 
@@ -21,6 +22,8 @@ pub(crate) struct ExecutionRow {
     pub(crate) started_at: Timestamp,
     pub(crate) stopped_at: Option<Timestamp>,
     pub(crate) child: Option<ChildOf>,
+    pub(crate) version: Option<i64>,
+    pub(crate) alias: Option<String>,
 }
 
 /// The Map run that started an execution.
@@ -51,7 +54,8 @@ pub(crate) struct Place {
 
 pub(super) const EXECUTION: &str = "SELECT execution.id, state_machine.name, execution.name,
         execution.status, execution.started_at, execution.stopped_at,
-        map_run.label, map_run.uuid, execution.map_items, execution.map_index
+        map_run.label, map_run.uuid, execution.map_items, execution.map_index,
+        execution.version, execution.alias
     FROM execution JOIN state_machine ON state_machine.id = execution.state_machine
     LEFT JOIN map_run ON map_run.id = execution.map_run";
 
@@ -108,22 +112,25 @@ impl Archive {
     /// merged from one list per status: no sort, whatever the number of executions.
     pub(crate) fn executions(
         &self,
-        state_machine: Option<StateMachineId>,
+        state_machine: Option<(StateMachineId, Option<&Qualifier>)>,
         with_status: Option<Status>,
         before: ExecutionId,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
-        let Some(state_machine) = state_machine else {
+        let Some((state_machine, by)) = state_machine else {
             return self.executions_of_all(with_status, before, limit);
         };
         let sql = format!(
             "{EXECUTION} WHERE execution.status = ?1 AND execution.state_machine = ?2
-                AND execution.map_run IS NULL AND execution.id < ?3 ORDER BY execution.id DESC LIMIT ?4"
+                AND execution.map_run IS NULL AND execution.id < ?3
+                AND (?5 IS NULL OR execution.version = ?5)
+                AND (?6 IS NULL OR execution.alias = ?6) ORDER BY execution.id DESC LIMIT ?4"
         );
         let mut found = Vec::new();
         for status in Status::ALL.into_iter().filter(|one| with_status.is_none_or(|it| it == *one))
         {
-            let params = params![status.as_str(), state_machine, before.0, limit];
+            let (version, alias) = (by.and_then(Qualifier::version), by.and_then(Qualifier::alias));
+            let params = params![status.as_str(), state_machine, before.0, limit, version, alias];
             found.extend(self.all(&sql, params, execution_row)?);
         }
         found.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
@@ -202,5 +209,7 @@ pub(super) fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
                 Some(ChildOf { label, uuid: row.get(7)?, items: row.get(8)?, index: row.get(9)? })
             }
         },
+        version: row.get(10)?,
+        alias: row.get(11)?,
     })
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use stepwell_asl::model::StateId;
 use stepwell_machine::{Entry, EventId};
 
+use crate::configuration::{Route, Settings, Tag};
 use crate::record::Status;
 
 /// Row id of an execution: counts up in the order of their starts.
@@ -44,11 +45,20 @@ pub type DefinitionId = i64;
 
 /// One change of the store.
 #[derive(Debug)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
 pub enum Record {
     /// A state machine, new or changed.
     StateMachine(StateMachineRow),
     /// A new revision of a definition.
     Definition(DefinitionRow),
+    /// A new version of a state machine.
+    Version(VersionRow),
+    /// A version is gone.
+    VersionGone { state_machine: StateMachineId, number: i64 },
+    /// An alias, new or changed.
+    Alias(AliasRow),
+    /// An alias is gone.
+    AliasGone { state_machine: StateMachineId, name: String },
     /// A turn of an execution.
     Turn(Turn),
     /// A new activity.
@@ -112,6 +122,31 @@ pub struct StateMachineRow {
     pub deleted: bool,
     pub definition: DefinitionId,
     pub created_at: Timestamp,
+    pub last_version: i64,
+    pub tags: Vec<Tag>,
+}
+
+/// A version: a revision that stays, under a number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct VersionRow {
+    pub state_machine: StateMachineId,
+    pub number: i64,
+    pub definition: DefinitionId,
+    pub description: Option<String>,
+    pub created_at: Timestamp,
+}
+
+/// An alias: a name for one version, or for two with weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct AliasRow {
+    pub state_machine: StateMachineId,
+    pub name: String,
+    pub description: Option<String>,
+    pub routes: Vec<Route>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
 }
 
 /// One revision of a definition.
@@ -124,6 +159,7 @@ pub struct DefinitionRow {
     pub text: String,
     pub role_arn: String,
     pub created_at: Timestamp,
+    pub settings: Settings,
 }
 
 /// What one turn of an execution adds to its journal, and how the execution stands after it.
@@ -155,6 +191,9 @@ pub struct Birth {
     pub input: String,
     pub started_at: Timestamp,
     pub child: Option<ChildRow>,
+    /// The version that it was started by, and the alias that led there.
+    pub version: Option<i64>,
+    pub alias: Option<String>,
 }
 
 /// How an execution stands: what recovery needs to know before it reads the journal.

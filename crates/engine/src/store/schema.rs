@@ -92,6 +92,30 @@ const MIGRATIONS: &[&str] = &[
     DROP INDEX execution_status;
     CREATE INDEX execution_status ON execution (status, state_machine) WHERE map_run IS NULL;
 ",
+    "
+    ALTER TABLE state_machine ADD COLUMN last_version INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE state_machine ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE definition ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE execution ADD COLUMN version INTEGER;
+    ALTER TABLE execution ADD COLUMN alias TEXT;
+    CREATE TABLE version (
+        state_machine INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        definition INTEGER NOT NULL,
+        description TEXT,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (state_machine, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE alias (
+        state_machine INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        description TEXT,
+        routes TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        PRIMARY KEY (state_machine, name)
+    ) WITHOUT ROWID;
+",
 ];
 
 /// The format of a store: the number of migrations behind it.

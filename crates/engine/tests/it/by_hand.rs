@@ -41,6 +41,7 @@ impl Bench {
             name: "m".to_owned(),
             definition,
             role_arn: None,
+            configuration: stepwell_engine::Configuration::default(),
             reply,
         });
         bench.settle();
@@ -61,6 +62,7 @@ impl Bench {
     fn start(&mut self, input: &str) -> oneshot::Receiver<Result<Started, Error>> {
         let (reply, answer) = oneshot::channel();
         let request = StartRequest {
+            qualifier: None,
             state_machine: "m".to_owned(),
             name: Some("one".to_owned()),
             input: input.to_owned(),

@@ -17,3 +17,4 @@ mod shutdown;
 mod tasks;
 mod test_state;
 mod timers;
+mod versions;

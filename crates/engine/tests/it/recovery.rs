@@ -126,7 +126,7 @@ async fn an_old_revision_goes_on_as_it_was() {
         "P": {"Type": "Pass", "Result": "old", "End": true}}});
     let machine = engine.create("m", before).await;
     let arn = engine.start(&machine, "one", "{}").await;
-    let change = UpdateStateMachine { definition: Some(wait(1).to_string()), role_arn: None };
+    let change = UpdateStateMachine { definition: Some(wait(1).to_string()), ..Default::default() };
     engine.handle.update_state_machine(&machine, change).await.unwrap();
     engine.handle.delete_state_machine(&machine).await.unwrap();
 

@@ -38,8 +38,11 @@ async fn a_failure_is_shown_with_error_and_cause() {
 #[tokio::test]
 async fn creating_the_same_again_gives_what_exists() {
     let engine = Rig::new().open();
-    let request =
-        CreateStateMachine { name: "m".to_owned(), definition: pass().to_string(), role_arn: None };
+    let request = CreateStateMachine {
+        name: "m".to_owned(),
+        definition: pass().to_string(),
+        ..Default::default()
+    };
     let first = engine.handle.create_state_machine(request.clone()).await.unwrap();
     assert_eq!(engine.handle.create_state_machine(request).await.unwrap(), first);
     let error = engine.try_create("m", wait(1)).await.unwrap_err();
@@ -179,7 +182,7 @@ async fn a_running_execution_keeps_the_definition_it_started_with() {
     let arn = engine.start(&machine, "one", "{}").await;
     rig.functions.wait_for_calls(1).await;
 
-    let change = UpdateStateMachine { definition: Some(pass().to_string()), role_arn: None };
+    let change = UpdateStateMachine { definition: Some(pass().to_string()), ..Default::default() };
     let updated = engine.handle.update_state_machine(&machine, change).await.unwrap();
     assert_eq!(updated.revision, 2);
     rig.functions.open_gate();

@@ -232,7 +232,7 @@ impl Engine {
         let request = CreateStateMachine {
             name: name.to_owned(),
             definition: definition.to_string(),
-            role_arn: None,
+            ..Default::default()
         };
         Ok(self.handle.create_state_machine(request).await?.arn)
     }

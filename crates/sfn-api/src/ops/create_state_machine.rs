@@ -1,14 +1,16 @@
 //! `CreateStateMachine`. Source: API reference, "CreateStateMachine".
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use stepwell_asl::WorkflowType;
-use stepwell_engine::{CreateStateMachine, Error, Handle};
+use stepwell_engine::{
+    Configuration, CreateStateMachine, Error, Handle, Settings, StateMachineRecord,
+};
 
 use crate::constraints::{ARN, Constraints, DEFINITION, NAME};
 use crate::error::ApiError;
 use crate::wire::{
-    EpochSeconds, LoggingRequest, TracingRequest, check_observability, check_publish,
+    EncryptionRequest, EpochSeconds, LoggingConfiguration, TracingConfiguration, WireTag,
+    check_encryption, publish, settings, tags,
 };
 
 #[derive(Deserialize)]
@@ -18,11 +20,12 @@ pub(crate) struct Request {
     definition: Option<String>,
     role_arn: Option<String>,
     r#type: Option<String>,
-    logging_configuration: Option<LoggingRequest>,
-    tracing_configuration: Option<TracingRequest>,
+    logging_configuration: Option<LoggingConfiguration>,
+    tracing_configuration: Option<TracingConfiguration>,
+    encryption_configuration: Option<EncryptionRequest>,
     publish: Option<bool>,
     version_description: Option<String>,
-    tags: Option<Vec<Value>>,
+    tags: Option<Vec<WireTag>>,
 }
 
 #[derive(Serialize)]
@@ -30,25 +33,53 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     state_machine_arn: String,
     creation_date: EpochSeconds,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+}
+
+impl From<StateMachineRecord> for Response {
+    fn from(created: StateMachineRecord) -> Self {
+        Self {
+            state_machine_arn: created.arn,
+            creation_date: created.created_at.into(),
+            state_machine_version_arn: created.version.map(|version| version.arn),
+        }
+    }
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
+    let workflow = request.r#type.clone();
+    let request = checked(request)?;
+    if workflow.as_deref() == Some("EXPRESS") {
+        check_express(&request.definition)?;
+        let message = "stepwell runs state machines of type STANDARD only, as yet";
+        return Err(ApiError::new("StateMachineTypeNotSupported", message));
+    }
+    Ok(engine.create_state_machine(request).await?.into())
+}
+
+/// The constraints of the service model first, then what AWS checks beyond them.
+fn checked(request: Request) -> Result<CreateStateMachine, ApiError> {
     let mut constraints = Constraints::default();
     constraints.one_of("type", request.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
     constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
-    let supported = check_supported(&request);
-    let is_express = request.r#type.as_deref() == Some("EXPRESS");
+    if let Some(logging) = &request.logging_configuration {
+        logging.constrain(&mut constraints);
+    }
     let name = constraints.required("name", request.name, NAME);
     let definition = constraints.required("definition", request.definition, DEFINITION);
     let role_arn = Some(constraints.required("roleArn", request.role_arn, ARN));
+    let tags = tags(&mut constraints, request.tags.unwrap_or_default());
     constraints.check()?;
-    if is_express {
-        check_express(&definition)?;
-    }
-    supported?;
-    let created =
-        engine.create_state_machine(CreateStateMachine { name, definition, role_arn }).await?;
-    Ok(Response { state_machine_arn: created.arn, creation_date: created.created_at.into() })
+    check_encryption(request.encryption_configuration.as_ref())?;
+    let publish = publish(request.publish, request.version_description)?;
+    let wanted = settings(request.logging_configuration, request.tracing_configuration.as_ref())?;
+    let settings = Settings {
+        logging: wanted.logging.unwrap_or_default(),
+        tracing: wanted.tracing.unwrap_or(false),
+    };
+    let configuration = Configuration { settings, tags, publish };
+    Ok(CreateStateMachine { name, definition, role_arn, configuration })
 }
 
 /// A definition that no Express state machine can have is refused as such.
@@ -57,19 +88,4 @@ fn check_express(definition: &str) -> Result<(), ApiError> {
         (Some(_), _) => Ok(()),
         (None, diagnostics) => Err(Error::InvalidDefinition { diagnostics }.into()),
     }
-}
-
-fn check_supported(request: &Request) -> Result<(), ApiError> {
-    check_publish(request.publish, request.version_description.as_deref())?;
-    if request.r#type.as_deref().is_some_and(|kind| kind != "STANDARD") {
-        let message = "stepwell runs state machines of type STANDARD only, as yet";
-        return Err(ApiError::new("StateMachineTypeNotSupported", message));
-    }
-    if request.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
-        return Err(ApiError::unsupported_member("tags"));
-    }
-    check_observability(
-        request.logging_configuration.as_ref(),
-        request.tracing_configuration.as_ref(),
-    )
 }

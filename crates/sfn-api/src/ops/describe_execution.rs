@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{ExecutionRecord, Handle, Status};
 
-use crate::constraints::arn;
+use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
-use crate::wire::{DataDetails, EpochSeconds};
+use crate::wire::{DATA_WANTED, DataDetails, EpochSeconds};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,13 +19,19 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     execution_arn: String,
     state_machine_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: String,
     status: Status,
     start_date: EpochSeconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<EpochSeconds>,
-    input: String,
-    input_details: DataDetails,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_details: Option<DataDetails>,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,11 +49,24 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    if request.included_data.is_some_and(|data| data != "ALL_DATA") {
-        return Err(ApiError::unsupported_member("includedData"));
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("executionArn", request.execution_arn, ARN);
+    constraints.one_of("includedData", request.included_data.as_deref(), &DATA_WANTED);
+    constraints.check()?;
+    let mut response = Response::from(engine.describe_execution(&arn).await?);
+    if request.included_data.as_deref() == Some("METADATA_ONLY") {
+        response.leave_out_data();
     }
-    let arn = arn("executionArn", request.execution_arn)?;
-    Ok(engine.describe_execution(&arn).await?.into())
+    Ok(response)
+}
+
+impl Response {
+    /// Source: API reference, "DescribeExecution", `includedData`.
+    fn leave_out_data(&mut self) {
+        (self.input, self.input_details) = (None, None);
+        (self.output, self.output_details) = (None, None);
+        (self.error, self.cause) = (None, None);
+    }
 }
 
 impl From<ExecutionRecord> for Response {
@@ -63,12 +82,14 @@ impl From<ExecutionRecord> for Response {
             map_run_arn: summary.child_of.map(|(arn, _)| arn),
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
+            state_machine_version_arn: summary.version_arn,
+            state_machine_alias_arn: summary.alias_arn,
             name: summary.name,
             status: summary.status,
             start_date: summary.started_at.into(),
             stop_date: summary.stopped_at.map(EpochSeconds),
-            input: record.input,
-            input_details: DataDetails::INCLUDED,
+            input: Some(record.input),
+            input_details: Some(DataDetails::INCLUDED),
             output_details: record.output.is_some().then_some(DataDetails::INCLUDED),
             output: record.output,
             error: record.error,

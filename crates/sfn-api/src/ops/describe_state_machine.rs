@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use stepwell_asl::StateMachine;
-use stepwell_engine::{Handle, StateMachineRecord};
-use uuid::Uuid;
+use stepwell_engine::Handle;
 
-use crate::constraints::arn;
+use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration};
+use crate::wire::{DATA_WANTED, EpochSeconds, LoggingConfiguration, TracingConfiguration};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     state_machine_arn: Option<String>,
+    included_data: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -24,7 +24,10 @@ pub(crate) struct Response {
     state_machine_arn: String,
     name: String,
     status: &'static str,
-    definition: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definition: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
     role_arn: String,
     r#type: &'static str,
     creation_date: EpochSeconds,
@@ -37,20 +40,30 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let arn = arn("stateMachineArn", request.state_machine_arn)?;
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
+    constraints.one_of("includedData", request.included_data.as_deref(), &DATA_WANTED);
+    constraints.check()?;
+    let shows_data = request.included_data.as_deref() != Some("METADATA_ONLY");
     let found = engine.describe_state_machine(&arn).await?;
+    let revision_id = found.shown_revision();
+    let (created_at, shown_arn, description) = match found.version {
+        Some(version) => (version.created_at, version.arn, version.description),
+        None => (found.created_at, found.arn, None),
+    };
     Ok(Response {
-        revision_id: shown_revision(&found),
+        revision_id,
         variable_references: variable_references(&found.definition),
-        state_machine_arn: found.arn,
+        state_machine_arn: shown_arn,
         name: found.name,
         status: "ACTIVE",
-        definition: found.definition,
+        definition: shows_data.then_some(found.definition),
+        description,
         role_arn: found.role_arn,
         r#type: "STANDARD",
-        creation_date: found.created_at.into(),
-        logging_configuration: LoggingConfiguration::OFF,
-        tracing_configuration: TracingConfiguration::OFF,
+        creation_date: created_at.into(),
+        logging_configuration: (&found.settings.logging).into(),
+        tracing_configuration: (&found.settings).into(),
     })
 }
 
@@ -63,15 +76,4 @@ pub(crate) fn variable_references(definition: &str) -> VariableReferences {
     let states = machine.iter().flat_map(StateMachine::states);
     let reading = states.filter(|state| !state.variables.is_empty());
     reading.map(|state| (Arc::clone(&state.name), state.variables.clone())).collect()
-}
-
-/// The revision as `DescribeStateMachine` shows it: AWS shows none for the first.
-pub(crate) fn shown_revision(machine: &StateMachineRecord) -> Option<String> {
-    (machine.revision > 1).then(|| revision_id(machine))
-}
-
-/// A UUID for the revision.
-pub(crate) fn revision_id(machine: &StateMachineRecord) -> String {
-    let name = format!("{}#{}@{}", machine.arn, machine.revision, machine.created_at);
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).to_string()
 }

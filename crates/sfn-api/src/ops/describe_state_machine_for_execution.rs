@@ -5,15 +5,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use stepwell_engine::Handle;
 
-use super::describe_state_machine::{VariableReferences, shown_revision, variable_references};
-use crate::constraints::arn;
+use super::describe_state_machine::{VariableReferences, variable_references};
+use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
-use crate::wire::{EpochSeconds, LoggingConfiguration, TracingConfiguration};
+use crate::wire::{DATA_WANTED, EpochSeconds, LoggingConfiguration, TracingConfiguration};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     execution_arn: Option<String>,
+    included_data: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -21,7 +22,8 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     state_machine_arn: String,
     name: String,
-    definition: Arc<str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    definition: Option<Arc<str>>,
     role_arn: String,
     update_date: EpochSeconds,
     logging_configuration: LoggingConfiguration,
@@ -33,17 +35,21 @@ pub(crate) struct Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let arn = arn("executionArn", request.execution_arn)?;
+    let mut constraints = Constraints::default();
+    let arn = constraints.required("executionArn", request.execution_arn, ARN);
+    constraints.one_of("includedData", request.included_data.as_deref(), &DATA_WANTED);
+    constraints.check()?;
+    let shows_data = request.included_data.as_deref() != Some("METADATA_ONLY");
     let found = engine.describe_state_machine_for_execution(&arn).await?;
     Ok(Response {
-        revision_id: shown_revision(&found),
+        revision_id: found.shown_revision(),
         variable_references: variable_references(&found.definition),
         state_machine_arn: found.arn,
         name: found.name,
-        definition: found.definition,
+        definition: shows_data.then_some(found.definition),
         role_arn: found.role_arn,
         update_date: found.updated_at.into(),
-        logging_configuration: LoggingConfiguration::OFF,
-        tracing_configuration: TracingConfiguration::OFF,
+        logging_configuration: (&found.settings.logging).into(),
+        tracing_configuration: (&found.settings).into(),
     })
 }

@@ -31,6 +31,10 @@ pub(crate) struct Response {
 struct Listed {
     execution_arn: String,
     state_machine_arn: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_alias_arn: Option<String>,
     name: String,
     status: Status,
     start_date: EpochSeconds,
@@ -52,6 +56,8 @@ impl Listed {
             item_count,
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
+            state_machine_version_arn: summary.version_arn,
+            state_machine_alias_arn: summary.alias_arn,
             name: summary.name,
             status: summary.status,
             start_date: summary.started_at.into(),
@@ -62,15 +68,14 @@ impl Listed {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    if request.redrive_filter.is_some() {
-        return Err(ApiError::unsupported_member("redriveFilter"));
-    }
     let mut constraints = Constraints::default();
     constraints.length("mapRunArn", request.map_run_arn.as_deref(), LONG_ARN);
     let state_machine_arn = match &request.map_run_arn {
         None => Some(constraints.required("stateMachineArn", request.state_machine_arn, ARN)),
         Some(_) => request.state_machine_arn,
     };
+    let redriven = ["REDRIVEN", "NOT_REDRIVEN"];
+    constraints.one_of("redriveFilter", request.redrive_filter.as_deref(), &redriven);
     constraints.one_of("statusFilter", request.status_filter.as_deref(), &STATUSES);
     constraints.range("maxResults", request.max_results, PAGE);
     constraints.length("nextToken", request.next_token.as_deref(), 1..=3_096);
@@ -87,6 +92,10 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let is_of_map_run = request.map_run_arn.is_some();
     let filter = ExecutionFilter { state_machine_arn, map_run_arn: request.map_run_arn, status };
     let found = engine.list_executions(filter, page).await?;
+    if request.redrive_filter.as_deref() == Some("REDRIVEN") {
+        // Nothing is redriven here, but what is named must exist all the same.
+        return Ok(Response { executions: Vec::new(), next_token: None });
+    }
     Ok(Response {
         executions: found.items.into_iter().map(|it| Listed::new(it, is_of_map_run)).collect(),
         next_token: found.next,

@@ -1,13 +1,13 @@
 //! `UpdateStateMachine`. Source: API reference, "UpdateStateMachine".
 
 use serde::{Deserialize, Serialize};
-use stepwell_engine::{Handle, UpdateStateMachine};
+use stepwell_engine::{Handle, SettingsChange, UpdateStateMachine};
 
-use super::describe_state_machine::revision_id;
 use crate::constraints::{ARN, Constraints, DEFINITION};
 use crate::error::ApiError;
 use crate::wire::{
-    EpochSeconds, LoggingRequest, TracingRequest, check_observability, check_publish,
+    EncryptionRequest, EpochSeconds, LoggingConfiguration, TracingConfiguration, check_encryption,
+    publish, settings,
 };
 
 #[derive(Deserialize)]
@@ -16,8 +16,9 @@ pub(crate) struct Request {
     state_machine_arn: Option<String>,
     definition: Option<String>,
     role_arn: Option<String>,
-    logging_configuration: Option<LoggingRequest>,
-    tracing_configuration: Option<TracingRequest>,
+    logging_configuration: Option<LoggingConfiguration>,
+    tracing_configuration: Option<TracingConfiguration>,
+    encryption_configuration: Option<EncryptionRequest>,
     publish: Option<bool>,
     version_description: Option<String>,
 }
@@ -27,6 +28,8 @@ pub(crate) struct Request {
 pub(crate) struct Response {
     update_date: EpochSeconds,
     revision_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state_machine_version_arn: Option<String>,
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
@@ -35,21 +38,38 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     constraints.length("definition", request.definition.as_deref(), DEFINITION);
     constraints.length("roleArn", request.role_arn.as_deref(), ARN);
     constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
+    if let Some(logging) = &request.logging_configuration {
+        logging.constrain(&mut constraints);
+    }
     constraints.check()?;
-    check_observability(
-        request.logging_configuration.as_ref(),
-        request.tracing_configuration.as_ref(),
-    )?;
-    check_publish(request.publish, request.version_description.as_deref())?;
-    let observes =
-        request.logging_configuration.is_some() || request.tracing_configuration.is_some();
-    if request.definition.is_none() && request.role_arn.is_none() && !observes {
+    check_encryption(request.encryption_configuration.as_ref())?;
+    let publish = publish(request.publish, request.version_description)?;
+    let settings = settings(request.logging_configuration, request.tracing_configuration.as_ref())?;
+    let change = UpdateStateMachine {
+        definition: request.definition,
+        role_arn: request.role_arn,
+        settings,
+        publish,
+    };
+    check_not_empty(&change)?;
+    let updated = engine.update_state_machine(&arn, change).await?;
+    Ok(Response {
+        update_date: updated.updated_at.into(),
+        revision_id: updated.revision_id(),
+        state_machine_version_arn: updated.version.map(|version| version.arn),
+    })
+}
+
+/// To publish alone is no update.
+fn check_not_empty(change: &UpdateStateMachine) -> Result<(), ApiError> {
+    let is_empty = change.definition.is_none()
+        && change.role_arn.is_none()
+        && change.settings == SettingsChange::default();
+    if is_empty {
         return Err(ApiError::new(
             "MissingRequiredParameter",
             "Either the definition, the role ARN, the LoggingConfiguration, or the TracingConfiguration must be specified",
         ));
     }
-    let change = UpdateStateMachine { definition: request.definition, role_arn: request.role_arn };
-    let updated = engine.update_state_machine(&arn, change).await?;
-    Ok(Response { update_date: updated.updated_at.into(), revision_id: revision_id(&updated) })
+    Ok(())
 }

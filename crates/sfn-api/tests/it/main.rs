@@ -13,3 +13,4 @@ mod server;
 mod state_machines;
 mod test_state;
 mod validation;
+mod versions;

@@ -22,7 +22,7 @@ async fn the_same_again_is_the_same_and_another_is_refused() {
     for request in [
         create("m", OTHER),
         create("m", &format!("{PASS} ")),
-        json!({"name": "m", "definition": PASS, "roleArn": format!("{ROLE}-2")}),
+        json!({"name": "m", "definition": PASS, "roleArn": ROLE, "tracingConfiguration": {"enabled": true}}),
     ] {
         let (name, message) = server.refused("CreateStateMachine", request).await;
         assert_eq!((name.as_str(), &message), ("StateMachineAlreadyExists", &expected));

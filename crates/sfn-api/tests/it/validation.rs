@@ -181,28 +181,18 @@ async fn members_without_effect_are_refused() {
         request
     };
     for (operation, request, member) in [
-        ("CreateStateMachine", create(json!({"publish": true})), "publish"),
-        ("CreateStateMachine", create(json!({"tags": [{"key": "a", "value": "b"}]})), "tags"),
         (
             "CreateStateMachine",
-            create(json!({"tracingConfiguration": {"enabled": true}})),
-            "tracingConfiguration",
-        ),
-        (
-            "CreateStateMachine",
-            create(json!({"loggingConfiguration": {"level": "ALL"}})),
+            create(json!({"loggingConfiguration": {"level": "ALL", "destinations": [
+                {"cloudWatchLogsLogGroup": {"logGroupArn": "arn:aws:logs:us-east-1:1:log-group:g:*"}}]}})),
             "loggingConfiguration",
         ),
-        ("UpdateStateMachine", json!({"stateMachineArn": ARN, "publish": true}), "publish"),
         (
-            "ListExecutions",
-            json!({"stateMachineArn": ARN, "redriveFilter": "REDRIVEN"}),
-            "redriveFilter",
-        ),
-        (
-            "DescribeExecution",
-            json!({"executionArn": EXECUTION, "includedData": "METADATA_ONLY"}),
-            "includedData",
+            "CreateStateMachine",
+            create(
+                json!({"encryptionConfiguration": {"type": "CUSTOMER_MANAGED_KMS_KEY", "kmsKeyId": "k"}}),
+            ),
+            "encryptionConfiguration.type",
         ),
     ] {
         let (name, message) = server.refused(operation, request).await;

@@ -206,7 +206,7 @@ fn the_api_refuses_with_the_names_of_aws() {
         ),
         (
             "CreateStateMachine",
-            json!({"name": "x", "definition": ECHO, "roleArn": "r", "publish": true}),
+            json!({"name": "x", "definition": ECHO, "roleArn": "r", "versionDescription": "v"}),
             "ValidationException",
         ),
         ("UpdateStateMachine", json!({ "stateMachineArn": arn }), "MissingRequiredParameter"),
