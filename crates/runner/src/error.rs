@@ -21,6 +21,11 @@ impl Refusal {
         Self { code, status, message: message.into() }
     }
 
+    /// The same, with the function that it is about.
+    pub(crate) fn of_function(self, name: &str) -> Self {
+        Self { message: format!("function `{name}`: {}", self.message), ..self }
+    }
+
     pub(crate) fn not_found(arn: &str) -> Self {
         Self::new("ResourceNotFoundException", 404, format!("Function not found: {arn}"))
     }
@@ -81,10 +86,6 @@ impl Refusal {
         Self::validation(format!(
             "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {rule}"
         ))
-    }
-
-    pub(crate) fn access_denied(message: impl Into<String>) -> Self {
-        Self::new("AccessDeniedException", 403, message)
     }
 
     pub(crate) fn service(message: impl Into<String>) -> Self {

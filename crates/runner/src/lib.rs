@@ -30,6 +30,6 @@ pub use arn::Target;
 pub use error::Refusal;
 pub use function::{Function, LIMITS, Limits};
 pub use invocation::{Invocation, Invoked};
-pub use runner::{Options, Runner, Secrets};
+pub use runner::{Options, Runner, Secrets, created, log_files};
 pub use runtime::Runtime;
 pub use task::Functions;

@@ -1,7 +1,7 @@
 //! The runner: all functions, and what can be done with them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -122,10 +122,8 @@ impl Runner {
             shared.publish(function, false);
         }
         for function in configured {
-            function.check()?;
-            function.check_code()?;
-            shared.interpreter(&function).await?;
-            shared.publish(function, true);
+            let name = function.name.clone();
+            shared.configure(function).await.map_err(|refusal| refusal.of_function(&name))?;
         }
         let thinning = Arc::clone(&shared);
         let thinning = AbortOnDropHandle::new(tokio::spawn(async move { thinning.thin_out().await }));
@@ -146,7 +144,7 @@ impl Runner {
 
     /// The files of a function's log, oldest first.
     pub fn logs(&self, name: &str) -> Vec<PathBuf> {
-        logs::files(&self.shared.log_folder(name))
+        log_files(&self.shared.options.state, name)
     }
 
     /// The ARN of a function, without a qualifier.
@@ -267,6 +265,19 @@ impl Runner {
     }
 }
 
+/// The functions that came through the Lambda API, as they are on disk, whoever runs them.
+///
+/// # Errors
+/// If the folder cannot be read.
+pub fn created(state: &Path) -> std::io::Result<Vec<Function>> {
+    Ok(Store::new(state.join("functions/created")).read()?.into_values().collect())
+}
+
+/// The files of a function's log, oldest first, whoever runs it.
+pub fn log_files(state: &Path, name: &str) -> Vec<PathBuf> {
+    logs::files(&state.join("functions/logs").join(name))
+}
+
 /// Refuses an event that is too large or no JSON.
 pub(crate) fn check_payload(invocation: &Invocation, bytes_max: usize) -> Result<(), Refusal> {
     if invocation.payload.len() > bytes_max {
@@ -322,6 +333,27 @@ impl Shared {
             before.retire();
         }
         function
+    }
+
+    /// Lets a function of stepwell.toml be invoked; its code is a folder, or a package that is unpacked.
+    async fn configure(&self, mut function: Function) -> Result<(), Refusal> {
+        function.check()?;
+        if function.folder.is_file() {
+            let package = std::fs::read(&function.folder)?;
+            let parent = self.options.state.join("functions/configured").join(&function.name);
+            function.code_sha256 = code::sha256(&package);
+            function.code_bytes = package.len() as u64;
+            function.folder = code::unpack(&package, &parent)?;
+        }
+        if !function.folder.is_dir() {
+            let code = function.folder.display();
+            let message = format!("the code `{code}` is neither a folder nor a zip file");
+            return Err(Refusal::invalid_parameter(message));
+        }
+        function.check_code()?;
+        self.interpreter(&function).await?;
+        self.publish(function, true);
+        Ok(())
     }
 
     async fn thin_out(&self) {

@@ -28,22 +28,32 @@ impl Store {
         self.folder.join(name)
     }
 
-    /// All functions; code that none of them names any more is removed.
+    /// All functions. What an earlier process left half done is removed, and code that no function names any more.
     pub(crate) fn load(&self) -> io::Result<BTreeMap<String, Function>> {
         fs::create_dir_all(&self.folder)?;
-        let mut functions = BTreeMap::new();
+        let functions = self.read()?;
         for entry in fs::read_dir(&self.folder)? {
-            let folder = entry?.path();
-            match fs::read(folder.join(FILE)) {
-                Ok(text) => {
-                    let function: Function = serde_json::from_slice(&text)?;
-                    forget_code(&folder, &function)?;
-                    functions.insert(function.name.clone(), function);
-                }
+            let entry = entry?;
+            match functions.get(entry.file_name().to_string_lossy().as_ref()) {
+                Some(function) => forget_code(&entry.path(), function)?,
                 // Its creation was never acknowledged, or its deletion was.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => fs::remove_dir_all(&folder)?,
-                Err(error) => return Err(error),
+                None => fs::remove_dir_all(entry.path())?,
             }
+        }
+        Ok(functions)
+    }
+
+    /// All functions, with nothing changed.
+    pub(crate) fn read(&self) -> io::Result<BTreeMap<String, Function>> {
+        let mut functions = BTreeMap::new();
+        for entry in fs::read_dir(&self.folder).into_iter().flatten() {
+            let text = match fs::read(entry?.path().join(FILE)) {
+                Ok(text) => text,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let function: Function = serde_json::from_slice(&text)?;
+            functions.insert(function.name.clone(), function);
         }
         Ok(functions)
     }

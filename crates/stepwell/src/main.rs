@@ -19,6 +19,7 @@ mod logs;
 mod meters;
 mod output;
 mod private;
+mod processes;
 mod progress;
 mod project;
 mod report;

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::wire;
 use crate::arn::{LATEST, Target};
 use crate::error::Refusal;
 use crate::function::LIMITS;
@@ -32,7 +31,6 @@ pub(super) async fn invoke(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    wire::refuse_pages(&headers)?;
     let target = Target::parse(&name)?.qualified(query.qualifier.as_deref())?;
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let invocation = invocation(header("x-amz-client-context"), body)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -39,10 +39,9 @@ pub(super) struct Paging {
 
 pub(super) async fn create(
     State(runner): State<Runner>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let request: Create = wire::read(&headers, body)?;
+    let request: Create = wire::read(body)?;
     let (function, package) = wanted(request)?;
     let function = runner.create(function, &package).await?;
     Ok(wire::answer(StatusCode::CREATED, &shown(&runner, &function, None)))
@@ -182,10 +181,9 @@ pub(super) async fn list(
 pub(super) async fn update_code(
     State(runner): State<Runner>,
     Path(name): Path<String>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let request: UpdateCode = wire::read(&headers, body)?;
+    let request: UpdateCode = wire::read(body)?;
     refuse_publish(request.publish)?;
     refuse_architectures(request.architectures.as_deref())?;
     if request.dry_run {
@@ -200,10 +198,9 @@ pub(super) async fn update_code(
 pub(super) async fn update_configuration(
     State(runner): State<Runner>,
     Path(name): Path<String>,
-    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let mut request: UpdateConfiguration = wire::read(&headers, body)?;
+    let mut request: UpdateConfiguration = wire::read(body)?;
     let (target, revision) = (Target::parse(&name)?, request.revision_id.take());
     let change = |function: &mut Function| request.apply(function);
     let function = runner.change(&target, revision.as_deref(), change, None).await?;
@@ -214,9 +211,7 @@ pub(super) async fn delete(
     State(runner): State<Runner>,
     Path(name): Path<String>,
     Query(query): Query<Qualified>,
-    headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    wire::refuse_pages(&headers)?;
     let target = Target::parse(&name)?.qualified(query.qualifier.as_deref())?;
     if target.qualifier.as_deref() == Some(LATEST) {
         return Err(Refusal::invalid_parameter("$LATEST version cannot be deleted without deleting the function."));

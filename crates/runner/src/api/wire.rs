@@ -2,7 +2,7 @@
 
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -118,10 +118,8 @@ fn package<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>
 
 /// Reads the body of a request.
 pub(super) fn read<T: DeserializeOwned>(
-    headers: &HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<T, Refusal> {
-    refuse_pages(headers)?;
     let body = body.map_err(|_| Refusal {
         code: "RequestEntityTooLargeException",
         status: 413,
@@ -137,14 +135,6 @@ pub(super) fn read<T: DeserializeOwned>(
             message: format!("Could not parse request body into json: {error}"),
         },
     })
-}
-
-/// A page in a browser must not run functions on the machine of whoever looks at it.
-pub(super) fn refuse_pages(headers: &HeaderMap) -> Result<(), Refusal> {
-    match headers.contains_key(header::ORIGIN) {
-        true => Err(Refusal::access_denied("requests of web pages are not served")),
-        false => Ok(()),
-    }
 }
 
 impl IntoResponse for Refusal {
