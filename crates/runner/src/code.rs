@@ -30,7 +30,8 @@ pub(crate) fn sha256(package: &[u8]) -> String {
 /// # Errors
 /// `InvalidParameterValueException` for what is no such package.
 pub(crate) fn unpack(package: &[u8], parent: &Path) -> Result<PathBuf, Refusal> {
-    let name: String = Sha256::digest(package).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let name: String =
+        Sha256::digest(package).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let folder = parent.join(format!("code-{name}"));
     if folder.is_dir() {
         return Ok(folder);
@@ -90,7 +91,8 @@ fn extract(file: &mut ZipFile<'_, Cursor<&[u8]>>, folder: &Path) -> Result<(), R
         _ => error.into(),
     })?;
     // A size that lies must not fill the disk.
-    let copied = io::copy(&mut io::Read::take(file, size + 1), &mut target).map_err(|_| not_unzipped())?;
+    let copied =
+        io::copy(&mut io::Read::take(file, size + 1), &mut target).map_err(|_| not_unzipped())?;
     if copied != size {
         return Err(not_unzipped());
     }

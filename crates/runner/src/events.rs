@@ -111,7 +111,10 @@ async fn deliver(shared: &Shared, file: &Path, mut event: Event) {
             }
         }
         let Some(wait) = shared.options.retries_after.get(event.failures - 1) else {
-            tracing::warn!(function = event.function, "an event is given up: the function failed each time");
+            tracing::warn!(
+                function = event.function,
+                "an event is given up: the function failed each time"
+            );
             return;
         };
         if let Err(error) = store::write(file, &event) {

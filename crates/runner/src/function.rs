@@ -121,7 +121,10 @@ impl Function {
         within("timeout", self.timeout_seconds, LIMITS.timeout_seconds)?;
         within("memorySize", self.memory_mb, LIMITS.memory_mb)?;
         within("ephemeralStorage.size", self.ephemeral_mb, (512, 10_240))?;
-        if self.handler.is_empty() || self.handler.len() > 128 || self.handler.contains(char::is_whitespace) {
+        if self.handler.is_empty()
+            || self.handler.len() > 128
+            || self.handler.contains(char::is_whitespace)
+        {
             let rule = r"Member must satisfy regular expression pattern: [^\s]+";
             return Err(Refusal::constraint("handler", &self.handler, rule));
         }
@@ -203,8 +206,11 @@ const RESERVED: [&str; 16] = [
 ];
 
 fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let reserved: Vec<_> =
-        variables.keys().filter(|name| RESERVED.contains(&name.as_str())).map(String::as_str).collect();
+    let reserved: Vec<_> = variables
+        .keys()
+        .filter(|name| RESERVED.contains(&name.as_str()))
+        .map(String::as_str)
+        .collect();
     if !reserved.is_empty() {
         return Err(Refusal::invalid_parameter(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",

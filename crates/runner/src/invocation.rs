@@ -49,7 +49,10 @@ impl Reply {
         let said = serde_json::from_slice::<serde_json::Value>(&payload).ok();
         let said = said.and_then(|said| said.get("errorType")?.as_str().map(str::to_owned));
         let error_type = said.or_else(|| header.map(str::to_owned));
-        Self { payload, error_type: Some(error_type.unwrap_or_else(|| "Lambda.Unknown".to_owned())) }
+        Self {
+            payload,
+            error_type: Some(error_type.unwrap_or_else(|| "Lambda.Unknown".to_owned())),
+        }
     }
 
     /// What Lambda says where the function cannot.
@@ -73,8 +76,9 @@ impl Reply {
     }
 
     pub(crate) fn too_large(bytes_max: usize) -> Self {
-        let message =
-            format!("Response payload size exceeded maximum allowed payload size ({bytes_max} bytes).");
+        let message = format!(
+            "Response payload size exceeded maximum allowed payload size ({bytes_max} bytes)."
+        );
         Self::of_lambda("Function.ResponseSizeTooLarge", &message)
     }
 

@@ -221,7 +221,9 @@ impl Process {
         }
         let dropped = self.tail().dropped();
         if dropped > 0 {
-            self.say(&format!("[stepwell] {dropped} bytes beyond the share of one invocation were dropped\n"));
+            self.say(&format!(
+                "[stepwell] {dropped} bytes beyond the share of one invocation were dropped\n"
+            ));
         }
         self.say(&self.report(request_id, took, used_mb));
         self.init = None;
@@ -274,11 +276,7 @@ impl Drop for Process {
 }
 
 /// Waits for the end of a process and tells it. Whatever it started ends when the pipe of its standard input does.
-async fn care(
-    mut child: Child,
-    ended: CancellationToken,
-    tell: watch::Sender<Option<ExitStatus>>,
-) {
+async fn care(mut child: Child, ended: CancellationToken, tell: watch::Sender<Option<ExitStatus>>) {
     let stdin = child.stdin.take();
     let status = tokio::select! {
         status = child.wait() => status,
@@ -301,7 +299,9 @@ fn exit_reply(request_id: &str, status: Option<ExitStatus>) -> Reply {
 
 /// As Go says it, in which Lambda's own supervisor is written. The launcher gives a signal as its number and 128.
 fn how(status: ExitStatus) -> Option<String> {
-    let signal = status.signal().or_else(|| status.code().filter(|code| (129..=159).contains(code)).map(|code| code - 128));
+    let signal = status
+        .signal()
+        .or_else(|| status.code().filter(|code| (129..=159).contains(code)).map(|code| code - 128));
     let Some(signal) = signal else {
         return status.code().filter(|code| *code != 0).map(|code| format!("exit status {code}"));
     };

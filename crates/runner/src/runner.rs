@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, RwLock, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -56,6 +56,8 @@ pub struct Options {
     pub endpoint: Option<String>,
     /// Where interpreters are looked for: the folders of `PATH`.
     pub search: Vec<PathBuf>,
+    /// Whether processes get namespaces of their own, where the system allows them.
+    pub namespaces: bool,
     /// Days that logs are kept.
     pub log_days: u32,
     /// Waits before the second and the third try of an event: a minute and two on Lambda.
@@ -73,6 +75,7 @@ impl Options {
             account: "000000000000".to_owned(),
             endpoint: None,
             search: Vec::new(),
+            namespaces: true,
             log_days: 14,
             retries_after: RETRIES_AFTER,
             secrets,
@@ -110,7 +113,10 @@ impl Runner {
         let store = Store::new(folder.join("created"));
         let created = store.load()?;
         let shared = Arc::new(Shared {
-            isolation: Isolation::probe().await,
+            isolation: match options.namespaces {
+                true => Isolation::probe().await,
+                false => Isolation::Groups,
+            },
             store,
             options,
             pools: RwLock::default(),
@@ -125,8 +131,7 @@ impl Runner {
             let name = function.name.clone();
             shared.configure(function).await.map_err(|refusal| refusal.of_function(&name))?;
         }
-        let thinning = Arc::clone(&shared);
-        let thinning = AbortOnDropHandle::new(tokio::spawn(async move { thinning.thin_out().await }));
+        let thinning = AbortOnDropHandle::new(tokio::spawn(thin_out(Arc::downgrade(&shared))));
         let events = Arc::new(Events::open(folder.join("events"))?);
         events.go_on(&shared)?;
         Ok(Self { shared, _thinning: Arc::new(thinning), events })
@@ -164,7 +169,11 @@ impl Runner {
     ///
     /// # Errors
     /// `ResourceConflictException` if its name is taken; what [`Function::check`] and the package tell.
-    pub async fn create(&self, function: Function, package: &[u8]) -> Result<Arc<Function>, Refusal> {
+    pub async fn create(
+        &self,
+        function: Function,
+        package: &[u8],
+    ) -> Result<Arc<Function>, Refusal> {
         let _change = self.shared.changes.lock().await;
         if self.has(&function.name) {
             return Err(Refusal::exists(&function.name));
@@ -230,7 +239,8 @@ impl Runner {
         }
         function.check_code()?;
         function.revision = Uuid::new_v4().to_string();
-        function.last_modified = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string();
+        function.last_modified =
+            Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3f+0000").to_string();
         self.shared.store.save(&function)?;
         Ok(self.shared.publish(function, false))
     }
@@ -265,6 +275,15 @@ impl Runner {
     }
 }
 
+/// Ends processes that wait too long, as long as there is a runner.
+async fn thin_out(shared: Weak<Shared>) {
+    loop {
+        tokio::time::sleep(THIN_OUT_EVERY).await;
+        let Some(shared) = shared.upgrade() else { return };
+        shared.pools().values().for_each(|pool| pool.thin_out(Instant::now()));
+    }
+}
+
 /// The functions that came through the Lambda API, as they are on disk, whoever runs them.
 ///
 /// # Errors
@@ -283,9 +302,11 @@ pub(crate) fn check_payload(invocation: &Invocation, bytes_max: usize) -> Result
     if invocation.payload.len() > bytes_max {
         return Err(Refusal::payload_too_large(invocation.payload.len(), bytes_max));
     }
-    serde_json::from_slice::<&serde_json::value::RawValue>(&invocation.payload).map_err(|error| {
-        Refusal::invalid_content(format!("Could not parse request body into json: {error}"))
-    })?;
+    serde_json::from_slice::<&serde_json::value::RawValue>(&invocation.payload).map_err(
+        |error| {
+            Refusal::invalid_content(format!("Could not parse request body into json: {error}"))
+        },
+    )?;
     Ok(())
 }
 
@@ -354,14 +375,6 @@ impl Shared {
         self.interpreter(&function).await?;
         self.publish(function, true);
         Ok(())
-    }
-
-    async fn thin_out(&self) {
-        loop {
-            tokio::time::sleep(THIN_OUT_EVERY).await;
-            let pools: Vec<_> = self.pools().values().cloned().collect();
-            pools.iter().for_each(|pool| pool.thin_out(Instant::now()));
-        }
     }
 
     /// The interpreter of a function, which is looked for once.
@@ -447,7 +460,11 @@ impl Shared {
         api: &str,
     ) -> Result<Vec<(String, String)>, String> {
         let name = &function.name;
-        let stream = format!("{}[$LATEST]{}", Timestamp::now().strftime("%Y/%m/%d/"), Uuid::new_v4().simple());
+        let stream = format!(
+            "{}[$LATEST]{}",
+            Timestamp::now().strftime("%Y/%m/%d/"),
+            Uuid::new_v4().simple()
+        );
         let fixed = [
             ("PATH", FUNCTION_PATH),
             ("LANG", "en_US.UTF-8"),
@@ -467,7 +484,8 @@ impl Shared {
             ("AWS_SECRET_ACCESS_KEY", "stepwell"),
         ];
         let fixed = fixed.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let endpoint = self.options.endpoint.iter().map(|url| ("AWS_ENDPOINT_URL".to_owned(), url.clone()));
+        let endpoint =
+            self.options.endpoint.iter().map(|url| ("AWS_ENDPOINT_URL".to_owned(), url.clone()));
         let mut variables: Vec<_> = fixed.into_iter().chain(endpoint).collect();
         for (name, value) in &function.environment {
             let value = match value.strip_prefix("secret:") {

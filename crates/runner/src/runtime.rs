@@ -53,7 +53,11 @@ impl Runtime {
             Self::Node(_) => &[&heap, "--input-type=commonjs", "-e", NODE_BOOTSTRAP],
             Self::Provided => &[],
         };
-        [program.as_os_str()].into_iter().chain(arguments.iter().map(OsStr::new)).map(OsString::from).collect()
+        [program.as_os_str()]
+            .into_iter()
+            .chain(arguments.iter().map(OsStr::new))
+            .map(OsString::from)
+            .collect()
     }
 
     /// Finds the interpreter in the folders of `search`; there is none for an executable.
@@ -63,10 +67,7 @@ impl Runtime {
     ///
     /// # Errors
     /// `InvalidParameterValueException` with the name of the program that is missing.
-    pub(crate) async fn interpreter(
-        &self,
-        search: &[PathBuf],
-    ) -> Result<Option<PathBuf>, Refusal> {
+    pub(crate) async fn interpreter(&self, search: &[PathBuf]) -> Result<Option<PathBuf>, Refusal> {
         let (runtime, programs, question) = match self {
             Self::Python(name) => {
                 (name, vec![name.as_str(), "python3"], ["-c", "import sys; print(sys.executable)"])

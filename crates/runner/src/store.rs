@@ -103,5 +103,8 @@ pub(crate) fn read_all<T: DeserializeOwned>(folder: &Path) -> io::Result<Vec<(Pa
     let mut files: Vec<_> = entries.iter().map(fs::DirEntry::path).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
-    files.into_iter().map(|file| Ok((file.clone(), serde_json::from_slice(&fs::read(file)?)?))).collect()
+    files
+        .into_iter()
+        .map(|file| Ok((file.clone(), serde_json::from_slice(&fs::read(file)?)?)))
+        .collect()
 }

@@ -64,17 +64,15 @@ impl Functions {
 impl TaskHandler for Functions {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
         let is_direct = request.resource.starts_with("arn:aws:lambda:");
-        let ask = if is_direct {
-            direct(&request)
-        } else {
-            optimised(&request.parameters)
-        };
+        let ask = if is_direct { direct(&request) } else { optimised(&request.parameters) };
         let outcome = match ask {
             Ok(ask) => self.invoke(&ask, &stop).await,
             Err(refusal) => Err(refused(&refusal)),
         };
         match outcome {
-            Ok(mut result) if is_direct => TaskOutcome::Succeeded(Arc::new(result["Payload"].take())),
+            Ok(mut result) if is_direct => {
+                TaskOutcome::Succeeded(Arc::new(result["Payload"].take()))
+            }
             Ok(result) => TaskOutcome::Succeeded(Arc::new(result)),
             Err(failure) => TaskOutcome::Failed(failure),
         }
@@ -130,7 +128,9 @@ pub(crate) fn client_context(text: Option<&str>) -> Result<Option<String>, Refus
         serde_json::from_str::<Value>(&text).ok().map(|it| it.to_string())
     });
     match decoded {
-        Some(None) => Err(Refusal::invalid_content("Client context must be a valid Base64-encoded JSON object.")),
+        Some(None) => Err(Refusal::invalid_content(
+            "Client context must be a valid Base64-encoded JSON object.",
+        )),
         decoded => Ok(decoded.flatten()),
     }
 }
@@ -138,9 +138,8 @@ pub(crate) fn client_context(text: Option<&str>) -> Result<Option<String>, Refus
 /// As the SDK inside Step Functions shows an answer of Lambda.
 fn succeeded(invoked: &Invoked, wants_log: bool) -> Value {
     // What is no JSON is passed on as text.
-    let payload = serde_json::from_slice(&invoked.payload).unwrap_or_else(|_| {
-        Value::String(String::from_utf8_lossy(&invoked.payload).into_owned())
-    });
+    let payload = serde_json::from_slice(&invoked.payload)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&invoked.payload).into_owned()));
     let log = wants_log.then(|| STANDARD.encode(&invoked.log_tail));
     let mut headers = vec![
         ("X-Amz-Executed-Version", LATEST.to_owned()),
@@ -149,7 +148,10 @@ fn succeeded(invoked: &Invoked, wants_log: bool) -> Value {
         ("x-amzn-RequestId", invoked.request_id.clone()),
         ("Content-Length", invoked.payload.len().to_string()),
         ("Date", http_date()),
-        ("X-Amzn-Trace-Id", format!("root={};parent={};sampled=0", Uuid::new_v4(), Uuid::new_v4().simple())),
+        (
+            "X-Amzn-Trace-Id",
+            format!("root={};parent={};sampled=0", Uuid::new_v4(), Uuid::new_v4().simple()),
+        ),
         ("Content-Type", "application/json".to_owned()),
     ];
     headers.extend(log.clone().map(|log| ("X-Amz-Log-Result", log)));

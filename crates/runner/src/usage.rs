@@ -24,7 +24,10 @@ fn resident_pages(pid: u32) -> Option<u64> {
 fn children(pid: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
     let lists = threads.map(|thread| thread.path().join("children"));
-    lists.filter_map(|list: PathBuf| std::fs::read_to_string(list).ok()).flat_map(|text| numbers(&text)).collect()
+    lists
+        .filter_map(|list: PathBuf| std::fs::read_to_string(list).ok())
+        .flat_map(|text| numbers(&text))
+        .collect()
 }
 
 fn numbers(text: &str) -> Vec<u32> {

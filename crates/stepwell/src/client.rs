@@ -161,9 +161,9 @@ impl Client {
     pub(crate) async fn invoke(&self, name: &str, payload: String) -> Outcome<(Vec<u8>, bool)> {
         let silence = std::time::Duration::from_mins(16);
         let http = http::client(silence).map_err(|error| Failure::new(Exit::Unavailable, error))?;
-        let url =
-            format!("http://{}/2015-03-31/functions/{name}/invocations", self.server.address);
-        let answer = http.post(url).body(payload).send().await.map_err(|error| self.lost(&error))?;
+        let url = format!("http://{}/2015-03-31/functions/{name}/invocations", self.server.address);
+        let answer =
+            http.post(url).body(payload).send().await.map_err(|error| self.lost(&error))?;
         if answer.status().is_success() {
             let has_failed = answer.headers().contains_key("x-amz-function-error");
             let payload = answer.bytes().await.map_err(|error| self.lost(&error))?;

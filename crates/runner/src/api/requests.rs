@@ -37,10 +37,7 @@ pub(super) struct Paging {
     master_region: Option<String>,
 }
 
-pub(super) async fn create(
-    State(runner): State<Runner>,
-    body: Body,
-) -> Result<Response, Refusal> {
+pub(super) async fn create(State(runner): State<Runner>, body: Body) -> Result<Response, Refusal> {
     let request: Create = wire::read(body)?;
     let (function, package) = wanted(request)?;
     let function = runner.create(function, &package).await?;
@@ -97,7 +94,9 @@ fn checked(package: Option<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
 
 fn refuse_publish(publish: bool) -> Result<(), Refusal> {
     match publish {
-        true => Err(Refusal::validation("not supported here: `Publish`; the one version is $LATEST")),
+        true => {
+            Err(Refusal::validation("not supported here: `Publish`; the one version is $LATEST"))
+        }
         false => Ok(()),
     }
 }
@@ -106,13 +105,11 @@ fn refuse_publish(publish: bool) -> Result<(), Refusal> {
 fn refuse_architectures(named: Option<&[String]>) -> Result<(), Refusal> {
     let is_known = |it: &String| it == "x86_64" || it == "arm64";
     match named {
-        Some(named) if named.len() != 1 || !named.iter().all(is_known) => {
-            Err(Refusal::constraint(
-                "architectures",
-                &format!("{named:?}"),
-                "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]]",
-            ))
-        }
+        Some(named) if named.len() != 1 || !named.iter().all(is_known) => Err(Refusal::constraint(
+            "architectures",
+            &format!("{named:?}"),
+            "Member must satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64]]",
+        )),
         _ => Ok(()),
     }
 }
@@ -163,14 +160,20 @@ pub(super) async fn list(
     }
     let most = query.max_items.unwrap_or(PAGE_MAX);
     if !(1..=10_000).contains(&most) {
-        let rule = if most == 0 { "greater than or equal to 1" } else { "less than or equal to 10000" };
-        return Err(Refusal::constraint("maxItems", &most.to_string(), &format!("Member must have value {rule}")));
+        let rule =
+            if most == 0 { "greater than or equal to 1" } else { "less than or equal to 10000" };
+        return Err(Refusal::constraint(
+            "maxItems",
+            &most.to_string(),
+            &format!("Member must have value {rule}"),
+        ));
     }
     let qualifier = query.function_version.as_deref().map(|_| LATEST);
     let after = query.marker.unwrap_or_default();
     let mut rest = runner.functions().into_iter().filter(|function| function.name > after);
     let page: Vec<_> = rest.by_ref().take(most.min(PAGE_MAX)).collect();
-    let functions: Vec<_> = page.iter().map(|function| shown(&runner, function, qualifier)).collect();
+    let functions: Vec<_> =
+        page.iter().map(|function| shown(&runner, function, qualifier)).collect();
     let mut body = json!({"Functions": functions});
     if let (Some(last), Some(_)) = (page.last(), rest.next()) {
         body["NextMarker"] = last.name.clone().into();
@@ -214,7 +217,9 @@ pub(super) async fn delete(
 ) -> Result<Response, Refusal> {
     let target = Target::parse(&name)?.qualified(query.qualifier.as_deref())?;
     if target.qualifier.as_deref() == Some(LATEST) {
-        return Err(Refusal::invalid_parameter("$LATEST version cannot be deleted without deleting the function."));
+        return Err(Refusal::invalid_parameter(
+            "$LATEST version cannot be deleted without deleting the function.",
+        ));
     }
     runner.delete(&target).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -117,18 +117,19 @@ fn package<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>
 }
 
 /// Reads the body of a request.
-pub(super) fn read<T: DeserializeOwned>(
-    body: Result<Bytes, BytesRejection>,
-) -> Result<T, Refusal> {
+pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
     let body = body.map_err(|_| Refusal {
         code: "RequestEntityTooLargeException",
         status: 413,
-        message: format!("Request must be smaller than {} bytes for the CreateFunction operation", LIMITS.zip_bytes_max),
+        message: format!(
+            "Request must be smaller than {} bytes for the CreateFunction operation",
+            LIMITS.zip_bytes_max
+        ),
     })?;
     serde_json::from_slice(&body).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => {
-            Refusal::validation(error.to_string().replace("unknown field", "not supported here: the member"))
-        }
+        serde_json::error::Category::Data => Refusal::validation(
+            error.to_string().replace("unknown field", "not supported here: the member"),
+        ),
         _ => Refusal {
             code: "SerializationException",
             status: 400,

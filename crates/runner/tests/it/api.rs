@@ -93,7 +93,8 @@ async fn a_function_lives() {
     let invoked = api.post("/f/invocations", &json!({"a": 1})).await;
     assert_eq!((invoked.status, invoked.body.clone()), (200, json!({"a": 1})));
     assert_eq!(invoked.header("x-amz-executed-version"), "$LATEST");
-    let source = "import os\ndef handler(event, context):\n    return os.environ.get('X', 'none')\n";
+    let source =
+        "import os\ndef handler(event, context):\n    return os.environ.get('X', 'none')\n";
     let updated = api.put("/f/code", &json!({"ZipFile": zip(source)})).await;
     assert_ne!(updated.body["CodeSha256"], created.body["CodeSha256"]);
     assert_eq!(api.post("/f/invocations", &json!({})).await.body, json!("none"));
@@ -119,9 +120,15 @@ async fn functions_survive_a_restart() {
     assert_eq!(api.get("/a/configuration").await.body, before);
     assert_eq!(api.post("/a/invocations", &json!([1])).await.body, json!([1]));
     let page = api.get("/?MaxItems=1").await.body;
-    assert_eq!((&page["Functions"][0]["FunctionName"], &page["NextMarker"]), (&json!("a"), &json!("a")));
+    assert_eq!(
+        (&page["Functions"][0]["FunctionName"], &page["NextMarker"]),
+        (&json!("a"), &json!("a"))
+    );
     let page = api.get("/?MaxItems=1&Marker=a").await.body;
-    assert_eq!((&page["Functions"][0]["FunctionName"], &page["NextMarker"]), (&json!("b"), &Value::Null));
+    assert_eq!(
+        (&page["Functions"][0]["FunctionName"], &page["NextMarker"]),
+        (&json!("b"), &Value::Null)
+    );
 }
 
 #[tokio::test]

@@ -25,10 +25,34 @@ async fn an_exception_is_told_with_its_trace() {
 async fn what_cannot_be_loaded_says_why() {
     let fixture = Fixture::new().await;
     for (name, handler, source, error_type, message) in [
-        ("no-module", "other.handler", ECHO, "Runtime.ImportModuleError", "Unable to import module 'other': No module named 'other'"),
-        ("no-function", "handler.other", ECHO, "Runtime.HandlerNotFound", "Handler 'other' missing on module 'handler'"),
-        ("no-dot", "handler", ECHO, "Runtime.MalformedHandlerName", "Bad handler 'handler': not enough values to unpack (expected 2, got 1)"),
-        ("no-syntax", "handler.handler", "def handler(:\n", "Runtime.UserCodeSyntaxError", "Syntax error in module 'handler': invalid syntax (handler.py, line 1)"),
+        (
+            "no-module",
+            "other.handler",
+            ECHO,
+            "Runtime.ImportModuleError",
+            "Unable to import module 'other': No module named 'other'",
+        ),
+        (
+            "no-function",
+            "handler.other",
+            ECHO,
+            "Runtime.HandlerNotFound",
+            "Handler 'other' missing on module 'handler'",
+        ),
+        (
+            "no-dot",
+            "handler",
+            ECHO,
+            "Runtime.MalformedHandlerName",
+            "Bad handler 'handler': not enough values to unpack (expected 2, got 1)",
+        ),
+        (
+            "no-syntax",
+            "handler.handler",
+            "def handler(:\n",
+            "Runtime.UserCodeSyntaxError",
+            "Syntax error in module 'handler': invalid syntax (handler.py, line 1)",
+        ),
         ("no-init", "handler.handler", "raise KeyError('x')\n", "KeyError", "'x'"),
     ] {
         fixture.changed(name, source, |function| handler.clone_into(&mut function.handler)).await;
@@ -63,7 +87,8 @@ async fn a_process_that_exits_is_told_with_its_status() {
 #[tokio::test]
 async fn a_process_that_dies_of_a_signal_is_told_with_its_name() {
     let fixture = Fixture::new().await;
-    let source = "import os, signal\ndef handler(event, context):\n    os.kill(os.getpid(), event)\n";
+    let source =
+        "import os, signal\ndef handler(event, context):\n    os.kill(os.getpid(), event)\n";
     fixture.python("dies", source).await;
     for (signal, name) in [("9", "killed"), ("11", "segmentation fault")] {
         let invoked = fixture.invoke("dies", signal).await;
@@ -93,7 +118,10 @@ async fn a_response_has_a_size() {
     fixture.python("large", "def handler(event, context):\n    return 'x' * event\n").await;
     let invoked = fixture.invoke("large", "7000000").await;
     let message = "Response payload size exceeded maximum allowed payload size (6291556 bytes).";
-    assert_eq!(error_of(&invoked), ("Function.ResponseSizeTooLarge".to_owned(), message.to_owned()));
+    assert_eq!(
+        error_of(&invoked),
+        ("Function.ResponseSizeTooLarge".to_owned(), message.to_owned())
+    );
     let fits = fixture.call("large", "6000000").await;
     assert_eq!(fits.as_str().unwrap().len(), 6_000_000);
 }
@@ -101,9 +129,15 @@ async fn a_response_has_a_size() {
 #[tokio::test]
 async fn a_reservation_is_held_to() {
     let fixture = Fixture::new().await;
-    fixture.changed("one", "import time\ndef handler(event, context):\n    print('here')\n    time.sleep(600)\n", |function| {
-        function.concurrency = Some(1);
-    }).await;
+    fixture
+        .changed(
+            "one",
+            "import time\ndef handler(event, context):\n    print('here')\n    time.sleep(600)\n",
+            |function| {
+                function.concurrency = Some(1);
+            },
+        )
+        .await;
     let (target, event) = (Target::parse("one").unwrap(), Invocation::of("{}"));
     let stop = CancellationToken::new();
     let first = fixture.runner.invoke(&target, &event, &stop);
@@ -135,8 +169,14 @@ async fn bad_requests_are_refused() {
     assert_eq!(refusal.code, "ResourceNotFoundException");
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:none";
     assert_eq!(refusal.message, format!("Function not found: {arn}"));
-    assert_eq!(refused("none:$LATEST", "{}").await.message, format!("Function not found: {arn}:$LATEST"));
-    assert_eq!(refused("echo:live", "{}").await.message, "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:echo:live");
+    assert_eq!(
+        refused("none:$LATEST", "{}").await.message,
+        format!("Function not found: {arn}:$LATEST")
+    );
+    assert_eq!(
+        refused("echo:live", "{}").await.message,
+        "Cannot find alias arn: arn:aws:lambda:us-east-1:000000000000:function:echo:live"
+    );
     assert_eq!(refused("echo", "{").await.code, "InvalidRequestContentException");
     let large = format!("\"{}\"", "x".repeat(6_291_556));
     assert_eq!(refused("echo", &large).await.code, "RequestTooLargeException");

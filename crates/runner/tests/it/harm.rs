@@ -1,6 +1,10 @@
 //! A function that misbehaves harms nobody else: each time another one is called and answers.
 
+use std::path::Path;
+
 use serde_json::json;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpListener;
 
 use crate::support::{ECHO, Fixture, error_of};
 
@@ -41,19 +45,48 @@ async fn a_flood_of_log_is_cut() {
     assert_unharmed(&fixture).await;
 }
 
+/// Lets a function fork, with `apart` done in the child, and then hang. Returns once the child has ended.
+async fn fork_and_hang(fixture: &Fixture, apart: &str) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = format!(
+        "import os, socket, time\ndef handler(event, context):\n    if os.fork() == 0:\n        {apart}\n        held = socket.create_connection(('127.0.0.1', event))\n        time.sleep(600)\n    time.sleep(600)\n"
+    );
+    fixture.changed("forks", &source, |function| function.timeout_seconds = 2).await;
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (invoked, accepted) = tokio::join!(fixture.invoke("forks", &port), listener.accept());
+    assert_eq!(error_of(&invoked).0, "Sandbox.Timedout");
+    // The connection ends with the child, and with nothing else.
+    let read = accepted.unwrap().0.read(&mut [0]).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+}
+
 #[tokio::test]
 async fn what_it_forked_ends_with_it() {
     let fixture = with_neighbour().await;
-    let mark = fixture.folder.path().join("alive");
-    std::fs::create_dir(&mark).unwrap();
-    // The child leaves the session and holds the streams open, then the parent hangs.
-    let source = "import os, time\ndef handler(event, context):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(600)\n    print('forked')\n    time.sleep(600)\n";
-    fixture.changed("forks", source, |function| function.timeout_seconds = 1).await;
-    let invoked = fixture.invoke("forks", "{}").await;
-    assert_eq!(error_of(&invoked).0, "Sandbox.Timedout");
-    // A pipe ends only once nobody holds it: the end of the log was read although the child had it open.
-    assert!(fixture.log("forks").contains("REPORT"));
+    fork_and_hang(&fixture, "os.setsid()").await;
     assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn without_namespaces_the_group_ends() {
+    let fixture = Fixture::without_namespaces().await;
+    fixture.python("neighbour", ECHO).await;
+    fork_and_hang(&fixture, "pass").await;
+    assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn without_namespaces_tmp_is_a_folder_that_goes() {
+    let fixture = Fixture::without_namespaces().await;
+    let source =
+        "import tempfile\ndef handler(event, context):\n    return tempfile.gettempdir()\n";
+    fixture.python("one", source).await;
+    fixture.python("two", source).await;
+    let (one, two) = (fixture.call("one", "{}").await, fixture.call("two", "{}").await);
+    assert_ne!(one, two);
+    assert!(Path::new(one.as_str().unwrap()).is_dir());
+    drop(fixture);
+    assert!(!Path::new(one.as_str().unwrap()).exists());
 }
 
 #[tokio::test]
@@ -99,7 +132,9 @@ def handler(event, context):
         answers.append([answer.status, json.loads(answer.read()).get('errorType')])
     return answers
 ";
-    let asks = format!("{source}\ntwice = handler\ndef handler(event, context):\n    return answers if event == 'ask' else twice(event, context)\n");
+    let asks = format!(
+        "{source}\ntwice = handler\ndef handler(event, context):\n    return answers if event == 'ask' else twice(event, context)\n"
+    );
     fixture.python("twice", &asks).await;
     assert_eq!(fixture.call("twice", "{}").await, json!("early"));
     // The third answer, by the runtime, is refused too; the process goes on and tells what it was told.

@@ -31,7 +31,11 @@ async fn a_process_sees_its_own_variables_and_nothing_else_of_ours() {
         assert_eq!(variables[name], json!(value), "{name}");
     }
     let ours = ["CARGO", "HOME", "STEPWELL", "USER", "RUST"];
-    let leaked = variables.as_object().unwrap().keys().find(|name| ours.iter().any(|it| name.starts_with(it)));
+    let leaked = variables
+        .as_object()
+        .unwrap()
+        .keys()
+        .find(|name| ours.iter().any(|it| name.starts_with(it)));
     assert_eq!(leaked, None);
     assert!(!fixture.log("env").contains("s3cr3t"));
 }
@@ -92,7 +96,10 @@ async fn a_warm_process_keeps_what_it_has_loaded() {
     }
     let log = fixture.log("counts");
     let started = log.matches("Init Duration").count();
-    assert_eq!((started, log.matches("START RequestId: ").count(), log.matches("\ncall ").count()), (1, 3, 3));
+    assert_eq!(
+        (started, log.matches("START RequestId: ").count(), log.matches("\ncall ").count()),
+        (1, 3, 3)
+    );
 }
 
 #[tokio::test]
@@ -108,7 +115,11 @@ async fn a_handler_in_a_folder_and_a_logger() {
     assert!(fixture.log("nested").contains(&line));
 }
 
-async fn node(files: &[(&str, &str)], handler: &str, event: &str) -> (Fixture, stepwell_runner::Invoked) {
+async fn node(
+    files: &[(&str, &str)],
+    handler: &str,
+    event: &str,
+) -> (Fixture, stepwell_runner::Invoked) {
     let fixture = Fixture::new().await;
     fixture.runner.create(function("node", "nodejs20.x", handler), &package(files)).await.unwrap();
     let invoked = fixture.invoke("node", event).await;
@@ -137,11 +148,36 @@ async fn node_handlers_of_each_kind() {
 #[tokio::test]
 async fn node_errors() {
     for (source, handler, error_type, message) in [
-        ("exports.handler = async () => { throw new TypeError('bad'); };", "index.handler", "TypeError", "bad"),
-        ("exports.handler = (event, context, callback) => callback('bad');", "index.handler", "string", "bad"),
-        ("exports.other = 1;", "index.handler", "Runtime.HandlerNotFound", "index.handler is undefined or not exported"),
-        ("exports.handler = (", "index.handler", "Runtime.UserCodeSyntaxError", "SyntaxError: Unexpected token '}'"),
-        ("exports.handler = async () => { setTimeout(() => { throw new Error('late'); }, 1); await new Promise(() => {}); };", "index.handler", "Error", "late"),
+        (
+            "exports.handler = async () => { throw new TypeError('bad'); };",
+            "index.handler",
+            "TypeError",
+            "bad",
+        ),
+        (
+            "exports.handler = (event, context, callback) => callback('bad');",
+            "index.handler",
+            "string",
+            "bad",
+        ),
+        (
+            "exports.other = 1;",
+            "index.handler",
+            "Runtime.HandlerNotFound",
+            "index.handler is undefined or not exported",
+        ),
+        (
+            "exports.handler = (",
+            "index.handler",
+            "Runtime.UserCodeSyntaxError",
+            "SyntaxError: Unexpected token '}'",
+        ),
+        (
+            "exports.handler = async () => { setTimeout(() => { throw new Error('late'); }, 1); await new Promise(() => {}); };",
+            "index.handler",
+            "Error",
+            "late",
+        ),
     ] {
         let (_fixture, invoked) = node(&[("index.js", source)], handler, "{}").await;
         let (kind, said) = error_of(&invoked);

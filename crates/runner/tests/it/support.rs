@@ -47,6 +47,14 @@ impl Fixture {
         Self { runner, folder }
     }
 
+    /// On a system without namespaces.
+    pub(crate) async fn without_namespaces() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { namespaces: false, ..options(&folder) };
+        let runner = Runner::open(options, Vec::new()).await.unwrap();
+        Self { runner, folder }
+    }
+
     /// Opens the same folder again, as after a restart.
     pub(crate) async fn restarted(self) -> Self {
         let Self { runner, folder } = self;
@@ -60,7 +68,12 @@ impl Fixture {
         self.changed(name, source, |_| ()).await;
     }
 
-    pub(crate) async fn changed(&self, name: &str, source: &str, change: impl FnOnce(&mut Function)) {
+    pub(crate) async fn changed(
+        &self,
+        name: &str,
+        source: &str,
+        change: impl FnOnce(&mut Function),
+    ) {
         let mut function = function(name, "python3.12", "handler.handler");
         change(&mut function);
         self.runner.create(function, &package(&[("handler.py", source)])).await.unwrap();

@@ -56,11 +56,21 @@ async fn an_invocation_is_told_with_all_around_it() {
     let fixture = with_echo().await;
     let parameters = json!({"FunctionName": "echo", "Payload": {"body": "string body"}});
     let result = result(&fixture, INVOKE, parameters).await;
-    let members = ["ExecutedVersion", "Payload", "SdkHttpMetadata", "SdkResponseMetadata", "StatusCode"];
+    let members =
+        ["ExecutedVersion", "Payload", "SdkHttpMetadata", "SdkResponseMetadata", "StatusCode"];
     assert_eq!(keys(&result), members);
     assert_eq!(result["Payload"], json!({"body": "string body"}));
     let http = &result["SdkHttpMetadata"];
-    let headers = ["Connection", "Content-Length", "Content-Type", "Date", "X-Amz-Executed-Version", "X-Amzn-Trace-Id", "x-amzn-Remapped-Content-Length", "x-amzn-RequestId"];
+    let headers = [
+        "Connection",
+        "Content-Length",
+        "Content-Type",
+        "Date",
+        "X-Amz-Executed-Version",
+        "X-Amzn-Trace-Id",
+        "x-amzn-Remapped-Content-Length",
+        "x-amzn-RequestId",
+    ];
     assert_eq!(keys(&http["HttpHeaders"]), headers);
     assert_eq!(keys(&http["AllHttpHeaders"]), headers);
     assert_eq!(http["HttpHeaders"]["Content-Length"], "23");
@@ -89,7 +99,8 @@ async fn an_arn_gives_the_payload_alone() {
 #[tokio::test]
 async fn an_error_of_the_function_is_the_error_of_the_task() {
     let fixture = Fixture::new().await;
-    let source = "def handler(event, context):\n    raise Exception('Some exception was raised.')\n";
+    let source =
+        "def handler(event, context):\n    raise Exception('Some exception was raised.')\n";
     fixture.python("raises", source).await;
     let failed = failure(&fixture, INVOKE, json!({"FunctionName": "raises"})).await;
     assert_eq!(failed.error, "Exception");

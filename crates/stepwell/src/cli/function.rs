@@ -71,7 +71,9 @@ fn known(project: &Project) -> Outcome<Vec<Known>> {
 fn list(project: &Project, as_json: bool) -> Outcome {
     let known = known(project)?;
     if as_json {
-        let shown = known.iter().map(|it| json!({"name": it.name, "runtime": it.runtime, "handler": it.handler}));
+        let shown = known
+            .iter()
+            .map(|it| json!({"name": it.name, "runtime": it.runtime, "handler": it.handler}));
         return Ok(output::json(&shown.collect::<Vec<_>>())?);
     }
     let rows = known.into_iter().map(|it| [it.name, it.runtime, it.handler]);
