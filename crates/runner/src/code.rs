@@ -30,8 +30,7 @@ pub(crate) fn sha256(package: &[u8]) -> String {
 /// # Errors
 /// `InvalidParameterValueException` for what is no such package.
 pub(crate) fn unpack(package: &[u8], parent: &Path) -> Result<PathBuf, Refusal> {
-    let name: String =
-        Sha256::digest(package).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let name = hex::encode(&Sha256::digest(package)[..16]);
     let folder = parent.join(format!("code-{name}"));
     if folder.is_dir() {
         return Ok(folder);

@@ -32,14 +32,12 @@ impl Refusal {
 
     /// A function that is there, but not in this version or under this alias.
     pub(crate) fn no_such_qualifier(arn: &str, qualifier: &str) -> Self {
-        match qualifier.bytes().all(|byte| byte.is_ascii_digit()) || qualifier == LATEST {
-            true => Self::not_found(&format!("{arn}:{qualifier}")),
-            false => Self::new(
-                "ResourceNotFoundException",
-                404,
-                format!("Cannot find alias arn: {arn}:{qualifier}"),
-            ),
+        let is_version = qualifier.bytes().all(|byte| byte.is_ascii_digit());
+        if is_version || qualifier == LATEST {
+            return Self::not_found(&format!("{arn}:{qualifier}"));
         }
+        let message = format!("Cannot find alias arn: {arn}:{qualifier}");
+        Self::new("ResourceNotFoundException", 404, message)
     }
 
     pub(crate) fn exists(name: &str) -> Self {

@@ -87,7 +87,7 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     // `.log.1` is older than `.log` of the same day.
     files.sort_by_key(|file| {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        (name.chars().take(10).collect::<String>(), name.ends_with(".log"))
+        (name.chars().take(10).collect::<String>(), !name.ends_with(".1"))
     });
     files
 }

@@ -113,9 +113,10 @@ impl Runner {
         let store = Store::new(folder.join("created"));
         let created = store.load()?;
         let shared = Arc::new(Shared {
-            isolation: match options.namespaces {
-                true => Isolation::probe().await,
-                false => Isolation::Groups,
+            isolation: if options.namespaces {
+                Isolation::probe().await
+            } else {
+                Isolation::Groups
             },
             store,
             options,

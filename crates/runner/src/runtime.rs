@@ -75,7 +75,7 @@ impl Runtime {
             Self::Node(name) => (name, vec!["node"], ["-p", "process.execPath"]),
             Self::Provided => return Ok(None),
         };
-        for file in programs.iter().flat_map(|program| find(search, program)) {
+        for file in programs.iter().filter_map(|program| find(search, program)) {
             if let Some(own) = own_path(&file, question).await {
                 return Ok(Some(own));
             }

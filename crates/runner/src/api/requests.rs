@@ -54,13 +54,11 @@ fn wanted(request: Create) -> Result<(Function, Vec<u8>), Refusal> {
         return Err(Refusal::validation("not supported here: the member `Tags`"));
     }
     let name = Target::parse(&request.function_name)?.name;
-    let handler = match (request.handler, Runtime::parse(&request.runtime)?) {
-        (Some(handler), _) => handler,
-        (None, _) => {
-            return Err(Refusal::invalid_parameter(
-                "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
-            ));
-        }
+    Runtime::parse(&request.runtime)?;
+    let Some(handler) = request.handler else {
+        return Err(Refusal::invalid_parameter(
+            "Runtime and Handler are mandatory parameters for functions created with deployment packages.",
+        ));
     };
     let package = checked(request.code.zip_file)?;
     // The folder is known once the package is unpacked.
@@ -93,12 +91,12 @@ fn checked(package: Option<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
 }
 
 fn refuse_publish(publish: bool) -> Result<(), Refusal> {
-    match publish {
-        true => {
-            Err(Refusal::validation("not supported here: `Publish`; the one version is $LATEST"))
-        }
-        false => Ok(()),
+    if publish {
+        return Err(Refusal::validation(
+            "not supported here: `Publish`; the one version is $LATEST",
+        ));
     }
+    Ok(())
 }
 
 /// An executable that runs is of this machine's architecture, whatever it is called.
