@@ -157,6 +157,25 @@ impl Client {
         ))
     }
 
+    /// Invokes a function, and gives what it returned and whether that is an error.
+    pub(crate) async fn invoke(&self, name: &str, payload: String) -> Outcome<(Vec<u8>, bool)> {
+        let silence = std::time::Duration::from_mins(16);
+        let http = http::client(silence).map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        let url = format!("http://{}/2015-03-31/functions/{name}/invocations", self.server.address);
+        let answer =
+            http.post(url).body(payload).send().await.map_err(|error| self.lost(&error))?;
+        if answer.status().is_success() {
+            let has_failed = answer.headers().contains_key("x-amz-function-error");
+            let payload = answer.bytes().await.map_err(|error| self.lost(&error))?;
+            return Ok((payload.to_vec(), has_failed));
+        }
+        let code = answer.headers().get("x-amzn-errortype").and_then(|it| it.to_str().ok());
+        let code = code.unwrap_or("refused").to_owned();
+        let body: Value = answer.json().await.map_err(|error| self.lost(&error))?;
+        let message = body["Message"].as_str().unwrap_or("the server refused");
+        Err(Failure::message(Exit::Refused, format!("{code}: {message}")))
+    }
+
     fn lost(&self, error: &reqwest::Error) -> Failure {
         let message = format!(
             "the server at {} (process {}) does not answer: {error}",

@@ -1,15 +1,16 @@
-//! Which resources of Task states have somebody to do their work: the built-in functions, behind
-//! `arn:aws:states:::lambda:invoke` and behind their own ARNs, and Step Functions itself.
+//! Which resources of Task states have somebody to do their work: the built-in functions and those that run as
+//! processes, behind `arn:aws:states:::lambda:invoke` and behind their own ARNs, and Step Functions itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 use stepwell_asl::model::{Resource, StateKind, Task, Written};
 use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent, Update};
+use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
     MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
@@ -23,10 +24,12 @@ use crate::report::Finding;
 /// The optimised integration of AWS Lambda.
 const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 
-/// Finds built-in functions.
+/// The functions that run as processes: there once the store is open and nobody else is at work on the project.
+pub(crate) type Processes = Arc<OnceLock<Runner>>;
+
+/// Finds functions.
 pub(crate) struct Functions {
-    invoke: Arc<Metered>,
-    direct: Arc<Direct>,
+    functions: Arc<Metered>,
     step_functions: Arc<Integration>,
     map_data: Option<Arc<dyn MapData>>,
 }
@@ -37,12 +40,12 @@ impl Functions {
         pipelines: impl IntoIterator<Item = &'p Pipeline>,
         progress: Arc<dyn Progress>,
         meters: Arc<Meters>,
+        processes: Processes,
     ) -> Self {
         let told = Arc::new(Told { progress, meters: Arc::clone(&meters) });
         let functions = invoke::Functions::new(pipelines, told);
-        let invoke = Arc::new(Metered { functions, meters });
-        let direct = Arc::new(Direct(Arc::clone(&invoke)));
-        Self { direct, invoke, step_functions: Integration::new(), map_data: None }
+        let functions = Arc::new(Metered { functions, processes, meters });
+        Self { functions, step_functions: Integration::new(), map_data: None }
     }
 
     /// What calls Step Functions; it wants to know the engine.
@@ -57,7 +60,7 @@ impl Functions {
 
     /// No functions at all: for asking what is supported.
     pub(crate) fn none() -> Self {
-        Self::new([], Arc::new(Silent), Arc::default())
+        Self::new([], Arc::new(Silent), Arc::default(), Arc::default())
     }
 }
 
@@ -65,14 +68,12 @@ impl TaskRouter for Functions {
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
         let invokes = [Pattern::RequestResponse, Pattern::WaitForTaskToken];
         let (plain, pattern) = Pattern::split(resource);
-        if plain == INVOKE && invokes.contains(&pattern) {
-            return Ok(Arc::clone(&self.invoke) as _);
+        let is_invoke = plain == INVOKE && invokes.contains(&pattern);
+        if is_invoke || resource.starts_with("arn:aws:lambda:") {
+            return Ok(Arc::clone(&self.functions) as _);
         }
         if let Some(found) = self.step_functions.route(resource) {
             return found;
-        }
-        if resource.starts_with("arn:aws:lambda:") {
-            return Ok(Arc::clone(&self.direct) as _);
         }
         Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })
     }
@@ -142,42 +143,77 @@ impl Progress for Told {
     }
 }
 
-/// The functions with their invocations counted.
+/// All functions with their invocations counted.
 struct Metered {
     functions: invoke::Functions,
+    processes: Processes,
     meters: Arc<Meters>,
+}
+
+impl Metered {
+    /// Calls a built-in function, or else one that runs as a process.
+    async fn call(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        match self.processes.get() {
+            Some(runner) if self.functions.named(&asked(&request)).is_none() => {
+                stepwell_runner::Functions::new(runner.clone()).handle(request, stop).await
+            }
+            _ if is_invoke(&request) => self.functions.handle(request, stop).await,
+            _ => direct(&self.functions, request, stop).await,
+        }
+    }
+
+    /// The function that is meant, if there is one.
+    fn named(&self, request: &TaskRequest) -> Option<String> {
+        let asked = asked(request);
+        if let Some(built_in) = self.functions.named(&asked) {
+            return Some(built_in.to_owned());
+        }
+        let name = Target::parse(asked["FunctionName"].as_str()?).ok()?.name;
+        self.processes.get().is_some_and(|runner| runner.has(&name)).then_some(name)
+    }
+}
+
+/// Whether the function is named by the parameters, and not by the resource.
+fn is_invoke(request: &TaskRequest) -> bool {
+    Pattern::split(&request.resource).0 == INVOKE
+}
+
+/// The parameters that name the function.
+fn asked(request: &TaskRequest) -> Value {
+    if is_invoke(request) {
+        return json!({ "FunctionName": request.parameters["FunctionName"] });
+    }
+    json!({ "FunctionName": *request.resource })
 }
 
 #[async_trait]
 impl TaskHandler for Metered {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
-        let function = self.functions.named(&request.parameters);
+        let function = self.named(&request);
         let started = Instant::now();
-        let outcome = self.functions.handle(request, stop.clone()).await;
+        let outcome = self.call(request, stop.clone()).await;
         // What ends because it is told to is no error of the function.
         let has_failed = matches!(outcome, TaskOutcome::Failed(_)) && !stop.is_cancelled();
         if let Some(function) = function {
-            self.meters.invoked(function, started.elapsed(), has_failed);
+            self.meters.invoked(&function, started.elapsed(), has_failed);
         }
         outcome
     }
 }
 
 /// The ARN of a function as the resource: the whole input is the payload, the payload the whole result.
-struct Direct(Arc<Metered>);
-
-#[async_trait]
-impl TaskHandler for Direct {
-    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
-        let parameters =
-            json!({ "FunctionName": *request.resource, "Payload": *request.parameters });
-        let request = TaskRequest { parameters: Arc::new(parameters), ..request };
-        match self.0.handle(request, stop).await {
-            TaskOutcome::Succeeded(result) => {
-                TaskOutcome::Succeeded(Arc::new(result["Payload"].clone()))
-            }
-            failed @ TaskOutcome::Failed(_) => failed,
+async fn direct(
+    functions: &invoke::Functions,
+    request: TaskRequest,
+    stop: CancellationToken,
+) -> TaskOutcome {
+    let parameters = json!({ "FunctionName": *request.resource, "Payload": *request.parameters });
+    let request = TaskRequest { parameters: Arc::new(parameters), ..request };
+    match functions.handle(request, stop).await {
+        TaskOutcome::Succeeded(result) => {
+            TaskOutcome::Succeeded(Arc::new(result["Payload"].clone()))
         }
+        failed @ TaskOutcome::Failed(_) => failed,
     }
 }
 

@@ -20,6 +20,7 @@ mod map_data;
 mod meters;
 mod output;
 mod private;
+mod processes;
 mod progress;
 mod project;
 mod report;

@@ -41,12 +41,12 @@ pub(crate) struct Calls {
 
 impl Meters {
     /// An invocation has ended.
-    pub(crate) fn invoked(&self, function: &'static str, took: Duration, has_failed: bool) {
-        metrics::counter!("stepwell_function_invocations_total", "function" => function)
+    pub(crate) fn invoked(&self, function: &str, took: Duration, has_failed: bool) {
+        metrics::counter!("stepwell_function_invocations_total", "function" => function.to_owned())
             .increment(1);
-        metrics::counter!("stepwell_function_errors_total", "function" => function)
+        metrics::counter!("stepwell_function_errors_total", "function" => function.to_owned())
             .increment(u64::from(has_failed));
-        metrics::histogram!(DURATION, "function" => function).record(took);
+        metrics::histogram!(DURATION, "function" => function.to_owned()).record(took);
         let mut minute = self.minute();
         let calls = minute.calls.entry(function.to_owned()).or_default();
         calls.errors += u64::from(has_failed);

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -21,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::{Ask, RUN_PATH, Told};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::functions::Processes;
 use crate::progress::Hub;
 use crate::runs;
 use crate::wiring::Machine;
@@ -35,6 +37,7 @@ const TOLD_MAX: usize = 16;
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) engine: Handle,
+    pub(crate) processes: Processes,
     pub(crate) machines: Arc<[Machine]>,
     pub(crate) hub: Hub,
     pub(crate) metrics: PrometheusHandle,
@@ -48,13 +51,26 @@ impl Server {
     /// All routes.
     pub(crate) fn router(self) -> Router {
         let api = stepwell_sfn_api::router(self.engine.clone());
+        let lambda = self.processes.get().map(stepwell_runner::Runner::router).unwrap_or_default();
+        let lambda = lambda.layer(middleware::from_fn(refuse_pages));
         Router::new()
             .route("/healthz", get(health))
             .route("/metrics", get(metrics))
             .route(RUN_PATH, post(run))
             .with_state(self)
             .merge(api)
+            .merge(lambda)
     }
+}
+
+/// A page in a browser must not run functions on the machine of whoever looks at it.
+async fn refuse_pages(request: Request, next: Next) -> Response {
+    if stepwell_sfn_api::is_of_a_page(request.headers()) {
+        let body = json!({ "Message": "requests of web pages are not served" });
+        let code = [("x-amzn-errortype", "AccessDeniedException")];
+        return (StatusCode::FORBIDDEN, code, Json(body)).into_response();
+    }
+    next.run(request).await
 }
 
 /// `{"status":"ok","running":3}`

@@ -13,12 +13,12 @@ use crate::built_in::{self, BuiltIn};
 pub(crate) use crate::config::Trigger;
 use crate::config::{Config, Problem, Section, variables};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::functions::{self, Functions};
+use crate::functions::{self, Functions, Processes};
 use crate::map_data::ProjectBuckets;
 use crate::meters::Meters;
 use crate::project::{self, Project};
 use crate::report::{self, Finding};
-use crate::{output, secrets};
+use crate::{output, processes, secrets};
 use stepwell_asl::suggest::closest;
 
 /// A state machine that the project knows.
@@ -231,33 +231,41 @@ pub(crate) struct Running {
     pub(crate) engine: Handle,
     /// What its functions do.
     pub(crate) meters: Arc<Meters>,
+    /// The functions that run as processes.
+    pub(crate) processes: Processes,
     shutdown: CancellationToken,
     serving: JoinHandle<Result<(), Halted>>,
 }
 
 impl Running {
-    /// Opens the store and lets the engine run.
-    pub(crate) fn start(
+    /// Opens the store and lets the engine run. Function processes find services at `endpoint`.
+    pub(crate) async fn start(
         project: &Project,
         config: &Config,
         pipelines: &[Pipeline],
         progress: Arc<dyn Progress>,
+        endpoint: Option<String>,
     ) -> Outcome<Result<Self, StoreError>> {
         // Paths in the settings of pipelines are relative to the project.
         std::env::set_current_dir(project.root())?;
         let meters = Arc::new(Meters::default());
+        let processes = Processes::default();
         let buckets = ProjectBuckets::new(surroundings(project, config));
-        let functions = Functions::new(pipelines, progress, Arc::clone(&meters))
-            .with_map_data(Arc::new(buckets));
+        let functions =
+            Functions::new(pipelines, progress, Arc::clone(&meters), Arc::clone(&processes))
+                .with_map_data(Arc::new(buckets));
         let step_functions = functions.step_functions();
         let options = project.options(config)?;
         let store = options.store.clone();
-        let service = options.build(Arc::new(functions));
-        if let Ok(service) = &service {
-            spare_unfinished(&store, pipelines)?;
-            step_functions.connect(service.handle());
-        }
-        Ok(service.map(|service| Self { meters, ..Self::of(service) }))
+        let service = match options.build(Arc::new(functions)) {
+            Ok(service) => service,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        spare_unfinished(&store, pipelines)?;
+        // Only who holds the store may go on with what functions left.
+        let _ = processes.set(processes::open(project, config, endpoint).await?);
+        step_functions.connect(service.handle());
+        Ok(Ok(Self { meters, processes, ..Self::of(service) }))
     }
 
     /// Lets an opened engine run.
@@ -265,7 +273,7 @@ impl Running {
         let shutdown = CancellationToken::new();
         let engine = service.handle();
         let serving = tokio::spawn(service.run(shutdown.clone()));
-        Self { engine, meters: Arc::default(), shutdown, serving }
+        Self { engine, meters: Arc::default(), processes: Arc::default(), shutdown, serving }
     }
 
     /// Returns if the engine ends without being asked to: its disk failed.

@@ -26,6 +26,8 @@ const ALLOWED: &[Arrows] = &[
     arrows("stepwell-machine", &["stepwell-asl"], &[]),
     arrows("stepwell-task", &[], &[]),
     arrows("stepwell-schedule", &[], &[]),
+    // Functions as processes; what calls them is on the other side of the port.
+    arrows("stepwell-runner", &["stepwell-task"], &[]),
     arrows("stepwell-engine", &["stepwell-asl", "stepwell-machine", "stepwell-task"], &[]),
     arrows(
         "stepwell-sfn-api",
@@ -93,6 +95,7 @@ const ALLOWED: &[Arrows] = &[
             "stepwell-map-data",
             "stepwell-pipeline",
             "stepwell-query",
+            "stepwell-runner",
             "stepwell-sandbox",
             "stepwell-schedule",
             "stepwell-services",

@@ -4,6 +4,7 @@ mod completions;
 mod demo;
 mod execution;
 mod explain;
+mod function;
 mod lake;
 mod pipeline;
 mod qc;
@@ -67,6 +68,8 @@ enum Command {
     #[command(subcommand)]
     Execution(execution::Execution),
     #[command(subcommand)]
+    Function(function::Function),
+    #[command(subcommand)]
     Pipeline(pipeline::Pipeline),
     #[command(subcommand)]
     Qc(qc::Qc),
@@ -96,6 +99,7 @@ impl Cli {
             Command::Serve(command) => command.run(&global).map(done),
             Command::Validate(command) => command.run(&global),
             Command::Execution(command) => command.run(&global).map(done),
+            Command::Function(command) => command.run(&global),
             Command::Pipeline(command) => command.run(&global).map(done),
             Command::Qc(command) => command.run(&global),
             Command::Secret(command) => command.run(&global).map(done),

@@ -114,7 +114,8 @@ impl Runs<'_> {
     ) -> Outcome<Execution> {
         let hub = Hub::new();
         let progress = Arc::new(hub.clone());
-        match Running::start(self.project, self.config, &self.parts.pipelines, progress)? {
+        let pipelines = &self.parts.pipelines;
+        match Running::start(self.project, self.config, pipelines, progress, None).await? {
             Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
             Err(_) if aws_limits => {
                 let message = "a server runs on this project, and decides on the limits";

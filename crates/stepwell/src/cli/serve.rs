@@ -112,9 +112,13 @@ async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpLi
     let stop = shutdown::on_signal()?;
     let hub = Hub::new();
     let metrics = telemetry::metrics();
-    let mut running = Running::start(project, config, &parts.pipelines, Arc::new(hub.clone()))??;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    let progress = Arc::new(hub.clone());
+    let mut running =
+        Running::start(project, config, &parts.pipelines, progress, Some(endpoint)).await??;
     let server = Server {
         engine: running.engine.clone(),
+        processes: Arc::clone(&running.processes),
         machines: parts.machines.clone().into(),
         hub,
         metrics,

@@ -4,6 +4,7 @@
 //! once. Left to others: what the settings do.
 
 mod alarms;
+mod functions;
 mod node;
 mod pipelines;
 mod problem;
@@ -49,6 +50,8 @@ pub(crate) struct Config {
     pub(crate) state_machines: BTreeMap<String, StateMachine>,
     /// `[triggers.*]`
     pub(crate) triggers: Triggers,
+    /// `[functions.*]`
+    pub(crate) functions: Vec<stepwell_runner::Function>,
     /// `[alarms.*]`
     pub(crate) alarms: BTreeMap<String, Alarm>,
     /// Whether executions are held to AWS's limits.
@@ -197,6 +200,7 @@ impl Reader {
         let triggers = root.remove("triggers");
         let logs = root.remove_entry("logs").into_iter().collect();
         let alarms = root.remove("alarms");
+        let functions = self.section(root.remove("functions"));
         let keys = variables::take_root(&mut root, &self.variables);
         for (key, entry) in root {
             self.problems.push(unknown_section(&key).at(&entry.key));
@@ -216,6 +220,7 @@ impl Reader {
             pipelines,
             state_machines: self.state_machines(state_machines),
             triggers,
+            functions: self.functions(functions),
             alarms: self.alarms(alarms),
             aws_limits: self.typed::<Root>(keys, &Place::Unknown).unwrap_or_default().aws_limits,
         }
@@ -264,16 +269,12 @@ impl Reader {
 }
 
 fn unknown_section(key: &str) -> Problem {
-    if key == "functions" {
-        return Problem::new(Place::Unknown, "`[functions]` is not supported yet").help(
-            "the functions of the built-in pipelines are there without it; remove the section",
-        );
-    }
     let known = [
         "store",
         "services",
         "pipelines",
         "state-machines",
+        "functions",
         "triggers",
         "alarms",
         "logs",

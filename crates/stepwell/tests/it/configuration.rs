@@ -41,8 +41,7 @@ timezone = "Europe/Berlin"
 [state-machines.yearly]
 schedule = "rate(365 days)"
 
-[[functions]]
-name = "x"
+[functionz]
 "#,
     );
     assert_snapshot!(project.fails(2, &["pipeline", "list"]));

@@ -39,7 +39,7 @@ pub(super) async fn perform(project: &Project, rows: u64) -> Outcome<Vec<Ended<T
     ));
     let sandbox = Sandbox::start(Options { total_rows: rows, ..Options::default() }).await?;
     let section = Section::of(settings(&sandbox));
-    let stage = Stage::open(project, "canvas", section)?;
+    let stage = Stage::open(project, "canvas", section).await?;
     let first = stage.run("canvas", "first load").await?;
     let change =
         Advance { seed: 7, changes: rows / ROWS_PER_CHANGE, tables: canvas_tables(&sandbox) };

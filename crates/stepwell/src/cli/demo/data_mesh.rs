@@ -31,7 +31,7 @@ pub(super) async fn perform(project: &Project) -> Outcome<Vec<Ended<Changes>>> {
     ));
     let options = Options { agreements: AGREEMENTS, ..Options::default() };
     let sandbox = Sandbox::start(options).await?;
-    let stage = Stage::open(project, "data-mesh", Section::of(settings(&sandbox)))?;
+    let stage = Stage::open(project, "data-mesh", Section::of(settings(&sandbox))).await?;
     let ledger = ledger(project)?;
     let leg = async |machine: &str, title: &'static str| {
         let ended = stage.run(machine, title).await?;

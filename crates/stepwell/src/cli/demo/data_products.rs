@@ -24,7 +24,7 @@ pub(super) async fn perform(project: &Project) -> Outcome<Vec<Ended<Changes>>> {
          one and {} in the other that somebody else made",
         foreign.len()
     ));
-    let stage = Stage::open(project, "data-products", Section::of(settings(&sandbox)))?;
+    let stage = Stage::open(project, "data-products", Section::of(settings(&sandbox))).await?;
     let mut legs = Vec::new();
     for title in ["first run", "run after 5 changes and 3 deletions"] {
         let ended = stage.run("data-products", title).await?;

@@ -117,7 +117,7 @@ pub(super) async fn perform(project: &Project) -> Outcome<Vec<Ended<Datasets>>> 
     let core = mambu::Sandbox::start(mambu::Options::default()).await?;
     fill(&project.state()).await?;
     let settings = settings(&crm, &core)?;
-    let stage = Stage::open(project, "lake", Section::of(settings.clone()))?;
+    let stage = Stage::open(project, "lake", Section::of(settings.clone())).await?;
     let first = stage.run("lake", "first run").await?.map(|summary| Datasets::published(&summary));
     let prove = async |title, planted| {
         let ended = stage.run_to_any_end("lake-reconcile", title).await?;

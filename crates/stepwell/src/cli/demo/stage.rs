@@ -36,7 +36,7 @@ pub(super) struct Ended<M> {
 
 impl Stage {
     /// Lets an engine run in which `pipeline` has these settings.
-    pub(super) fn open(
+    pub(super) async fn open(
         project: &Project,
         pipeline: &'static str,
         section: Section,
@@ -44,7 +44,8 @@ impl Stage {
         let config = Config { pipelines: [(pipeline, section)].into(), ..Config::default() };
         let parts = Parts::read(project, &config, None)?;
         let hub = Hub::new();
-        let running = Running::start(project, &config, &parts.pipelines, Arc::new(hub.clone()))??;
+        let progress = Arc::new(hub.clone());
+        let running = Running::start(project, &config, &parts.pipelines, progress, None).await??;
         Ok(Self { running, parts, hub })
     }
 

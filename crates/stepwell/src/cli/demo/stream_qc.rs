@@ -70,7 +70,7 @@ pub(super) async fn perform(project: &Project) -> Outcome<Vec<Ended<Verdicts>>> 
     ));
     let sandbox = Sandbox::start(&streams).await?;
     write(project.root(), &streams, &sandbox)?;
-    let stage = Stage::open(project, "stream-qc", Section::of(settings()))?;
+    let stage = Stage::open(project, "stream-qc", Section::of(settings())).await?;
     let ended = stage.run("stream-qc-all", "check of all streams").await?;
     stage.close().await?;
     let results = ended.map(|output| output["Results"].clone());

@@ -1,0 +1,24 @@
+# Starts a function's process with its limits: `sh -c THIS launch CODE PRIVATE STATE OPEN_FILES FILE_BLOCKS DISK_MB COMMAND...`
+#
+# PRIVATE is `mounts` in a user namespace of its own, and `plain` where there is none. Standard input is a pipe
+# that stepwell holds: when it ends, however stepwell died, so does everything here.
+code=$1 private=$2 state=$3 files=$4 blocks=$5 disk=$6
+shift 6
+cd "$code" || exit 126
+if [ "$private" = mounts ]; then
+    # The working directory keeps the code in reach while what is above it is covered.
+    { mount -t tmpfs -o size=64k,mode=755 tmpfs /var && mkdir /var/task && mount -c --bind . /var/task &&
+        mount -o remount,bind,ro /var/task && mount -t tmpfs -o "size=${disk}m,mode=1777" tmpfs /tmp; } || exit 126
+    [ ! -d "$state" ] || mount -t tmpfs -o size=4k,mode=000 tmpfs "$state" || exit 126
+    mount -t proc proc /proc 2>/dev/null
+    cd /var/task || exit 126
+    ulimit -u 1024 2>/dev/null
+fi
+ulimit -c 0
+ulimit -n "$files"
+ulimit -f "$blocks"
+exec 3<&0
+(read -r _ <&3; kill -KILL 0) >/dev/null 2>&1 &
+"$@" </dev/null 3<&- &
+wait $!
+exit $?

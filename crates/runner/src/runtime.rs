@@ -1,0 +1,140 @@
+//! Runtimes: which program runs a function.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use crate::error::Refusal;
+
+const PYTHON_BOOTSTRAP: &str = include_str!("bootstrap/bootstrap.py");
+const NODE_BOOTSTRAP: &str = include_str!("bootstrap/bootstrap.js");
+
+/// What a function is written for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runtime {
+    /// `python3.x`; holds the full name.
+    Python(String),
+    /// `nodejsNN.x`; holds the full name.
+    Node(String),
+    /// `provided.*`: the executable `bootstrap` in the folder of the code.
+    Provided,
+}
+
+impl Runtime {
+    /// The runtime with one of AWS's names.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException` for every other name.
+    pub fn parse(name: &str) -> Result<Self, Refusal> {
+        let is_number = |text: &str| {
+            (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let node = name.strip_prefix("nodejs").and_then(|version| version.strip_suffix(".x"));
+        if name.strip_prefix("python3.").is_some_and(is_number) {
+            return Ok(Self::Python(name.to_owned()));
+        }
+        if node.is_some_and(is_number) {
+            return Ok(Self::Node(name.to_owned()));
+        }
+        if matches!(name, "provided" | "provided.al2" | "provided.al2023") {
+            return Ok(Self::Provided);
+        }
+        Err(Refusal::invalid_parameter(format!(
+            "Value {name} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs*.x, python3.*, provided, provided.al2, provided.al2023] or be a valid ARN"
+        )))
+    }
+
+    /// The arguments that make an interpreter run a function.
+    pub(crate) fn command(&self, interpreter: Option<&Path>, memory_mb: u32) -> Vec<OsString> {
+        let program = interpreter.unwrap_or(Path::new("./bootstrap"));
+        let heap = format!("--max-old-space-size={memory_mb}");
+        let arguments: &[&str] = match self {
+            Self::Python(_) => &["-u", "-c", PYTHON_BOOTSTRAP],
+            Self::Node(_) => &[&heap, "--input-type=commonjs", "-e", NODE_BOOTSTRAP],
+            Self::Provided => &[],
+        };
+        [program.as_os_str()]
+            .into_iter()
+            .chain(arguments.iter().map(OsStr::new))
+            .map(OsString::from)
+            .collect()
+    }
+
+    /// Finds the interpreter in the folders of `search`; there is none for an executable.
+    ///
+    /// Python of another minor version serves where the named one is missing, as any Node.js does. What is found is
+    /// asked for its own path: version managers put scripts in its place, which need an environment of theirs.
+    ///
+    /// # Errors
+    /// `InvalidParameterValueException` with the name of the program that is missing.
+    pub(crate) async fn interpreter(&self, search: &[PathBuf]) -> Result<Option<PathBuf>, Refusal> {
+        let (runtime, programs, question) = match self {
+            Self::Python(name) => {
+                (name, vec![name.as_str(), "python3"], ["-c", "import sys; print(sys.executable)"])
+            }
+            Self::Node(name) => (name, vec!["node"], ["-p", "process.execPath"]),
+            Self::Provided => return Ok(None),
+        };
+        for file in programs.iter().filter_map(|program| find(search, program)) {
+            if let Some(own) = own_path(&file, question).await {
+                return Ok(Some(own));
+            }
+        }
+        Err(missing(runtime, programs.last().expect("each runtime has a program")))
+    }
+}
+
+async fn own_path(program: &Path, question: [&str; 2]) -> Option<PathBuf> {
+    let output = tokio::process::Command::new(program)
+        .args(question)
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .ok()
+        .filter(|output| output.status.success())?;
+    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim_end());
+    is_executable(&path).then_some(path)
+}
+
+fn missing(runtime: &str, program: &str) -> Refusal {
+    Refusal::invalid_parameter(format!(
+        "The runtime {runtime} needs the program `{program}`, which is in no folder of PATH"
+    ))
+}
+
+/// The file of a program.
+fn find(search: &[PathBuf], program: &str) -> Option<PathBuf> {
+    search.iter().map(|folder| folder.join(program)).find(|file| is_executable(file))
+}
+
+/// Whether a file can be run.
+pub(crate) fn is_executable(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_aws() {
+        assert_eq!(Runtime::parse("python3.12"), Ok(Runtime::Python("python3.12".into())));
+        assert_eq!(Runtime::parse("nodejs20.x"), Ok(Runtime::Node("nodejs20.x".into())));
+        assert_eq!(Runtime::parse("provided.al2023"), Ok(Runtime::Provided));
+        for name in ["java21", "python", "python2.7", "python3.", "nodejs", "nodejs20", "../x"] {
+            let refusal = Runtime::parse(name).unwrap_err();
+            assert_eq!(refusal.code, "InvalidParameterValueException", "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_missing_program_is_named() {
+        let empty = tempfile::tempdir().unwrap();
+        let search = [empty.path().to_owned()];
+        for (runtime, program) in [("python3.12", "`python3`"), ("nodejs20.x", "`node`")] {
+            let refusal = Runtime::parse(runtime).unwrap().interpreter(&search).await.unwrap_err();
+            assert!(refusal.message.contains(program), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Functions behind the port of the engine: `arn:aws:states:::lambda:invoke`, and the ARN of a function itself.
+//!
+//! Left to the engine: retries, time-outs, history.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::arn::{LATEST, Target};
+use crate::error::Refusal;
+use crate::invocation::{Invocation, Invoked};
+use crate::runner::Runner;
+
+/// The parameters of `lambda:invoke` that AWS knows and that are served.
+const PARAMETERS: [&str; 6] =
+    ["FunctionName", "Payload", "Qualifier", "InvocationType", "LogType", "ClientContext"];
+
+/// Does the tasks that name a function.
+///
+/// For `arn:aws:states:::lambda:invoke` it takes `{"FunctionName":"qc","Payload":{...}}` and gives
+/// `{"ExecutedVersion":"$LATEST","Payload":{...},"SdkHttpMetadata":{...},"SdkResponseMetadata":{...},"StatusCode":200}`;
+/// for an ARN the input is the payload, and the payload the whole result.
+#[derive(Clone)]
+pub struct Functions {
+    runner: Runner,
+}
+
+/// What a task asks for.
+struct Ask {
+    target: Target,
+    invocation: Invocation,
+    is_event: bool,
+    wants_log: bool,
+}
+
+impl Functions {
+    /// The functions of a runner.
+    pub fn new(runner: Runner) -> Self {
+        Self { runner }
+    }
+
+    async fn invoke(&self, ask: &Ask, stop: &CancellationToken) -> Result<Value, TaskFailure> {
+        if ask.is_event {
+            let invoked = self.runner.invoke_later(&ask.target, &ask.invocation);
+            return invoked.map(|id| accepted(&id)).map_err(|it| refused(&it));
+        }
+        let invoked = self.runner.invoke(&ask.target, &ask.invocation, stop).await;
+        let invoked = invoked.map_err(|it| refused(&it))?;
+        if let Some(error) = &invoked.error_type {
+            return Err(failed(error, &invoked));
+        }
+        Ok(succeeded(&invoked, ask.wants_log))
+    }
+}
+
+#[async_trait]
+impl TaskHandler for Functions {
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        let is_direct = request.resource.starts_with("arn:aws:lambda:");
+        let ask = if is_direct { direct(&request) } else { optimised(&request.parameters) };
+        let outcome = match ask {
+            Ok(ask) => self.invoke(&ask, &stop).await,
+            Err(refusal) => Err(refused(&refusal)),
+        };
+        match outcome {
+            Ok(mut result) if is_direct => {
+                TaskOutcome::Succeeded(Arc::new(result["Payload"].take()))
+            }
+            Ok(result) => TaskOutcome::Succeeded(Arc::new(result)),
+            Err(failure) => TaskOutcome::Failed(failure),
+        }
+    }
+}
+
+fn direct(request: &TaskRequest) -> Result<Ask, Refusal> {
+    Ok(Ask {
+        target: Target::parse(&request.resource)?,
+        invocation: Invocation::of(request.parameters.to_string()),
+        is_event: false,
+        wants_log: false,
+    })
+}
+
+fn optimised(parameters: &Value) -> Result<Ask, Refusal> {
+    let known = |name: &&String| PARAMETERS.contains(&name.as_str());
+    let unknown = parameters.as_object().and_then(|it| it.keys().find(|name| !known(name)));
+    if let Some(name) = unknown {
+        return Err(Refusal::validation(format!("the parameter `{name}` is not supported")));
+    }
+    let text = |name: &str| parameters.get(name).and_then(Value::as_str);
+    let Some(function) = text("FunctionName") else {
+        return Err(Refusal::validation("the parameter `FunctionName` is missing"));
+    };
+    let is_event = match text("InvocationType").unwrap_or("RequestResponse") {
+        "RequestResponse" => false,
+        "Event" => true,
+        other => {
+            let message = format!("the `InvocationType` `{other}` is not supported in a task");
+            return Err(Refusal::validation(message));
+        }
+    };
+    // AWS takes a payload of `null` for none, and gives the function an empty object.
+    let payload = parameters.get("Payload").filter(|payload| !payload.is_null());
+    let payload = payload.map_or_else(|| "{}".to_owned(), Value::to_string);
+    Ok(Ask {
+        target: Target::parse(function)?.qualified(text("Qualifier"))?,
+        invocation: Invocation {
+            client_context: client_context(text("ClientContext"))?,
+            ..Invocation::of(payload)
+        },
+        is_event,
+        wants_log: text("LogType") == Some("Tail"),
+    })
+}
+
+/// The client context of a request: base64 of JSON.
+pub(crate) fn client_context(text: Option<&str>) -> Result<Option<String>, Refusal> {
+    let decoded = text.map(|text| {
+        let bytes = STANDARD.decode(text).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        serde_json::from_str::<Value>(&text).ok().map(|it| it.to_string())
+    });
+    match decoded {
+        Some(None) => Err(Refusal::invalid_content(
+            "Client context must be a valid Base64-encoded JSON object.",
+        )),
+        decoded => Ok(decoded.flatten()),
+    }
+}
+
+/// As the SDK inside Step Functions shows an answer of Lambda.
+fn succeeded(invoked: &Invoked, wants_log: bool) -> Value {
+    // What is no JSON is passed on as text.
+    let payload = serde_json::from_slice(&invoked.payload)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&invoked.payload).into_owned()));
+    let log = wants_log.then(|| STANDARD.encode(&invoked.log_tail));
+    let mut headers = vec![
+        ("X-Amz-Executed-Version", LATEST.to_owned()),
+        ("x-amzn-Remapped-Content-Length", "0".to_owned()),
+        ("Connection", "keep-alive".to_owned()),
+        ("x-amzn-RequestId", invoked.request_id.clone()),
+        ("Content-Length", invoked.payload.len().to_string()),
+        ("Date", http_date()),
+        (
+            "X-Amzn-Trace-Id",
+            format!("root={};parent={};sampled=0", Uuid::new_v4(), Uuid::new_v4().simple()),
+        ),
+        ("Content-Type", "application/json".to_owned()),
+    ];
+    headers.extend(log.clone().map(|log| ("X-Amz-Log-Result", log)));
+    let mut result = json!({
+        "ExecutedVersion": LATEST,
+        "Payload": payload,
+        "SdkHttpMetadata": http_metadata(200, headers),
+        "SdkResponseMetadata": {"RequestId": invoked.request_id},
+        "StatusCode": 200,
+    });
+    if let Some(log) = log {
+        result["LogResult"] = log.into();
+    }
+    result
+}
+
+fn accepted(request_id: &str) -> Value {
+    let headers = vec![
+        ("x-amzn-Remapped-Content-Length", "0".to_owned()),
+        ("Connection", "keep-alive".to_owned()),
+        ("x-amzn-RequestId", request_id.to_owned()),
+        ("Content-Length", "0".to_owned()),
+        ("Date", http_date()),
+    ];
+    json!({
+        "Payload": "",
+        "SdkHttpMetadata": http_metadata(202, headers),
+        "SdkResponseMetadata": {"RequestId": request_id},
+        "StatusCode": 202,
+    })
+}
+
+fn http_metadata(status: u16, headers: Vec<(&str, String)>) -> Value {
+    let all: serde_json::Map<_, _> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
+    let plain: serde_json::Map<_, _> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    json!({"AllHttpHeaders": all, "HttpHeaders": plain, "HttpStatusCode": status})
+}
+
+fn http_date() -> String {
+    Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+/// The error of a function: its type, and its whole payload as the cause.
+fn failed(error: &str, invoked: &Invoked) -> TaskFailure {
+    let cause = String::from_utf8_lossy(&invoked.payload).into_owned();
+    TaskFailure { error: error.to_owned(), cause: Some(cause) }
+}
+
+/// An error of Lambda, as the SDK inside Step Functions says it.
+fn refused(refusal: &Refusal) -> TaskFailure {
+    let Refusal { code, status, message } = refusal;
+    let cause = format!(
+        "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {}; Proxy: null)",
+        Uuid::new_v4()
+    );
+    TaskFailure { error: format!("Lambda.{code}"), cause: Some(cause) }
+}
