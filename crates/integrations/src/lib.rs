@@ -21,13 +21,16 @@ pub mod cloudwatch;
 mod durable;
 pub mod dynamodb;
 pub mod glue;
+pub mod http;
 pub mod iam;
 pub mod kinesis;
 pub mod s3;
 pub mod secretsmanager;
+pub mod service;
 pub mod sns;
 mod sqlite;
 pub mod sqs;
+pub mod task;
 
 use std::sync::Arc;
 

@@ -10,6 +10,9 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
+use stepwell_integrations::http::{Front, router};
+use stepwell_integrations::service::{Place, Service};
+use stepwell_integrations::sqs::EmbeddedQueues;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -196,5 +199,35 @@ async fn read_request(stream: &mut TcpStream) -> Asked {
             }
         }
         assert!(count > 0, "the request broke off: {text}");
+    }
+}
+
+/// The embedded services on a port of their own.
+pub(crate) struct Embedded {
+    pub(crate) url: String,
+    pub(crate) services: Arc<[Arc<dyn Service>]>,
+    server: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Embedded {
+    pub(crate) async fn start(time: &Time) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
+        let queues =
+            EmbeddedQueues::open(&folder.path().join("queues.db"), place, time.clock()).unwrap();
+        let services: Arc<[Arc<dyn Service>]> = Arc::new([Arc::new(queues) as _]);
+        let front = Front { services: Arc::clone(&services), is_refused: |_| false, keys: None };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let routes = router(front, axum::Router::new());
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { url, services, server, _folder: folder }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.server.abort();
     }
 }

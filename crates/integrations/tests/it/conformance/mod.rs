@@ -8,6 +8,7 @@ mod iam;
 mod s3;
 mod sns;
 mod sqs;
+mod sqs_wire;
 
 /// Makes a test of each case for each implementation: `implementations!(embedded, moto; case, ...)`.
 ///
