@@ -42,24 +42,53 @@ impl Integrations {
     /// # Errors
     /// [`Unsupported`] names an action that the service has not.
     pub fn route(&self, resource: &str) -> Option<Result<Arc<dyn TaskHandler>, Unsupported>> {
+        let named = Named::of(resource)?;
+        let service = self.services.iter().find(|it| it.facts().name == named.service)?;
+        let kind = named.find(service.facts());
+        Some(kind.map(|kind| self.handler(service, kind)))
+    }
+
+    fn handler(&self, service: &Arc<dyn Service>, kind: Kind) -> Arc<dyn TaskHandler> {
+        let (service, origin) = (Arc::clone(service), self.origin.clone());
+        Arc::new(Handler { service, kind, origin, clock: Arc::clone(&self.clock) })
+    }
+}
+
+/// Whether services with these facts do the work of a resource; `None` if it belongs to none of them.
+///
+/// # Errors
+/// As [`Integrations::route`].
+pub fn check(resource: &str, services: &[&'static Facts]) -> Option<Result<(), Unsupported>> {
+    let named = Named::of(resource)?;
+    let facts = services.iter().find(|it| it.name == named.service)?;
+    Some(named.find(facts).map(drop))
+}
+
+/// What a resource names.
+struct Named<'r> {
+    resource: &'r str,
+    is_sdk: bool,
+    service: &'r str,
+    action: &'r str,
+}
+
+impl<'r> Named<'r> {
+    fn of(resource: &'r str) -> Option<Self> {
         let written = resource.strip_prefix(PREFIX)?;
         let named = written.strip_suffix(CALLBACK_SUFFIX).unwrap_or(written);
         let (is_sdk, named) = match named.strip_prefix(SDK_PREFIX) {
             Some(named) => (true, named),
             None => (false, named),
         };
-        let (name, action) = named.split_once(':')?;
-        let service = self.services.iter().find(|it| it.facts().name == name)?;
-        let found = find(service.facts(), action, is_sdk);
-        Some(found.map(|kind| self.handler(service, kind)).ok_or_else(|| Unsupported {
-            resource: resource.to_owned(),
-            reason: reason(service.facts(), is_sdk),
-        }))
+        let (service, action) = named.split_once(':')?;
+        Some(Self { resource, is_sdk, service, action })
     }
 
-    fn handler(&self, service: &Arc<dyn Service>, kind: Kind) -> Arc<dyn TaskHandler> {
-        let (service, origin) = (Arc::clone(service), self.origin.clone());
-        Arc::new(Handler { service, kind, origin, clock: Arc::clone(&self.clock) })
+    fn find(&self, facts: &'static Facts) -> Result<Kind, Unsupported> {
+        find(facts, self.action, self.is_sdk).ok_or_else(|| Unsupported {
+            resource: self.resource.to_owned(),
+            reason: reason(facts, self.is_sdk),
+        })
     }
 }
 

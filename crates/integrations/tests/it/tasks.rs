@@ -139,3 +139,85 @@ async fn a_message_that_is_no_text_is_sent_as_json_and_the_answer_is_told() {
     assert_eq!(received["Messages"][0]["Body"], r#"{"k":[1,true]}"#);
     assert_eq!(received["Messages"][0]["MessageId"], output["MessageId"]);
 }
+
+const PUBLISH: &str = "arn:aws:states:::sns:publish";
+
+impl Fixture {
+    async fn topic(&self, name: &str, attributes: Value) -> Value {
+        let resource = "arn:aws:states:::aws-sdk:sns:createTopic";
+        let created = self.succeed(resource, json!({"Name": name, "Attributes": attributes})).await;
+        created["TopicArn"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_a_group_is_refused_by_a_fifo_topic_as_recorded() {
+    let fixture = Fixture::start().await;
+    let topic = fixture.topic("t.fifo", json!({"FifoTopic": "true"})).await;
+    let failure = fixture.fail(PUBLISH, json!({"TopicArn": topic, "Message": {"a": 1}})).await;
+    assert_eq!(failure.error, "SNS.InvalidParameterException");
+    let cause = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics (Service: AmazonSNS; Status Code: 400; \
+        Error Code: InvalidParameter; Request ID: ..; Proxy: null)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+    let nowhere = json!({"TopicArn": format!("{}x", topic.as_str().unwrap()), "Message": "a"});
+    assert_eq!(fixture.fail(PUBLISH, nowhere).await.error, "SNS.NotFoundException");
+}
+
+#[tokio::test]
+async fn what_is_published_reaches_the_queue_and_the_answer_is_told() {
+    let fixture = Fixture::start().await;
+    let (url, topic) = (fixture.queue().await, fixture.topic("t", json!({})).await);
+    let subscription = json!({
+        "TopicArn": topic, "Protocol": "sqs", "Endpoint": "arn:aws:sqs:eu-central-1:111111111111:jobs",
+        "Attributes": {"RawMessageDelivery": "true"},
+    });
+    fixture.succeed("arn:aws:states:::aws-sdk:sns:subscribe", subscription).await;
+    let output = fixture.succeed(PUBLISH, json!({"TopicArn": topic, "Message": {"a": 1}})).await;
+    // The length that AWS tells.
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "294");
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Type"], "text/xml");
+    let receive = "arn:aws:states:::aws-sdk:sqs:receiveMessage";
+    let received = fixture.succeed(receive, json!({"QueueUrl": url})).await;
+    assert_eq!(received["Messages"][0]["Body"], r#"{"a":1}"#);
+    let fifo = fixture.topic("t.fifo", json!({"FifoTopic": "true"})).await;
+    let message = json!({
+        "TopicArn": fifo, "Message": "a", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+    });
+    let first = fixture.succeed(PUBLISH, message.clone()).await;
+    assert_eq!(first["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "352");
+    let again = fixture.succeed(PUBLISH, message).await;
+    assert_eq!(
+        (&again["MessageId"], &again["SequenceNumber"]),
+        (&first["MessageId"], &first["SequenceNumber"])
+    );
+}
+
+#[tokio::test]
+async fn an_entry_that_failed_fails_the_task_as_recorded() {
+    let fixture = Fixture::start().await;
+    let put = "arn:aws:states:::events:putEvents";
+    let entry = |detail: Value| json!({"Source": "s", "DetailType": "t", "Detail": detail});
+    let failure = fixture.fail(put, json!({"Entries": [entry(json!("\"text\""))]})).await;
+    assert_eq!(failure.error, "EventBridge.FailedEntry");
+    let cause: Value = serde_json::from_str(&failure.cause.unwrap()).unwrap();
+    let entries = [json!({"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."})];
+    assert_eq!(cause, json!({"Entries": entries, "FailedEntryCount": 1}));
+    let output = fixture.succeed(put, json!({"Entries": [entry(json!({"a": 1}))]})).await;
+    assert_eq!(output["FailedEntryCount"], 0);
+    assert_eq!(output.as_object().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn secrets_and_identity_are_there_for_tasks_too() {
+    let fixture = Fixture::start().await;
+    let list = "arn:aws:states:::aws-sdk:secretsmanager:listSecrets";
+    assert_eq!(fixture.succeed(list, json!({})).await, json!({"SecretList": []}));
+    let identity =
+        fixture.succeed("arn:aws:states:::aws-sdk:sts:getCallerIdentity", json!({})).await;
+    assert_eq!(identity["Account"], "111111111111");
+    let get = "arn:aws:states:::aws-sdk:ssm:getParameter";
+    assert_eq!(
+        fixture.fail(get, json!({"Name": "none"})).await.error,
+        "Ssm.ParameterNotFoundException"
+    );
+}
