@@ -6,6 +6,8 @@
 //!
 //! Source: Smithy specification, "AWS query protocol".
 
+use std::fmt::Write as _;
+
 use quick_xml::escape::escape;
 use serde_json::{Map, Value};
 
@@ -106,9 +108,9 @@ pub fn answer(
         element(&mut xml, &format!("{action}Result"), result, is_map, 1);
     }
     xml.push_str("  <ResponseMetadata>\n");
-    xml.push_str(&format!("    <RequestId>{}</RequestId>\n", escape(request_id)));
+    let _ = writeln!(xml, "    <RequestId>{}</RequestId>", escape(request_id));
     xml.push_str("  </ResponseMetadata>\n");
-    xml.push_str(&format!("</{action}Response>\n"));
+    let _ = writeln!(xml, "</{action}Response>");
     xml
 }
 
@@ -134,34 +136,36 @@ fn element(
     let indent = "  ".repeat(depth);
     match value {
         Value::Object(members) if is_map(name) => {
-            xml.push_str(&format!("{indent}<{name}>\n"));
+            let _ = writeln!(xml, "{indent}<{name}>");
             for (key, value) in members {
-                xml.push_str(&format!("{indent}  <entry>\n"));
+                let _ = writeln!(xml, "{indent}  <entry>");
                 element(xml, "key", &Value::String(key.clone()), is_map, depth + 2);
                 element(xml, "value", value, is_map, depth + 2);
-                xml.push_str(&format!("{indent}  </entry>\n"));
+                let _ = writeln!(xml, "{indent}  </entry>");
             }
-            xml.push_str(&format!("{indent}</{name}>\n"));
+            let _ = writeln!(xml, "{indent}</{name}>");
         }
         Value::Object(members) => {
-            xml.push_str(&format!("{indent}<{name}>\n"));
+            let _ = writeln!(xml, "{indent}<{name}>");
             for (member, value) in members {
                 element(xml, member, value, is_map, depth + 1);
             }
-            xml.push_str(&format!("{indent}</{name}>\n"));
+            let _ = writeln!(xml, "{indent}</{name}>");
         }
         Value::Array(items) => {
-            xml.push_str(&format!("{indent}<{name}>\n"));
+            let _ = writeln!(xml, "{indent}<{name}>");
             for item in items {
                 element(xml, "member", item, is_map, depth + 1);
             }
-            xml.push_str(&format!("{indent}</{name}>\n"));
+            let _ = writeln!(xml, "{indent}</{name}>");
         }
         Value::Null => {}
         Value::String(text) => {
-            xml.push_str(&format!("{indent}<{name}>{}</{name}>\n", escape(text)));
+            let _ = writeln!(xml, "{indent}<{name}>{}</{name}>", escape(text));
         }
-        number => xml.push_str(&format!("{indent}<{name}>{number}</{name}>\n")),
+        number => {
+            let _ = writeln!(xml, "{indent}<{name}>{number}</{name}>");
+        }
     }
 }
 

@@ -33,11 +33,14 @@ pub struct Front {
     pub keys: Option<Keys>,
 }
 
+/// Finds the secret access key of an access key id.
+pub type SecretOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// Access keys that may call.
 #[derive(Clone)]
 pub struct Keys {
     /// The secret access key of an access key id.
-    pub secret: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub secret: SecretOf,
     /// For the window in which a signature is good.
     pub clock: Clock,
 }

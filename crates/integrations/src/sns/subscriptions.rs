@@ -90,7 +90,7 @@ pub(super) async fn load(sns: &EmbeddedSns) -> Result<(), Error> {
             Ok(live) => all.entry(stored.topic).or_default().push(live),
             // What an older version took and this one does not.
             Err(error) => {
-                tracing::error!(%error, subscription = stored.name, "a subscription cannot be served")
+                tracing::error!(%error, subscription = stored.name, "a subscription cannot be served");
             }
         }
     }

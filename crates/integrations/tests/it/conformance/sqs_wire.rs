@@ -42,6 +42,7 @@ async fn embedded() -> Fixture {
     Fixture { client, time, is_exact: true, _embedded: Some(embedded) }
 }
 
+#[expect(clippy::unused_async, reason = "the embedded fixture has to wait")]
 async fn moto() -> Option<Fixture> {
     let client = sqs_client(&crate::support::moto()?);
     Some(Fixture { client, time: Time::Real, is_exact: false, _embedded: None })
@@ -228,7 +229,7 @@ async fn queues_are_made_found_changed_and_deleted(fixture: &Fixture) {
     let found = fixture.client.get_queue_url().queue_name(&name).send().await.unwrap();
     assert_eq!(found.queue_url.as_ref(), Some(&url));
     let listed = fixture.client.list_queues().queue_name_prefix(&name).send().await.unwrap();
-    assert_eq!(listed.queue_urls.unwrap(), [url.clone()]);
+    assert_eq!(listed.queue_urls.unwrap(), std::slice::from_ref(&url));
     let set = fixture.client.set_queue_attributes().queue_url(&url);
     set.attributes(QueueAttributeName::DelaySeconds, "7").send().await.unwrap();
     assert_eq!(fixture.attribute(&url, QueueAttributeName::DelaySeconds).await, "7");
