@@ -4,6 +4,7 @@
 //! what remains after them is a [`CallError`].
 
 mod json;
+mod service;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use aws_types::service_config::ServiceConfigKey;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use json::{JsonClient, Service};
+pub use service::AwsService;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -10,6 +10,14 @@
 //!            --> secretsmanager::SecretsManager, kinesis::Kinesis, athena::Athena, cloudwatch::CloudWatch: of AWS alone
 //! ```
 //!
+//! Functions and clients reach the services by AWS's own protocols, Task states by their resources:
+//!
+//! ```text
+//!   http::router        --\
+//!   task::Integrations  ---+--> service::Service <-- sqs, sns, events, secretsmanager, ssm, sts: installation::Installation
+//!                                                <-- aws::AwsService, sns::AwsSns
+//! ```
+//!
 //! The embedded implementation of a trait is always there and needs nothing else installed. `tests/it/conformance` holds both
 //! implementations to the same behaviour, and says where a double of AWS differs from AWS itself.
 //! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
@@ -20,14 +28,22 @@ mod base64_text;
 pub mod cloudwatch;
 mod durable;
 pub mod dynamodb;
+pub mod events;
 pub mod glue;
+pub mod http;
 pub mod iam;
+pub mod installation;
 pub mod kinesis;
 pub mod s3;
 pub mod secretsmanager;
+pub mod service;
 pub mod sns;
 mod sqlite;
 pub mod sqs;
+pub mod ssm;
+pub mod sts;
+pub mod task;
+pub mod vault;
 
 use std::sync::Arc;
 

@@ -37,7 +37,8 @@ async fn subscription(
             Endpoint::Queue(opener.queue(queue, None, RECEIVES_MAX).await?)
         }
         Destination::Webhook(url) => {
-            Endpoint::Webhook(url.reveal(opener.surroundings().secrets.as_ref()).await?)
+            let url = url.reveal(opener.surroundings().secrets.as_ref()).await?;
+            Endpoint::Webhook { url, is_raw: false }
         }
     };
     let filter = FilterPolicy::parse(&written.filter)

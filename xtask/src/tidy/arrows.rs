@@ -48,8 +48,9 @@ const ALLOWED: &[Arrows] = &[
         &["stepwell-pipeline"],
         &["stepwell-asl", "stepwell-machine", "stepwell-sandbox"],
     ),
+    arrows("stepwell-aws-wire", &[], &[]),
     // Services of AWS, each embedded and real; they know neither engine nor pipelines.
-    arrows("stepwell-integrations", &[], &[]),
+    arrows("stepwell-integrations", &["stepwell-aws-wire", "stepwell-task"], &[]),
     // Brings both together: what the kit says about services, and the services.
     arrows("stepwell-services", &["stepwell-integrations", "stepwell-pipeline"], &[]),
     arrows(

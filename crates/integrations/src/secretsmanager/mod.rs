@@ -1,12 +1,15 @@
 //! Secrets from AWS Secrets Manager, read when they are used and kept nowhere.
 //!
-//! There is no embedded implementation here: the binary's own sealed secrets and the environment are that.
+//! [`EmbeddedSecrets`] serves the protocol over the installation's own sealed secrets, which are given to it.
 
 mod aws;
+mod embedded;
 
 use crate::aws::CallError;
 
 pub use aws::SecretsManager;
+pub(crate) use embedded::PARAMETER_PREFIX;
+pub use embedded::{EmbeddedSecrets, FACTS};
 
 /// What reading a secret can fail with.
 #[derive(Debug, thiserror::Error)]

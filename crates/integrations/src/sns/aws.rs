@@ -69,7 +69,7 @@ impl Topics for AwsTopics {
     }
 }
 
-fn wire(attribute: &Attribute) -> MessageAttributeValue {
+pub(super) fn wire(attribute: &Attribute) -> MessageAttributeValue {
     let (kind, text) = attribute.wire();
     let bytes = match attribute {
         Attribute::Binary(bytes) => Some(Blob::new(bytes.clone())),

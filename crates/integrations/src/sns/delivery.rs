@@ -5,7 +5,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::{Attribute, Endpoint, Message};
+use super::{Attribute, Endpoint, FIFO_SUFFIX, Message};
+use crate::service::{Origin, Place};
 use crate::sqs::{Entry, Error as QueueError, fifo_id};
 
 /// Longer than anybody needs to take a message in; SNS waits 15 s.
@@ -18,6 +19,7 @@ const USER_AGENT: &str = "Amazon Simple Notification Service Agent";
 pub(super) struct Notification {
     pub(super) id: String,
     pub(super) topic: String,
+    pub(super) place: Place,
     pub(super) published_at: jiff::Timestamp,
     pub(super) message: Message,
 }
@@ -40,9 +42,9 @@ impl Failure {
 }
 
 impl Notification {
-    /// `arn:aws:sns:embedded:000000000000:alerts`
+    /// `arn:aws:sns:us-east-1:111111111111:alerts`
     fn topic_arn(&self) -> String {
-        format!("arn:aws:sns:embedded:000000000000:{}", self.topic)
+        self.place.arn("sns", &self.topic)
     }
 
     /// What SNS sends to HTTP endpoints and queues, without the signature, which only AWS can make.
@@ -69,7 +71,15 @@ impl Notification {
 
     pub(super) async fn send(&self, to: &Endpoint, http: &reqwest::Client) -> Result<(), Failure> {
         match to {
-            Endpoint::Webhook(url) => self.post(url, http).await,
+            Endpoint::Webhook { url, is_raw } => self.post(url, *is_raw, http).await,
+            Endpoint::Sqs { queues, url, is_raw } => {
+                let nowhere = Origin { base_url: String::new() };
+                let sent = queues.call("SendMessage", self.sqs_message(url, *is_raw), &nowhere);
+                sent.await.map(drop).map_err(|error| Failure {
+                    is_final: error.status < 500,
+                    reason: error.to_string(),
+                })
+            }
             Endpoint::Queue(queue) => {
                 let entry = Entry {
                     group: fifo_id(&self.topic),
@@ -91,7 +101,33 @@ impl Notification {
         }
     }
 
-    async fn post(&self, url: &SecretString, http: &reqwest::Client) -> Result<(), Failure> {
+    /// The parameters of `SendMessage`. Raw, the attributes are those of the message; otherwise they are in the envelope.
+    fn sqs_message(&self, url: &str, is_raw: bool) -> Value {
+        let body = if is_raw { self.message.text_for("sqs") } else { self.envelope("sqs") };
+        let mut parameters = json!({"QueueUrl": url, "MessageBody": body});
+        if is_raw {
+            let attributes = self.message.attributes.iter();
+            let attributes: Map<_, _> =
+                attributes.map(|(name, value)| (name.clone(), of_sqs(value))).collect();
+            parameters["MessageAttributes"] = Value::Object(attributes);
+        }
+        if let Some(group) = &self.message.group {
+            parameters["MessageGroupId"] = json!(group);
+        }
+        if url.ends_with(FIFO_SUFFIX) {
+            let id = self.message.deduplication_id.as_ref().unwrap_or(&self.id);
+            parameters["MessageDeduplicationId"] = json!(id);
+        }
+        parameters
+    }
+
+    async fn post(
+        &self,
+        url: &SecretString,
+        is_raw: bool,
+        http: &reqwest::Client,
+    ) -> Result<(), Failure> {
+        let body = if is_raw { self.message.text_for("https") } else { self.envelope("https") };
         let request = http
             .post(url.expose_secret())
             .timeout(WEBHOOK_TIMEOUT)
@@ -100,7 +136,9 @@ impl Notification {
             .header("x-amz-sns-message-type", "Notification")
             .header("x-amz-sns-message-id", &self.id)
             .header("x-amz-sns-topic-arn", self.topic_arn())
-            .body(self.envelope("https"));
+            .body(body);
+        let request =
+            if is_raw { request.header("x-amz-sns-rawdelivery", "true") } else { request };
         // The address may be a secret, and the client quotes it.
         let answer = request.send().await.map_err(|error| {
             let reason = crate::aws::chain(&error.without_url());
@@ -113,6 +151,19 @@ impl Notification {
         let reason = format!("the webhook answered {status}");
         let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
         Err(if may_pass { Failure::passing(reason) } else { Failure::last(reason) })
+    }
+}
+
+/// A list goes as text, which SQS has no other type for.
+fn of_sqs(attribute: &Attribute) -> Value {
+    use base64::Engine as _;
+    let (kind, text) = attribute.wire();
+    match attribute {
+        Attribute::Binary(bytes) => {
+            let text = base64::engine::general_purpose::STANDARD.encode(bytes);
+            json!({"DataType": kind, "BinaryValue": text})
+        }
+        _ => json!({"DataType": kind, "StringValue": text}),
     }
 }
 

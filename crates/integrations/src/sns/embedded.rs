@@ -7,22 +7,23 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use super::delivery::{Failure, Notification};
 use super::{Error, FilterPolicy, Message, Topics, check};
 use crate::Clock;
+use crate::service::{Place, Service};
 use crate::sqlite::{Database, Format};
-use crate::sqs::Queue;
+use crate::sqs::{DEDUPLICATION_WINDOW, Queue};
 
 const FORMAT: Format = Format {
     name: "a file of topics",
@@ -51,6 +52,28 @@ const FORMAT: Format = Format {
         "
         CREATE INDEX message_published ON message (published_ms);
         CREATE INDEX delivery_of_message ON delivery (message_id);
+    ",
+        "
+        CREATE TABLE topic (
+            name TEXT PRIMARY KEY,
+            attributes TEXT NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE subscription (
+            sequence INTEGER PRIMARY KEY,
+            topic TEXT NOT NULL REFERENCES topic (name),
+            name TEXT NOT NULL UNIQUE,
+            protocol TEXT NOT NULL,
+            endpoint TEXT NOT NULL,
+            attributes TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE deduplication (
+            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+            topic TEXT NOT NULL,
+            deduplication_id TEXT NOT NULL,
+            until_ms INTEGER NOT NULL,
+            message_id TEXT NOT NULL,
+            UNIQUE (topic, deduplication_id)
+        ) STRICT;
     ",
     ],
 };
@@ -93,14 +116,39 @@ pub struct Subscription {
 }
 
 /// Where messages go.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Endpoint {
-    /// A POST to this URL, which may be a secret, in the shape of SNS's HTTP notifications.
-    Webhook(SecretString),
+    /// A POST to an address, in the shape of SNS's HTTP notifications.
+    Webhook {
+        /// May be a secret.
+        url: SecretString,
+        /// The text alone instead.
+        is_raw: bool,
+    },
+    /// A queue of SQS.
+    Sqs {
+        /// Where it is.
+        queues: Arc<dyn Service>,
+        /// `http://127.0.0.1:4566/111111111111/jobs`
+        url: String,
+        /// The text alone, with the attributes as those of the message.
+        is_raw: bool,
+    },
     /// A FIFO queue; the topic is the group.
     Queue(Arc<dyn Queue>),
     /// The log of this process.
     Log,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Webhook { .. } => "Webhook",
+            Self::Sqs { .. } => "Sqs",
+            Self::Queue(_) => "Queue",
+            Self::Log => "Log",
+        })
+    }
 }
 
 /// A message on its way to one subscription.
@@ -142,8 +190,9 @@ impl State {
 /// Topics in a SQLite file. Cheap to clone.
 #[derive(Clone)]
 pub struct EmbeddedTopics {
-    database: Database,
-    subscriptions: Arc<BTreeMap<String, Vec<Subscription>>>,
+    pub(super) database: Database,
+    pub(super) subscriptions: Arc<RwLock<BTreeMap<String, Vec<Subscription>>>>,
+    place: Place,
     http: reqwest::Client,
     clock: Clock,
     published: Arc<Notify>,
@@ -176,9 +225,22 @@ impl EmbeddedTopics {
         http: reqwest::Client,
         clock: Clock,
     ) -> Result<Self, Error> {
+        let place = Place { account: "000000000000".to_owned(), region: "embedded".to_owned() };
+        Self::open_at(path, place, subscriptions, http, clock)
+    }
+
+    /// As [`EmbeddedTopics::open`], with topics of this account and region.
+    pub(super) fn open_at(
+        path: &Path,
+        place: Place,
+        subscriptions: BTreeMap<String, Vec<Subscription>>,
+        http: reqwest::Client,
+        clock: Clock,
+    ) -> Result<Self, Error> {
         Ok(Self {
             database: Database::open(path, FORMAT)?,
-            subscriptions: Arc::new(subscriptions),
+            subscriptions: Arc::new(RwLock::new(subscriptions)),
+            place,
             http,
             clock,
             published: Arc::default(),
@@ -249,7 +311,11 @@ impl EmbeddedTopics {
         .await
     }
 
-    async fn change<T: Send + 'static>(
+    pub(super) fn subscriptions(&self) -> RwLockReadGuard<'_, BTreeMap<String, Vec<Subscription>>> {
+        self.subscriptions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>, i64) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
@@ -259,7 +325,8 @@ impl EmbeddedTopics {
 
     /// Those who get a message.
     fn subscribed(&self, topic: &str, message: &Message) -> Vec<String> {
-        let Some(subscriptions) = self.subscriptions.get(topic) else {
+        let all = self.subscriptions();
+        let Some(subscriptions) = all.get(topic) else {
             return vec![LOG.to_owned()];
         };
         let wants = |it: &&Subscription| it.filter.matches(&message.attributes);
@@ -268,6 +335,7 @@ impl EmbeddedTopics {
 
     /// Takes up the next delivery to a subscription that is due.
     async fn take(&self, lane: Lane) -> Result<Option<Taken>, Error> {
+        let place = self.place.clone();
         self.change(move |transaction, now| {
             let sql = "SELECT d.sequence, d.subscription, d.attempts, m.id, m.topic, m.published_ms, m.message
                 FROM delivery d JOIN message m ON m.id = d.message_id
@@ -276,7 +344,7 @@ impl EmbeddedTopics {
             let mut statement = transaction.prepare_cached(sql)?;
             let mut rows = statement.query(params![now, lane.topic, lane.subscription])?;
             let Some(row) = rows.next()? else { return Ok(None) };
-            let taken = Taken::read(row)?;
+            let taken = Taken::read(row, &place)?;
             let sql = "UPDATE delivery SET due_ms = ?1, attempts = attempts + 1 WHERE sequence = ?2";
             transaction.execute(sql, params![now + milliseconds(LEASE), taken.sequence])?;
             Ok(Some(taken))
@@ -321,7 +389,8 @@ impl EmbeddedTopics {
     }
 
     fn endpoint(&self, taken: &Taken) -> Option<Endpoint> {
-        let Some(subscriptions) = self.subscriptions.get(&taken.notification.topic) else {
+        let all = self.subscriptions();
+        let Some(subscriptions) = all.get(&taken.notification.topic) else {
             return (taken.subscription == LOG).then_some(Endpoint::Log);
         };
         let found = subscriptions.iter().find(|it| it.name == taken.subscription);
@@ -334,12 +403,28 @@ impl Topics for EmbeddedTopics {
     /// Tries each delivery once before it returns; those that fail are tried again by [`EmbeddedTopics::run`].
     async fn publish(&self, topic: &str, message: &Message) -> Result<String, Error> {
         check(topic, message)?;
-        let topic = topic.rsplit(':').next().unwrap_or_default().to_owned();
-        let names = self.subscribed(&topic, message);
-        let message = message.clone();
-        let taken =
-            self.change(move |transaction, now| insert(transaction, topic, message, &names, now));
-        let (id, taken) = taken.await?;
+        let topic = topic.rsplit(':').next().unwrap_or_default();
+        Ok(self.accept(topic, message).await?.id)
+    }
+}
+
+/// What became of a message.
+pub(super) struct Published {
+    pub(super) id: String,
+    /// Of a FIFO topic.
+    pub(super) sequence: Option<i64>,
+}
+
+impl EmbeddedTopics {
+    /// Takes a message that was checked.
+    pub(super) async fn accept(&self, topic: &str, message: &Message) -> Result<Published, Error> {
+        let (names, topic) = (self.subscribed(topic, message), topic.to_owned());
+        let (message, place) = (message.clone(), self.place.clone());
+        let accepted = self.change(move |transaction, now| {
+            accept(transaction, topic, message, &names, &place, now)
+        });
+        let (published, taken) = accepted.await?;
+        let id = &published.id;
         // What is accepted is accepted, whatever becomes of the first attempt.
         for outcome in join_all(taken.into_iter().map(|it| self.deliver(it))).await {
             if let Err(error) = outcome {
@@ -347,12 +432,12 @@ impl Topics for EmbeddedTopics {
             }
         }
         self.published.notify_waiters();
-        Ok(id)
+        Ok(published)
     }
 }
 
 impl Taken {
-    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+    fn read(row: &rusqlite::Row<'_>, place: &Place) -> rusqlite::Result<Self> {
         let text = row.get_ref(6)?.as_str()?;
         let message = serde_json::from_str(text).map_err(|error| {
             let kind = rusqlite::types::Type::Text;
@@ -361,6 +446,7 @@ impl Taken {
         let notification = Notification {
             id: row.get(3)?,
             topic: row.get(4)?,
+            place: place.clone(),
             published_at: Timestamp::from_millisecond(row.get(5)?).unwrap_or_default(),
             message,
         };
@@ -369,12 +455,42 @@ impl Taken {
     }
 }
 
+/// Keeps a message, unless its id was published within the last five minutes.
+fn accept(
+    transaction: &Transaction<'_>,
+    topic: String,
+    message: Message,
+    subscriptions: &[String],
+    place: &Place,
+    now: i64,
+) -> rusqlite::Result<(Published, Vec<Taken>)> {
+    let Some(deduplication_id) = message.deduplication_id.clone() else {
+        let (id, taken) = insert(transaction, topic, message, subscriptions, place, now)?;
+        return Ok((Published { id, sequence: None }, taken));
+    };
+    transaction.execute("DELETE FROM deduplication WHERE until_ms <= ?1", [now])?;
+    let sql =
+        "SELECT message_id, sequence FROM deduplication WHERE topic = ?1 AND deduplication_id = ?2";
+    let read = |row: &rusqlite::Row<'_>| Ok(Published { id: row.get(0)?, sequence: row.get(1)? });
+    let known = transaction.query_row(sql, params![topic, deduplication_id], read).optional()?;
+    if let Some(published) = known {
+        return Ok((published, Vec::new()));
+    }
+    let name = topic.clone();
+    let (id, taken) = insert(transaction, topic, message, subscriptions, place, now)?;
+    let sql = "INSERT INTO deduplication (topic, deduplication_id, until_ms, message_id) VALUES (?1, ?2, ?3, ?4)";
+    let until = now + milliseconds(DEDUPLICATION_WINDOW);
+    transaction.execute(sql, params![name, deduplication_id, until, id])?;
+    Ok((Published { id, sequence: Some(transaction.last_insert_rowid()) }, taken))
+}
+
 /// Keeps a message, and its deliveries as taken up by who publishes it; returns its id with them.
 fn insert(
     transaction: &Transaction<'_>,
     topic: String,
     message: Message,
     subscriptions: &[String],
+    place: &Place,
     now: i64,
 ) -> rusqlite::Result<(String, Vec<Taken>)> {
     let id = new_id(transaction)?;
@@ -382,7 +498,8 @@ fn insert(
     let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4)";
     transaction.execute(sql, params![id, topic, text, now])?;
     let published_at = Timestamp::from_millisecond(now).unwrap_or_default();
-    let notification = Notification { id: id.clone(), topic, published_at, message };
+    let place = place.clone();
+    let notification = Notification { id: id.clone(), topic, place, published_at, message };
     let sql = "INSERT INTO delivery (message_id, topic, subscription, state, attempts, due_ms)
         VALUES (?1, ?2, ?3, 'waiting', 1, ?4)";
     let mut statement = transaction.prepare_cached(sql)?;
@@ -396,7 +513,7 @@ fn insert(
     Ok((id, taken))
 }
 
-fn new_id(transaction: &Transaction<'_>) -> rusqlite::Result<String> {
+pub(super) fn new_id(transaction: &Transaction<'_>) -> rusqlite::Result<String> {
     let sql = "SELECT lower(hex(randomblob(16)))";
     let random: String = transaction.query_row(sql, [], |row| row.get(0))?;
     let parts = [&random[..8], &random[8..12], &random[12..16], &random[16..20], &random[20..]];

@@ -31,7 +31,7 @@ pub struct InvalidFilter {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Condition {
+pub(crate) enum Condition {
     Exact(Value),
     Prefix(String),
     Suffix(String),
@@ -42,7 +42,7 @@ enum Condition {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+pub(crate) enum Comparison {
     Equal,
     Below,
     AtMost,
@@ -93,7 +93,7 @@ fn values(attribute: &Attribute) -> Vec<Value> {
 }
 
 impl Condition {
-    fn parse(condition: &Value) -> Result<Self, String> {
+    pub(crate) fn parse(condition: &Value) -> Result<Self, String> {
         let Value::Object(operator) = condition else {
             return Self::exact(condition);
         };
@@ -161,7 +161,7 @@ impl Condition {
     }
 
     /// `values` are none if the message does not have the attribute.
-    fn holds(&self, values: Option<&[Value]>) -> bool {
+    pub(crate) fn holds(&self, values: Option<&[Value]>) -> bool {
         match (self, values) {
             (Self::Exists(exists), values) => *exists == values.is_some(),
             (_, None) => false,

@@ -3,9 +3,12 @@
 //! At least once: publishing again after an error may publish twice, and subscribers may see a message twice.
 
 mod aws;
+mod aws_service;
 mod delivery;
 mod embedded;
 mod filter;
+mod service;
+mod subscriptions;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,8 +21,11 @@ use crate::StoreError;
 use crate::aws::CallError;
 
 pub use aws::AwsTopics;
+pub use aws_service::AwsSns;
 pub use embedded::{Delivery, EmbeddedTopics, Endpoint, State, Subscription};
+pub(crate) use filter::Condition;
 pub use filter::{FilterPolicy, InvalidFilter};
+pub use service::{EmbeddedSns, FACTS};
 
 /// Bytes of a message, attributes included.
 ///
@@ -63,6 +69,12 @@ pub struct Message {
     pub attributes: BTreeMap<String, Attribute>,
     /// Whether all subscriptions get the same text.
     pub structure: Structure,
+    /// Of a FIFO topic: within it the order holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Of a FIFO topic: an id that was published within the last five minutes adds nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deduplication_id: Option<String>,
 }
 
 impl Message {
@@ -202,17 +214,21 @@ fn check(topic: &str, message: &Message) -> Result<(), Error> {
     if !(1..=256).contains(&name.len()) || !name.chars().all(is_allowed) {
         return Err(Error::NoSuchTopic { topic: topic.to_owned() });
     }
+    problem_of(message).map_or(Ok(()), |problem| Err(Error::InvalidMessage { problem }))
+}
+
+/// What SNS does not take of a message.
+fn problem_of(message: &Message) -> Option<String> {
     let problem = text_problem(message).or_else(|| {
         let subject = message.subject.as_ref().and_then(|subject| subject_problem(subject));
         subject.or_else(|| message.attributes.iter().find_map(attribute_problem))
     });
-    let problem = problem.or_else(|| {
+    problem.or_else(|| {
         let attributes = message.attributes.iter().map(|(name, value)| name.len() + value.size());
         let bytes = message.text.len() + attributes.sum::<usize>();
         let is_long = bytes > MESSAGE_BYTES_MAX;
         is_long.then(|| format!("it has {bytes} bytes, {MESSAGE_BYTES_MAX} are the most"))
-    });
-    problem.map_or(Ok(()), |problem| Err(Error::InvalidMessage { problem }))
+    })
 }
 
 fn text_problem(message: &Message) -> Option<String> {

@@ -21,16 +21,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    DeadLetter, Depth, Entry, Error, Message, NotDeleted, NotSent, Queue, Receipt, Receive, check,
-    reason_of_receives,
+    DeadLetter, Depth, Entry, Error, FIFO_SUFFIX, Message, NotDeleted, NotSent, Queue, Receipt,
+    Receive, check, reason_of_receives,
 };
 use crate::aws::{CallError, Connection, classify};
 
 /// Entries and messages of one call. Source: SQS API reference.
 const CALL_MAX: usize = 10;
-
-/// Every FIFO queue is named so. Source: SQS API reference, `CreateQueue`.
-const FIFO_SUFFIX: &str = ".fifo";
 
 /// How long dead letters are hidden while they are listed or redriven.
 const LISTING_VISIBILITY: Duration = Duration::from_secs(30);

@@ -9,7 +9,13 @@
 //! Who consumes must be ready to see a message again; who sends may send again after any error.
 
 mod aws;
+mod digest;
 mod embedded;
+mod messages;
+mod queues;
+mod service;
+mod settings;
+mod store;
 
 use std::fmt;
 use std::time::Duration;
@@ -24,6 +30,7 @@ use crate::aws::CallError;
 
 pub use aws::AwsQueue;
 pub use embedded::{EmbeddedOptions, EmbeddedQueue};
+pub use service::{EmbeddedQueues, FACTS};
 
 /// How long an entry with the same deduplication id adds nothing.
 ///
@@ -32,6 +39,9 @@ pub const DEDUPLICATION_WINDOW: Duration = Duration::from_mins(5);
 
 /// Characters of a group or deduplication id.
 const ID_CHARACTERS_MAX: usize = 128;
+
+/// Every FIFO queue is named so. Source: SQS API reference, `CreateQueue`.
+const FIFO_SUFFIX: &str = ".fifo";
 
 /// Besides letters and digits of ASCII. Source: SQS API reference, `SendMessage`.
 const ID_PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";

@@ -16,4 +16,5 @@ mod ledger;
 mod queue_file;
 mod secrets;
 mod support;
+mod tasks;
 mod topics;

@@ -1,5 +1,6 @@
 //! A clock that is moved by hand, the double of AWS, and a server that answers as it is told.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,6 +11,10 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
+use stepwell_integrations::http::{Front, router};
+use stepwell_integrations::installation::Installation;
+use stepwell_integrations::service::{Place, Service};
+use stepwell_integrations::vault::{Vault, VaultError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -196,5 +201,60 @@ async fn read_request(stream: &mut TcpStream) -> Asked {
             }
         }
         assert!(count > 0, "the request broke off: {text}");
+    }
+}
+
+/// The embedded services on a port of their own.
+pub(crate) struct Embedded {
+    pub(crate) url: String,
+    pub(crate) services: Arc<[Arc<dyn Service>]>,
+    server: tokio::task::JoinHandle<()>,
+    _folder: tempfile::TempDir,
+}
+
+impl Embedded {
+    pub(crate) async fn start(time: &Time) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
+        let vault = Arc::new(MemoryVault::default());
+        let installation =
+            Installation::open(folder.path(), place, vault, http(), time.clock()).await.unwrap();
+        let services = installation.services;
+        let front = Front { services: Arc::clone(&services), is_refused: |_| false, keys: None };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let routes = router(front, axum::Router::new());
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { url, services, server, _folder: folder }
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A vault that forgets with the test.
+#[derive(Default)]
+struct MemoryVault(Mutex<BTreeMap<String, SecretString>>);
+
+#[async_trait::async_trait]
+impl Vault for MemoryVault {
+    async fn get(&self, name: &str) -> Result<Option<SecretString>, VaultError> {
+        Ok(self.0.lock().unwrap().get(name).cloned())
+    }
+
+    async fn put(&self, name: &str, value: SecretString) -> Result<(), VaultError> {
+        self.0.lock().unwrap().insert(name.to_owned(), value);
+        Ok(())
+    }
+
+    async fn remove(&self, name: &str) -> Result<bool, VaultError> {
+        Ok(self.0.lock().unwrap().remove(name).is_some())
+    }
+
+    async fn names(&self) -> Result<Vec<String>, VaultError> {
+        Ok(self.0.lock().unwrap().keys().cloned().collect())
     }
 }

@@ -68,7 +68,7 @@ fn subscription(name: &str, endpoint: Endpoint, filter: Value) -> Subscription {
 
 fn webhook(server: &Scripted) -> Subscription {
     let url = SecretString::from(format!("{}/hook/very-secret-path", server.url));
-    subscription("chat", Endpoint::Webhook(url), json!({}))
+    subscription("chat", Endpoint::Webhook { url, is_raw: false }, json!({}))
 }
 
 #[tokio::test]
@@ -131,7 +131,11 @@ async fn a_delivery_that_is_refused_is_given_up_with_its_reason() {
 #[tokio::test]
 async fn nobody_listens_for_an_hour_and_no_address_is_told() {
     let url = SecretString::from("http://127.0.0.1:1/hook/very-secret-path");
-    let fixture = Fixture::open(vec![subscription("chat", Endpoint::Webhook(url), json!({}))]);
+    let fixture = Fixture::open(vec![subscription(
+        "chat",
+        Endpoint::Webhook { url, is_raw: false },
+        json!({}),
+    )]);
     fixture.publish(Message::new("text")).await;
     for _ in 0..20 {
         fixture.after(300).await;
@@ -147,7 +151,7 @@ async fn a_webhook_that_does_not_answer_holds_nobody_else_back() {
     let (silent, up) =
         (TcpListener::bind("127.0.0.1:0").unwrap(), Scripted::start(&[(200, "")]).await);
     let url = SecretString::from(format!("http://{}", silent.local_addr().unwrap()));
-    let silent = subscription("silent", Endpoint::Webhook(url), json!({}));
+    let silent = subscription("silent", Endpoint::Webhook { url, is_raw: false }, json!({}));
     let fixture = Fixture::open(vec![silent, webhook(&up)]);
     let has_arrived = async {
         while up.asked().is_empty() {

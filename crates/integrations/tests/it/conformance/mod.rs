@@ -3,11 +3,16 @@
 //! `moto` stands for AWS. Where moto itself differs from AWS, the case says so and holds only the part that moto keeps.
 
 mod dynamodb;
+mod events_wire;
 mod glue;
 mod iam;
 mod s3;
+mod secrets_wire;
 mod sns;
+mod sns_wire;
 mod sqs;
+mod sqs_wire;
+mod ssm_wire;
 
 /// Makes a test of each case for each implementation: `implementations!(embedded, moto; case, ...)`.
 ///

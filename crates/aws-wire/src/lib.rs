@@ -1,0 +1,19 @@
+//! How AWS's services speak over HTTP: which service and action a request means, the shapes of answers and errors, and whether
+//! its signature is right.
+//!
+//! ```text
+//!   request --> target::Target --> (service, action)      sigv4::verify: may the caller?
+//!           --> JSON body, or query::parse                 \
+//!   answer  <-- JSON body, or query::answer                 what the service does in between is not known here
+//!           <-- ServiceError::{json_body, xml_body}
+//! ```
+//!
+//! No I/O and no clock: a request is what was read, and the time is given.
+
+mod error;
+pub mod query;
+pub mod sigv4;
+mod target;
+
+pub use error::ServiceError;
+pub use target::{Target, scope_service};

@@ -1,0 +1,324 @@
+//! EventBridge: rules on the default event bus that send events to queues.
+//!
+//! `PutEvents` answers once each matching queue has its message on disk. Rules are kept in a SQLite file. Other buses, schedules on
+//! rules and other targets are refused by name; schedules are stepwell's own.
+
+mod pattern;
+mod rules;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use stepwell_aws_wire::ServiceError;
+
+use crate::service::{Facts, Optimised, Origin, Place, Protocol, Service, read};
+use crate::sqlite::{Database, Format};
+use crate::{Clock, StoreError};
+
+pub use pattern::{EventPattern, InvalidPattern};
+
+/// What EventBridge is called where.
+pub const FACTS: Facts = Facts {
+    name: "events",
+    error_prefix: "EventBridge",
+    legacy_name: "AmazonEventBridge",
+    sdk_name: "EventBridge",
+    protocol: Protocol::Json {
+        target_prefix: "AWSEvents",
+        version: "1.1",
+        error_namespace: "com.amazonaws.events",
+    },
+    actions: &[
+        "DeleteRule",
+        "DescribeRule",
+        "DisableRule",
+        "EnableRule",
+        "ListRules",
+        "ListTargetsByRule",
+        "PutEvents",
+        "PutRule",
+        "PutTargets",
+        "RemoveTargets",
+        "TestEventPattern",
+    ],
+    optimised: &[Optimised { action: "PutEvents", parameters: &["Entries"], has_metadata: false }],
+    modelled_errors: &[
+        "InternalException",
+        "InvalidEventPatternException",
+        "ResourceNotFoundException",
+    ],
+};
+
+const FORMAT: Format = Format {
+    name: "a file of event rules",
+    application_id: 0x5357_4531, // "SWE1"
+    migrations: &["
+        CREATE TABLE rule (
+            name TEXT PRIMARY KEY,
+            pattern TEXT NOT NULL,
+            description TEXT,
+            is_enabled INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE target (
+            rule TEXT NOT NULL REFERENCES rule (name),
+            id TEXT NOT NULL,
+            target TEXT NOT NULL,
+            PRIMARY KEY (rule, id)
+        ) STRICT, WITHOUT ROWID;
+    "],
+};
+
+/// Source: EventBridge API reference, `PutEvents`.
+const ENTRIES_MAX: usize = 10;
+const ENTRIES_BYTES_MAX: usize = 1_048_576;
+
+/// The default event bus. Cheap to clone.
+#[derive(Clone)]
+pub struct EmbeddedEvents {
+    database: Database,
+    place: Place,
+    queues: Arc<dyn Service>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for EmbeddedEvents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedEvents").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl EmbeddedEvents {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// [`StoreError`]
+    pub fn open(
+        path: &Path,
+        place: Place,
+        queues: Arc<dyn Service>,
+        clock: Clock,
+    ) -> Result<Self, StoreError> {
+        Ok(Self { database: Database::open(path, FORMAT)?, place, queues, clock })
+    }
+}
+
+#[async_trait]
+impl Service for EmbeddedEvents {
+    fn facts(&self) -> &'static Facts {
+        &FACTS
+    }
+
+    async fn call(
+        &self,
+        action: &str,
+        input: Value,
+        origin: &Origin,
+    ) -> Result<Value, ServiceError> {
+        match action {
+            "DeleteRule" => rules::delete(self, input).await,
+            "DescribeRule" => rules::describe(self, input).await,
+            "DisableRule" => rules::enable(self, input, false).await,
+            "EnableRule" => rules::enable(self, input, true).await,
+            "ListRules" => rules::list(self, input).await,
+            "ListTargetsByRule" => rules::list_targets(self, input).await,
+            "PutEvents" => self.put_events(input, origin).await,
+            "PutRule" => rules::put(self, input).await,
+            "PutTargets" => rules::put_targets(self, input).await,
+            "RemoveTargets" => rules::remove_targets(self, input).await,
+            "TestEventPattern" => test_event_pattern(input),
+            other => Err(ServiceError::unsupported("events", other)),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct PutEvents {
+    #[serde(default)]
+    entries: Vec<Entry>,
+}
+
+/// `{"Source": "my.app", "DetailType": "made", "Detail": "{}", "Resources": []}`
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Entry {
+    source: Option<String>,
+    detail_type: Option<String>,
+    detail: Option<String>,
+    #[serde(default)]
+    resources: Vec<String>,
+    /// Seconds since 1970, or the text of an instant.
+    time: Option<Value>,
+    event_bus_name: Option<String>,
+    trace_header: Option<String>,
+}
+
+/// Why an entry is not taken: code and words.
+struct Refused(&'static str, String);
+
+impl Entry {
+    fn size(&self) -> usize {
+        let texts = [&self.source, &self.detail_type, &self.detail];
+        texts.into_iter().flatten().map(String::len).sum::<usize>()
+            + self.resources.iter().map(String::len).sum::<usize>()
+    }
+
+    /// The event as rules and targets see it.
+    fn event(self, place: &Place, now: Timestamp, id: &str) -> Result<Value, Refused> {
+        let required = |name: &str, value: Option<String>| {
+            let problem =
+                format!("Parameter {name} is not valid. Reason: {name} is a required argument.");
+            value.filter(|text| !text.is_empty()).ok_or(Refused("InvalidArgument", problem))
+        };
+        let source = required("Source", self.source)?;
+        let detail_type = required("DetailType", self.detail_type)?;
+        let detail = required("Detail", self.detail)?;
+        let malformed = || Refused("MalformedDetail", "Detail is malformed.".to_owned());
+        let detail: Value = serde_json::from_str(&detail).map_err(|_| malformed())?;
+        if !detail.is_object() {
+            return Err(malformed());
+        }
+        if source.starts_with("aws.") {
+            return Err(Refused(
+                "NotAuthorizedForSource",
+                "Not authorized for the source.".to_owned(),
+            ));
+        }
+        check_bus(self.event_bus_name.as_deref())
+            .map_err(|error| Refused("ResourceNotFoundException", error.message))?;
+        if self.trace_header.is_some() {
+            return Err(Refused(
+                "InvalidArgument",
+                "Parameter TraceHeader is not supported by stepwell.".to_owned(),
+            ));
+        }
+        let time = instant(self.time.as_ref(), now)
+            .ok_or_else(|| Refused("InvalidArgument", "Parameter Time is not valid.".to_owned()))?;
+        Ok(json!({
+            "version": "0",
+            "id": id,
+            "detail-type": detail_type,
+            "source": source,
+            "account": place.account,
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "region": place.region,
+            "resources": self.resources,
+            "detail": detail,
+        }))
+    }
+}
+
+fn instant(time: Option<&Value>, now: Timestamp) -> Option<Timestamp> {
+    match time {
+        None => Some(now),
+        Some(Value::String(text)) => text.parse().ok(),
+        Some(number) => Timestamp::from_millisecond((number.as_f64()? * 1000.0) as i64).ok(),
+    }
+}
+
+/// There is one bus.
+fn check_bus(name: Option<&str>) -> Result<(), ServiceError> {
+    let name = name.unwrap_or("default");
+    if name == "default" || name.ends_with(":event-bus/default") {
+        return Ok(());
+    }
+    let message = format!("Event bus {name} does not exist.");
+    Err(ServiceError::sender("ResourceNotFoundException", message))
+}
+
+impl EmbeddedEvents {
+    async fn put_events(&self, input: Value, origin: &Origin) -> Result<Value, ServiceError> {
+        let PutEvents { entries } = read(input)?;
+        check_entries(&entries)?;
+        let rules = rules::enabled(self).await?;
+        let mut answers = Vec::new();
+        for entry in entries {
+            #[expect(clippy::disallowed_methods, reason = "an event has its id from here on")]
+            let id = uuid::Uuid::new_v4().to_string();
+            answers.push(match entry.event(&self.place, (self.clock)(), &id) {
+                Ok(event) => {
+                    self.deliver(&event, &rules, origin).await.map(|()| json!({"EventId": id}))
+                }
+                Err(refused) => Err(refused),
+            });
+        }
+        let failed = answers.iter().filter(|answer| answer.is_err()).count();
+        let shown = answers.into_iter().map(|answer| {
+            answer.unwrap_or_else(
+                |Refused(code, words)| json!({"ErrorCode": code, "ErrorMessage": words}),
+            )
+        });
+        Ok(json!({"Entries": shown.collect::<Vec<_>>(), "FailedEntryCount": failed}))
+    }
+
+    /// To every target of every rule that it matches. A queue that is gone misses the event, as at AWS.
+    async fn deliver(
+        &self,
+        event: &Value,
+        rules: &[rules::Rule],
+        origin: &Origin,
+    ) -> Result<(), Refused> {
+        let matching = rules.iter().filter(|rule| rule.pattern.matches(event));
+        for target in matching.flat_map(|rule| &rule.targets) {
+            let sent = self.queues.call("SendMessage", target.message(event), origin).await;
+            match sent {
+                Ok(_) => {}
+                Err(error) if error.status < 500 => {
+                    tracing::warn!(%error, target = target.arn, "an event did not reach its target");
+                }
+                Err(error) => return Err(Refused("InternalFailure", error.message)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_entries(entries: &[Entry]) -> Result<(), ServiceError> {
+    let validation = |problem: String| Err(ServiceError::sender("ValidationException", problem));
+    if !(1..=ENTRIES_MAX).contains(&entries.len()) {
+        let (relation, limit) =
+            if entries.is_empty() { ("greater", 1) } else { ("less", ENTRIES_MAX) };
+        return validation(format!(
+            "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have length {relation} than or \
+             equal to {limit}"
+        ));
+    }
+    let bytes: usize = entries.iter().map(Entry::size).sum();
+    if bytes > ENTRIES_BYTES_MAX {
+        return validation(
+            "Total size of the entries in the request is over the limit.".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct TestEventPattern {
+    event_pattern: String,
+    event: String,
+}
+
+fn test_event_pattern(input: Value) -> Result<Value, ServiceError> {
+    let TestEventPattern { event_pattern, event } = read(input)?;
+    let pattern = parse_pattern(&event_pattern)?;
+    let event: Value = serde_json::from_str(&event).map_err(|error| {
+        ServiceError::sender("ValidationException", format!("Event is not valid JSON: {error}"))
+    })?;
+    Ok(json!({"Result": pattern.matches(&event)}))
+}
+
+fn parse_pattern(text: &str) -> Result<EventPattern, ServiceError> {
+    let invalid = |reason: String| {
+        ServiceError::sender(
+            "InvalidEventPatternException",
+            format!("Event pattern is not valid. Reason: {reason}"),
+        )
+    };
+    let value: Value = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
+    EventPattern::parse(&value).map_err(|error| invalid(error.to_string()))
+}

@@ -1,0 +1,322 @@
+//! Rules and their targets.
+
+use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use stepwell_aws_wire::ServiceError;
+
+use super::{EmbeddedEvents, EventPattern, check_bus, parse_pattern};
+use crate::service::{read, written};
+
+/// Source: EventBridge quotas, targets of a rule.
+const TARGETS_MAX: usize = 5;
+
+/// A rule that is asked of every event.
+pub(super) struct Rule {
+    pub(super) pattern: EventPattern,
+    pub(super) targets: Vec<Target>,
+}
+
+/// `{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:111111111111:jobs", "SqsParameters": {"MessageGroupId": "g"}}`
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(super) struct Target {
+    id: String,
+    pub(super) arn: String,
+    /// JSON that is sent instead of the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sqs_parameters: Option<SqsParameters>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct SqsParameters {
+    message_group_id: String,
+}
+
+impl Target {
+    /// The parameters of `SendMessage`.
+    pub(super) fn message(&self, event: &Value) -> Value {
+        let queue = self.arn.rsplit(':').next().unwrap_or_default();
+        let body = self.input.clone().unwrap_or_else(|| event.to_string());
+        let mut message = json!({"QueueUrl": queue, "MessageBody": body});
+        if let Some(SqsParameters { message_group_id }) = &self.sqs_parameters {
+            message["MessageGroupId"] = json!(message_group_id);
+        }
+        message
+    }
+
+    fn problem(&self) -> Option<String> {
+        if !self.arn.starts_with("arn:") || !self.arn.contains(":sqs:") {
+            return Some(format!(
+                "Target {} is not supported by stepwell: only queues of SQS are.",
+                self.arn
+            ));
+        }
+        let is_json = |text: &String| serde_json::from_str::<Value>(text).is_ok();
+        let is_wrong = self.input.as_ref().is_some_and(|input| !is_json(input));
+        is_wrong.then(|| "JSON syntax error in input for target.".to_owned())
+    }
+}
+
+fn validation(problem: impl Into<String>) -> ServiceError {
+    ServiceError::sender("ValidationException", problem)
+}
+
+fn missing(name: &str) -> ServiceError {
+    let message = format!("Rule {name} does not exist on EventBus default.");
+    ServiceError::sender("ResourceNotFoundException", message)
+}
+
+impl EmbeddedEvents {
+    async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, ServiceError>>
+        + Send
+        + 'static,
+    ) -> Result<T, ServiceError> {
+        self.database.change(work).await
+    }
+
+    fn rule_arn(&self, name: &str) -> String {
+        self.place.arn("events", &format!("rule/{name}"))
+    }
+}
+
+/// All rules that are on, with their targets.
+pub(super) async fn enabled(events: &EmbeddedEvents) -> Result<Vec<Rule>, ServiceError> {
+    let rows = events.change(|transaction| {
+        let mut statement =
+            transaction.prepare("SELECT name, pattern FROM rule WHERE is_enabled = 1")?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+        let mut all = Vec::new();
+        for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
+            all.push((row.1, targets_of(transaction, &row.0)?));
+        }
+        Ok(Ok(all))
+    });
+    let rule =
+        |(pattern, targets): (String, _)| Ok(Rule { pattern: parse_pattern(&pattern)?, targets });
+    rows.await?.into_iter().map(rule).collect()
+}
+
+fn targets_of(transaction: &Transaction<'_>, rule: &str) -> rusqlite::Result<Vec<Target>> {
+    let mut statement =
+        transaction.prepare_cached("SELECT target FROM target WHERE rule = ?1 ORDER BY id")?;
+    let texts = statement
+        .query_map([rule], |row| row.get::<_, String>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+}
+
+fn exists(transaction: &Transaction<'_>, rule: &str) -> rusqlite::Result<bool> {
+    transaction.prepare_cached("SELECT 1 FROM rule WHERE name = ?1")?.exists([rule])
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct PutRule {
+    name: String,
+    event_pattern: Option<String>,
+    description: Option<String>,
+    state: Option<String>,
+    event_bus_name: Option<String>,
+}
+
+/// `PutRule`: makes or replaces a rule, and leaves its targets.
+pub(super) async fn put(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
+    let PutRule { name, event_pattern, description, state, event_bus_name } = read(input)?;
+    check_bus(event_bus_name.as_deref())?;
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if !(1..=64).contains(&name.len()) || !name.chars().all(is_allowed) {
+        return Err(validation(format!(
+            "1 validation error detected: Value '{name}' at 'name' failed to satisfy constraint: \
+            Member must satisfy regular expression pattern: [\\.\\-_A-Za-z0-9]+"
+        )));
+    }
+    let pattern = event_pattern.ok_or_else(|| {
+        validation("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+    })?;
+    parse_pattern(&pattern)?;
+    let is_enabled = match state.as_deref() {
+        None | Some("ENABLED") => true,
+        Some("DISABLED") => false,
+        Some(other) => {
+            return Err(validation(format!("The state {other} is not supported by stepwell.")));
+        }
+    };
+    let answer = json!({"RuleArn": events.rule_arn(&name)});
+    events
+        .change(move |transaction| {
+            let sql = "INSERT INTO rule VALUES (?1, ?2, ?3, ?4) ON CONFLICT (name) DO UPDATE
+                SET pattern = excluded.pattern, description = excluded.description, is_enabled = excluded.is_enabled";
+            transaction.execute(sql, params![name, pattern, description, is_enabled])?;
+            Ok(Ok(answer))
+        })
+        .await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct OfRule {
+    #[serde(alias = "Rule")]
+    name: String,
+    event_bus_name: Option<String>,
+    #[serde(default)]
+    targets: Vec<Value>,
+    #[serde(default)]
+    ids: Vec<String>,
+}
+
+impl OfRule {
+    fn read(input: Value) -> Result<Self, ServiceError> {
+        let this: Self = read(input)?;
+        check_bus(this.event_bus_name.as_deref())?;
+        Ok(this)
+    }
+}
+
+/// `DeleteRule`; one that has targets stays, one that is not there is no error.
+pub(super) async fn delete(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
+    let OfRule { name, .. } = OfRule::read(input)?;
+    events
+        .change(move |transaction| {
+            if !targets_of(transaction, &name)?.is_empty() {
+                return Ok(Err(validation("Rule can't be deleted since it has targets.")));
+            }
+            transaction.execute("DELETE FROM rule WHERE name = ?1", [name])?;
+            Ok(Ok(json!({})))
+        })
+        .await
+}
+
+/// `EnableRule`, `DisableRule`
+pub(super) async fn enable(
+    events: &EmbeddedEvents,
+    input: Value,
+    is_enabled: bool,
+) -> Result<Value, ServiceError> {
+    let OfRule { name, .. } = OfRule::read(input)?;
+    events
+        .change(move |transaction| {
+            let sql = "UPDATE rule SET is_enabled = ?1 WHERE name = ?2";
+            let changed = transaction.execute(sql, params![is_enabled, name])?;
+            Ok(if changed == 1 { Ok(json!({})) } else { Err(missing(&name)) })
+        })
+        .await
+}
+
+/// `DescribeRule`
+pub(super) async fn describe(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
+    let OfRule { name, .. } = OfRule::read(input)?;
+    let wanted = name.clone();
+    let found = rows(events).await?.into_iter().find(|rule| rule["Name"] == wanted);
+    found.ok_or_else(|| missing(&name))
+}
+
+async fn rows(events: &EmbeddedEvents) -> Result<Vec<Value>, ServiceError> {
+    let this = events.clone();
+    events
+        .change(move |transaction| {
+            let mut statement =
+                transaction.prepare("SELECT name, pattern, description, is_enabled FROM rule ORDER BY name")?;
+            let rows = statement.query_map([], |row| {
+                let name: String = row.get(0)?;
+                let state = if row.get(3)? { "ENABLED" } else { "DISABLED" };
+                let mut rule = json!({
+                    "Name": name, "Arn": this.rule_arn(&name), "EventPattern": row.get::<_, String>(1)?,
+                    "State": state, "EventBusName": "default",
+                });
+                if let Some(description) = row.get::<_, Option<String>>(2)? {
+                    rule["Description"] = json!(description);
+                }
+                Ok(rule)
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>().map(Ok)
+        })
+        .await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct ListRules {
+    name_prefix: Option<String>,
+    event_bus_name: Option<String>,
+}
+
+/// `ListRules`, all at once.
+pub(super) async fn list(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
+    let ListRules { name_prefix, event_bus_name } = read(input)?;
+    check_bus(event_bus_name.as_deref())?;
+    let prefix = name_prefix.unwrap_or_default();
+    let mut rules = rows(events).await?;
+    rules.retain(|rule| rule["Name"].as_str().is_some_and(|name| name.starts_with(&prefix)));
+    Ok(json!({"Rules": rules}))
+}
+
+/// `PutTargets`
+pub(super) async fn put_targets(
+    events: &EmbeddedEvents,
+    input: Value,
+) -> Result<Value, ServiceError> {
+    let OfRule { name, targets, .. } = OfRule::read(input)?;
+    let targets: Vec<Target> = targets.into_iter().map(read).collect::<Result<_, _>>()?;
+    if let Some(problem) = targets.iter().find_map(Target::problem) {
+        return Err(validation(problem));
+    }
+    events
+        .change(move |transaction| {
+            if !exists(transaction, &name)? {
+                return Ok(Err(missing(&name)));
+            }
+            for target in &targets {
+                let sql = "INSERT INTO target VALUES (?1, ?2, ?3) ON CONFLICT (rule, id) DO UPDATE SET target = excluded.target";
+                transaction.execute(sql, params![name, target.id, written(target).to_string()])?;
+            }
+            if targets_of(transaction, &name)?.len() > TARGETS_MAX {
+                let message = "The requested resource exceeds the maximum number allowed.";
+                return Ok(Err(ServiceError::sender("LimitExceededException", message)));
+            }
+            Ok(Ok(json!({"FailedEntryCount": 0, "FailedEntries": []})))
+        })
+        .await
+}
+
+/// `RemoveTargets`
+pub(super) async fn remove_targets(
+    events: &EmbeddedEvents,
+    input: Value,
+) -> Result<Value, ServiceError> {
+    let OfRule { name, ids, .. } = OfRule::read(input)?;
+    events
+        .change(move |transaction| {
+            if !exists(transaction, &name)? {
+                return Ok(Err(missing(&name)));
+            }
+            for id in &ids {
+                transaction
+                    .execute("DELETE FROM target WHERE rule = ?1 AND id = ?2", params![name, id])?;
+            }
+            Ok(Ok(json!({"FailedEntryCount": 0, "FailedEntries": []})))
+        })
+        .await
+}
+
+/// `ListTargetsByRule`
+pub(super) async fn list_targets(
+    events: &EmbeddedEvents,
+    input: Value,
+) -> Result<Value, ServiceError> {
+    let OfRule { name, .. } = OfRule::read(input)?;
+    let targets = events.change(move |transaction| {
+        Ok(if exists(transaction, &name)? {
+            Ok(targets_of(transaction, &name)?)
+        } else {
+            Err(missing(&name))
+        })
+    });
+    Ok(json!({"Targets": written(&targets.await?)}))
+}

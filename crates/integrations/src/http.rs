@@ -1,0 +1,183 @@
+//! The embedded services over HTTP, on the port of the Step Functions API.
+//!
+//! A request is for one of them if its target header has the service's prefix, or if it is a form that was signed for the service.
+//! Everything else goes on to the routes that are mounted here.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_TYPE, HOST};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use stepwell_aws_wire::{ServiceError, Target, query, sigv4};
+
+use crate::Clock;
+use crate::service::{Origin, Protocol, Service};
+
+/// Bytes of a request; SQS and SNS take at most 1 MiB of messages, which base64 and forms make longer.
+const REQUEST_BYTES_MAX: usize = 8 << 20;
+
+/// The services and who may call them.
+#[derive(Clone)]
+pub struct Front {
+    /// In any order.
+    pub services: Arc<[Arc<dyn Service>]>,
+    /// Refuses what a page in somebody's browser could send.
+    pub is_refused: fn(&HeaderMap) -> bool,
+    /// Whose signatures are verified; without it everybody may call who reaches the port.
+    pub keys: Option<Keys>,
+}
+
+/// Finds the secret access key of an access key id.
+pub type SecretOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Access keys that may call.
+#[derive(Clone)]
+pub struct Keys {
+    /// The secret access key of an access key id.
+    pub secret: SecretOf,
+    /// For the window in which a signature is good.
+    pub clock: Clock,
+}
+
+/// The routes with the services before them.
+pub fn router(front: Front, others: Router) -> Router {
+    others.layer(middleware::from_fn_with_state(front, serve))
+}
+
+async fn serve(State(front): State<Front>, request: Request, next: Next) -> Response {
+    let target = Target::of(request.headers()).filter(|_| request.method() == Method::POST);
+    let Some((service, target)) = target.and_then(|it| Some((front.service(&it)?, it))) else {
+        return next.run(request).await;
+    };
+    #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
+    let request_id = uuid::Uuid::new_v4().to_string();
+    let (parts, body) = request.into_parts();
+    let answer = Answer { service: &*service, request_id: &request_id };
+    match front.perform(&*service, target, &parts, body).await {
+        Ok((action, output)) => answer.success(&action, &output),
+        Err(error) => answer.error(&error),
+    }
+}
+
+impl Front {
+    fn service(&self, target: &Target) -> Option<Arc<dyn Service>> {
+        let is_meant = |service: &&Arc<dyn Service>| match (target, service.facts().protocol) {
+            (Target::Json { prefix, .. }, Protocol::Json { target_prefix, .. }) => {
+                prefix == target_prefix
+            }
+            (Target::Query { service: Some(name) }, Protocol::Query { .. }) => {
+                name == service.facts().name
+            }
+            _ => false,
+        };
+        self.services.iter().find(is_meant).cloned()
+    }
+
+    async fn perform(
+        &self,
+        service: &dyn Service,
+        target: Target,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<(String, Value), ServiceError> {
+        if (self.is_refused)(&parts.headers) {
+            let message = "requests of web pages are not served";
+            return Err(ServiceError::sender("AccessDenied", message).with_status(403));
+        }
+        let body = axum::body::to_bytes(body, REQUEST_BYTES_MAX).await.map_err(|_| {
+            let message =
+                format!("The request is longer than {REQUEST_BYTES_MAX} bytes or broke off.");
+            ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
+        })?;
+        if let Some(Keys { secret, clock }) = &self.keys {
+            sigv4::verify(parts, &body, clock(), |id| secret(id))?;
+        }
+        let (action, input) = input(target, &body)?;
+        if !service.facts().actions.contains(&&*action) {
+            return Err(ServiceError::unsupported(service.facts().name, &action));
+        }
+        let output = service.call(&action, input, &origin(&parts.headers)).await?;
+        Ok((action, output))
+    }
+}
+
+fn input(target: Target, body: &Bytes) -> Result<(String, Value), ServiceError> {
+    match target {
+        Target::Query { .. } => query::parse(body),
+        Target::Json { action, .. } => {
+            let body: &[u8] = if body.is_empty() { b"{}" } else { body };
+            let input = serde_json::from_slice(body).map_err(|error| {
+                ServiceError::sender("SerializationException", error.to_string())
+            })?;
+            Ok((action, input))
+        }
+    }
+}
+
+fn origin(headers: &HeaderMap) -> Origin {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    Origin { base_url: format!("http://{host}") }
+}
+
+/// How a service answers.
+struct Answer<'s> {
+    service: &'s dyn Service,
+    request_id: &'s str,
+}
+
+impl Answer<'_> {
+    fn success(&self, action: &str, output: &Value) -> Response {
+        let (content, body) = body(self.service, action, output, self.request_id);
+        self.respond(StatusCode::OK, &content, body)
+    }
+
+    fn error(&self, error: &ServiceError) -> Response {
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+        let (content, body) = match self.service.facts().protocol {
+            Protocol::Json { error_namespace, version, .. } => {
+                (json_content(version), error.json_body(error_namespace))
+            }
+            Protocol::Query { namespace, .. } => {
+                let body = query::error_body(error, namespace, self.request_id);
+                ("text/xml".to_owned(), body.into_bytes())
+            }
+        };
+        let mut response = self.respond(status, &content, body);
+        if let Ok(value) = HeaderValue::from_str(&error.query_header()) {
+            response.headers_mut().insert("x-amzn-query-error", value);
+        }
+        response
+    }
+
+    fn respond(&self, status: StatusCode, content: &str, body: Vec<u8>) -> Response {
+        let headers = [(CONTENT_TYPE.as_str(), content), ("x-amzn-requestid", self.request_id)];
+        (status, headers, body).into_response()
+    }
+}
+
+fn json_content(version: &str) -> String {
+    format!("application/x-amz-json-{version}")
+}
+
+/// Content type and body of an answer, byte for byte as it goes over HTTP.
+pub(crate) fn body(
+    service: &dyn Service,
+    action: &str,
+    output: &Value,
+    request_id: &str,
+) -> (String, Vec<u8>) {
+    match service.facts().protocol {
+        Protocol::Json { version, .. } => (json_content(version), output.to_string().into_bytes()),
+        Protocol::Query { namespace, maps } => {
+            let is_map = |name: &str| maps.contains(&name);
+            let xml = query::answer(action, namespace, output, &is_map, request_id);
+            ("text/xml".to_owned(), xml.into_bytes())
+        }
+    }
+}

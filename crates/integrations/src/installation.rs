@@ -1,0 +1,69 @@
+//! All embedded services of one installation, opened in the order in which they need each other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::Clock;
+use crate::events::{self, EmbeddedEvents};
+use crate::secretsmanager::{self, EmbeddedSecrets};
+use crate::service::{Facts, Place, Service};
+use crate::sns::{self, EmbeddedSns};
+use crate::sqs::{self, EmbeddedQueues};
+use crate::ssm::{self, EmbeddedParameters};
+use crate::sts::{self, EmbeddedSts};
+use crate::vault::Vault;
+
+/// What can be embedded, and with which actions.
+pub const EMBEDDED: &[&Facts] =
+    &[&events::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
+
+/// The embedded services.
+#[derive(Clone)]
+pub struct Installation {
+    /// All of [`EMBEDDED`].
+    pub services: Arc<[Arc<dyn Service>]>,
+    topics: EmbeddedSns,
+}
+
+impl Installation {
+    /// Opens or creates the files `queues.db`, `topics.db`, `events.db` and `parameters.db` in a folder that is there.
+    ///
+    /// # Errors
+    /// [`sns::Error::Store`] names the file that cannot be used.
+    pub async fn open(
+        folder: &Path,
+        place: Place,
+        vault: Arc<dyn Vault>,
+        http: reqwest::Client,
+        clock: Clock,
+    ) -> Result<Self, sns::Error> {
+        let at = |name: &str| folder.join(name);
+        let clocks = || Arc::clone(&clock);
+        let queues = EmbeddedQueues::open(&at("queues.db"), place.clone(), clocks())?;
+        let queues: Arc<dyn Service> = Arc::new(queues);
+        let reached = || Arc::clone(&queues);
+        let topics =
+            EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http, clocks()).await?;
+        let events = EmbeddedEvents::open(&at("events.db"), place.clone(), reached(), clocks())?;
+        let parameters = EmbeddedParameters::open(
+            &at("parameters.db"),
+            Arc::clone(&vault),
+            place.clone(),
+            clocks(),
+        )?;
+        let services: Arc<[Arc<dyn Service>]> = Arc::new([
+            queues,
+            Arc::new(topics.clone()),
+            Arc::new(events),
+            Arc::new(EmbeddedSecrets::new(vault, place.clone())),
+            Arc::new(parameters),
+            Arc::new(EmbeddedSts::new(place)),
+        ]);
+        Ok(Self { services, topics })
+    }
+
+    /// Delivers again and again what subscribers did not take yet; never returns.
+    pub async fn run(&self) {
+        self.topics.run().await;
+    }
+}

@@ -1,0 +1,117 @@
+//! What every embedded service is to its callers: actions with JSON in and out, by AWS's names.
+//!
+//! ```text
+//!   HTTP (http.rs), AWS JSON or query protocol --\
+//!   Task states (task.rs), parameters ------------+--> Service::call("SendMessage", {...}) --> {...} | ServiceError
+//!   other embedded services ---------------------/
+//! ```
+
+use async_trait::async_trait;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use stepwell_aws_wire::ServiceError;
+
+/// One service of AWS, embedded or real.
+#[async_trait]
+pub trait Service: Send + Sync {
+    /// What it is called where.
+    fn facts(&self) -> &'static Facts;
+
+    /// Performs one of [`Facts::actions`]. When it returns, what it changed is on disk.
+    ///
+    /// # Errors
+    /// Those of the action, with AWS's code and words; nothing has changed then.
+    async fn call(
+        &self,
+        action: &str,
+        input: Value,
+        origin: &Origin,
+    ) -> Result<Value, ServiceError>;
+}
+
+/// What a service is called where.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts {
+    /// In resources of tasks, in what is signed, and in ARNs: `sqs`.
+    pub name: &'static str,
+    /// Before the names of its errors in optimised integrations: `SQS`.
+    pub error_prefix: &'static str,
+    /// In the texts of optimised integrations: `AmazonSQS`.
+    pub legacy_name: &'static str,
+    /// In those of `aws-sdk` integrations: `Sqs`.
+    pub sdk_name: &'static str,
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// What can be called, as AWS writes it: `SendMessage`.
+    pub actions: &'static [&'static str],
+    /// What has an integration of its own, `arn:aws:states:::sqs:sendMessage`, and the parameters of it.
+    pub optimised: &'static [Optimised],
+    /// Errors that AWS's SDK for Java has a class for; any other is `SQS.AmazonSQSException`.
+    pub modelled_errors: &'static [&'static str],
+}
+
+/// An action that has an integration of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct Optimised {
+    /// `SendMessage`
+    pub action: &'static str,
+    /// The parameters that Step Functions takes.
+    pub parameters: &'static [&'static str],
+    /// Whether the result tells of the HTTP answer.
+    pub has_metadata: bool,
+}
+
+/// How a service speaks.
+#[derive(Debug, Clone, Copy)]
+pub enum Protocol {
+    /// AWS JSON.
+    Json {
+        /// `AmazonSQS`
+        target_prefix: &'static str,
+        /// `1.0`
+        version: &'static str,
+        /// Before the names of errors: `com.amazonaws.sqs`
+        error_namespace: &'static str,
+    },
+    /// Forms and XML.
+    Query {
+        /// `http://sns.amazonaws.com/doc/2010-03-31/`
+        namespace: &'static str,
+        /// Members that are maps, and not structures: `Attributes`.
+        maps: &'static [&'static str],
+    },
+}
+
+/// Where a call came in, for answers that name addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `http://127.0.0.1:4566`
+    pub base_url: String,
+}
+
+/// Account and region of everything embedded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Twelve digits.
+    pub account: String,
+    /// `us-east-1`
+    pub region: String,
+}
+
+impl Place {
+    /// `arn:aws:sqs:us-east-1:111111111111:jobs`
+    pub fn arn(&self, service: &str, name: &str) -> String {
+        format!("arn:aws:{service}:{}:{}:{name}", self.region, self.account)
+    }
+}
+
+/// Reads the input of an action; a member that is not known is refused by its name.
+pub(crate) fn read<T: DeserializeOwned>(input: Value) -> Result<T, ServiceError> {
+    serde_json::from_value(input)
+        .map_err(|error| ServiceError::sender("SerializationException", error.to_string()))
+}
+
+pub(crate) fn written(output: &impl Serialize) -> Value {
+    serde_json::to_value(output).expect("answers are plain data with text keys")
+}

@@ -1,0 +1,276 @@
+//! Services behind the resources of Task states: `arn:aws:states:::sqs:sendMessage` and
+//! `arn:aws:states:::aws-sdk:sqs:sendMessage`.
+//!
+//! What a service can do is in its [`Facts`]; a resource that is not there is refused when it is asked for. A task that is delivered
+//! again after a crash makes its request again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value, json};
+use stepwell_aws_wire::ServiceError;
+use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest, Unsupported};
+use tokio_util::sync::CancellationToken;
+
+use crate::Clock;
+use crate::http;
+use crate::service::{Facts, Optimised, Origin, Service};
+
+const PREFIX: &str = "arn:aws:states:::";
+const SDK_PREFIX: &str = "aws-sdk:";
+
+/// Its request is made here; who waits for the token is the engine.
+const CALLBACK_SUFFIX: &str = ".waitForTaskToken";
+
+/// Parameters that Step Functions turns into text where they are none.
+const TEXTS: &[&str] = &["Detail", "Input", "Message", "MessageBody", "SecretString"];
+
+/// All services of an installation behind resources.
+#[derive(Clone)]
+pub struct Integrations {
+    /// In any order.
+    pub services: Arc<[Arc<dyn Service>]>,
+    /// In addresses that answers name.
+    pub origin: Origin,
+    /// For the date of answers.
+    pub clock: Clock,
+}
+
+impl Integrations {
+    /// The handler of a resource; `None` if it belongs to none of the services.
+    ///
+    /// # Errors
+    /// [`Unsupported`] names an action that the service has not.
+    pub fn route(&self, resource: &str) -> Option<Result<Arc<dyn TaskHandler>, Unsupported>> {
+        let named = Named::of(resource)?;
+        let service = self.services.iter().find(|it| it.facts().name == named.service)?;
+        let kind = named.find(service.facts());
+        Some(kind.map(|kind| self.handler(service, kind)))
+    }
+
+    fn handler(&self, service: &Arc<dyn Service>, kind: Kind) -> Arc<dyn TaskHandler> {
+        let (service, origin) = (Arc::clone(service), self.origin.clone());
+        Arc::new(Handler { service, kind, origin, clock: Arc::clone(&self.clock) })
+    }
+}
+
+/// Whether services with these facts do the work of a resource; `None` if it belongs to none of them.
+///
+/// # Errors
+/// As [`Integrations::route`].
+pub fn check(resource: &str, services: &[&'static Facts]) -> Option<Result<(), Unsupported>> {
+    let named = Named::of(resource)?;
+    let facts = services.iter().find(|it| it.name == named.service)?;
+    Some(named.find(facts).map(drop))
+}
+
+/// What a resource names.
+struct Named<'r> {
+    resource: &'r str,
+    is_sdk: bool,
+    service: &'r str,
+    action: &'r str,
+}
+
+impl<'r> Named<'r> {
+    fn of(resource: &'r str) -> Option<Self> {
+        let written = resource.strip_prefix(PREFIX)?;
+        let named = written.strip_suffix(CALLBACK_SUFFIX).unwrap_or(written);
+        let (is_sdk, named) = match named.strip_prefix(SDK_PREFIX) {
+            Some(named) => (true, named),
+            None => (false, named),
+        };
+        let (service, action) = named.split_once(':')?;
+        Some(Self { resource, is_sdk, service, action })
+    }
+
+    fn find(&self, facts: &'static Facts) -> Result<Kind, Unsupported> {
+        find(facts, self.action, self.is_sdk).ok_or_else(|| Unsupported {
+            resource: self.resource.to_owned(),
+            reason: reason(facts, self.is_sdk),
+        })
+    }
+}
+
+/// Which of the two ways to call a service.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Optimised(&'static Optimised),
+    Sdk(&'static str),
+}
+
+impl Kind {
+    fn action(self) -> &'static str {
+        match self {
+            Self::Optimised(optimised) => optimised.action,
+            Self::Sdk(action) => action,
+        }
+    }
+}
+
+/// The action `sendMessage` of a service.
+fn find(facts: &'static Facts, action: &str, is_sdk: bool) -> Option<Kind> {
+    let mut characters = action.chars();
+    let first = characters.next().filter(char::is_ascii_lowercase)?.to_ascii_uppercase();
+    let name = format!("{first}{}", characters.as_str());
+    if is_sdk {
+        return facts.actions.iter().find(|it| **it == name).map(|it| Kind::Sdk(it));
+    }
+    facts.optimised.iter().find(|it| it.action == name).map(Kind::Optimised)
+}
+
+fn reason(facts: &Facts, is_sdk: bool) -> String {
+    let actions: Vec<_> = if is_sdk {
+        facts.actions.to_vec()
+    } else {
+        facts.optimised.iter().map(|it| it.action).collect()
+    };
+    let lower = |name: &str| format!("{}{}", name[..1].to_ascii_lowercase(), &name[1..]);
+    let actions: Vec<_> = actions.into_iter().map(lower).collect();
+    let prefix = if is_sdk { SDK_PREFIX } else { "" };
+    format!("supported of `{prefix}{}` are {}", facts.name, actions.join(", "))
+}
+
+struct Handler {
+    service: Arc<dyn Service>,
+    kind: Kind,
+    origin: Origin,
+    clock: Clock,
+}
+
+#[async_trait]
+impl TaskHandler for Handler {
+    async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+        #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let input = match self.input(&request.parameters) {
+            Ok(input) => input,
+            Err(cause) => return failed("States.Runtime", cause),
+        };
+        let call = self.service.call(self.kind.action(), input, &self.origin);
+        let outcome = tokio::select! {
+            outcome = call => outcome,
+            () = stop.cancelled() => return failed("States.Timeout", "the request was not waited for"),
+        };
+        match outcome {
+            Ok(output) => self.succeeded(output, &request_id),
+            Err(error) => self.refused(&error, &request_id),
+        }
+    }
+}
+
+fn failed(error: impl Into<String>, cause: impl Into<String>) -> TaskOutcome {
+    TaskOutcome::Failed(TaskFailure { error: error.into(), cause: Some(cause.into()) })
+}
+
+impl Handler {
+    fn input(&self, parameters: &Value) -> Result<Value, String> {
+        let Value::Object(members) = parameters else {
+            return Err("The parameters of an integration must be an object.".to_owned());
+        };
+        if let Kind::Optimised(Optimised { parameters, action, .. }) = self.kind
+            && let Some(other) = members.keys().find(|name| !parameters.contains(&name.as_str()))
+        {
+            let name = self.service.facts().name;
+            return Err(format!(
+                "The field '{other}' is not supported by Step Functions in {name}:{action}"
+            ));
+        }
+        Ok(with_texts(parameters.clone()))
+    }
+
+    fn succeeded(&self, output: Value, request_id: &str) -> TaskOutcome {
+        let failed_entries = output["FailedEntryCount"].as_u64().unwrap_or(0);
+        match self.kind {
+            Kind::Optimised(_) if failed_entries > 0 => {
+                failed("EventBridge.FailedEntry", output.to_string())
+            }
+            Kind::Optimised(Optimised { action, has_metadata: true, .. }) => {
+                let (content, body) = http::body(&*self.service, action, &output, request_id);
+                let mut output = output;
+                add_metadata(&mut output, &content, body.len(), request_id, &self.date());
+                TaskOutcome::Succeeded(Arc::new(output))
+            }
+            Kind::Optimised(_) | Kind::Sdk(_) => TaskOutcome::Succeeded(Arc::new(output)),
+        }
+    }
+
+    /// `Sun, 01 Mar 2026 09:00:00 GMT`
+    fn date(&self) -> String {
+        (self.clock)().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    }
+
+    fn refused(&self, error: &ServiceError, request_id: &str) -> TaskOutcome {
+        let facts = self.service.facts();
+        let ServiceError { code, message, status, .. } = error;
+        let exception = |name: &str| format!("{}Exception", name.trim_end_matches("Exception"));
+        match self.kind {
+            Kind::Optimised(_) => {
+                let query_code = error.query_code();
+                let is_modelled = facts.modelled_errors.contains(&&**code);
+                let class =
+                    if is_modelled { exception(code) } else { exception(facts.legacy_name) };
+                let cause = format!(
+                    "{message} (Service: {}; Status Code: {status}; Error Code: {query_code}; Request ID: {request_id}; Proxy: null)",
+                    facts.legacy_name
+                );
+                failed(format!("{}.{class}", facts.error_prefix), cause)
+            }
+            Kind::Sdk(_) => {
+                let is_modelled = facts.modelled_errors.contains(&&**code);
+                let class = if is_modelled { exception(code) } else { exception(facts.sdk_name) };
+                let cause = format!(
+                    "{message} (Service: {}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)",
+                    facts.sdk_name
+                );
+                failed(format!("{}.{class}", facts.sdk_name), cause)
+            }
+        }
+    }
+}
+
+/// Makes texts of what must be text, also in entries.
+fn with_texts(parameters: Value) -> Value {
+    match parameters {
+        Value::Object(members) => {
+            let member = |(name, value): (String, Value)| {
+                let is_text = TEXTS.contains(&name.as_str());
+                let value = match value {
+                    Value::String(_) | Value::Null => value,
+                    value if is_text => Value::String(value.to_string()),
+                    value if name == "Entries" || name == "PublishBatchRequestEntries" => {
+                        with_texts(value)
+                    }
+                    value => value,
+                };
+                (name, value)
+            };
+            Value::Object(members.into_iter().map(member).collect::<Map<_, _>>())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(with_texts).collect()),
+        other => other,
+    }
+}
+
+/// What Step Functions tells of the answer.
+fn add_metadata(output: &mut Value, content: &str, length: usize, request_id: &str, date: &str) {
+    let length = length.to_string();
+    output["SdkHttpMetadata"] = json!({
+        "AllHttpHeaders": {
+            "x-amzn-RequestId": [request_id],
+            "connection": ["keep-alive"],
+            "Content-Length": [length],
+            "Date": [date],
+            "Content-Type": [content],
+        },
+        "HttpHeaders": {
+            "connection": "keep-alive",
+            "Content-Length": length,
+            "Content-Type": content,
+            "Date": date,
+            "x-amzn-RequestId": request_id,
+        },
+        "HttpStatusCode": 200,
+    });
+    output["SdkResponseMetadata"] = json!({ "RequestId": request_id });
+}

@@ -1,0 +1,224 @@
+//! Services behind resources of Task states: what comes back, and what is refused.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stepwell_integrations::service::Origin;
+use stepwell_integrations::task::Integrations;
+use stepwell_task::{IdempotencyKey, Job, Pulse, TaskFailure, TaskOutcome, TaskRequest};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{Embedded, Time};
+
+struct Fixture {
+    integrations: Integrations,
+    embedded: Embedded,
+}
+
+impl Fixture {
+    async fn start() -> Self {
+        let time = Time::manual();
+        let embedded = Embedded::start(&time).await;
+        let origin = Origin { base_url: embedded.url.clone() };
+        let services = Arc::clone(&embedded.services);
+        Self { integrations: Integrations { services, origin, clock: time.clock() }, embedded }
+    }
+
+    async fn perform(&self, resource: &str, parameters: Value) -> TaskOutcome {
+        let request = TaskRequest {
+            execution_arn: "arn:e".into(),
+            state_name: "S".into(),
+            resource: resource.into(),
+            parameters: Arc::new(parameters),
+            key: IdempotencyKey::new("arn:e", 3),
+            deadline: None,
+            heartbeat: None,
+            pulse: Pulse::silent(),
+            job: Job::detached(),
+        };
+        let handler = self.integrations.route(resource).unwrap().unwrap();
+        handler.handle(request, CancellationToken::new()).await
+    }
+
+    async fn succeed(&self, resource: &str, parameters: Value) -> Value {
+        match self.perform(resource, parameters).await {
+            TaskOutcome::Succeeded(output) => (*output).clone(),
+            TaskOutcome::Failed(failure) => panic!("{failure:?}"),
+        }
+    }
+
+    async fn fail(&self, resource: &str, parameters: Value) -> TaskFailure {
+        match self.perform(resource, parameters).await {
+            TaskOutcome::Succeeded(output) => panic!("{output}"),
+            TaskOutcome::Failed(failure) => failure,
+        }
+    }
+
+    async fn queue(&self) -> String {
+        let resource = "arn:aws:states:::aws-sdk:sqs:createQueue";
+        let created = self.succeed(resource, json!({"QueueName": "jobs"})).await;
+        assert_eq!(
+            created,
+            json!({"QueueUrl": format!("{}/111111111111/jobs", self.embedded.url)})
+        );
+        created["QueueUrl"].as_str().unwrap().to_owned()
+    }
+}
+
+const SEND: &str = "arn:aws:states:::sqs:sendMessage";
+
+/// The text between two others in a cause, for instance the id of a request.
+fn without_id(cause: &str) -> String {
+    let (before, id) = cause.split_once("Request ID: ").unwrap();
+    let end = id.find([';', ')']).unwrap();
+    format!("{before}Request ID: ..{}", &id[end..])
+}
+
+#[tokio::test]
+async fn what_nobody_does_is_refused_by_its_name() {
+    let fixture = Fixture::start().await;
+    let route = |resource: &str| fixture.integrations.route(resource).map(|it| it.map(drop));
+    for resource in [
+        "arn:aws:states:::sqs:receiveMessage",
+        "arn:aws:states:::sqs:SendMessage",
+        "arn:aws:states:::sqs:sendMessage.sync",
+        "arn:aws:states:::aws-sdk:sqs:startMessageMoveTask",
+    ] {
+        let error = route(resource).unwrap().unwrap_err();
+        assert_eq!(error.resource, resource);
+        assert!(error.reason.contains("sendMessage"), "{error}");
+    }
+    assert!(route("arn:aws:states:::glue:startJobRun").is_none());
+    assert!(route("arn:aws:states:::sqs:sendMessage.waitForTaskToken").unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn a_message_without_a_body_is_refused_as_recorded() {
+    let fixture = Fixture::start().await;
+    let url = fixture.queue().await;
+    let failure = fixture.fail(SEND, json!({"QueueUrl": url})).await;
+    assert_eq!(failure.error, "SQS.AmazonSQSException");
+    let cause = "The request must contain the parameter MessageBody. (Service: AmazonSQS; Status Code: 400; Error Code: \
+        MissingParameter; Request ID: ..; Proxy: null)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+    let failure = fixture.fail(SEND, json!({"QueueUrl": url, "Other": 1})).await;
+    assert!(failure.cause.unwrap().contains("'Other'"));
+}
+
+#[tokio::test]
+async fn a_queue_that_is_not_there_is_named_by_both_kinds() {
+    let fixture = Fixture::start().await;
+    let parameters = json!({"QueueUrl": "http://localhost/111111111111/none", "MessageBody": "a"});
+    let failure = fixture.fail(SEND, parameters.clone()).await;
+    assert_eq!(failure.error, "SQS.QueueDoesNotExistException");
+    let failure = fixture.fail("arn:aws:states:::aws-sdk:sqs:sendMessage", parameters).await;
+    assert_eq!(failure.error, "Sqs.QueueDoesNotExistException");
+    let cause = "The specified queue does not exist. (Service: Sqs, Status Code: 400, Request ID: ..) (SDK Attempt Count: 1)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+}
+
+#[tokio::test]
+async fn a_message_that_is_no_text_is_sent_as_json_and_the_answer_is_told() {
+    let fixture = Fixture::start().await;
+    let url = fixture.queue().await;
+    let attributes = json!({
+        "a": {"DataType": "String", "StringValue": "Hello"},
+    });
+    let parameters =
+        json!({"QueueUrl": url, "MessageBody": {"k": [1, true]}, "MessageAttributes": attributes});
+    let output = fixture.succeed(SEND, parameters).await;
+    // The lengths that AWS tells.
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "166");
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Date"], "Sun, 01 Mar 2026 09:00:00 GMT");
+    let request_id = &output["SdkResponseMetadata"]["RequestId"];
+    assert_eq!(&output["SdkHttpMetadata"]["AllHttpHeaders"]["x-amzn-RequestId"][0], request_id);
+    let plain = fixture.succeed(SEND, json!({"QueueUrl": url, "MessageBody": "b"})).await;
+    assert_eq!(plain["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "106");
+    let receive = "arn:aws:states:::aws-sdk:sqs:receiveMessage";
+    let received =
+        fixture.succeed(receive, json!({"QueueUrl": url, "MaxNumberOfMessages": 10})).await;
+    assert_eq!(received["Messages"][0]["Body"], r#"{"k":[1,true]}"#);
+    assert_eq!(received["Messages"][0]["MessageId"], output["MessageId"]);
+}
+
+const PUBLISH: &str = "arn:aws:states:::sns:publish";
+
+impl Fixture {
+    async fn topic(&self, name: &str, attributes: Value) -> Value {
+        let resource = "arn:aws:states:::aws-sdk:sns:createTopic";
+        let created = self.succeed(resource, json!({"Name": name, "Attributes": attributes})).await;
+        created["TopicArn"].clone()
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_a_group_is_refused_by_a_fifo_topic_as_recorded() {
+    let fixture = Fixture::start().await;
+    let topic = fixture.topic("t.fifo", json!({"FifoTopic": "true"})).await;
+    let failure = fixture.fail(PUBLISH, json!({"TopicArn": topic, "Message": {"a": 1}})).await;
+    assert_eq!(failure.error, "SNS.InvalidParameterException");
+    let cause = "Invalid parameter: The MessageGroupId parameter is required for FIFO topics (Service: AmazonSNS; Status Code: 400; \
+        Error Code: InvalidParameter; Request ID: ..; Proxy: null)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+    let nowhere = json!({"TopicArn": format!("{}x", topic.as_str().unwrap()), "Message": "a"});
+    assert_eq!(fixture.fail(PUBLISH, nowhere).await.error, "SNS.NotFoundException");
+}
+
+#[tokio::test]
+async fn what_is_published_reaches_the_queue_and_the_answer_is_told() {
+    let fixture = Fixture::start().await;
+    let (url, topic) = (fixture.queue().await, fixture.topic("t", json!({})).await);
+    let subscription = json!({
+        "TopicArn": topic, "Protocol": "sqs", "Endpoint": "arn:aws:sqs:eu-central-1:111111111111:jobs",
+        "Attributes": {"RawMessageDelivery": "true"},
+    });
+    fixture.succeed("arn:aws:states:::aws-sdk:sns:subscribe", subscription).await;
+    let output = fixture.succeed(PUBLISH, json!({"TopicArn": topic, "Message": {"a": 1}})).await;
+    // The length that AWS tells.
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "294");
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Type"], "text/xml");
+    let receive = "arn:aws:states:::aws-sdk:sqs:receiveMessage";
+    let received = fixture.succeed(receive, json!({"QueueUrl": url})).await;
+    assert_eq!(received["Messages"][0]["Body"], r#"{"a":1}"#);
+    let fifo = fixture.topic("t.fifo", json!({"FifoTopic": "true"})).await;
+    let message = json!({
+        "TopicArn": fifo, "Message": "a", "MessageGroupId": "g", "MessageDeduplicationId": "d",
+    });
+    let first = fixture.succeed(PUBLISH, message.clone()).await;
+    assert_eq!(first["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "352");
+    let again = fixture.succeed(PUBLISH, message).await;
+    assert_eq!(
+        (&again["MessageId"], &again["SequenceNumber"]),
+        (&first["MessageId"], &first["SequenceNumber"])
+    );
+}
+
+#[tokio::test]
+async fn an_entry_that_failed_fails_the_task_as_recorded() {
+    let fixture = Fixture::start().await;
+    let put = "arn:aws:states:::events:putEvents";
+    let entry = |detail: Value| json!({"Source": "s", "DetailType": "t", "Detail": detail});
+    let failure = fixture.fail(put, json!({"Entries": [entry(json!("\"text\""))]})).await;
+    assert_eq!(failure.error, "EventBridge.FailedEntry");
+    let cause: Value = serde_json::from_str(&failure.cause.unwrap()).unwrap();
+    let entries = [json!({"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."})];
+    assert_eq!(cause, json!({"Entries": entries, "FailedEntryCount": 1}));
+    let output = fixture.succeed(put, json!({"Entries": [entry(json!({"a": 1}))]})).await;
+    assert_eq!(output["FailedEntryCount"], 0);
+    assert_eq!(output.as_object().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn secrets_and_identity_are_there_for_tasks_too() {
+    let fixture = Fixture::start().await;
+    let list = "arn:aws:states:::aws-sdk:secretsmanager:listSecrets";
+    assert_eq!(fixture.succeed(list, json!({})).await, json!({"SecretList": []}));
+    let identity =
+        fixture.succeed("arn:aws:states:::aws-sdk:sts:getCallerIdentity", json!({})).await;
+    assert_eq!(identity["Account"], "111111111111");
+    let get = "arn:aws:states:::aws-sdk:ssm:getParameter";
+    assert_eq!(
+        fixture.fail(get, json!({"Name": "none"})).await.error,
+        "Ssm.ParameterNotFoundException"
+    );
+}
