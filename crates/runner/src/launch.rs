@@ -35,7 +35,8 @@ impl Isolation {
     /// What this system allows.
     pub(crate) async fn probe() -> Self {
         let mut command = Command::new("unshare");
-        command.args(NAMESPACES).args(["sh", "-c", "mount -t tmpfs tmpfs /tmp"]);
+        let script = "mount -t tmpfs tmpfs /tmp && setpriv --bounding-set=-all --inh-caps=-all --no-new-privs true";
+        command.args(NAMESPACES).args(["sh", "-c", script]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         match command.status().await {
             Ok(status) if status.success() => Self::Namespaces,

@@ -13,6 +13,8 @@ if [ "$private" = mounts ]; then
     mount -t proc proc /proc 2>/dev/null
     cd /var/task || exit 126
     ulimit -u 1024 2>/dev/null
+    # Who may mount may take the covers away.
+    set -- setpriv --bounding-set=-all --inh-caps=-all --no-new-privs -- "$@"
 fi
 ulimit -c 0
 ulimit -n "$files"

@@ -130,7 +130,7 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         fs::write(path("2026-01-01.log"), "old").unwrap();
         File::create(path("2026-11-30.log")).unwrap().set_len(FILE_BYTES_MAX).unwrap();
-        let log = Log::new(folder.path().to_owned(), Duration::from_secs(14 * 86_400));
+        let log = Log::new(folder.path().to_owned(), Duration::from_hours(14 * 24));
         log.write(b"new\n", "2026-11-30T12:00:00Z".parse().unwrap());
         assert_eq!(files(folder.path()), [path("2026-11-30.log.1"), path("2026-11-30.log")]);
         assert_eq!(fs::read_to_string(path("2026-11-30.log")).unwrap(), "new\n");

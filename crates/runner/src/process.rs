@@ -94,7 +94,7 @@ impl Process {
 
     /// Whether it can take another invocation.
     pub(crate) fn is_alive(&self) -> bool {
-        self.is_initialised && self.exited.borrow().is_none()
+        self.is_initialised && !self.ended.is_cancelled() && self.exited.borrow().is_none()
     }
 
     /// Lets it do one invocation. Gives the invocation back if the process, already used, was gone before it took it.

@@ -401,7 +401,10 @@ impl Shared {
         let _reserved = pool.admit()?;
         let _place = match pool.function.concurrency {
             Some(_) => None,
-            None => self.unreserved.acquire().await.ok(),
+            None => tokio::select! {
+                place = self.unreserved.acquire() => place.ok(),
+                () = stop.cancelled() => return Err(Refusal::service("the invocation was given up")),
+            },
         };
         let request_id = Uuid::new_v4().to_string();
         if let Some(mut process) = pool.take() {

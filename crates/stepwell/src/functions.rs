@@ -29,8 +29,8 @@ pub(crate) type Processes = Arc<OnceLock<Runner>>;
 
 /// Finds functions.
 pub(crate) struct Functions {
-    functions: Arc<Metered>,
-    step_functions: Arc<Integration>,
+    metered: Arc<Metered>,
+    nested: Arc<Integration>,
     map_data: Option<Arc<dyn MapData>>,
 }
 
@@ -44,13 +44,13 @@ impl Functions {
     ) -> Self {
         let told = Arc::new(Told { progress, meters: Arc::clone(&meters) });
         let functions = invoke::Functions::new(pipelines, told);
-        let functions = Arc::new(Metered { functions, processes, meters });
-        Self { functions, step_functions: Integration::new(), map_data: None }
+        let metered = Arc::new(Metered { functions, processes, meters });
+        Self { metered, nested: Integration::new(), map_data: None }
     }
 
     /// What calls Step Functions; it wants to know the engine.
     pub(crate) fn step_functions(&self) -> Arc<Integration> {
-        Arc::clone(&self.step_functions)
+        Arc::clone(&self.nested)
     }
 
     /// With these buckets for Map runs.
@@ -70,9 +70,9 @@ impl TaskRouter for Functions {
         let (plain, pattern) = Pattern::split(resource);
         let is_invoke = plain == INVOKE && invokes.contains(&pattern);
         if is_invoke || resource.starts_with("arn:aws:lambda:") {
-            return Ok(Arc::clone(&self.functions) as _);
+            return Ok(Arc::clone(&self.metered) as _);
         }
-        if let Some(found) = self.step_functions.route(resource) {
+        if let Some(found) = self.nested.route(resource) {
             return found;
         }
         Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })

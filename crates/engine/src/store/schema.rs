@@ -64,8 +64,6 @@ const MIGRATIONS: &[&str] = &[
         name TEXT NOT NULL UNIQUE,
         created_at INTEGER NOT NULL
     );
-",
-    "
     CREATE TABLE map_run (
         id INTEGER PRIMARY KEY,
         execution INTEGER NOT NULL,
@@ -91,8 +89,6 @@ const MIGRATIONS: &[&str] = &[
     CREATE INDEX execution_running ON execution (id) WHERE status = 'RUNNING';
     DROP INDEX execution_status;
     CREATE INDEX execution_status ON execution (status, state_machine) WHERE map_run IS NULL;
-",
-    "
     ALTER TABLE state_machine ADD COLUMN last_version INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE state_machine ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE definition ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';

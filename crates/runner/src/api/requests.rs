@@ -72,6 +72,7 @@ fn wanted(request: Create) -> Result<(Function, Vec<u8>), Refusal> {
         ephemeral_storage: request.ephemeral_storage,
         ..UpdateConfiguration::default()
     };
+    change.check()?;
     change.apply(&mut function);
     Ok((function, package))
 }
@@ -203,6 +204,7 @@ pub(super) async fn update_configuration(
 ) -> Result<Response, Refusal> {
     let mut request: UpdateConfiguration = wire::read(body)?;
     let (target, revision) = (Target::parse(&name)?, request.revision_id.take());
+    request.check()?;
     let change = |function: &mut Function| request.apply(function);
     let function = runner.change(&target, revision.as_deref(), change, None).await?;
     Ok(wire::answer(StatusCode::OK, &shown(&runner, &function, None)))

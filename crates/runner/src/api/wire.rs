@@ -93,6 +93,17 @@ pub(super) struct EphemeralStorage {
 }
 
 impl UpdateConfiguration {
+    /// Refuses references to secrets: whoever may create a function could read any secret of the project by one.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let variables = self.environment.iter().flat_map(|it| &it.variables);
+        match variables.into_iter().find(|(_, value)| value.starts_with("secret:")) {
+            None => Ok(()),
+            Some((name, _)) => Err(Refusal::invalid_parameter(format!(
+                "The variable {name} refers to a secret; that is for functions of stepwell.toml only."
+            ))),
+        }
+    }
+
     /// Changes what is named.
     pub(super) fn apply(self, function: &mut Function) {
         fn set<T>(place: &mut T, value: Option<T>) {

@@ -1,12 +1,16 @@
 """Runs a Python handler against the Lambda Runtime API, as AWS's own runtime client does."""
 
+import sys
+
+# The working directory: a module of the function must not stand in for one that is imported here.
+sys.path.pop(0)
+
 import decimal
 import http.client
 import importlib
 import json
 import logging
 import os
-import sys
 import time
 import traceback
 
@@ -152,7 +156,7 @@ def answer(connection, handler, headers, event):
 
 
 def main():
-    sys.path[0:1] = [os.environ["LAMBDA_TASK_ROOT"]]
+    sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     sys.argv = ["bootstrap"]
     out = logging.StreamHandler(sys.stdout)
     out.setFormatter(LogFormatter())

@@ -100,6 +100,11 @@ async fn a_function_lives() {
     assert_eq!(api.post("/f/invocations", &json!({})).await.body, json!("none"));
     let change = json!({"Environment": {"Variables": {"X": "1", "YY": ""}}});
     api.put("/f/configuration", &change).await.is(400, "ValidationException");
+    let change = json!({"Environment": {"Variables": {"XX": "secret:qc/token"}}});
+    api.put("/f/configuration", &change).await.is(400, "InvalidParameterValueException");
+    let mut reads = create("reads", source);
+    reads["Environment"] = change["Environment"].clone();
+    api.post("", &reads).await.is(400, "InvalidParameterValueException");
     let change = json!({"Environment": {"Variables": {"XX": "1"}}, "MemorySize": 256});
     assert_eq!(api.put("/f/configuration", &change).await.body["MemorySize"], 256);
     let got = api.get("/f?Qualifier=$LATEST").await.body;

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::support::{ECHO, Fixture, error_of};
+use crate::support::{ECHO, Fixture, error_of, has_namespaces};
 
 /// A runner with a function that behaves.
 async fn with_neighbour() -> Fixture {
@@ -62,9 +62,27 @@ async fn fork_and_hang(fixture: &Fixture, apart: &str) {
 
 #[tokio::test]
 async fn what_it_forked_ends_with_it() {
+    if !has_namespaces() {
+        eprintln!("not shown: this system allows no namespaces, and a process can leave its group");
+        return;
+    }
     let fixture = with_neighbour().await;
     fork_and_hang(&fixture, "os.setsid()").await;
     assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn what_is_covered_stays_covered() {
+    if !has_namespaces() {
+        eprintln!("not shown: this system allows no namespaces, and nothing is covered");
+        return;
+    }
+    let fixture = Fixture::new().await;
+    let source = "import os, subprocess\ndef handler(event, context):\n    state = event\n    subprocess.run(['umount', state])\n    subprocess.run(['mount', '-o', 'remount,bind,rw', '/var/task'])\n    try:\n        open('/var/task/more', 'w')\n    except OSError as error:\n        return [error.strerror, os.access(state + '/functions', os.F_OK)]\n";
+    fixture.python("digs", source).await;
+    let state = fixture.folder.path().join(".stepwell").display().to_string();
+    let dug = fixture.call("digs", &json!(state).to_string()).await;
+    assert_eq!(dug, json!(["Read-only file system", false]));
 }
 
 #[tokio::test]

@@ -196,7 +196,7 @@ async fn a_node_handler_that_waits_for_nothing_returns_null() {
 }
 
 /// An executable that speaks the Runtime API by itself.
-const BOOTSTRAP: &str = r#"#!/usr/bin/env node
+const BOOTSTRAP: &str = r"#!/usr/bin/env node
 const [host, port] = process.env.AWS_LAMBDA_RUNTIME_API.split(':');
 const base = `http://${host}:${port}/2018-06-01/runtime`;
 (async () => {
@@ -207,7 +207,7 @@ const base = `http://${host}:${port}/2018-06-01/runtime`;
     await fetch(`${base}/invocation/${id}/response`, { method: 'POST', body });
   }
 })();
-"#;
+";
 
 #[tokio::test]
 async fn an_executable_of_its_own() {

@@ -25,6 +25,12 @@ impl Secrets for OneSecret {
     }
 }
 
+/// Whether this system lets processes have users, mounts and processes of their own.
+pub(crate) fn has_namespaces() -> bool {
+    let arguments = ["--user", "--map-root-user", "--mount", "--pid", "--fork", "true"];
+    std::process::Command::new("unshare").args(arguments).status().is_ok_and(|it| it.success())
+}
+
 pub(crate) struct Fixture {
     pub(crate) runner: Runner,
     pub(crate) folder: TempDir,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stepwell_runner::Functions;
-use stepwell_task::{IdempotencyKey, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest};
+use stepwell_task::{
+    IdempotencyKey, Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{ECHO, Fixture};
@@ -21,6 +23,7 @@ async fn task(fixture: &Fixture, resource: &str, parameters: Value) -> TaskOutco
         deadline: None,
         heartbeat: None,
         pulse: Pulse::silent(),
+        job: Job::detached(),
     };
     Functions::new(fixture.runner.clone()).handle(request, CancellationToken::new()).await
 }

@@ -45,7 +45,7 @@ impl Ended {
 fn run(mut function: impl FnMut(&str) -> Answer) -> Ended {
     let started: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
     let mut run = Run::new(start(started));
-    let mut ctx = DecideContext { now: started, seed: 7 };
+    let mut ctx = DecideContext { now: started, seed: 7, ..DecideContext::default() };
     let (mut calls, mut inputs) = (Vec::new(), vec![Input::Start { limits: Limits::None }]);
     while *run.phase() == Phase::Running {
         let input = inputs.pop().unwrap_or_else(|| {

@@ -55,7 +55,7 @@ pub(crate) async fn drive(
     let machine = pipeline.machines.iter().find(|it| it.name == machine).unwrap();
     let started = Timestamp::now();
     let mut run = Run::new(start(machine.definition, input, started));
-    let mut ctx = DecideContext { now: started, seed: 7 };
+    let mut ctx = DecideContext { now: started, seed: 7, ..DecideContext::default() };
     let mut ended = Ended { phase: Phase::Running, calls: Vec::new(), summary: Value::Null };
     let (mut inputs, mut running) =
         (vec![Input::Start { limits: Limits::None }], FuturesUnordered::new());

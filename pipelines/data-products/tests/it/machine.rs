@@ -26,7 +26,7 @@ pub(crate) struct Ended {
 pub(crate) async fn execute(pipeline: &Pipeline, name: &str, input: &Value) -> Ended {
     let started: Timestamp = "2026-11-21T00:00:00Z".parse().unwrap();
     let mut run = Run::new(start(name, input, started));
-    let mut ctx = DecideContext { now: started, seed: 7 };
+    let mut ctx = DecideContext { now: started, seed: 7, ..DecideContext::default() };
     let mut working = FuturesUnordered::new();
     let mut calls = Vec::new();
     let mut decision = decide(&mut run, Input::Start { limits: Limits::None }, &ctx);
@@ -52,7 +52,7 @@ pub(crate) async fn execute(pipeline: &Pipeline, name: &str, input: &Value) -> E
 fn scheduled(decision: &Decision) -> impl Iterator<Item = ScheduledTask> {
     decision.commands.iter().filter_map(|command| match command {
         Command::ScheduleTask(task) => Some(task.clone()),
-        Command::CancelTask { .. } => None,
+        Command::StartMapRun(_) | Command::CancelTask { .. } => None,
     })
 }
 

@@ -184,7 +184,7 @@ impl Bench {
             format!("arn:aws:states:us-east-1:111111111111:execution:lake:run-{number}")
         });
         let mut run = Run::new(start(machine.definition, &execution, input, started));
-        let mut ctx = DecideContext { now: started, seed: 7 };
+        let mut ctx = DecideContext { now: started, seed: 7, ..DecideContext::default() };
         let mut ended = Ended { phase: Phase::Running, summary: Value::Null, calls: 0 };
         let mut inputs = vec![Input::Start { limits: Limits::None }];
         let mut waiting: Vec<ScheduledTask> = Vec::new();

@@ -72,7 +72,7 @@ pub(crate) async fn drive(
     let mut pipeline = Arc::new(process());
     let definition = pipeline.machines.iter().find(|it| it.name == machine).unwrap().definition;
     let mut run = Run::new(start(definition, execution, input, now));
-    let mut ctx = DecideContext { now, seed: 7 };
+    let mut ctx = DecideContext { now, seed: 7, ..DecideContext::default() };
     let (mut calls, mut open, mut back) = (Vec::new(), Vec::<ScheduledTask>::new(), 0);
     let (mut inputs, mut running) =
         (vec![Input::Start { limits: Limits::None }], FuturesUnordered::new());
