@@ -120,8 +120,7 @@ impl Arns {
             "expected `arn:aws:states:<region>:<account>:execution:<state machine>:<name>`";
         let (mine, names) = self.resource(arn, "execution", expected)?;
         let (state_machine, name) = names.split_once(':').ok_or_else(|| invalid(arn, expected))?;
-        // A child of a Map run names the label of its Map state as well.
-        let state_machine = state_machine.split_once('/').map_or(state_machine, |(it, _)| it);
+        let state_machine = without_label(state_machine);
         if !mine {
             return Err(Error::ExecutionDoesNotExist { arn: arn.to_owned() });
         }
@@ -193,6 +192,11 @@ impl Qualifier {
             Self::Alias(name) => Some(name),
         }
     }
+}
+
+/// The state machine of `m/Label`: a child of a Map run names the label of its Map state as well.
+pub(crate) fn without_label(state_machine: &str) -> &str {
+    state_machine.split_once('/').map_or(state_machine, |(name, _)| name)
 }
 
 /// Checks the name of a state machine or an execution.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stepwell_machine::{Payload, Reason, Report, TaskToken};
 use tokio::sync::oneshot;
 
-use crate::arn::check_name;
+use crate::arn::{check_name, without_label};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::kernel::{Event, HandOut, TokenRequest};
@@ -57,7 +57,7 @@ impl Handle {
         let (state_machine, name) = execution.split_once(':').ok_or(Error::InvalidTaskToken)?;
         let report = checked(report)?;
         let request = TokenRequest {
-            state_machine: state_machine.to_owned(),
+            state_machine: without_label(state_machine).to_owned(),
             name: name.to_owned(),
             scheduled,
             token: token.to_owned(),

@@ -205,6 +205,7 @@ const OPERATIONS: &[&str] = &[
     "StopExecution",
     "TagResource",
     "TestState",
+    "UntagResource",
     "UpdateMapRun",
     "UpdateStateMachine",
     "UpdateStateMachineAlias",

@@ -304,11 +304,12 @@ impl Kernel {
     fn settle(&mut self, id: ExecutionId, number: u64) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         match &slot.life {
-            Life::Ended { .. } => self.dismiss(id),
+            // An earlier write may settle too: that of a turn after which it only waited.
+            Life::Ended { write, .. } if *write <= number => self.dismiss(id),
             Life::Awake(awake) if awake.last_write == number && !slot.queued => {
                 slot.life = Life::Dormant;
             }
-            Life::Awake(_) | Life::Dormant | Life::Unreadable { .. } => {}
+            Life::Ended { .. } | Life::Awake(_) | Life::Dormant | Life::Unreadable { .. } => {}
         }
     }
 

@@ -62,6 +62,8 @@ pub(super) enum Life {
         at: Timestamp,
         /// How.
         status: Status,
+        /// The number of the write that has its end.
+        write: u64,
     },
     /// Its journal cannot be folded by this program; it is left as it is on disk.
     Unreadable {

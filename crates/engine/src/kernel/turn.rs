@@ -76,10 +76,11 @@ impl Kernel {
             self.enqueue(id);
         }
         let settles = has_ended || is_idle_for_long(&standing, now);
-        self.cancel_map_runs(id, &cancelled, has_ended);
         for command in map_runs {
             records.extend(self.open_map_run(id, command, now));
         }
+        // After those that the same turn opened: letters that came together may start and cancel one.
+        self.cancel_map_runs(id, &cancelled, has_ended);
         if !records.is_empty() || !actions.is_empty() {
             let number = self.write(records, actions, settles.then_some(id));
             self.remember_write(id, number, ended.map(|status| (now, status)));
@@ -97,7 +98,7 @@ impl Kernel {
     fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<(Timestamp, Status)>) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         match (ended, &mut slot.life) {
-            (Some((at, status)), life) => *life = Life::Ended { at, status },
+            (Some((at, status)), life) => *life = Life::Ended { at, status, write: number },
             (None, Life::Awake(awake)) => awake.last_write = number,
             (None, Life::Dormant | Life::Ended { .. } | Life::Unreadable { .. }) => {}
         }

@@ -82,7 +82,8 @@ fn forget_step(
     // nothing can have ended before it.
     let looked_at: Vec<(ExecutionId, bool)> = transaction
         .prepare_cached(
-            "SELECT id, stopped_at IS NOT NULL AND stopped_at < ?2 FROM execution
+            "SELECT id, stopped_at IS NOT NULL AND stopped_at < ?2 AND NOT EXISTS (
+                 SELECT 1 FROM map_run WHERE map_run.id = execution.map_run) FROM execution
              WHERE id > ?1 AND started_at < ?2 ORDER BY id LIMIT ?3",
         )?
         .query_map(

@@ -95,9 +95,11 @@ impl Archive {
         self.all(&format!("{MAP_RUN} WHERE status = 'RUNNING' ORDER BY id"), [], map_run_row)
     }
 
-    /// The highest id of a Map run in use.
+    /// The highest id of a Map run in use. Children may be there longer than the row of their Map run.
     pub(crate) fn highest_map_run(&self) -> Result<MapRunId, StoreError> {
-        let found = self.one("SELECT coalesce(max(id), 0) FROM map_run", [], |row| row.get(0))?;
+        let sql = "SELECT max(coalesce((SELECT max(id) FROM map_run), 0),
+                          coalesce((SELECT max(map_run) FROM execution), 0))";
+        let found = self.one(sql, [], |row| row.get(0))?;
         Ok(found.unwrap_or_default())
     }
 
@@ -157,8 +159,8 @@ impl Archive {
         let sql = format!(
             "{}{}",
             EXECUTION.replacen(
-                "execution.map_index",
-                "execution.map_index, data.input, data.output, data.error, data.cause",
+                "execution.alias",
+                "execution.alias, data.input, data.output, data.error, data.cause",
                 1
             ),
             " JOIN execution_data AS data ON data.execution = execution.id
@@ -168,10 +170,10 @@ impl Archive {
         self.all(&sql, params![map_run, from, limit], |row| {
             Ok(ChildData {
                 row: execution_row(row)?,
-                input: row.get(10)?,
-                output: row.get(11)?,
-                error: row.get(12)?,
-                cause: row.get(13)?,
+                input: row.get(12)?,
+                output: row.get(13)?,
+                error: row.get(14)?,
+                cause: row.get(15)?,
             })
         })
     }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use stepwell_engine::Status;
+use stepwell_engine::{Page, Status, TaskReport};
 
 use crate::rig::Rig;
 
 const FORMAT_1: &str = include_str!("golden/store-1.sql");
+const FORMAT_2: &str = include_str!("golden/store-2.sql");
 
 /// Its machine calls `gate`, waits for a minute and succeeds.
 #[tokio::test]
@@ -36,4 +37,34 @@ async fn a_store_of_format_1_opens_and_goes_on() {
         assert_eq!(record.output.as_deref(), Some(r#"{"called":{}}"#), "{name}");
     }
     assert_eq!(rig.functions.calls().len(), 1, "what waited is not called again");
+}
+
+/// An alias of its machine has started an execution that waits at the activity `mow`; the first of two children of a Map
+/// run is at `gate`.
+#[tokio::test]
+async fn a_store_of_format_2_opens_and_goes_on() {
+    let rig = Rig::new();
+    rig.tamper(FORMAT_2);
+    let engine = rig.open();
+    let arn = |kind, name| format!("arn:aws:states:us-east-1:000000000000:{kind}:{name}");
+
+    let mow = arn("activity", "mow");
+    let worker = engine.handle.activity_task(&mow, None, Duration::from_secs(20));
+    let task = worker.await.unwrap().expect("a task waits");
+    let report = TaskReport::Succeeded { output: "\"mown\"".to_owned() };
+    engine.handle.report_task(&task.token, report).await.unwrap();
+    let mown = engine.wait(&arn("execution", "garden:mowing")).await;
+    assert_eq!(mown.output.as_deref(), Some("\"mown\""));
+    assert_eq!(mown.summary.alias_arn, Some(arn("stateMachine", "garden:live")));
+    assert_eq!(mown.summary.version_arn, Some(arn("stateMachine", "garden:1")));
+
+    let parent = arn("execution", "beds:digging");
+    for child in 1..=2 {
+        rig.functions.wait_for_calls(child).await;
+        rig.functions.open_gate();
+    }
+    assert_eq!(engine.wait(&parent).await.output.as_deref(), Some("[1,2]"));
+    let runs = engine.handle.list_map_runs(&parent, Page::default()).await.unwrap().items;
+    let run = engine.handle.describe_map_run(&runs[0].arn).await.unwrap();
+    assert_eq!((run.status, run.executions.succeeded), (Status::Succeeded, 2));
 }

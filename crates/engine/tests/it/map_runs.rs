@@ -1,8 +1,10 @@
 //! Map runs: their children, their results, and what a restart makes of them.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use stepwell_engine::kernel::MapRunChange;
-use stepwell_engine::{ExecutionFilter, Page, Status};
+use stepwell_engine::{ExecutionFilter, Page, Status, TaskReport};
 
 use crate::rig::{Engine, Rig, function};
 
@@ -184,4 +186,19 @@ async fn children_are_listed_by_their_map_run_alone() {
     assert_eq!(engine.history(&children[0].arn).await.len(), 4);
     let unlabelled = children[0].arn.replace("/each", "");
     assert!(engine.handle.describe_execution(&unlabelled).await.is_err());
+}
+
+#[tokio::test]
+async fn a_task_of_a_child_ends_by_its_token() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    engine.handle.create_activity("mow".to_owned()).await.unwrap();
+    let mow = "arn:aws:states:us-east-1:000000000000:activity:mow";
+    let states = json!({"A": {"Type": "Task", "Resource": mow, "End": true}});
+    let machine = engine.create("m", distributed(&json!({}), &states)).await;
+    let parent = engine.start(&machine, "one", "[1]").await;
+    let task = engine.handle.activity_task(mow, None, Duration::from_secs(20)).await.unwrap();
+    let report = TaskReport::Succeeded { output: "2".to_owned() };
+    engine.handle.report_task(&task.unwrap().token, report).await.unwrap();
+    assert_eq!(engine.wait(&parent).await.output.as_deref(), Some("[2]"));
 }

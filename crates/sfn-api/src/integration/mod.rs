@@ -16,7 +16,6 @@ mod nested;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use serde_json::Value;
 use stepwell_engine::Handle;
 use stepwell_task::{Pattern, TaskHandler, TaskOutcome, TaskRequest, Unsupported};
 use tokio_util::sync::CancellationToken;
@@ -71,11 +70,13 @@ impl Integration {
     }
 
     /// `aws-sdk:sfn:<operation>`
-    async fn call(&self, engine: &Handle, operation: &str, parameters: &Value) -> TaskOutcome {
-        let request = members::request(parameters).to_string();
-        match dispatch::perform(operation, engine, request.as_bytes()).await {
-            Ok(body) => {
-                let response = serde_json::from_slice(&body).unwrap_or_default();
+    async fn call(&self, engine: &Handle, operation: &str, request: &TaskRequest) -> TaskOutcome {
+        let answered = match operation {
+            "StartExecution" => nested::start_once(engine, request).await,
+            _ => nested::asked(engine, operation, &members::request(&request.parameters)).await,
+        };
+        match answered {
+            Ok(response) => {
                 TaskOutcome::Succeeded(Arc::new(members::response(response, Dates::Text)))
             }
             Err(error) => TaskOutcome::Failed(failure::of_sdk(&error)),
@@ -95,7 +96,7 @@ impl TaskHandler for Integration {
         };
         let operation = members::upper(action);
         tokio::select! {
-            outcome = self.call(engine, &operation, &request.parameters) => outcome,
+            outcome = self.call(engine, &operation, &request) => outcome,
             () = stop.cancelled() => TaskOutcome::Failed(failure::task_failed("stopped".to_owned())),
         }
     }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::members::{self, Dates};
 use super::{failure, metadata};
 use crate::dispatch;
+use crate::error::ApiError;
 
 /// What only newer recordings of AWS have in the result of `.sync`, older ones not.
 const NOT_SHOWN: [&str; 3] = ["RedriveCount", "RedriveStatus", "RedriveStatusReason"];
@@ -42,18 +43,45 @@ pub(super) async fn run(
     }
 }
 
-/// Starts the execution and gives the response with its metadata.
-async fn start(engine: &Handle, request: &TaskRequest) -> Result<Value, TaskFailure> {
+/// The response of `StartExecution`: of the execution that an earlier delivery of the task started, if there was one.
+pub(super) async fn start_once(engine: &Handle, request: &TaskRequest) -> Result<Value, ApiError> {
     let mut parameters = members::request(&request.parameters);
-    if parameters.is_object() && parameters.get("name").is_none() {
+    let derives = parameters.is_object() && parameters.get("name").is_none();
+    if derives {
         let name = Uuid::new_v5(&Uuid::NAMESPACE_URL, request.key.as_str().as_bytes());
         parameters["name"] = name.to_string().into();
     }
-    let body = parameters.to_string();
-    let response = dispatch::perform("StartExecution", engine, body.as_bytes())
-        .await
-        .map_err(|error| failure::of_start(&error))?;
-    let response: Value = serde_json::from_slice(&response).unwrap_or_default();
+    match asked(engine, "StartExecution", &parameters).await {
+        // Nobody else takes this name; the execution has ended meanwhile.
+        Err(error) if derives && error.name() == "ExecutionAlreadyExists" => {
+            let arn = execution_arn(&parameters).ok_or(error)?;
+            let found = asked(engine, "DescribeExecution", &json!({ "executionArn": arn })).await?;
+            Ok(json!({ "executionArn": arn, "startDate": found["startDate"] }))
+        }
+        answered => answered,
+    }
+}
+
+/// What an operation answers.
+pub(super) async fn asked(
+    engine: &Handle,
+    operation: &str,
+    parameters: &Value,
+) -> Result<Value, ApiError> {
+    let body = dispatch::perform(operation, engine, parameters.to_string().as_bytes()).await?;
+    Ok(serde_json::from_slice(&body).unwrap_or_default())
+}
+
+/// The ARN of the execution that these parameters start; the state machine may be named by a version or alias.
+fn execution_arn(parameters: &Value) -> Option<String> {
+    let (head, machine) = parameters["stateMachineArn"].as_str()?.split_once(":stateMachine:")?;
+    let (machine, name) = (machine.split(':').next()?, parameters["name"].as_str()?);
+    Some(format!("{head}:execution:{machine}:{name}"))
+}
+
+/// Starts the execution and gives the response with its metadata.
+async fn start(engine: &Handle, request: &TaskRequest) -> Result<Value, TaskFailure> {
+    let response = start_once(engine, request).await.map_err(|error| failure::of_start(&error))?;
     let mut result = members::response(response.clone(), Dates::Milliseconds);
     let at = started_at(&response);
     metadata::add(&mut result, &response, &failure::request_id(), at);
