@@ -264,7 +264,9 @@ fn a_lambda_that_is_not_there_fails_by_its_aws_name() {
     project.write("task.asl.json", &task.to_string());
     let output: Value = serde_json::from_str(&project.ok(&["run", "task.asl.json"])).unwrap();
     assert!(
-        output["Cause"].as_str().unwrap().starts_with("Function not found: nobody"),
+        output["Cause"].as_str().unwrap().starts_with(
+            "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"
+        ),
         "{output}"
     );
 }
