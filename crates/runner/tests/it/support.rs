@@ -28,7 +28,13 @@ impl Secrets for OneSecret {
 /// Whether this system lets processes have users, mounts and processes of their own.
 pub(crate) fn has_namespaces() -> bool {
     let arguments = ["--user", "--map-root-user", "--mount", "--pid", "--fork", "true"];
-    std::process::Command::new("unshare").args(arguments).status().is_ok_and(|it| it.success())
+    let started = std::process::Command::new("unshare").args(arguments).status();
+    let has_them = started.is_ok_and(|it| it.success());
+    if !has_them {
+        // Not `eprintln!`, which the test harness keeps to itself.
+        let _ = writeln!(std::io::stderr(), "\nSKIPPED: this system allows no namespaces\n");
+    }
+    has_them
 }
 
 pub(crate) struct Fixture {
