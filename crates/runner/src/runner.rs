@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -94,7 +94,8 @@ pub struct Runner {
 /// What invocations need.
 pub(crate) struct Shared {
     pub(crate) options: Options,
-    isolation: Isolation,
+    /// Found out with the first process: a project without functions starts nothing for it.
+    isolation: OnceCell<Isolation>,
     store: Store,
     pools: RwLock<BTreeMap<String, Arc<Pool>>>,
     /// One change at a time.
@@ -113,11 +114,7 @@ impl Runner {
         let store = Store::new(folder.join("created"));
         let created = store.load()?;
         let shared = Arc::new(Shared {
-            isolation: if options.namespaces {
-                Isolation::probe().await
-            } else {
-                Isolation::Groups
-            },
+            isolation: OnceCell::new(),
             store,
             options,
             pools: RwLock::default(),
@@ -450,7 +447,7 @@ impl Shared {
         let in_words = |error: std::io::Error| error.to_string();
         let (address, api) = runtime_api::serve(Arc::clone(&session)).await.map_err(in_words)?;
         let launch = Launch {
-            isolation: self.isolation,
+            isolation: self.isolation().await,
             function,
             command: runtime.command(interpreter.as_deref(), function.memory_mb),
             state: &self.options.state,
@@ -460,6 +457,14 @@ impl Shared {
         let (function, log) = (Arc::clone(function), Arc::clone(&pool.log));
         let arn = self.arn(&function.name);
         Ok(Process::of(Started { function, arn, session, api, child, log, private }))
+    }
+
+    /// What the options ask for, as far as this system allows it.
+    async fn isolation(&self) -> Isolation {
+        if !self.options.namespaces {
+            return Isolation::Groups;
+        }
+        *self.isolation.get_or_init(Isolation::probe).await
     }
 
     /// The environment of a process: Lambda's variables and those of the function, and nothing else.
