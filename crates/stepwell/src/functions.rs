@@ -152,9 +152,14 @@ struct Metered {
 
 impl Metered {
     /// Calls a built-in function, or else one that runs as a process.
-    async fn call(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
+    async fn call(
+        &self,
+        is_built_in: bool,
+        request: TaskRequest,
+        stop: CancellationToken,
+    ) -> TaskOutcome {
         match self.processes.get() {
-            Some(runner) if self.functions.named(&asked(&request)).is_none() => {
+            Some(runner) if !is_built_in => {
                 stepwell_runner::Functions::new(runner.clone()).handle(request, stop).await
             }
             _ if is_invoke(&request) => self.functions.handle(request, stop).await,
@@ -162,12 +167,8 @@ impl Metered {
         }
     }
 
-    /// The function that is meant, if there is one.
-    fn named(&self, request: &TaskRequest) -> Option<String> {
-        let asked = asked(request);
-        if let Some(built_in) = self.functions.named(&asked) {
-            return Some(built_in.to_owned());
-        }
+    /// The function that runs as a process, if that is meant and there is one.
+    fn process(&self, asked: &Value) -> Option<String> {
         let name = Target::parse(asked["FunctionName"].as_str()?).ok()?.name;
         self.processes.get().is_some_and(|runner| runner.has(&name)).then_some(name)
     }
@@ -189,9 +190,11 @@ fn asked(request: &TaskRequest) -> Value {
 #[async_trait]
 impl TaskHandler for Metered {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
-        let function = self.named(&request);
+        let asked = asked(&request);
+        let built_in = self.functions.named(&asked);
+        let function = built_in.map(str::to_owned).or_else(|| self.process(&asked));
         let started = Instant::now();
-        let outcome = self.call(request, stop.clone()).await;
+        let outcome = self.call(built_in.is_some(), request, stop.clone()).await;
         // What ends because it is told to is no error of the function.
         let has_failed = matches!(outcome, TaskOutcome::Failed(_)) && !stop.is_cancelled();
         if let Some(function) = function {
