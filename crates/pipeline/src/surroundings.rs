@@ -56,6 +56,10 @@ pub struct Services {
     pub dynamodb: Provider,
     /// Topics.
     pub sns: Provider,
+    /// Parameters of Systems Manager.
+    pub ssm: Provider,
+    /// Buses of EventBridge.
+    pub events: Provider,
     /// Buckets.
     pub s3: Provider,
     /// Streams; there are no embedded ones.

@@ -10,6 +10,8 @@ use stepwell_asl::{Severity, StateMachine};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent, Update};
+use stepwell_integrations::installation::EMBEDDED;
+use stepwell_integrations::task::{self, Integrations};
 use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
@@ -31,6 +33,7 @@ pub(crate) type Processes = Arc<OnceLock<Runner>>;
 pub(crate) struct Functions {
     metered: Arc<Metered>,
     nested: Arc<Integration>,
+    services: Option<Integrations>,
     map_data: Option<Arc<dyn MapData>>,
 }
 
@@ -45,7 +48,7 @@ impl Functions {
         let told = Arc::new(Told { progress, meters: Arc::clone(&meters) });
         let functions = invoke::Functions::new(pipelines, told);
         let metered = Arc::new(Metered { functions, processes, meters });
-        Self { metered, nested: Integration::new(), map_data: None }
+        Self { metered, nested: Integration::new(), services: None, map_data: None }
     }
 
     /// What calls Step Functions; it wants to know the engine.
@@ -58,9 +61,24 @@ impl Functions {
         Self { map_data: Some(map_data), ..self }
     }
 
+    /// With these services behind resources.
+    pub(crate) fn with_services(self, services: Integrations) -> Self {
+        Self { services: Some(services), ..self }
+    }
+
     /// No functions at all: for asking what is supported.
     pub(crate) fn none() -> Self {
         Self::new([], Arc::new(Silent), Arc::default(), Arc::default())
+    }
+}
+
+impl Functions {
+    /// What calls a service; without services to call only whether there is such an action.
+    fn service(&self, resource: &str) -> Option<Result<Arc<dyn TaskHandler>, Unsupported>> {
+        match &self.services {
+            Some(services) => services.route(resource),
+            None => Some(task::check(resource, EMBEDDED)?.map(|()| Arc::new(Idle) as _)),
+        }
     }
 }
 
@@ -72,7 +90,7 @@ impl TaskRouter for Functions {
         if is_invoke || resource.starts_with("arn:aws:lambda:") {
             return Ok(Arc::clone(&self.metered) as _);
         }
-        if let Some(found) = self.nested.route(resource) {
+        if let Some(found) = self.nested.route(resource).or_else(|| self.service(resource)) {
             return found;
         }
         Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })
@@ -117,9 +135,11 @@ fn unsupported(machine: &StateMachine) -> Vec<Finding> {
 }
 
 fn reason(resource: &str) -> String {
+    let services: Vec<_> = EMBEDDED.iter().map(|facts| facts.name).collect();
     let supported = format!(
         "supported are `{INVOKE}`, `arn:aws:states:::states:startExecution`, \
-         `arn:aws:states:::aws-sdk:sfn:*`, and the ARN of a Lambda function or an activity"
+         `arn:aws:states:::aws-sdk:sfn:*`, actions of {}, and the ARN of a Lambda function or an activity",
+        services.join(", ")
     );
     match resource.strip_prefix("arn:aws:states:::") {
         Some(action) => format!("the integration `{action}` is not there yet; {supported}"),

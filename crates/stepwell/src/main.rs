@@ -28,6 +28,7 @@ mod runs;
 mod scheduler;
 mod secrets;
 mod server;
+mod services;
 mod shutdown;
 mod telemetry;
 mod test_functions;

@@ -1,18 +1,19 @@
 //! The buckets of Map runs: those that `[services]` names for the pipelines too, opened when the first Map run asks.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde_json::Value;
 use stepwell_map_data::BucketData;
-use stepwell_pipeline::Surroundings;
 use stepwell_services::Opener;
 use stepwell_task::{ItemSource, Items, MapData, ResultDestination, Results, TaskFailure};
 
 /// Reads and writes the buckets of a project.
-pub(crate) struct ProjectBuckets(Opener);
+pub(crate) struct ProjectBuckets(Arc<Opener>);
 
 impl ProjectBuckets {
-    pub(crate) fn new(surroundings: Surroundings) -> Self {
-        Self(Opener::new(surroundings))
+    pub(crate) fn new(opener: Arc<Opener>) -> Self {
+        Self(opener)
     }
 
     async fn open(&self, error: &str) -> Result<BucketData, TaskFailure> {

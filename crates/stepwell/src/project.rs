@@ -12,8 +12,8 @@ use crate::report;
 use crate::secrets::Vault;
 
 /// Region and account in ARNs: nothing here belongs to a real account.
-const REGION: &str = "us-east-1";
-const ACCOUNT: &str = "000000000000";
+pub(crate) const REGION: &str = "us-east-1";
+pub(crate) const ACCOUNT: &str = "000000000000";
 
 /// A project's folder.
 #[derive(Debug, Clone)]

@@ -1,5 +1,5 @@
-//! The one port of `stepwell serve`: the Step Functions API, health, metrics, and executions that commands
-//! hand over.
+//! The one port of `stepwell serve`: the Step Functions API, functions, the embedded services, health, metrics, and
+//! executions that commands hand over.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,6 +17,8 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use ring::hmac;
 use serde_json::json;
 use stepwell_engine::{Handle, Stats};
+use stepwell_integrations::http::{self, Front};
+use stepwell_integrations::service::Service;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +40,8 @@ const TOLD_MAX: usize = 16;
 pub(crate) struct Server {
     pub(crate) engine: Handle,
     pub(crate) processes: Processes,
+    /// Those that answer AWS's own protocols here.
+    pub(crate) services: Arc<[Arc<dyn Service>]>,
     pub(crate) machines: Arc<[Machine]>,
     pub(crate) hub: Hub,
     pub(crate) metrics: PrometheusHandle,
@@ -48,18 +52,22 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// All routes.
-    pub(crate) fn router(self) -> Router {
+    /// All routes, with those that start executions.
+    pub(crate) fn router(self, triggers: Router) -> Router {
+        let services = Arc::clone(&self.services);
+        let front = Front { services, is_refused: stepwell_sfn_api::is_of_a_page, keys: None };
         let api = stepwell_sfn_api::router(self.engine.clone());
         let lambda = self.processes.get().map(stepwell_runner::Runner::router).unwrap_or_default();
         let lambda = lambda.layer(middleware::from_fn(refuse_pages));
-        Router::new()
+        let routes = Router::new()
             .route("/healthz", get(health))
             .route("/metrics", get(metrics))
             .route(RUN_PATH, post(run))
             .with_state(self)
             .merge(api)
             .merge(lambda)
+            .merge(triggers);
+        http::router(front, routes)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use stepwell_engine::{ExecutionFilter, Halted, Handle, Page, Reader, Service, Status, StoreError};
 use stepwell_pipeline::progress::Progress;
 use stepwell_pipeline::{Pipeline, Settings, Surroundings, Switch};
+use stepwell_services::Opener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +18,7 @@ use crate::functions::{self, Functions, Processes};
 use crate::map_data::ProjectBuckets;
 use crate::meters::Meters;
 use crate::project::{self, Project};
+use crate::services::ProjectServices;
 use crate::report::{self, Finding};
 use crate::{output, processes, secrets};
 use stepwell_asl::suggest::closest;
@@ -233,6 +235,8 @@ pub(crate) struct Running {
     pub(crate) meters: Arc<Meters>,
     /// The functions that run as processes.
     pub(crate) processes: Processes,
+    /// What its functions and tasks call; nothing where there are none.
+    pub(crate) services: Option<Arc<ProjectServices>>,
     shutdown: CancellationToken,
     serving: JoinHandle<Result<(), Halted>>,
 }
@@ -250,10 +254,13 @@ impl Running {
         std::env::set_current_dir(project.root())?;
         let meters = Arc::new(Meters::default());
         let processes = Processes::default();
-        let buckets = ProjectBuckets::new(surroundings(project, config));
+        let opener = Arc::new(Opener::new(surroundings(project, config)));
+        let buckets = ProjectBuckets::new(Arc::clone(&opener));
+        let services = ProjectServices::new(project, opener);
         let functions =
             Functions::new(pipelines, progress, Arc::clone(&meters), Arc::clone(&processes))
-                .with_map_data(Arc::new(buckets));
+                .with_map_data(Arc::new(buckets))
+                .with_services(services.integrations(endpoint.clone()));
         let step_functions = functions.step_functions();
         let options = project.options(config)?;
         let store = options.store.clone();
@@ -265,7 +272,7 @@ impl Running {
         // Only who holds the store may go on with what functions left.
         let _ = processes.set(processes::open(project, config, endpoint).await?);
         step_functions.connect(service.handle());
-        Ok(Ok(Self { meters, processes, ..Self::of(service) }))
+        Ok(Ok(Self { meters, processes, services: Some(services), ..Self::of(service) }))
     }
 
     /// Lets an opened engine run.
@@ -273,7 +280,8 @@ impl Running {
         let shutdown = CancellationToken::new();
         let engine = service.handle();
         let serving = tokio::spawn(service.run(shutdown.clone()));
-        Self { engine, meters: Arc::default(), processes: Arc::default(), shutdown, serving }
+        let (meters, processes) = (Arc::default(), Arc::default());
+        Self { engine, meters, processes, services: None, shutdown, serving }
     }
 
     /// Returns if the engine ends without being asked to: its disk failed.

@@ -87,6 +87,7 @@ const ALLOWED: &[Arrows] = &[
         "stepwell",
         &[
             "stepwell-asl",
+            "stepwell-aws-wire",
             "stepwell-canvas",
             "stepwell-data-mesh",
             "stepwell-data-products",

@@ -12,7 +12,8 @@ use super::service::{Publish, invalid};
 use crate::aws::{Connection, classify};
 use crate::service::{Facts, Origin, Service, read};
 
-const FACTS: Facts = Facts { actions: &["Publish"], ..service::FACTS };
+/// What SNS of AWS is asked for here.
+pub const FACTS: Facts = Facts { actions: &["Publish"], ..service::FACTS };
 
 /// SNS of AWS. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -21,7 +21,7 @@ use crate::StoreError;
 use crate::aws::CallError;
 
 pub use aws::AwsTopics;
-pub use aws_service::AwsSns;
+pub use aws_service::{AwsSns, FACTS as AWS_FACTS};
 pub use embedded::{Delivery, EmbeddedTopics, Endpoint, State, Subscription};
 pub(crate) use filter::Condition;
 pub use filter::{FilterPolicy, InvalidFilter};

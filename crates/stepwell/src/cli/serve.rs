@@ -116,9 +116,16 @@ async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpLi
     let progress = Arc::new(hub.clone());
     let mut running =
         Running::start(project, config, &parts.pipelines, progress, Some(endpoint)).await??;
+    let services = running.services.clone();
+    tokio::spawn(async move {
+        if let Some(services) = services {
+            services.go_on().await;
+        }
+    });
     let server = Server {
         engine: running.engine.clone(),
         processes: Arc::clone(&running.processes),
+        services: running.services.iter().flat_map(|it| it.on_the_port().to_vec()).collect(),
         machines: parts.machines.clone().into(),
         hub,
         metrics,
@@ -178,7 +185,7 @@ async fn work(
     let watching = tokio::spawn(alarms.run(stop.clone()));
     let consuming: Vec<_> =
         consumers.into_iter().map(|it| tokio::spawn(it.run(stop.clone()))).collect();
-    let serving = axum::serve(listener, server.router().merge(routes))
+    let serving = axum::serve(listener, server.router(routes))
         .with_graceful_shutdown(stop.clone().cancelled_owned())
         .into_future();
     let outcome = tokio::select! {

@@ -13,8 +13,8 @@ use super::problem::{Place, Problem};
 use super::reader::Reader;
 use super::variables;
 
-/// Services of AWS that nothing here uses yet. They are refused by name, so that nobody takes them for served.
-const NOT_YET: [&str; 4] = ["events", "lambda", "ssm", "sts"];
+/// Services that are embedded and cannot be taken from AWS yet. They are refused by name, so that nobody takes them for served there.
+const NOT_YET: [&str; 2] = ["lambda", "sts"];
 
 impl Reader {
     /// The services, and the secrets that stand in the file as they are.
@@ -100,6 +100,6 @@ fn exposed_webhooks<'a>(services: &'a Services, place: &'a Place) -> impl Iterat
 }
 
 fn not_yet(name: &str) -> Problem {
-    Problem::new(Place::Unknown, format!("the service `{name}` is not supported yet"))
-        .help("no pipeline uses it: remove the key")
+    Problem::new(Place::Unknown, format!("the service `{name}` cannot be taken from AWS yet"))
+        .help("it is embedded: remove the key")
 }

@@ -54,7 +54,7 @@ fn services_are_checked_and_can_be_set_by_the_environment() {
 [services]
 sqs = "amazon"
 iam = "aws"
-ssm = "aws"
+sts = "aws"
 kinesys = "aws"
 
 [services.aws]

@@ -381,17 +381,42 @@ fn a_scheduled_execution_does_not_overlap_one_that_runs() {
     assert_eq!(ticks(&project).len(), 1);
 }
 
-#[test]
-fn boto3_is_understood() {
-    let Some(python) = provided("STEPWELL_PYTHON") else { return };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/boto3_client.py");
-    let project = Project::new();
-    let server = Server::start(&project, &[]);
+/// Runs a script with boto3; it ends well or tells what it met.
+#[track_caller]
+fn script(server: &Server, python: &str, name: &str, arguments: &[&str]) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name);
     let output = Command::new(python)
         .arg(script)
         .arg(format!("http://{}", server.address))
+        .args(arguments)
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn boto3_is_understood() {
+    let Some(python) = provided("STEPWELL_PYTHON") else { return };
+    let project = Project::new();
+    let server = Server::start(&project, &[]);
+    script(&server, &python, "boto3_client.py", &[]);
     server.stop();
+}
+
+#[test]
+fn services_are_for_clients_functions_and_tasks_and_survive_a_kill() {
+    let Some(python) = provided("STEPWELL_PYTHON") else { return };
+    let mut project = Project::new();
+    // The Python that functions run with has boto3, as AWS's has.
+    let folder = Path::new(&python).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    project.variable("PATH", &path);
+    let server = Server::start(&project, &[]);
+    script(&server, &python, "services_client.py", &["before"]);
+    server.kill();
+    let server = Server::start(&project, &[]);
+    script(&server, &python, "services_client.py", &["after"]);
+    server.stop();
+    assert_eq!(project.files_with("hunter2-hunter2"), [""; 0]);
+    assert_eq!(project.read(".stepwell/secrets.json"), None, "not a secret of the project");
 }

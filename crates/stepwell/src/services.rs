@@ -1,0 +1,266 @@
+//! The services of a project that functions and Task states call: stepwell's own, or those of AWS where `[services]` says so.
+//!
+//! Nothing is opened before the first call; what an earlier process left to deliver is delivered as soon as this one serves.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+use stepwell_aws_wire::ServiceError;
+use stepwell_integrations::Clock;
+use stepwell_integrations::aws::AwsService;
+use stepwell_integrations::installation::{EMBEDDED, Installation};
+use stepwell_integrations::service::{Facts, Origin, Place, Service};
+use stepwell_integrations::sns::{self, AwsSns};
+use stepwell_integrations::task::Integrations;
+use stepwell_integrations::vault::{self, VaultError};
+use stepwell_pipeline::http;
+use stepwell_pipeline::surroundings::{Provider, Services};
+use stepwell_services::Opener;
+use tokio::sync::{Mutex, OnceCell};
+use tracing::error;
+
+use crate::private;
+use crate::project::{ACCOUNT, Project, REGION};
+use crate::secrets::Vault;
+
+/// Beside what pipelines remember.
+const FOLDER: &str = "services";
+
+/// How long a subscriber may be silent.
+const SILENCE: Duration = Duration::from_secs(15);
+
+/// In the addresses that answers to tasks name while nobody serves; what is read of them is only the name at the end.
+const NO_SERVER: &str = "http://127.0.0.1:4566";
+
+/// All services of a project.
+pub(crate) struct ProjectServices {
+    opener: Arc<Opener>,
+    folder: PathBuf,
+    installation: OnceCell<Installation>,
+}
+
+impl ProjectServices {
+    /// Opens nothing yet.
+    pub(crate) fn new(project: &Project, opener: Arc<Opener>) -> Arc<Self> {
+        let folder = project.state().join(FOLDER);
+        Arc::new(Self { opener, folder, installation: OnceCell::new() })
+    }
+
+    /// What answers on the port: the embedded ones. Those of AWS are refused there, for a caller would act with the credentials
+    /// of stepwell.
+    pub(crate) fn on_the_port(self: &Arc<Self>) -> Arc<[Arc<dyn Service>]> {
+        self.each(|facts, provider| match provider {
+            Provider::Embedded => Arc::new(Embedded { facts, services: Arc::clone(self) }),
+            Provider::Aws => Arc::new(Elsewhere(facts)),
+        })
+    }
+
+    /// What is behind the resources of Task states. `endpoint` is where this process serves.
+    pub(crate) fn integrations(self: &Arc<Self>, endpoint: Option<String>) -> Integrations {
+        let services = self.each(|facts, provider| match provider {
+            Provider::Embedded => Arc::new(Embedded { facts, services: Arc::clone(self) }),
+            Provider::Aws => Arc::new(OnAws {
+                facts: on_aws(facts),
+                services: Arc::clone(self),
+                opened: OnceCell::new(),
+            }),
+        });
+        let base_url = endpoint.unwrap_or_else(|| NO_SERVER.to_owned());
+        Integrations { services, origin: Origin { base_url }, clock: clock() }
+    }
+
+    fn each(
+        &self,
+        service: impl Fn(&'static Facts, Provider) -> Arc<dyn Service>,
+    ) -> Arc<[Arc<dyn Service>]> {
+        let providers = &self.opener.surroundings().services;
+        EMBEDDED.iter().map(|facts| service(facts, provider(providers, facts.name))).collect()
+    }
+
+    /// Goes on with the deliveries of an earlier process.
+    pub(crate) async fn go_on(&self) {
+        if self.folder.exists() {
+            // What is wrong is told in the log, and to whoever calls.
+            let _ = self.installation().await;
+        }
+    }
+
+    async fn installation(&self) -> Result<&Installation, ServiceError> {
+        let opened = self.installation.get_or_try_init(async || self.open().await).await;
+        opened.map_err(|problem| {
+            let folder = self.folder.display();
+            error!("the embedded services in `{folder}` cannot be used: {problem}");
+            ServiceError::internal()
+        })
+    }
+
+    async fn open(&self) -> Result<Installation, Box<dyn std::error::Error + Send + Sync>> {
+        private::create_folder(&self.folder)?;
+        let place = Place { account: ACCOUNT.to_owned(), region: REGION.to_owned() };
+        let vault = Arc::new(Sealed::in_folder(self.folder.clone()));
+        let http = http::client(SILENCE)?;
+        let installation = Installation::open(&self.folder, place, vault, http, clock()).await?;
+        let running = installation.clone();
+        tokio::spawn(async move { running.run().await });
+        Ok(installation)
+    }
+}
+
+fn clock() -> Clock {
+    #[expect(clippy::disallowed_methods, reason = "the binary is the edge")]
+    Arc::new(Timestamp::now)
+}
+
+/// Who serves the service of a name.
+fn provider(services: &Services, name: &str) -> Provider {
+    match name {
+        "events" => services.events,
+        "secretsmanager" => services.secretsmanager,
+        "sns" => services.sns,
+        "sqs" => services.sqs,
+        "ssm" => services.ssm,
+        _ => Provider::Embedded,
+    }
+}
+
+/// What can be called of a service at AWS.
+fn on_aws(facts: &'static Facts) -> &'static Facts {
+    if facts.name == sns::FACTS.name { &sns::AWS_FACTS } else { facts }
+}
+
+/// An embedded service, opened with its first call.
+struct Embedded {
+    facts: &'static Facts,
+    services: Arc<ProjectServices>,
+}
+
+#[async_trait]
+impl Service for Embedded {
+    fn facts(&self) -> &'static Facts {
+        self.facts
+    }
+
+    async fn call(
+        &self,
+        action: &str,
+        input: Value,
+        origin: &Origin,
+    ) -> Result<Value, ServiceError> {
+        let services = &self.services.installation().await?.services;
+        let service = services.iter().find(|it| it.facts().name == self.facts.name);
+        service.ok_or_else(ServiceError::internal)?.call(action, input, origin).await
+    }
+}
+
+/// A service of AWS, connected to with its first call.
+struct OnAws {
+    facts: &'static Facts,
+    services: Arc<ProjectServices>,
+    opened: OnceCell<Arc<dyn Service>>,
+}
+
+impl OnAws {
+    async fn connect(&self) -> Result<Arc<dyn Service>, ServiceError> {
+        let connected = self.services.opener.connection().await;
+        let connection = connected.map_err(|problem| {
+            ServiceError::sender("UnrecognizedClientException", problem.to_string())
+        })?;
+        if self.facts.name == sns::FACTS.name {
+            return Ok(Arc::new(AwsSns::new(connection)));
+        }
+        let service = AwsService::new(connection, self.facts).ok_or_else(ServiceError::internal)?;
+        Ok(Arc::new(service))
+    }
+}
+
+#[async_trait]
+impl Service for OnAws {
+    fn facts(&self) -> &'static Facts {
+        self.facts
+    }
+
+    async fn call(
+        &self,
+        action: &str,
+        input: Value,
+        origin: &Origin,
+    ) -> Result<Value, ServiceError> {
+        let service = self.opened.get_or_try_init(async || self.connect().await).await?;
+        service.call(action, input, origin).await
+    }
+}
+
+/// A service that is not on this port.
+struct Elsewhere(&'static Facts);
+
+#[async_trait]
+impl Service for Elsewhere {
+    fn facts(&self) -> &'static Facts {
+        self.0
+    }
+
+    async fn call(
+        &self,
+        _action: &str,
+        _input: Value,
+        _origin: &Origin,
+    ) -> Result<Value, ServiceError> {
+        let name = self.0.name;
+        let variable = format!("AWS_ENDPOINT_URL_{}", name.to_ascii_uppercase());
+        let message = format!(
+            "`{name}` is served by AWS (`{name} = \"aws\"` in [services] of stepwell.toml): call it there, with `{variable}` in the environment of a function"
+        );
+        Err(ServiceError::sender("UnsupportedOperation", message))
+    }
+}
+
+/// The secrets of the embedded services: sealed like those of the project and apart from them, for every function may read these.
+struct Sealed {
+    vault: Vault,
+    /// The file is read and written as a whole.
+    turn: Mutex<()>,
+}
+
+impl Sealed {
+    fn in_folder(folder: PathBuf) -> Self {
+        Self { vault: Vault::in_folder(folder), turn: Mutex::default() }
+    }
+
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Vault) -> Result<T, crate::secrets::VaultError> + Send + 'static,
+    ) -> Result<T, VaultError> {
+        let _turn = self.turn.lock().await;
+        let vault = self.vault.clone();
+        let done = tokio::task::spawn_blocking(move || work(&vault)).await;
+        done.map_err(|error| VaultError(error.to_string()))?
+            .map_err(|error| VaultError(error.to_string()))
+    }
+}
+
+#[async_trait]
+impl vault::Vault for Sealed {
+    async fn get(&self, name: &str) -> Result<Option<SecretString>, VaultError> {
+        let name = name.to_owned();
+        self.with(move |vault| vault.get(&name)).await
+    }
+
+    async fn put(&self, name: &str, value: SecretString) -> Result<(), VaultError> {
+        let name = name.to_owned();
+        self.with(move |vault| vault.set(&name, &value).map(drop)).await
+    }
+
+    async fn remove(&self, name: &str) -> Result<bool, VaultError> {
+        let name = name.to_owned();
+        self.with(move |vault| vault.remove(&name)).await
+    }
+
+    async fn names(&self) -> Result<Vec<String>, VaultError> {
+        self.with(Vault::names).await
+    }
+}
