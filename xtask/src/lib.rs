@@ -15,6 +15,7 @@
 
 pub mod bench;
 pub mod cargo;
+pub mod clients;
 pub mod conformance;
 pub mod debian;
 pub mod fuzz;

@@ -7,11 +7,11 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use stepwell_asl::model::{Resource, StateKind, Task, Written};
 use stepwell_asl::{Severity, StateMachine};
+use stepwell_integrations::installation::EMBEDDED;
+use stepwell_integrations::task::{self, Integrations};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Silent, Update};
-use stepwell_integrations::installation::EMBEDDED;
-use stepwell_integrations::task::{self, Integrations};
 use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
 use stepwell_task::{

@@ -18,8 +18,8 @@ use crate::functions::{self, Functions, Processes};
 use crate::map_data::ProjectBuckets;
 use crate::meters::Meters;
 use crate::project::{self, Project};
-use crate::services::ProjectServices;
 use crate::report::{self, Finding};
+use crate::services::ProjectServices;
 use crate::{output, processes, secrets};
 use stepwell_asl::suggest::closest;
 

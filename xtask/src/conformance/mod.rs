@@ -1,48 +1,45 @@
-//! `cargo xtask conformance`: the cases recorded from AWS, counted by group.
+//! `cargo xtask conformance`: the cases recorded from AWS, run through the real binary, counted by group.
 //!
-//! The interpreter runs the executions in its own test, with virtual time, and the API the sequences of requests in
-//! its own; the real binary runs them through the program that comes with the cases. The tests write the verdict of
-//! every case into a report, which is counted here. The table of COMPAT.md is made from these reports.
+//! The program that comes with the cases sends them over HTTP; waits are real seconds. What is known to differ stands with its
+//! reason in `known.txt`, and so in the table of COMPAT.md.
 
-mod binary;
+mod known;
 mod report;
+mod runner;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
-use crate::cargo;
 use crate::repository::Repository;
+use crate::server::{self, Profile};
 use crate::ui;
-use report::Report;
 
 /// Where the tests find the cases.
 pub(crate) const FOLDER: &str = "STEPWELL_CONFORMANCE_DIR";
-/// The folder in which the tests leave their verdicts.
-pub(crate) const REPORT: &str = "STEPWELL_CONFORMANCE_REPORT";
 
 /// Hold stepwell against what AWS answered
 ///
-/// Runs the executions recorded from AWS through the interpreter, with virtual time, and the sequences of requests
-/// through the API, and prints how many passed in each group. Without the cases it says so and does nothing. The exit code is 1 if a case failed.
+/// Runs all cases recorded from AWS through `stepwell serve` and prints how many passed in each group. Without the cases it says so
+/// and does nothing. The exit code is 1 if a case failed that is not known to, or if the table of COMPAT.md says otherwise.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder with the recorded cases
     #[arg(long, env = "STEPWELL_CONFORMANCE_DIR", value_name = "DIR")]
     cases: Option<PathBuf>,
 
-    /// Run them over HTTP through this binary instead; waits are real seconds
-    #[arg(long, value_name = "PATH", conflicts_with = "write")]
+    /// A binary that is there already, in place of building one
+    #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
 
     /// Write the table into COMPAT.md
     #[arg(long)]
     write: bool,
 
-    /// With `--binary`: arguments of the program that comes with the cases, for instance `-- --group choice --show 3`
-    #[arg(last = true, requires = "binary")]
+    /// Arguments of the program that comes with the cases, for instance `-- --group choice --show 3`
+    #[arg(last = true, conflicts_with = "write")]
     arguments: Vec<String>,
 }
 
@@ -57,56 +54,20 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     };
     let cases = cases.canonicalize().with_context(|| cases.display().to_string())?;
     let repository = Repository::discover()?;
-    if let Some(binary) = &args.binary {
-        return binary::run(&repository, binary, &cases, &args.arguments);
-    }
-    let report = test(&repository, &cases)?;
+    let binary = match &args.binary {
+        Some(binary) => binary.canonicalize().with_context(|| binary.display().to_string())?,
+        None => server::build(&repository, Profile::Dev)?,
+    };
+    let report = runner::run(&repository, &binary, &cases, &args.arguments)?;
     print!("{report}");
     if args.write {
         table::write(&repository, &report)?;
         ui::step("the table of COMPAT.md is written");
     }
-    Ok(ExitCode::from(u8::from(report.has_failed())))
-}
-
-/// Runs the tests of the interpreter and of the API for their reports.
-fn test(repository: &Repository, cases: &Path) -> Result<Report> {
-    let reports = new_report_folder(repository)?;
-    ui::step("running the cases through the interpreter and the API");
-    let packages = ["--package", "stepwell-machine", "--package", "stepwell-sfn-api"];
-    let output = cargo::command()
-        .current_dir(&repository.root)
-        .args(["test", "--quiet", "--no-fail-fast"])
-        .args(packages)
-        .args(["--test", "it", "conformance::"])
-        .env(FOLDER, cases)
-        .env(REPORT, &reports)
-        .output()
-        .context("failed to run cargo")?;
-    let report = Report::read(&reports)?;
-    // A failed case is in a report; where one is missing, a test does not compile or broke down.
-    ensure!(report.is_complete(), "no report: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(report)
-}
-
-/// Where the tests are to leave their reports; those of an earlier run are gone.
-///
-/// # Errors
-/// If the folder cannot be emptied or made.
-pub(crate) fn new_report_folder(repository: &Repository) -> Result<PathBuf> {
-    let folder = repository.target.join("conformance");
-    if folder.exists() {
-        std::fs::remove_dir_all(&folder)?;
+    // Some of the cases say nothing of the whole table.
+    let is_stale = args.arguments.is_empty() && !table::is_up_to_date(&repository, &report)?;
+    if is_stale {
+        println!("the table of COMPAT.md is stale: run `cargo xtask conformance --write`");
     }
-    std::fs::create_dir_all(&folder)?;
-    Ok(folder)
-}
-
-/// Whether the table of COMPAT.md says what the reports say; nothing where not all of them were made.
-///
-/// # Errors
-/// If one of them cannot be read.
-pub(crate) fn is_table_up_to_date(repository: &Repository, reports: &Path) -> Result<Option<bool>> {
-    let report = Report::read(reports)?;
-    report.is_complete().then(|| table::is_up_to_date(repository, &report)).transpose()
+    Ok(ExitCode::from(u8::from(report.has_failed() || is_stale)))
 }

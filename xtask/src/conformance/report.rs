@@ -7,15 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// The reports of a run: that of the interpreter, and that of the API.
-const PARTS: [&str; 2] = ["machine.json", "sfn-api.json"];
+use super::known;
 
 /// The verdicts of one run.
 #[derive(Debug)]
 pub(super) struct Report {
     verdicts: Vec<Verdict>,
-    /// How many reports they come from.
-    parts: usize,
 }
 
 /// How one case went.
@@ -59,31 +56,24 @@ impl Tally {
 }
 
 impl Report {
-    /// Reads the reports of a run. A case that one test skipped counts as another one found it.
+    /// Reads the verdicts that the program left. A case of the list differs for the reason that stands there, also where luck let
+    /// it pass.
     ///
     /// # Errors
-    /// If one of them cannot be read.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
-        let (mut verdicts, mut parts) = (BTreeMap::new(), 0);
-        for part in PARTS.map(|part| folder.join(part)).iter().filter(|part| part.exists()) {
-            let text = std::fs::read_to_string(part).with_context(|| part.display().to_string())?;
-            let found: Vec<Verdict> =
-                serde_json::from_str(&text).with_context(|| part.display().to_string())?;
-            parts += 1;
-            for verdict in found {
-                let known = verdicts.entry(verdict.id.clone());
-                let known = known.or_insert_with(|| verdict.clone());
-                if known.kind == Kind::Skipped {
-                    *known = verdict;
-                }
+    /// If they cannot be read.
+    pub(super) fn read(file: &Path, list: &str) -> Result<Self> {
+        let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+        let mut verdicts: Vec<Verdict> =
+            serde_json::from_str(&text).with_context(|| file.display().to_string())?;
+        let reasons = known::reasons(list);
+        for verdict in &mut verdicts {
+            if let Some(reason) = reasons.get(&*verdict.id) {
+                verdict.kind = Kind::Known;
+                (*reason).clone_into(&mut verdict.reason);
             }
         }
-        Ok(Self { verdicts: verdicts.into_values().collect(), parts })
-    }
-
-    /// Whether every test has left its report.
-    pub(super) fn is_complete(&self) -> bool {
-        self.parts == PARTS.len()
+        verdicts.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(Self { verdicts })
     }
 
     /// Whether a case failed for no known reason.
@@ -148,22 +138,22 @@ pub(super) mod tests {
             {"id": "c", "group": "wait", "verdict": "skipped", "reason": "needs sqs"},
             {"id": "d", "group": "wait", "verdict": "failed", "reason": "output"}
         ]"#;
-        Report { verdicts: serde_json::from_str(json).unwrap(), parts: PARTS.len() }
+        Report { verdicts: serde_json::from_str(json).unwrap() }
     }
 
     #[test]
-    fn a_case_counts_as_the_test_found_it_that_ran_it() {
+    fn a_case_of_the_list_is_known_whether_it_passed_or_not() {
         let folder = tempfile::tempdir().unwrap();
-        let write = |part: &str, kind: &str| {
-            let verdict =
-                format!(r#"[{{"id": "a", "group": "api", "verdict": "{kind}", "reason": "r"}}]"#);
-            std::fs::write(folder.path().join(part), verdict).unwrap();
-            Report::read(folder.path()).unwrap()
+        let file = folder.path().join("verdicts.json");
+        let verdict = |id: &str, kind: &str| {
+            format!(r#"{{"id": "{id}", "group": "api", "verdict": "{kind}", "reason": "r"}}"#)
         };
-        assert!(!write(PARTS[0], "skipped").is_complete());
-        let report = write(PARTS[1], "passed");
-        assert!(report.is_complete());
-        assert_eq!(report.tallies().1, Tally { passed: 1, ..Tally::default() });
+        let verdicts = [verdict("c", "failed"), verdict("b", "passed"), verdict("a", "known")];
+        std::fs::write(&file, format!("[{}]", verdicts.join(","))).unwrap();
+        let report = Report::read(&file, "# the order varies\na\nb\n").unwrap();
+        assert_eq!(report.tallies().1, Tally { failed: 3, ..Tally::default() });
+        let known: Vec<_> = report.of(Kind::Known).map(|it| (&*it.id, &*it.reason)).collect();
+        assert_eq!(known, [("a", "the order varies"), ("b", "the order varies")]);
     }
 
     #[test]

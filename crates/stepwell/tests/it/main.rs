@@ -15,6 +15,7 @@ mod hand_over;
 mod moto;
 mod qc;
 mod resume;
+mod rust_clients;
 mod secrets;
 mod serve;
 mod stream_qc;

@@ -1,22 +1,25 @@
-//! The cases through the real binary, over HTTP.
+//! A server on an empty project, and the program that comes with the cases beside it.
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use super::known;
+use super::report::Report;
 use crate::python::Python;
 use crate::repository::Repository;
 use crate::server::{self, Launch};
 use crate::ui;
 
-/// What is run unless the caller names groups: nothing stands in for other services.
-const DEFAULT: [&str; 2] = ["--needs-only", "interpreter"];
 /// The account of `stepwell serve`.
 const ACCOUNT: &str = "000000000000";
 
-/// Starts a server on an empty project and lets the program that comes with the cases run them.
+/// Cases at a time: some of them count seconds, and functions start as processes.
+const JOBS: &str = "8";
+
+/// Runs the cases that the arguments name, all without any.
 ///
 /// # Errors
 /// If the server does not start, or the program cannot be run.
@@ -25,7 +28,7 @@ pub(super) fn run(
     binary: &Path,
     cases: &Path,
     arguments: &[String],
-) -> Result<ExitCode> {
+) -> Result<Report> {
     let python = Python::prepare(repository)?;
     let folder = tempfile::Builder::new().prefix("stepwell-conformance-").tempdir()?;
     std::fs::write(folder.path().join("stepwell.toml"), "")?;
@@ -38,16 +41,19 @@ pub(super) fn run(
     let mut server = launch.start()?;
     server.wait_until_up(Duration::from_secs(10))?;
     ui::step(format!("running the cases through {}", binary.display()));
-    let status = Command::new(python.interpreter())
+    let (known, verdicts) = (folder.path().join("known.txt"), folder.path().join("verdicts.json"));
+    std::fs::write(&known, known::list(cases)?)?;
+    Command::new(python.interpreter())
         .arg(cases.join("run.py"))
         .args(["--endpoint", &format!("http://{}", launch.address)])
-        .args(["--account", ACCOUNT])
+        .args(["--account", ACCOUNT, "--jobs", JOBS])
         .arg("--expect-fail")
-        .arg(cases.join("broken.txt"))
-        .args(DEFAULT)
+        .arg(&known)
+        .arg("--json")
+        .arg(&verdicts)
         .args(arguments)
         .status()
         .context("failed to run the program that comes with the cases")?;
     server.check_running()?;
-    Ok(ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(2)))
+    Report::read(&verdicts, &std::fs::read_to_string(&known)?)
 }
