@@ -9,9 +9,10 @@ use anyhow::{Context, Result, ensure};
 use crate::repository::Repository;
 use crate::{debian, ui};
 
-/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK, and Trino's own
+/// What is installed, by package name: the official DAP client with its PostgreSQL plugin, the AWS SDK and command line, and Trino's own
 /// client.
-const PACKAGES: &[&str] = &["instructure-dap-client[postgresql]==2.3.1", "boto3", "trino==0.340.0"];
+const PACKAGES: &[&str] =
+    &["instructure-dap-client[postgresql]==2.3.1", "awscli", "boto3", "trino==0.340.0"];
 
 /// Clients of Salesforce and Mambu, apart: tap-mambu pins what others pin otherwise.
 const SAAS: &[&str] = &["simple-salesforce==1.12.10", "tap-mambu==4.6.1"];
@@ -54,6 +55,11 @@ impl Python {
     /// The interpreter with the clients.
     pub fn interpreter(&self) -> PathBuf {
         self.clients.binary("python")
+    }
+
+    /// The folder with the interpreter and the programs of the clients: `python3`, `aws`.
+    pub fn programs(&self) -> PathBuf {
+        self.clients.folder.join("bin")
     }
 
     /// The official DAP client, `dap`.

@@ -1,7 +1,7 @@
 //! The commands of the documents, run as a reader would run them.
 //!
 //! A block that opens with three backticks and `sh run` is run. The blocks of one document make one script, so that a
-//! guide may build on its own steps: a fresh temporary folder, the built `stepwell` first on the PATH, an empty home,
+//! guide may build on its own steps: a fresh temporary folder, the built `stepwell` and the AWS CLI first on the PATH, an empty home,
 //! the first failing command ends it. What it starts in the background is stopped with it.
 
 use std::fmt::Write as _;
@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Result, ensure};
 
 use super::Tally;
+use crate::python::Python;
 use crate::repository::{Repository, SourceFile};
 use crate::ui;
 
@@ -18,13 +19,13 @@ use crate::ui;
 const SECONDS_MAX: &str = "300";
 
 /// Runs the commands of every document that has some. A document counts as one test.
-pub(super) fn run(repository: &Repository) -> Result<Tally> {
-    let binary = binary(repository)?;
+pub(super) fn run(repository: &Repository, python: &Python) -> Result<Tally> {
+    let programs = [binary(repository)?, python.programs()];
     let mut tally = Tally::default();
     for document in repository.files()?.iter().filter(|file| is_document(file)) {
         let Some(script) = script(document) else { continue };
         ui::step(format!("running the commands of {}", document.path));
-        let succeeded = run_script(&script, &binary)?;
+        let succeeded = run_script(&script, &programs)?;
         println!("test {} ... {}", document.path, if succeeded { "ok" } else { "FAILED" });
         tally += Tally { passed: u64::from(succeeded), failed: u64::from(!succeeded) };
     }
@@ -68,10 +69,11 @@ fn script(document: &SourceFile) -> Option<String> {
     (blocks > 0).then_some(script)
 }
 
-fn run_script(script: &str, binary: &Path) -> Result<bool> {
+/// Runs a script with these folders first on the PATH.
+fn run_script(script: &str, programs: &[PathBuf]) -> Result<bool> {
     let folder = tempfile::Builder::new().prefix("stepwell-document-").tempdir()?;
     let inherited = std::env::var_os("PATH").unwrap_or_default();
-    let path = [binary.to_owned()].into_iter().chain(std::env::split_paths(&inherited));
+    let path = programs.iter().cloned().chain(std::env::split_paths(&inherited));
     // `timeout` makes a process group of its own, which all that the script starts belongs to.
     let mut child = Command::new("timeout")
         .args([SECONDS_MAX, "sh", "-c", script])
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_first_failing_command_fails_the_document() {
-        let runs = |text| run_script(&script(&document(text)).unwrap(), Path::new(".")).unwrap();
+        let runs = |text| run_script(&script(&document(text)).unwrap(), &[]).unwrap();
         assert!(runs("```sh run\ntrue\n```"));
         assert!(!runs("```sh run\nfalse\ntrue\n```"));
     }
@@ -123,7 +125,7 @@ mod tests {
     fn what_a_document_leaves_running_is_stopped() {
         let alive = tempfile::NamedTempFile::new().unwrap();
         let text = format!("```sh run\nsleep 60 & echo $! > {}\n```", alive.path().display());
-        assert!(run_script(&script(&document(&text)).unwrap(), Path::new(".")).unwrap());
+        assert!(run_script(&script(&document(&text)).unwrap(), &[]).unwrap());
         let process = std::fs::read_to_string(alive.path()).unwrap();
         let stat = format!("/proc/{}/stat", process.trim());
         // Gone, or dead and not yet collected.

@@ -74,7 +74,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     let selection = if args.cargo_test.is_empty() { &whole[..] } else { &args.cargo_test };
     let mut tally = cargo_test::run(&repository, selection, &variables)?;
     if args.cargo_test.is_empty() && !args.no_documents {
-        tally += documents::run(&repository)?;
+        tally += documents::run(&repository, &python)?;
     }
     println!("\n{} passed, {} failed", tally.passed, tally.failed);
     Ok(ExitCode::from(u8::from(tally.failed > 0)))
