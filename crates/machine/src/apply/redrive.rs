@@ -12,12 +12,16 @@
 //! The frames of a state that failed with `States.DataLimitExceeded` are started anew, successful ones included; the Map
 //! run as well, also after `States.Runtime`. Retriers count from the beginning.
 //!
+//! Who names a state or an input goes on there, in the root frame alone. Its variables stay, but at the first state, where
+//! nothing is assigned yet.
+//!
 //! Source: Developer Guide, "Restarting state machine executions with redrive" and "Redriving Map Runs". That nothing is
 //! entered again follows from "reschedules"; "reenters" is said of the Fail state alone.
 
 use std::sync::Arc;
 
 use stepwell_asl::model::{StateId, StateKind};
+use stepwell_asl::variable::Assigned;
 
 use super::Fold;
 use crate::event::{EventId, RedriveFrom};
@@ -72,7 +76,9 @@ impl Fold<'_> {
     /// The root frame, about to enter another state, or the same with another input.
     fn elsewhere(&self, frame: Frame, from: &RedriveFrom) -> Option<Frame> {
         self.machine.get(from.state)?;
+        let is_first = from.state == self.machine.start_at;
         Some(Frame {
+            variables: if is_first { Assigned::new() } else { frame.variables },
             state: from.state,
             input: from.input.clone(),
             cursor: self.id,

@@ -18,7 +18,8 @@ use crate::dispatch;
 use crate::error::ApiError;
 
 /// What only newer recordings of AWS have in the result of `.sync`, older ones not.
-const NOT_SHOWN: [&str; 3] = ["RedriveCount", "RedriveStatus", "RedriveStatusReason"];
+const NOT_SHOWN: [&str; 4] =
+    ["RedriveCount", "RedriveDate", "RedriveStatus", "RedriveStatusReason"];
 
 pub(super) async fn run(
     engine: &Handle,
