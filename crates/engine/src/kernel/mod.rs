@@ -69,7 +69,7 @@ pub struct Kernel {
     activities: Activities,
     map_runs: HashMap<MapRunId, MapRun>,
     last_map_run: MapRunId,
-    /// Redrives of executions whose end is on disk by now.
+    /// Redrives that waited and are to be looked at again.
     redrives: Vec<Waiting>,
     /// How long executions are kept after their end; nothing for ever.
     retention: Option<SignedDuration>,

@@ -45,7 +45,7 @@ pub struct RedriveStart {
     pub input: Option<Payload>,
 }
 
-/// A redrive that waits for the end of its execution to be on disk.
+/// A redrive that waits.
 #[derive(Debug)]
 pub(super) struct Waiting {
     request: RedriveRequest,
@@ -58,7 +58,7 @@ enum Begun {
     Again(ExecutionId, Input),
     /// It was redriven before, by the same request.
     Before(Timestamp),
-    /// Its end is not on disk yet.
+    /// Its end is not on disk yet, or its redrive is about to be decided.
     Later(ExecutionId),
 }
 
@@ -74,17 +74,21 @@ impl Kernel {
                 self.deliver(id, Letter { input, receipt: Some(Receipt::Redriven(reply)) });
             }
             Ok(Begun::Before(at)) => self.answer(reply, Ok(at)),
-            Ok(Begun::Later(id)) => {
-                if let Some(slot) = self.slots.get_mut(&id) {
-                    slot.redrives.push(Waiting { request, reply });
-                }
-            }
+            Ok(Begun::Later(id)) => self.postpone(id, Waiting { request, reply }),
             Err(failed) => return self.fail(reply, failed),
         }
         Ok(())
     }
 
-    /// Redrives what waited for an end.
+    /// Keeps a request until the execution has ended for sure, or until the redrive before it was decided.
+    fn postpone(&mut self, id: ExecutionId, waiting: Waiting) {
+        match self.slots.get_mut(&id) {
+            Some(slot) if matches!(slot.life, Life::Ended { .. }) => slot.redrives.push(waiting),
+            Some(_) | None => self.redrives.push(waiting),
+        }
+    }
+
+    /// Redrives what waited.
     pub(super) fn redrive_those_that_ended(&mut self, now: Timestamp) -> Result<(), Halted> {
         for Waiting { request, reply } in std::mem::take(&mut self.redrives) {
             self.redrive(request, reply, now)?;
@@ -115,6 +119,7 @@ impl Kernel {
         self.wake(id)?;
         let before = match self.slots.get(&id).map(|slot| &slot.life) {
             Some(Life::Ended { .. }) => return Ok(Begun::Later(id)),
+            Some(Life::Awake(awake)) if awake.has_ended() => return Ok(Begun::Later(id)),
             Some(Life::Unreadable { reason }) => {
                 return Err(Error::Store { reason: reason.to_string() }.into());
             }

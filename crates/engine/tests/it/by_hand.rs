@@ -444,6 +444,23 @@ fn a_redrive_is_there_once_or_not_at_all_wherever_the_process_ends() {
     assert!(writes > 1, "a redrive takes several writes");
 }
 
+/// A client that hears nothing asks again before the first request has its turn.
+#[test]
+fn the_same_redrive_twice_at_once_is_one() {
+    let mut bench = Bench::new(&task("echo"));
+    let _answer = bench.start("{}");
+    let orders = bench.settle();
+    bench.fail(&orders[0]);
+    bench.settle();
+    let mut answers = ["a", "a", "b"].map(|token| bench.redrive(token));
+    assert_eq!(bench.succeed(), 1);
+    let [first, second, other] = answers.each_mut().map(|answer| answer.try_recv().unwrap());
+    assert_eq!(first.unwrap(), second.unwrap());
+    let other = other.unwrap_err();
+    assert_eq!(other.to_string(), "Execution is RUNNING and cannot be redriven");
+    assert_eq!(bench.number("SELECT redrives FROM execution"), 1);
+}
+
 /// Somebody asks while the end is decided but not on disk.
 #[test]
 fn a_redrive_waits_for_the_end_to_be_on_disk() {
