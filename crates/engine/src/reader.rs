@@ -166,14 +166,14 @@ impl Reader {
             pending_redrive: filter.pending_redrive,
         };
         if let Some(map_run) = &filter.map_run_arn {
-            return self.list_children(map_run, &shown, page);
+            return self.list_children(map_run, shown, page);
         }
         let before = token(page, "e1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
         let origin =
             filter.state_machine_arn.as_deref().map(|arn| self.qualified(arn)).transpose()?;
         let mut rows = self.archive.executions(
             origin.as_ref().map(|(row, qualifier)| (row.id, qualifier.as_ref())),
-            &shown,
+            shown,
             ExecutionId(before),
             limit(page) + 1,
         )?;
@@ -184,7 +184,7 @@ impl Reader {
     fn list_children(
         &self,
         map_run_arn: &str,
-        shown: &Shown,
+        shown: Shown,
         page: &Page,
     ) -> Result<Paged<ExecutionSummary>, Error> {
         let before = token(page, "c1-", |index| index.parse().ok())?.unwrap_or(i64::MAX);

@@ -17,6 +17,7 @@ use stepwell_machine::{Input, RedriveFrom, StartMapRun, TaskResult};
 
 use super::Kernel;
 use super::map_runs::{MapRun, Stage, processor};
+use super::registry::Revision;
 use super::slot::{Awake, Life};
 use crate::error::{Error, Halted, StoreError};
 use crate::limits::MAP_RUN_CHILDREN_REDRIVEN;
@@ -65,19 +66,22 @@ impl Kernel {
         let missing = || Error::ResourceNotFound { arn: start.arn.to_string() };
         let uuid = start.arn.rsplit(':').next().unwrap_or_default();
         let row = self.archive.map_run(uuid)?.ok_or_else(missing)?;
-        let before = self.map_runs.remove(&row.id);
-        let mut map_run = match before {
-            Some(stopping) => stopping,
-            None => {
-                let revision = self.revision_of(parent).ok_or_else(missing)?;
-                let processor = processor(&revision, &row);
-                let (executions, items) = self.archive.child_counts(row.id)?;
-                let mut ended = MapRun::new(row, processor);
-                ended.count_on(executions, items, HashSet::new());
-                ended
-            }
+        let mut map_run = if let Some(stopping) = self.map_runs.remove(&row.id) {
+            stopping
+        } else {
+            let revision = self.revision_of(parent).ok_or_else(missing)?;
+            self.ended_map_run(row, &revision)?
         };
         map_run.begin_again(start, now);
+        Ok(map_run)
+    }
+
+    /// A Map run that is on disk alone, with all of its children.
+    fn ended_map_run(&self, row: MapRunRow, revision: &Revision) -> Result<MapRun, Error> {
+        let (executions, items) = self.archive.child_counts(row.id)?;
+        let processor = processor(revision, &row);
+        let mut map_run = MapRun::new(row, processor);
+        map_run.count_on(executions, items, HashSet::new());
         Ok(map_run)
     }
 

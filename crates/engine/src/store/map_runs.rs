@@ -150,7 +150,7 @@ impl Archive {
     pub(crate) fn children(
         &self,
         map_run: MapRunId,
-        shown: &Shown,
+        shown: Shown,
         before: i64,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {

@@ -43,7 +43,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(super) fn is_pending_redrive(&self) -> Option<bool> {
+    pub(super) fn is_pending_redrive(self) -> Option<bool> {
         (self.pending_redrive || self.status.is_some()).then_some(self.pending_redrive)
     }
 }
@@ -138,7 +138,7 @@ impl Archive {
     pub(crate) fn executions(
         &self,
         state_machine: Option<(StateMachineId, Option<&Qualifier>)>,
-        shown: &Shown,
+        shown: Shown,
         before: ExecutionId,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
@@ -169,7 +169,7 @@ impl Archive {
 
     fn executions_of_all(
         &self,
-        shown: &Shown,
+        shown: Shown,
         before: ExecutionId,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {

@@ -169,7 +169,9 @@ impl Bench {
                 return count;
             }
             count += orders.len();
-            orders.iter().for_each(|order| self.finish(order));
+            for order in &orders {
+                self.finish(order);
+            }
         }
     }
 
@@ -193,7 +195,9 @@ impl Bench {
             if orders.is_empty() {
                 return false;
             }
-            orders.iter().for_each(|order| self.finish(order));
+            for order in &orders {
+                self.finish(order);
+            }
         }
     }
 
@@ -494,7 +498,9 @@ fn a_redriven_map_run_comes_to_the_same_results_wherever_the_process_ends() {
         bench.finish(&orders[0]);
         bench.fail(&orders[1]);
         let orders = bench.settle();
-        orders.iter().for_each(|order| bench.fail(order));
+        for order in &orders {
+            bench.fail(order);
+        }
         bench.settle();
         assert_eq!(bench.status(), Some(Status::Failed));
         let started = bench.number("SELECT count(*) FROM execution WHERE map_run = 1");

@@ -194,7 +194,9 @@ impl Fold<'_> {
             frame.step = step;
             unsuccessful
         })?;
-        unsuccessful.into_iter().for_each(|child| self.folded.lay_up(child));
+        for child in unsuccessful {
+            self.folded.lay_up(child);
+        }
         Some(())
     }
 

@@ -60,7 +60,7 @@ impl Fold<'_> {
 
     fn count_redrive(&mut self, count: u32, token: Option<&Arc<str>>) {
         let at = self.entry.at;
-        let folded = &mut self.folded;
+        let folded = &mut *self.folded;
         folded.phase = Phase::Running;
         folded.deadline = self.machine.timeout.and_then(|timeout| later(at, timeout));
         folded.redrives = count;
@@ -94,7 +94,7 @@ impl Fold<'_> {
         let step = match frame.step {
             Step::Work if is_fail => Step::Enter,
             Step::Enter | Step::EnterItem | Step::Ended => frame.step,
-            Step::Fork(fork) | Step::ForkFailed(fork) => forked(fork, self.id, had_too_much),
+            Step::Fork(fork) | Step::ForkFailed(fork) => forked(*fork, self.id, had_too_much),
             Step::MapRun(run) => map_run(run),
             Step::MapRunFailed(run, failure) => match failure.error.as_deref() {
                 Some(TOO_MUCH_DATA | RUNTIME) => Step::Work,
@@ -116,11 +116,11 @@ impl Fold<'_> {
 }
 
 /// A state with frames of its own. One whose frames all ended failed because of what they gave.
-fn forked(fork: Box<Fork>, redriven: EventId, had_too_much: bool) -> Step {
+fn forked(fork: Fork, redriven: EventId, had_too_much: bool) -> Step {
     if fork.is_complete() && had_too_much {
         return Step::Work;
     }
-    Step::Fork(Box::new(Fork { previous: redriven, ..*fork }))
+    Step::Fork(Box::new(Fork { previous: redriven, ..fork }))
 }
 
 fn map_run(mut run: Box<OpenMapRun>) -> Step {
