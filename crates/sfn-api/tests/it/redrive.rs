@@ -131,6 +131,26 @@ async fn a_redrive_is_shown_with_its_count_and_date() {
     }
 }
 
+/// Each delivery of the task that redrives has the same token.
+#[tokio::test]
+async fn an_execution_redrives_another() {
+    let server = Server::start().await;
+    let fail = r#"{"StartAt":"F","States":{"F":{"Type":"Fail","Error":"Sad"}}}"#;
+    let failed = server.create("failing", fail).await;
+    let failed = server.start_execution(&failed, "one", "{}").await;
+    server.ended(&failed).await;
+    let redrive = json!({"StartAt": "R", "States": {"R": {"Type": "Task", "End": true,
+        "Resource": "arn:aws:states:::aws-sdk:sfn:redriveExecution",
+        "Parameters": {"ExecutionArn.$": "$.failed"}}}});
+    let machine = server.create("redriving", &redrive.to_string()).await;
+    let input = json!({"failed": failed}).to_string();
+    let arn = server.start_execution(&machine, "one", &input).await;
+    let ended = server.ended(&arn).await;
+    assert_eq!(ended["status"], "SUCCEEDED", "{ended}");
+    assert!(text(&ended["output"]).contains("RedriveDate"), "{ended}");
+    assert_eq!(server.ended(&failed).await["redriveCount"], 1);
+}
+
 #[tokio::test]
 async fn a_map_run_is_shown_with_its_redrives_and_its_children_are_redriven_by_it() {
     let (server, frail) = serving().await;
