@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use stepwell_asl::Diagnostic;
 use stepwell_task::Unsupported;
 
+use crate::redrive::NotRedrivable;
+
 /// Why a request was refused. Nothing was changed.
 #[derive(Debug, Clone, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -30,6 +32,8 @@ pub enum Error {
     ExecutionDoesNotExist { arn: String },
     #[error("execution `{arn}` exists already")]
     ExecutionAlreadyExists { arn: String },
+    #[error("{reason}")]
+    ExecutionNotRedrivable { reason: NotRedrivable },
     #[error("the Map run `{arn}` has ended")]
     MapRunEnded { arn: String },
     #[error("invalid name `{name}`: {reason}")]
@@ -78,6 +82,7 @@ impl Error {
             Self::Conflict { .. } => "ConflictException",
             Self::ExecutionDoesNotExist { .. } => "ExecutionDoesNotExist",
             Self::ExecutionAlreadyExists { .. } => "ExecutionAlreadyExists",
+            Self::ExecutionNotRedrivable { .. } => "ExecutionNotRedrivable",
             Self::InvalidName { .. } => "InvalidName",
             Self::InvalidArn { .. } => "InvalidArn",
             Self::InvalidExecutionInput { .. } => "InvalidExecutionInput",

@@ -75,6 +75,10 @@ pub struct ExecutionFilter {
     pub map_run_arn: Option<String>,
     /// Those with this status only.
     pub status: Option<Status>,
+    /// Those that were redriven only, or those that were not.
+    pub redriven: Option<bool>,
+    /// Children that the redrive of their Map run has yet to come to, and nothing else.
+    pub pending_redrive: bool,
 }
 
 /// The door to a running engine. Cheap to clone.
@@ -423,6 +427,10 @@ impl Handle {
             reason: "Distributed Maps have no buckets here".to_owned(),
         };
         resources.map(unserved).collect()
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.clock
     }
 
     pub(crate) fn arns(&self) -> &Arns {

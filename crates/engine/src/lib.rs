@@ -48,6 +48,7 @@ mod meters;
 mod options;
 mod reader;
 mod record;
+mod redrive;
 mod results;
 mod service;
 pub mod store;
@@ -68,5 +69,6 @@ pub use record::{
     Page, Paged, Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
     UnknownStatus, VersionRecord,
 };
+pub use redrive::{NotRedrivable, RedriveExecution};
 pub use service::Service;
 pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

@@ -44,6 +44,9 @@ pub const MAP_RUN_ITEMS_READ: usize = 2_000;
 /// Bytes of items after which reading them pauses, whatever their number.
 pub const MAP_RUN_BYTES_READ: usize = 8 * 1024 * 1024;
 
+/// Children of a Map run that are looked up at once to be redriven.
+pub const MAP_RUN_CHILDREN_REDRIVEN: usize = 500;
+
 /// Children whose results are read from the store at once.
 pub const MAP_RUN_RESULTS_READ: usize = 500;
 
@@ -72,6 +75,9 @@ pub const CHECKPOINT_PAGES_MAX: u32 = 65_536;
 
 /// Between two passes of the retention job. Days are what it counts in.
 pub const RETENTION_PERIOD: Duration = Duration::from_hours(1);
+
+/// So long before its retention ends, an execution is no longer redriven: the job that deletes it does not ask the engine.
+pub const RETENTION_MARGIN: SignedDuration = SignedDuration::from_hours(2);
 
 /// Journal rows that one step of the retention job deletes: a few milliseconds of the writer's time.
 pub const RETENTION_ROWS_PER_STEP: usize = 500;

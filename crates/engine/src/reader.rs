@@ -11,10 +11,11 @@ use crate::handle::ExecutionFilter;
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::record::{
     ActivityRecord, AliasRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary,
-    Page, Paged, StateMachineRecord, StateMachineSummary, Status, VersionRecord,
+    Page, Paged, StateMachineRecord, StateMachineSummary, VersionRecord,
 };
 use crate::store::{
-    AliasRow, Archive, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, StateMachineRow,
+    AliasRow, Archive, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, Shown,
+    StateMachineRow,
 };
 
 /// A store opened for reading. Sees what is committed; never waits for the engine and never hinders it.
@@ -140,7 +141,11 @@ impl Reader {
     pub fn describe_execution(&self, arn: &str) -> Result<ExecutionRecord, Error> {
         let row = self.execution(arn)?;
         let data = self.archive.execution_data(row.id)?;
+        let has_full_history =
+            row.status.is_unsuccessful() && self.archive.has_full_history(row.id)?;
         Ok(ExecutionRecord {
+            is_deleting: row.is_deleting,
+            has_full_history,
             summary: self.summary(row),
             input: data.input,
             output: data.output,
@@ -155,15 +160,20 @@ impl Reader {
         filter: &ExecutionFilter,
         page: &Page,
     ) -> Result<Paged<ExecutionSummary>, Error> {
+        let shown = Shown {
+            status: filter.status,
+            redriven: filter.redriven,
+            pending_redrive: filter.pending_redrive,
+        };
         if let Some(map_run) = &filter.map_run_arn {
-            return self.list_children(map_run, filter.status, page);
+            return self.list_children(map_run, shown, page);
         }
         let before = token(page, "e1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
         let origin =
             filter.state_machine_arn.as_deref().map(|arn| self.qualified(arn)).transpose()?;
         let mut rows = self.archive.executions(
             origin.as_ref().map(|(row, qualifier)| (row.id, qualifier.as_ref())),
-            filter.status,
+            shown,
             ExecutionId(before),
             limit(page) + 1,
         )?;
@@ -174,12 +184,12 @@ impl Reader {
     fn list_children(
         &self,
         map_run_arn: &str,
-        status: Option<Status>,
+        shown: Shown,
         page: &Page,
     ) -> Result<Paged<ExecutionSummary>, Error> {
         let before = token(page, "c1-", |index| index.parse().ok())?.unwrap_or(i64::MAX);
         let map_run = self.map_run(map_run_arn)?;
-        let mut rows = self.archive.children(map_run.id, status, before, limit(page) + 1)?;
+        let mut rows = self.archive.children(map_run.id, shown, before, limit(page) + 1)?;
         let next = cut(&mut rows, page).and_then(|last| last.child.as_ref());
         let next = next.map(|child| format!("c1-{}", child.index));
         Ok(Paged { items: rows.into_iter().map(|row| self.summary(row)).collect(), next })
@@ -198,6 +208,8 @@ impl Reader {
             executions,
             items,
             items_pending: known.saturating_sub(items.total()),
+            redrives: row.redrives,
+            redriven_at: row.redriven_at,
             summary: self.map_run_summary(&row)?,
         })
     }
@@ -314,6 +326,9 @@ impl Reader {
             started_at: row.started_at,
             stopped_at: row.stopped_at,
             child_of,
+            redrives: row.redrives,
+            redriven_at: row.redriven_at,
+            is_pending_redrive: row.is_pending_redrive,
         }
     }
 }

@@ -42,6 +42,14 @@ impl Status {
     pub fn is_running(self) -> bool {
         self == Self::Running
     }
+
+    /// Whether an execution with this status ended, and not as it should.
+    pub fn is_unsuccessful(self) -> bool {
+        match self {
+            Self::Running | Self::Succeeded => false,
+            Self::Failed | Self::TimedOut | Self::Aborted => true,
+        }
+    }
 }
 
 impl std::fmt::Display for Status {
@@ -210,6 +218,10 @@ pub struct ExecutionRecord {
     pub cause: Option<String>,
     /// The revision of the definition that it runs.
     pub revision: i64,
+    /// Its state machine was deleted.
+    pub is_deleting: bool,
+    /// Its history is too long for a redrive.
+    pub has_full_history: bool,
 }
 
 /// An execution as `ListExecutions` shows it.
@@ -233,6 +245,12 @@ pub struct ExecutionSummary {
     pub stopped_at: Option<Timestamp>,
     /// The Map run that started it, and how many items it has.
     pub child_of: Option<(String, u64)>,
+    /// How often it was redriven.
+    pub redrives: u32,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
+    /// It is a child that the redrive of its Map run has yet to come to.
+    pub is_pending_redrive: bool,
 }
 
 /// A Map run as `DescribeMapRun` shows it.
@@ -254,6 +272,10 @@ pub struct MapRunRecord {
     pub items: Counts,
     /// Items that are known and in no child yet.
     pub items_pending: u64,
+    /// How often it was redriven.
+    pub redrives: u32,
+    /// When it was last redriven.
+    pub redriven_at: Option<Timestamp>,
 }
 
 /// A Map run as `ListMapRuns` shows it.

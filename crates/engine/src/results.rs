@@ -28,6 +28,7 @@ pub(crate) fn of_child(arns: &Arns, child: &ChildData) -> ChildResult {
         cause: child.cause.clone(),
         started_at: time(row.started_at),
         stopped_at: time(row.stopped_at.unwrap_or(row.started_at)),
+        redrives: row.redrives,
     }
 }
 

@@ -47,7 +47,8 @@ impl Service {
     ) -> Result<Self, StoreError> {
         let store = Store::open(&options.store, Durability::Full)?;
         let arns = Arns::new(&options.region, &options.account);
-        let kernel = Kernel::open(arns.clone(), store.archive()?, entropy)?;
+        let retention = options.retention().and_then(|it| SignedDuration::try_from(it).ok());
+        let kernel = Kernel::open(arns.clone(), store.archive()?, entropy)?.keeping_for(retention);
         let (meters, halted) = (Arc::new(Meters::new()), Arc::new(OnceLock::new()));
         let (changes, _) = broadcast::channel(SUBSCRIBER_LAG_MAX);
         let events = channel();

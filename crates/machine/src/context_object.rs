@@ -18,6 +18,8 @@
 //!
 //! A task that others may end has `"Task": { "Token": "..." }` while its input is evaluated.
 //!
+//! An execution that was redriven has a `RedriveTime` as well.
+//!
 //! `RetryCount` is there in states that have Retriers, `Map` within a Map iteration and its `ItemSelector`.
 
 use jiff::Timestamp;
@@ -68,14 +70,18 @@ pub(crate) fn of_child(run: &Run, frame: FrameId, index: u64, item: &Value) -> V
 
 fn execution(run: &Run) -> Value {
     let context = &run.start.context;
-    json!({
+    let mut execution = json!({
         "Id": context.execution_arn,
         "Input": run.start.input.data(),
         "StartTime": time(context.start_time),
         "Name": context.execution_name,
         "RoleArn": context.role_arn,
-        "RedriveCount": 0,
-    })
+        "RedriveCount": run.redrives(),
+    });
+    if let Some(at) = run.redriven_at() {
+        execution["RedriveTime"] = time(at).into();
+    }
+    execution
 }
 
 fn state_machine(run: &Run) -> Value {

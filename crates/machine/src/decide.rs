@@ -11,6 +11,7 @@
 //! | `TaskFinished` | `TaskStarted` if it is not recorded yet, then `TaskSucceeded`, `TaskSubmitted` or `TaskFailed` |
 //! | `MapRunFinished` | `MapRunSucceeded` or `MapRunFailed` |
 //! | `Stop` | `ExecutionAborted` |
+//! | `Redrive` | `ExecutionRedriven` |
 //! | `Continue`, `TimerFired` | none of their own |
 //!
 //! Then, until nothing is left or the budget is used up: limits and timers whose time has come, in the
@@ -97,10 +98,15 @@ impl<'a> Decider<'a> {
         Self { inspection: Some(inspection), ..Self::new(run, ctx) }
     }
 
-    /// Nothing follows the end, and nothing but a start precedes the start.
+    /// Nothing but a redrive follows the end, and nothing but a start precedes the start.
     fn accepts(&self, input: &Input) -> bool {
         let is_new = self.run.folded.last_event == 0;
-        self.run.folded.phase == Phase::Running && (matches!(input, Input::Start { .. }) == is_new)
+        match (&self.run.folded.phase, input) {
+            (Phase::Running, Input::Redrive { .. }) => false,
+            (Phase::Running, input) => matches!(input, Input::Start { .. }) == is_new,
+            (phase, Input::Redrive { .. }) => phase.is_redrivable(),
+            _ => false,
+        }
     }
 
     fn receive(&mut self, input: Input) {
@@ -144,6 +150,7 @@ impl<'a> Decider<'a> {
             Input::Stop { error, cause } => {
                 self.end(0, Event::ExecutionAborted(Reason { error, cause }));
             }
+            Input::Redrive { token, from } => self.redrive(token, from),
         }
     }
 
@@ -187,7 +194,7 @@ impl<'a> Decider<'a> {
     fn step(&mut self, machine: &StateMachine, frame: FrameId) {
         let Some(current) = self.run.folded.frame(frame) else { return };
         let result = match &current.step {
-            Step::TaskFailed(failure) => Err(failure.clone()),
+            Step::TaskFailed(failure) | Step::MapRunFailed(_, failure) => Err(failure.clone()),
             Step::Ended => {
                 states::ended(self, machine, frame);
                 Ok(())
@@ -230,7 +237,8 @@ impl<'a> Decider<'a> {
         at: Timestamp,
         event: Event,
     ) -> EventId {
-        if self.run.folded.phase != Phase::Running {
+        let follows_the_end = matches!(event, Event::ExecutionRedriven { .. });
+        if self.run.folded.phase != Phase::Running && !follows_the_end {
             return 0;
         }
         let id = (!event.is_hidden()).then(|| self.run.folded.last_event + 1);

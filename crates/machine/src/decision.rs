@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use stepwell_asl::Data;
 use stepwell_asl::model::StateId;
 
-use crate::event::{Entry, EventId, MapRunPlan, Report};
+use crate::event::{Entry, EventId, MapRunPlan, RedriveFrom, Report};
 use crate::limits::Limits;
 
 /// What happened to an execution.
 ///
-/// An input that no longer applies (the result of a cancelled task, a second start, anything after the
-/// end) has no consequences: its decision is empty.
+/// An input that no longer applies (the result of a cancelled task, a second start, anything but a redrive after
+/// the end) has no consequences: its decision is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// It was started.
@@ -83,6 +83,13 @@ pub enum Input {
         error: Option<String>,
         /// The cause that the caller gave.
         cause: Option<String>,
+    },
+    /// It ended without success, and is to go on.
+    Redrive {
+        /// The `clientToken` of the request.
+        token: Option<Arc<str>>,
+        /// Where it goes on; nothing for where it failed.
+        from: Option<RedriveFrom>,
     },
 }
 
@@ -188,4 +195,6 @@ pub struct StartMapRun {
     pub plan: Arc<MapRunPlan>,
     /// The items, unless they are read from outside.
     pub items: Option<Data>,
+    /// How often it was redriven; 0 for one that starts.
+    pub redrives: u32,
 }

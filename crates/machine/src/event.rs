@@ -87,6 +87,19 @@ pub enum Event {
     /// `ExecutionAborted`
     #[serde(rename = "Ea")]
     ExecutionAborted(Reason),
+    /// `ExecutionRedriven`: the execution goes on, after an end without success.
+    #[serde(rename = "Er")]
+    ExecutionRedriven {
+        /// How often it was redriven by now.
+        #[serde(rename = "c")]
+        count: u32,
+        /// Hidden: the `clientToken` of the request.
+        #[serde(rename = "k", default, skip_serializing_if = "Option::is_none")]
+        token: Option<Arc<str>>,
+        /// Hidden: the state that it goes on from, if that is another one than where it failed, or gets another input.
+        #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
+        from: Option<RedriveFrom>,
+    },
 
     /// `PassStateEntered` and its like.
     #[serde(rename = "Se")]
@@ -267,6 +280,16 @@ pub enum Event {
         #[serde(rename = "p")]
         plan: Arc<MapRunPlan>,
     },
+    /// `MapRunRedriven`: a Map run that ended without success goes on.
+    #[serde(rename = "Rr")]
+    MapRunRedriven {
+        /// How often it was redriven by now.
+        #[serde(rename = "c")]
+        count: u32,
+        /// The Map run.
+        #[serde(rename = "a")]
+        arn: Arc<str>,
+    },
     /// `MapRunSucceeded`
     #[serde(rename = "Rx")]
     MapRunSucceeded {
@@ -337,6 +360,18 @@ impl Event {
                 | Self::ExecutionAborted(_)
         )
     }
+}
+
+/// Where an execution goes on that is not redriven from where it failed: at a state that is in no other.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedriveFrom {
+    /// The state.
+    #[serde(rename = "s")]
+    pub state: StateId,
+    /// Its raw input.
+    #[serde(rename = "i")]
+    pub input: Payload,
 }
 
 /// An error name and a cause, either of which may be missing.

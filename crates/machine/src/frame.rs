@@ -63,14 +63,18 @@ pub(crate) enum Step {
     MapRun(Box<OpenMapRun>),
     /// The task or Map run has a result. Goes on by itself.
     TaskSucceeded(Data),
-    /// The task or Map run failed. Goes on by itself.
+    /// The task failed. Goes on by itself.
     TaskFailed(Failure),
+    /// The Map run failed. Goes on by itself.
+    MapRunFailed(Box<OpenMapRun>, Failure),
     /// A Wait state waits.
     Waiting(Timestamp),
     /// The state failed and is tried again then.
     Backoff(Timestamp),
     /// A Parallel or Map state has frames of its own.
     Fork(Box<Fork>),
+    /// The Parallel or Map state failed with those frames: they are laid up for a redrive. Something follows at once.
+    ForkFailed(Box<Fork>),
     /// The frame has come to its end. Goes on by itself.
     Ended,
 }
@@ -84,10 +88,11 @@ impl Step {
             | Self::Work
             | Self::TaskSucceeded(_)
             | Self::TaskFailed(_)
+            | Self::MapRunFailed(..)
             | Self::Ended => true,
             Self::Fork(fork) => fork.has_room() || fork.is_complete(),
             Self::MapRun(run) => run.started.is_none(),
-            Self::Task(_) | Self::Waiting(_) | Self::Backoff(_) => false,
+            Self::Task(_) | Self::Waiting(_) | Self::Backoff(_) | Self::ForkFailed(_) => false,
         }
     }
 
@@ -174,6 +179,8 @@ pub(crate) struct OpenMapRun {
     pub(crate) items: Option<Data>,
     /// What it was started with.
     pub(crate) started: Option<StartedMapRun>,
+    /// What is to be redriven; nothing if it is to start.
+    pub(crate) stopped: Option<StartedMapRun>,
 }
 
 /// What a Map run was started with.
@@ -182,6 +189,7 @@ pub(crate) struct StartedMapRun {
     pub(crate) scheduled: EventId,
     pub(crate) arn: Arc<str>,
     pub(crate) plan: Arc<MapRunPlan>,
+    pub(crate) redrives: u32,
 }
 
 impl Step {

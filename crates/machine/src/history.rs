@@ -76,6 +76,10 @@ fn show(event: &Event) -> Option<Shown> {
         Event::ExecutionAborted(reason) => {
             Shown::with("ExecutionAborted", "executionAbortedEventDetails", with_reason(reason))
         }
+        Event::ExecutionRedriven { count, .. } => {
+            let details = json!({ "redriveCount": count });
+            Shown::with("ExecutionRedriven", "executionRedrivenEventDetails", details)
+        }
         Event::StateEntered { kind, name, input, .. } => {
             let mut details = with_input(&input.text());
             details["name"] = json!(name);
@@ -106,6 +110,10 @@ fn show(event: &Event) -> Option<Shown> {
         Event::MapRunStarted { arn, .. } => {
             let details = json!({ "mapRunArn": arn });
             Shown::with("MapRunStarted", "mapRunStartedEventDetails", details)
+        }
+        Event::MapRunRedriven { arn, count } => {
+            let details = json!({ "mapRunArn": arn, "redriveCount": count });
+            Shown::with("MapRunRedriven", "mapRunRedrivenEventDetails", details)
         }
         Event::MapRunSucceeded { .. } => Shown::bare("MapRunSucceeded"),
         Event::MapRunFailed(reason) => {

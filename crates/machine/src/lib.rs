@@ -31,6 +31,7 @@ mod frame;
 pub mod history;
 pub mod limits;
 mod random;
+mod redrive;
 mod retry;
 mod run;
 pub mod start;
@@ -46,10 +47,11 @@ pub use decision::{
 };
 pub use event::{
     Entry, Event, EventId, InvalidPayload, MapRunBatch, MapRunData, MapRunPlan, Payload, Reason,
-    Report,
+    RedriveFrom, Report,
 };
 pub use frame::FrameId;
 pub use limits::Limits;
+pub use redrive::{is_full_history, outer_state};
 pub use run::{Phase, Run};
 pub use start::{ExecutionContext, Start};
 pub use states::distributed_map::child_item;

@@ -2,7 +2,7 @@
 //!
 //! Left to others: changing it (`apply`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -30,6 +30,14 @@ pub(crate) struct Folded {
     pub(crate) last_event: EventId,
     pub(crate) next_frame: FrameId,
     frames: BTreeMap<FrameId, Frame>,
+    /// Frames that a redrive takes up again: those of failed Parallel and Map states, and all of an execution that
+    /// ended without success.
+    pub(crate) laid_up: BTreeMap<FrameId, Frame>,
+    /// How often it was redriven, and when last.
+    pub(crate) redrives: u32,
+    pub(crate) redriven_at: Option<Timestamp>,
+    /// The tokens of the last redrives.
+    pub(crate) redrive_tokens: VecDeque<(Arc<str>, Timestamp)>,
     pub(crate) limits: Limits,
     /// When the `TimeoutSeconds` of the machine are over.
     pub(crate) deadline: Option<Timestamp>,
@@ -62,6 +70,10 @@ impl Run {
             last_event: 0,
             next_frame: 0,
             frames: BTreeMap::new(),
+            laid_up: BTreeMap::new(),
+            redrives: 0,
+            redriven_at: None,
+            redrive_tokens: VecDeque::new(),
             limits: Limits::None,
             deadline: None,
             ready: BTreeSet::new(),
@@ -146,6 +158,7 @@ impl Run {
                     state: frame.state,
                     plan: Arc::clone(&started.plan),
                     items: run.items.clone(),
+                    redrives: started.redrives,
                 }));
             }
             _ => return None,
@@ -251,20 +264,49 @@ impl Folded {
         Some(result)
     }
 
+    /// Adds a frame that was there before.
+    pub(crate) fn take_up(&mut self, id: FrameId, frame: Frame) {
+        self.index(id, &frame.step);
+        self.frames.insert(id, frame);
+    }
+
     /// Removes a frame and those that it opened.
     pub(crate) fn close(&mut self, id: FrameId) {
+        if let Some(frame) = self.laid_up.remove(&id) {
+            return self.close_those_of(&frame.step);
+        }
         let Some(frame) = self.frames.remove(&id) else { return };
         self.unindex(id, &frame.step);
-        if let Step::Fork(fork) = frame.step {
-            fork.running.into_iter().for_each(|child| self.close(child));
+        self.close_those_of(&frame.step);
+    }
+
+    /// Removes the frames that one opened for what it does.
+    pub(crate) fn close_those_of(&mut self, step: &Step) {
+        if let Step::Fork(fork) | Step::ForkFailed(fork) = step {
+            fork.running.iter().for_each(|child| self.close(*child));
         }
     }
 
-    /// Ends the execution: nothing goes on any more.
+    /// Lays up a frame and those that it opened: they do nothing until a redrive.
+    pub(crate) fn lay_up(&mut self, id: FrameId) {
+        let Some(frame) = self.frames.remove(&id) else { return };
+        self.unindex(id, &frame.step);
+        if let Step::Fork(fork) = &frame.step {
+            fork.running.iter().for_each(|child| self.lay_up(*child));
+        }
+        self.laid_up.insert(id, frame);
+    }
+
+    /// Ends the execution: nothing goes on any more, unless it is redriven.
     pub(crate) fn end(&mut self, phase: Phase) {
+        let mut frames = std::mem::take(&mut self.frames);
+        if let Phase::Succeeded { .. } = phase {
+            self.laid_up.clear();
+        } else {
+            self.laid_up.append(&mut frames);
+        }
         self.phase = phase;
         self.deadline = None;
-        self.frames.clear();
         self.ready.clear();
         self.timers.clear();
         self.tasks.clear();

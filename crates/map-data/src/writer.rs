@@ -167,7 +167,7 @@ fn described(child: &ChildResult) -> Value {
         "Input": child.input,
         "InputDetails": { "Included": true },
         "Name": child.name,
-        "RedriveCount": 0,
+        "RedriveCount": child.redrives,
         "StartDate": date(child.started_at),
         "StateMachineArn": child.state_machine_arn,
         "Status": child.status,

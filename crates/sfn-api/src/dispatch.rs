@@ -112,6 +112,7 @@ pub(crate) async fn perform(
         "GetExecutionHistory" => call(engine, body, ops::get_execution_history::handle).await,
         "ListExecutions" => call(engine, body, ops::list_executions::handle).await,
         "ListStateMachines" => call(engine, body, ops::list_state_machines::handle).await,
+        "RedriveExecution" => call(engine, body, ops::redrive_execution::handle).await,
         "StartExecution" => call(engine, body, ops::start_execution::handle).await,
         "StopExecution" => call(engine, body, ops::stop_execution::handle).await,
         "TestState" => call(engine, body, ops::test_state::handle).await,
@@ -213,7 +214,7 @@ const OPERATIONS: &[&str] = &[
 ];
 
 /// Those that are not served yet.
-const NOT_YET: &[&str] = &["RedriveExecution", "StartSyncExecution"];
+const NOT_YET: &[&str] = &["StartSyncExecution"];
 
 #[cfg(test)]
 mod tests {

@@ -107,6 +107,7 @@ impl From<Error> for ApiError {
             | Error::TooManyTags { reason } => reason.clone(),
             Error::ExecutionDoesNotExist { arn } => format!("Execution Does Not Exist: '{arn}'"),
             Error::ExecutionAlreadyExists { arn } => format!("Execution Already Exists: '{arn}'"),
+            Error::ExecutionNotRedrivable { reason } => reason.to_string(),
             Error::MapRunEnded { .. } => "Map Run is not in RUNNING status".to_owned(),
             Error::InvalidName { name, .. } => format!("Invalid Name: '{name}'"),
             Error::InvalidArn { arn, reason } => {

@@ -1,17 +1,19 @@
-//! The clients: they want their state machines created, their executions started, the endless ones stopped,
-//! hear of every end, and ask again until they are answered.
+//! The clients: they want their state machines created, their executions started, the endless ones stopped, those that
+//! fail redriven once, hear of every end, and ask again until they are answered.
 
 use std::sync::Arc;
 
 use stepwell_asl::parse;
-use stepwell_engine::Error;
-use stepwell_engine::kernel::{Definition, Event, StartRequest};
+use stepwell_engine::kernel::{Definition, Event, RedriveRequest, StartRequest};
+use stepwell_engine::{Error, NotRedrivable, Status};
 use stepwell_machine::{Limits, Payload};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use crate::load::{self, Load, Machine};
 use crate::process::arns;
 use crate::witness::Witness;
+
+const SUCCEEDED: NotRedrivable = NotRedrivable::Status(Status::Succeeded);
 
 pub(crate) struct Clients<'a> {
     load: &'a Load,
@@ -30,6 +32,8 @@ enum What {
     Start(usize),
     Stop(usize),
     Wait(usize),
+    Redrive(usize),
+    WaitAgain(usize),
 }
 
 enum State {
@@ -48,7 +52,10 @@ impl<'a> Clients<'a> {
         let endless = load.starts.iter().enumerate().filter(|(_, start)| start.endless);
         let stops = endless.map(|(index, _)| What::Stop(index));
         let waits = (0..load.starts.len()).map(What::Wait);
-        let wishes = creates.chain(starts).chain(stops).chain(waits);
+        let ending = || load.starts.iter().enumerate().filter(|(_, start)| !start.endless);
+        let redrives = ending().map(|(index, _)| What::Redrive(index));
+        let ends = ending().map(|(index, _)| What::WaitAgain(index));
+        let wishes = creates.chain(starts).chain(stops).chain(waits).chain(redrives).chain(ends);
         let wishes = wishes.map(|what| Wish { what, state: State::Unsent }).collect();
         Self { load, wishes }
     }
@@ -75,11 +82,16 @@ impl<'a> Clients<'a> {
         Some(event)
     }
 
-    /// What was sent and not answered has to be asked again.
-    pub(crate) fn lose_connection(&mut self) {
+    /// What was sent and not answered has to be asked again. Who wanted a redrive looks first whether it came to be.
+    pub(crate) fn lose_connection(&mut self, witness: &Witness) {
+        let load = self.load;
         for wish in &mut self.wishes {
             if matches!(wish.state, State::Sent(_)) {
-                wish.state = State::Unsent;
+                let is_redriven = match wish.what {
+                    What::Redrive(index) => witness.redrives(&arn(load, &load.starts[index])) > 0,
+                    _ => false,
+                };
+                wish.state = if is_redriven { State::Answered } else { State::Unsent };
             }
         }
     }
@@ -92,7 +104,14 @@ impl<'a> Clients<'a> {
             let State::Sent(answer) = &mut wish.state else { continue };
             match answer() {
                 // It exists already if the first answer was lost and it has ended meanwhile.
-                Ok(Ok(()) | Err(Error::ExecutionAlreadyExists { .. })) => {
+                // What succeeded is not redriven.
+                Ok(
+                    Ok(())
+                    | Err(
+                        Error::ExecutionAlreadyExists { .. }
+                        | Error::ExecutionNotRedrivable { reason: SUCCEEDED },
+                    ),
+                ) => {
                     wish.state = State::Answered;
                     if !is_durable(load, wish.what, witness) {
                         let what = wish.what;
@@ -115,6 +134,8 @@ impl<'a> Clients<'a> {
             What::Create(_) => None,
             What::Start(index) => Some(What::Create(self.load.starts[index].machine)),
             What::Stop(index) | What::Wait(index) => Some(What::Start(index)),
+            What::Redrive(index) => Some(What::Wait(index)),
+            What::WaitAgain(index) => Some(What::Redrive(index)),
         };
         let is_answered = |what| {
             let answered = |wish: &Wish| matches!(wish.state, State::Answered);
@@ -128,7 +149,8 @@ impl<'a> Clients<'a> {
             What::Create(index) => create(&self.load.machines[index]),
             What::Start(index) => self.start(&self.load.starts[index]),
             What::Stop(index) => self.stop(&self.load.starts[index]),
-            What::Wait(index) => self.wait(&self.load.starts[index]),
+            What::Wait(index) | What::WaitAgain(index) => self.wait(&self.load.starts[index]),
+            What::Redrive(index) => self.redrive(&self.load.starts[index]),
         }
     }
 
@@ -157,6 +179,18 @@ impl<'a> Clients<'a> {
         (event, answer)
     }
 
+    fn redrive(&self, start: &load::StartRequest) -> (Event, Answer) {
+        let (reply, answer) = channel();
+        let request = RedriveRequest {
+            state_machine: self.load.machines[start.machine].name.clone(),
+            name: start.name.clone(),
+            token: None,
+            start: None,
+            at_any_age: true,
+        };
+        (Event::Redrive { request, reply }, answer)
+    }
+
     fn wait(&self, start: &load::StartRequest) -> (Event, Answer) {
         let (reply, answer) = channel();
         let state_machine = self.load.machines[start.machine].name.clone();
@@ -170,8 +204,13 @@ fn is_durable(load: &Load, what: What, witness: &Witness) -> bool {
     match what {
         What::Create(index) => witness.has_state_machine(&load.machines[index].name),
         What::Start(index) => status(index).is_some(),
-        What::Stop(index) | What::Wait(index) => {
+        What::Stop(index) | What::WaitAgain(index) => {
             status(index).is_some_and(|status| !status.is_running())
+        }
+        // An end that was waited for may be followed by a redrive.
+        What::Wait(index) | What::Redrive(index) => {
+            status(index).is_some_and(|status| !status.is_running())
+                || witness.redrives(&arn(load, &load.starts[index])) > 0
         }
     }
 }

@@ -29,7 +29,8 @@ impl Effects {
             Some("flaky") if number(parameters, "retry") < number(parameters, "failures") => {
                 Some(failed("Flaky"))
             }
-            Some("add" | "flaky") => Some(self.add(parameters)),
+            Some("frail") if number(parameters, "redrives") == 0 => Some(failed("Frail")),
+            Some("add" | "flaky" | "frail") => Some(self.add(parameters)),
             Some("broken") => Some(failed("Broken")),
             Some(_) | None => None,
         }

@@ -100,7 +100,7 @@ struct Builder {
 
 impl Builder {
     fn segment(&mut self, name: &str, next: &str, random: &mut ChaCha8Rng) {
-        match random.random_range(0..if self.nested { 5 } else { 9 }) {
+        match random.random_range(0..if self.nested { 5 } else { 11 }) {
             0 => self.pass_loop(name, next, random.random_range(1..400)),
             1 => self.put(name, next, task("add", name)),
             2 => self.put(name, next, flaky(name, random)),
@@ -116,6 +116,8 @@ impl Builder {
             }
             6 => self.map(name, next, random),
             7 => self.parallel(name, next, random),
+            8 => self.put(name, next, frail(name)),
+            9 => self.frail_parallel(name, next, random),
             _ => self.race(name, next, random),
         }
     }
@@ -167,6 +169,19 @@ impl Builder {
         self.put(name, next, state);
     }
 
+    /// A Parallel state of which one branch fails until the execution is redriven.
+    fn frail_parallel(&mut self, name: &str, next: &str, random: &mut ChaCha8Rng) {
+        self.order = Order::Racing;
+        let failing = format!("{name}BF");
+        let mut state = frail(&failing);
+        state["End"] = json!(true);
+        let branches = json!([
+            {"StartAt": failing, "States": {failing.as_str(): state}},
+            branch(&format!("{name}B1"), random)]);
+        let state = json!({"Type": "Parallel", "Branches": branches, "ResultPath": "$.frail"});
+        self.put(name, next, state);
+    }
+
     /// A Parallel state of which one branch always fails.
     fn race(&mut self, name: &str, next: &str, random: &mut ChaCha8Rng) {
         self.order = Order::Racing;
@@ -205,6 +220,13 @@ fn task(function: &str, name: &str) -> Value {
         "Type": "Task", "Resource": arn(function), "ResultPath": "$.n",
         "Parameters": {"effect.$": format!("States.Format('{{}}/{name}', $.id)"), "n.$": "$.n"},
     })
+}
+
+/// A task that fails until the execution is redriven.
+fn frail(name: &str) -> Value {
+    let mut state = task("frail", name);
+    state["Parameters"]["redrives.$"] = json!("$$.Execution.RedriveCount");
+    state
 }
 
 fn flaky(name: &str, random: &mut ChaCha8Rng) -> Value {

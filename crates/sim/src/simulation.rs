@@ -349,7 +349,7 @@ impl<'a> Simulation<'a> {
             Ok(process) => self.process = process,
             Err(error) => return self.violations.push(format!("no restart: {error}")),
         }
-        self.clients.lose_connection();
+        self.clients.lose_connection(&self.process.witness);
         let after = self.disk.journal();
         let changed = before.iter().find(|(id, entries)| after.get(id) != Some(entries));
         if let Some((id, _)) = changed {

@@ -32,8 +32,10 @@ impl Witness {
     pub(crate) fn announcement(&self, change: &StatusChange) -> Option<String> {
         let StatusChange { execution_arn, status, .. } = change;
         let found = self.status(execution_arn);
-        // A start may be announced late, when the execution has ended.
-        let is_durable = found == Some(*status) || found.is_some() && status.is_running();
+        // A start may be announced late, when the execution has ended, and an end when it was redriven.
+        let is_durable = found == Some(*status)
+            || found.is_some() && status.is_running()
+            || self.redrives(execution_arn) > 0;
         (!is_durable).then(|| {
             format!(
                 "{execution_arn} was announced as {status} before that was committed: {found:?}"
@@ -44,6 +46,11 @@ impl Witness {
     /// How an execution stands on disk; nothing if it is not there.
     pub(crate) fn status(&self, arn: &str) -> Option<Status> {
         self.0.describe_execution(arn).ok().map(|record| record.summary.status)
+    }
+
+    /// How often an execution was redriven, as far as the disk knows.
+    pub(crate) fn redrives(&self, arn: &str) -> u32 {
+        self.0.describe_execution(arn).map_or(0, |record| record.summary.redrives)
     }
 
     pub(crate) fn has_state_machine(&self, name: &str) -> bool {

@@ -54,6 +54,22 @@ pub(crate) struct Ask {
     pub(crate) input: Option<String>,
 }
 
+/// Where a server takes what AWS's operation does not know of a redrive.
+pub(crate) const REDRIVE_PATH: &str = "/_stepwell/redrive";
+
+/// Which execution is to go on, and where.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AskRedrive {
+    /// The execution.
+    pub(crate) execution_arn: String,
+    /// The name of a state.
+    pub(crate) from: Option<String>,
+    /// The input of that state: JSON.
+    pub(crate) input: Option<String>,
+    /// However long ago it ended.
+    pub(crate) at_any_age: bool,
+}
+
 /// What the server says meanwhile: one JSON object on a line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "camelCase")]
@@ -155,6 +171,21 @@ impl Client {
             Exit::Refused,
             body["message"].as_str().unwrap_or("the server refused"),
         ))
+    }
+
+    /// Lets an execution go on.
+    pub(crate) async fn redrive(&self, ask: &AskRedrive) -> Outcome {
+        let http = http::client(SILENCE).map_err(|error| Failure::new(Exit::Unavailable, error))?;
+        let url = format!("http://{}{REDRIVE_PATH}", self.server.address);
+        let answer = http.post(url).bearer_auth(&self.server.token).json(ask).send().await;
+        let answer = answer.map_err(|error| self.lost(&error))?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        match answer.json().await.map_err(|error| self.lost(&error))? {
+            Told::Refused { exit, message, hint } => Err(refused(exit, &message, hint)),
+            other => Err(Failure::message(Exit::Unavailable, format!("the server says {other:?}"))),
+        }
     }
 
     /// Invokes a function, and gives what it returned and whether that is an error.

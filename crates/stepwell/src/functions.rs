@@ -15,7 +15,8 @@ use stepwell_pipeline::progress::{Progress, Silent, Update};
 use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
-    MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+    ItemSource, Items, MapData, Pattern, ResultDestination, Results, TaskFailure, TaskHandler,
+    TaskOutcome, TaskRequest, TaskRouter, Unsupported,
 };
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -247,6 +248,25 @@ pub(crate) struct Idle;
 impl TaskRouter for Idle {
     fn route(&self, _resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
         Ok(Arc::new(Self))
+    }
+
+    fn map_data(&self) -> Option<Arc<dyn MapData>> {
+        Some(Arc::new(Self))
+    }
+}
+
+#[async_trait]
+impl MapData for Idle {
+    async fn read(&self, _source: ItemSource) -> Result<Items, TaskFailure> {
+        std::future::pending().await
+    }
+
+    async fn write(
+        &self,
+        _destination: ResultDestination,
+        _results: Results,
+    ) -> Result<Value, TaskFailure> {
+        std::future::pending().await
     }
 }
 

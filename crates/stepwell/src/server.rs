@@ -22,7 +22,7 @@ use stepwell_integrations::service::Service;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::client::{Ask, RUN_PATH, Told};
+use crate::client::{Ask, AskRedrive, REDRIVE_PATH, RUN_PATH, Told};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions::Processes;
 use crate::progress::Hub;
@@ -63,6 +63,7 @@ impl Server {
             .route("/healthz", get(health))
             .route("/metrics", get(metrics))
             .route(RUN_PATH, post(run))
+            .route(REDRIVE_PATH, post(redrive))
             .with_state(self)
             .merge(api)
             .merge(lambda)
@@ -121,6 +122,23 @@ async fn run(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> R
         Some((Ok::<_, Infallible>(line), rx))
     });
     ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
+}
+
+/// Redrives what a command asks for.
+async fn redrive(State(server): State<Server>, headers: HeaderMap, body: Bytes) -> Response {
+    if !is_authorised(&headers, &server.token) {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    let Ok(ask) = serde_json::from_slice::<AskRedrive>(&body) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    match server.engine.redrive_execution(ask.into()).await {
+        Ok(_) => StatusCode::OK.into_response(),
+        Err(error) => {
+            let told = Failure::from(error).told_to_client();
+            (StatusCode::CONFLICT, Json(told)).into_response()
+        }
+    }
 }
 
 /// Whether the request has this token.

@@ -62,6 +62,8 @@ pub struct ChildResult {
     pub started_at: SystemTime,
     /// When it ended.
     pub stopped_at: SystemTime,
+    /// How often it was redriven.
+    pub redrives: u32,
 }
 
 /// Reads the items of Map runs and writes their results.

@@ -52,9 +52,9 @@ impl DataDriver {
     pub(crate) fn read(&self, order: ReadOrder) {
         let shared = Arc::clone(&self.0);
         self.0.runtime.spawn(async move {
-            let map_run = order.map_run;
+            let (map_run, skip) = (order.map_run, order.skip);
             let event = match shared.read(order).await {
-                Ok((items, end)) => Event::ItemsRead { map_run, items, end },
+                Ok((items, end)) => Event::ItemsRead { map_run, skip, items, end },
                 Err(TaskFailure { error, cause }) => {
                     Event::ItemsFailed { map_run, reason: Reason { error: Some(error), cause } }
                 }

@@ -9,6 +9,7 @@ use stepwell_machine::{EventId, Limits, Payload, Reason, TaskResult};
 use tokio::sync::oneshot;
 
 use super::administration::Administration;
+use super::redrive::RedriveRequest;
 use super::tokens::TokenRequest;
 use super::write::{HandOut, TaskOrder};
 use crate::arn::Qualifier;
@@ -55,6 +56,8 @@ pub enum Event {
         cause: Option<String>,
         reply: Reply<Timestamp>,
     },
+    /// A request: let an execution go on that ended.
+    Redrive { request: RedriveRequest, reply: Reply<Timestamp> },
     /// A request: answer when the execution has ended, or at once if it does not run.
     Wait { state_machine: String, name: String, reply: Reply<()> },
 
@@ -90,8 +93,8 @@ pub enum Event {
 
     /// A request: change a Map run that runs.
     UpdateMapRun { uuid: String, change: MapRunChange, reply: Reply<()> },
-    /// Items of a Map run were read; `end` says that there are no more.
-    ItemsRead { map_run: MapRunId, items: Vec<Value>, end: bool },
+    /// Items of a Map run were read, those behind the first `skip`; `end` says that there are no more.
+    ItemsRead { map_run: MapRunId, skip: u64, items: Vec<Value>, end: bool },
     /// The items of a Map run cannot be read.
     ItemsFailed { map_run: MapRunId, reason: Reason },
     /// The results of a Map run were written, or could not be.

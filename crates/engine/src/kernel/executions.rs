@@ -201,6 +201,7 @@ impl Kernel {
             more: false,
             is_child: false,
             last_write: 0,
+            redrives: 0,
         };
         Ok(self.place(state_machine, slot_name, awake))
     }

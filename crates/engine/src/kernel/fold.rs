@@ -16,7 +16,7 @@ use super::registry::{Registry, Revision};
 use super::slot::{Awake, Life, Slot};
 use super::write::{Action, TaskOrder};
 use crate::arn::Arns;
-use crate::error::StoreError;
+use crate::error::{Error, StoreError};
 use crate::store::{Archive, ExecutionId, Journal, MapRunId, OpenExecution};
 
 /// Below this number, a second thread takes longer to start than it saves.
@@ -90,7 +90,16 @@ impl Kernel {
         }
     }
 
-    fn adopt(&mut self, open: &OpenExecution, life: Life) {
+    /// Folds an execution that ended.
+    pub(super) fn fold_again(
+        &self,
+        open: &OpenExecution,
+        journal: &Journal,
+    ) -> Result<Awake, Error> {
+        self.folder().fold_journal(open, journal).map_err(|reason| Error::Store { reason })
+    }
+
+    pub(super) fn adopt(&mut self, open: &OpenExecution, life: Life) {
         let mut slot = Slot::new(open.state_machine, open.name.as_str().into(), life);
         slot.child = open.child;
         self.by_name.insert((open.state_machine, Arc::clone(&slot.name)), open.id);
@@ -153,21 +162,23 @@ impl Folder<'_> {
     /// is left as it is, and the others go on.
     fn fold(&self, open: &OpenExecution, archive: &Archive) -> Result<Life, StoreError> {
         let journal = archive.journal(open)?;
-        Ok(self.fold_journal(open, &journal).unwrap_or_else(|reason| {
+        let folded = self.fold_journal(open, &journal).map(|awake| Life::Awake(Box::new(awake)));
+        Ok(folded.unwrap_or_else(|reason| {
             tracing::error!(execution = %open.name, reason, "an open execution cannot go on");
             Life::Unreadable { reason: reason.into() }
         }))
     }
 
-    fn fold_journal(&self, open: &OpenExecution, journal: &Journal) -> Result<Life, String> {
+    fn fold_journal(&self, open: &OpenExecution, journal: &Journal) -> Result<Awake, String> {
         let start = self.start(open, &journal.input)?;
         let (arn, input) = (Arc::clone(&start.context.execution_arn), start.input.clone());
         let mut run = Run::new(start);
         for entry in &journal.entries {
             apply(&mut run, entry).map_err(|error| error.to_string())?;
         }
-        Ok(Life::Awake(Box::new(Awake {
+        Ok(Awake {
             more: run.is_ready(),
+            redrives: run.redrives(),
             run,
             arn,
             definition: open.definition,
@@ -178,7 +189,7 @@ impl Folder<'_> {
             next_seq: journal.entries.len() as i64,
             is_child: open.child.is_some(),
             last_write: 0,
-        })))
+        })
     }
 
     fn start(&self, open: &OpenExecution, input: &str) -> Result<Start, String> {

@@ -24,6 +24,7 @@ use stepwell_machine::{
 };
 
 use super::fold::context;
+use super::map_run_redrives::Redrive;
 use super::registry::Revision;
 use super::slot::{Awake, Letter, Life};
 use super::write::{Action, ReadOrder, WriteOrder};
@@ -41,7 +42,7 @@ use crate::store::{
 /// A Map run under way.
 #[derive(Debug)]
 pub(super) struct MapRun {
-    row: MapRunRow,
+    pub(super) row: MapRunRow,
     /// What its children execute.
     pub(super) processor: Result<Arc<StateMachine>, Error>,
     plan: Arc<MapRunPlan>,
@@ -50,14 +51,16 @@ pub(super) struct MapRun {
     batch: Batch,
     /// The number of the next child.
     next_child: u64,
-    running: HashSet<ExecutionId>,
-    executions: Counts,
-    items: Counts,
-    stage: Stage,
+    pub(super) running: HashSet<ExecutionId>,
+    pub(super) executions: Counts,
+    pub(super) items: Counts,
+    pub(super) stage: Stage,
     /// Whether its children were told to stop: once is enough, as no more start then.
-    has_stopped: bool,
+    pub(super) has_stopped: bool,
     /// Whether something happened that it has not looked at.
-    is_due: bool,
+    pub(super) is_due: bool,
+    /// How far its redrive has come.
+    pub(super) redrive: Redrive,
 }
 
 /// Where the items come from.
@@ -84,7 +87,7 @@ struct Batch {
 
 /// How far a Map run has come.
 #[derive(Debug, Clone, PartialEq)]
-enum Stage {
+pub(super) enum Stage {
     /// Children start.
     Open,
     /// It failed, or nobody wants its results: its children are stopped.
@@ -102,6 +105,9 @@ impl Kernel {
         now: Timestamp,
     ) -> Option<Record> {
         let Command::StartMapRun(start) = command else { return None };
+        if start.redrives > 0 {
+            return self.reopen_map_run(parent, &start, now);
+        }
         let revision = self.revision_of(parent)?;
         self.last_map_run += 1;
         let row = new_row(self.last_map_run, parent, &revision, &start, now)?;
@@ -112,7 +118,7 @@ impl Kernel {
     }
 
     /// The revision that an execution in memory runs.
-    fn revision_of(&self, id: ExecutionId) -> Option<Arc<Revision>> {
+    pub(super) fn revision_of(&self, id: ExecutionId) -> Option<Arc<Revision>> {
         let slot = self.slots.get(&id)?;
         let Life::Awake(awake) = &slot.life else { return None };
         self.registry.known(awake.definition).map(Arc::clone)
@@ -188,13 +194,16 @@ impl Kernel {
         let (Some(child), Life::Ended { status, .. }) = (slot.child, &slot.life) else { return };
         let Some(map_run) = self.map_runs.get_mut(&child.map_run) else { return };
         map_run.running.remove(&id);
-        map_run.executions.add(*status, 1);
-        map_run.items.add(*status, child.items);
+        map_run.count_child(&child, *status);
         map_run.is_due = true;
     }
 
-    pub(super) fn items_read(&mut self, id: MapRunId, items: Vec<Value>, end: bool) {
+    pub(super) fn items_read(&mut self, id: MapRunId, skip: u64, items: Vec<Value>, end: bool) {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
+        // What was asked for before a redrive may come after it.
+        if !map_run.source.is_reading || skip != map_run.source.behind() {
+            return;
+        }
         map_run.source.is_reading = false;
         map_run.source.is_at_end = end;
         map_run.source.read.extend(items);
@@ -266,6 +275,9 @@ impl Kernel {
         }
         self.wake(parent).map_err(|error| self.halt(error.to_string()))?;
         while self.map_runs[&id].has_room() {
+            if self.redrive_child(id)? {
+                continue;
+            }
             match self.next_child(id, now) {
                 Next::Child(input, items) => self.start_child(id, input, items, now),
                 Next::Nothing => break,
@@ -344,7 +356,7 @@ impl Kernel {
             context: context(&self.arns, &machine_name, &name, revision, now),
             input: data.clone(),
         };
-        let child = ChildRow { map_run: id, index, items };
+        let child = ChildRow { map_run: id, index, items, attempt: map_run.row.redrives };
         let awake = Awake {
             arn: Arc::clone(&start.context.execution_arn),
             definition: map_run.row.definition,
@@ -366,6 +378,7 @@ impl Kernel {
             more: false,
             is_child: true,
             last_write: 0,
+            redrives: 0,
         };
         Some(NewChild { state_machine: parent.state_machine, name, limits, awake })
     }
@@ -376,7 +389,7 @@ impl Kernel {
         let Some(count) = map_run.wants_to_read() else { return };
         let Some(reader) = map_run.plan.reader.clone() else { return };
         map_run.source.is_reading = true;
-        let skip = map_run.source.taken + map_run.source.read.len() as u64;
+        let skip = map_run.source.behind();
         let order = ReadOrder { map_run: id, reader, skip, count };
         self.write(Vec::new(), vec![Action::ReadItems(order)], None);
     }
@@ -467,8 +480,15 @@ enum Next {
     Failed(Reason),
 }
 
+impl Source {
+    /// How many items come before those that are to be read next.
+    fn behind(&self) -> u64 {
+        self.taken + self.read.len() as u64
+    }
+}
+
 impl MapRun {
-    fn new(row: MapRunRow, processor: Result<Arc<StateMachine>, Error>) -> Self {
+    pub(super) fn new(row: MapRunRow, processor: Result<Arc<StateMachine>, Error>) -> Self {
         Self {
             row,
             processor,
@@ -483,11 +503,12 @@ impl MapRun {
             stage: Stage::Open,
             has_stopped: false,
             is_due: true,
+            redrive: Redrive::default(),
         }
     }
 
     /// Takes over what the parent has open.
-    fn attach(&mut self, start: &StartMapRun) {
+    pub(super) fn attach(&mut self, start: &StartMapRun) {
         self.plan = Arc::clone(&start.plan);
         self.arn = Arc::clone(&start.arn);
         self.source.given.clone_from(&start.items);
@@ -497,7 +518,12 @@ impl MapRun {
     }
 
     /// Takes over what is on disk of its children.
-    fn count_on(&mut self, executions: Counts, items: Counts, running: HashSet<ExecutionId>) {
+    pub(super) fn count_on(
+        &mut self,
+        executions: Counts,
+        items: Counts,
+        running: HashSet<ExecutionId>,
+    ) {
         self.next_child = executions.total();
         self.source.taken = items.total();
         self.executions = Counts { running: 0, ..executions };
@@ -553,7 +579,10 @@ impl MapRun {
     }
 
     fn is_complete(&self) -> bool {
-        self.running.is_empty() && self.batch.items.is_empty() && self.is_exhausted()
+        self.running.is_empty()
+            && self.executions.pending_redrive == 0
+            && self.batch.items.is_empty()
+            && self.is_exhausted()
     }
 
     /// How many items to ask for, if it is time to ask.
@@ -633,10 +662,12 @@ fn new_row(
         max_concurrency: start.plan.max_concurrency,
         tolerated_count: start.plan.tolerated_count.unwrap_or(0),
         tolerated_percentage: start.plan.tolerated_percentage.unwrap_or(0.0),
+        redrives: 0,
+        redriven_at: None,
     })
 }
 
-fn processor(revision: &Revision, row: &MapRunRow) -> Result<Arc<StateMachine>, Error> {
+pub(super) fn processor(revision: &Revision, row: &MapRunRow) -> Result<Arc<StateMachine>, Error> {
     let machine = revision.machine()?;
     match machine.get(row.state).map(|state| &state.kind) {
         Some(StateKind::Map(map)) => Ok(Arc::new(machine.processor(map))),

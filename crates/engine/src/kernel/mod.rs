@@ -17,7 +17,9 @@ mod aliases;
 mod event;
 mod executions;
 mod fold;
+mod map_run_redrives;
 mod map_runs;
+mod redrive;
 pub(crate) mod registry;
 mod slot;
 mod state_machines;
@@ -30,11 +32,12 @@ mod write;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use stepwell_machine::Input;
 
 pub use administration::Administration;
 pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
+pub use redrive::{RedriveRequest, RedriveStart};
 pub use tokens::TokenRequest;
 pub use write::{Action, Answer, Delivery, HandOut, ReadOrder, TaskOrder, Write, WriteOrder};
 
@@ -45,6 +48,7 @@ use crate::limits::{UNCOMMITTED_ENTRIES_MAX, UNCOMMITTED_WRITES_MAX};
 use crate::store::{Archive, DefinitionId, ExecutionId, MapRunId, Record, StateMachineId};
 use activities::{Activities, Worker};
 use map_runs::MapRun;
+use redrive::Waiting;
 use registry::Registry;
 use slot::{Letter, Life, Slot};
 use state_machines::Change;
@@ -65,6 +69,10 @@ pub struct Kernel {
     activities: Activities,
     map_runs: HashMap<MapRunId, MapRun>,
     last_map_run: MapRunId,
+    /// Redrives that waited and are to be looked at again.
+    redrives: Vec<Waiting>,
+    /// How long executions are kept after their end; nothing for ever.
+    retention: Option<SignedDuration>,
     last_definition: DefinitionId,
     last_execution: ExecutionId,
     writes: Vec<Write>,
@@ -122,6 +130,8 @@ impl Kernel {
             activities,
             map_runs: HashMap::new(),
             last_map_run,
+            redrives: Vec::new(),
+            retention: None,
             last_definition,
             last_execution,
             writes: Vec::new(),
@@ -135,6 +145,12 @@ impl Kernel {
         let (executions, folded) = (kernel.running(), kernel.writes.len());
         tracing::info!(executions, folded, "took up the store");
         Ok(kernel)
+    }
+
+    /// Says how long executions are kept after their end: one that is about to be deleted is not redriven.
+    #[must_use]
+    pub fn keeping_for(self, retention: Option<SignedDuration>) -> Self {
+        Self { retention, ..self }
     }
 
     /// Takes in an event. Requests are answered through the writes.
@@ -162,6 +178,7 @@ impl Kernel {
             Event::Stop { state_machine, name, error, cause, reply } => {
                 self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;
             }
+            Event::Redrive { request, reply } => self.redrive(request, reply, now)?,
             Event::Wait { state_machine, name, reply } => self.wait(&state_machine, &name, reply),
             Event::CreateActivity { name, reply } => {
                 let answer = self.create_activity(&name, now);
@@ -194,12 +211,12 @@ impl Kernel {
                 let answer = self.update_map_run(&uuid, change);
                 self.answer(reply, answer);
             }
-            Event::ItemsRead { map_run, items, end } => {
-                self.items_read(map_run, items, end);
+            Event::ItemsRead { map_run, skip, items, end } => {
+                self.items_read(map_run, skip, items, end);
             }
             Event::ItemsFailed { map_run, reason } => self.fail_map_run(map_run, reason),
             Event::ResultsWritten { map_run, outcome } => {
-                self.finish_map_run(map_run, outcome, now);
+                self.results_written(map_run, outcome, now);
             }
             Event::Committed { through } => self.committed(through),
             Event::CommitFailed { reason } => return Err(self.halt(reason)),
@@ -231,7 +248,7 @@ impl Kernel {
     /// Whether [`step`](Self::step) has something to do. Not while so much waits for the disk that more
     /// would only fill memory.
     pub fn has_work(&self) -> bool {
-        (!self.queue.is_empty() || self.has_due_map_run())
+        (!self.queue.is_empty() || self.has_due_map_run() || !self.redrives.is_empty())
             && self.uncommitted_entries < UNCOMMITTED_ENTRIES_MAX
     }
 
@@ -319,6 +336,7 @@ impl Kernel {
         self.child_ended(id);
         if let Some(slot) = self.slots.remove(&id) {
             self.by_name.remove(&(slot.state_machine, slot.name));
+            self.redrives.extend(slot.redrives);
         }
     }
 

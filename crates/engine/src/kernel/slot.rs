@@ -8,6 +8,7 @@ use stepwell_machine::{Activities, DecideContext, Decision, Input, Payload, Phas
 
 use super::activities::Worker;
 use super::event::Reply;
+use super::redrive::Waiting;
 use super::write::TaskOrder;
 use crate::clock::Entropy;
 use crate::limits::TURN_ENTRIES_MAX;
@@ -31,6 +32,8 @@ pub(super) struct Slot {
     pub(super) child: Option<ChildRow>,
     /// Rows of Map runs whose end is in the inbox: they go to disk with the turn that takes it in.
     pub(super) ended_map_runs: Vec<Record>,
+    /// Who wants it to go on once its end is on disk.
+    pub(super) redrives: Vec<Waiting>,
 }
 
 impl Slot {
@@ -45,6 +48,7 @@ impl Slot {
             waiters: Vec::new(),
             child: None,
             ended_map_runs: Vec::new(),
+            redrives: Vec::new(),
         }
     }
 }
@@ -84,6 +88,7 @@ pub(super) struct Letter {
 pub(super) enum Receipt {
     Started(Reply<Started>),
     Stopped(Reply<Timestamp>),
+    Redriven(Reply<Timestamp>),
     /// Somebody with a task token.
     Heard(Reply<()>),
     /// A worker of an activity, who gets the task.
@@ -118,6 +123,8 @@ pub(super) struct Awake {
     pub(super) is_child: bool,
     /// The number of the last write that it is part of.
     pub(super) last_write: u64,
+    /// How often it was redriven, as of the last turn that was written.
+    pub(super) redrives: u32,
 }
 
 /// What an execution did with its turn.
@@ -174,7 +181,7 @@ impl Awake {
     /// Whether an input still matters: outcomes arrive twice or late, and the end is the end.
     fn accepts(&self, input: &Input) -> bool {
         if self.has_ended() {
-            return false;
+            return matches!(input, Input::Redrive { .. }) && self.run.phase().is_redrivable();
         }
         match input {
             Input::TaskFinished { scheduled, .. }
@@ -185,6 +192,7 @@ impl Awake {
             | Input::MapRunFinished { scheduled, .. } => self.run.is_open(*scheduled),
             Input::TaskReported { scheduled, .. } => self.run.is_reportable(*scheduled),
             Input::Start { .. } | Input::Continue | Input::TimerFired | Input::Stop { .. } => true,
+            Input::Redrive { .. } => false,
         }
     }
 

@@ -66,7 +66,7 @@ impl Kernel {
     }
 
     /// Lets an execution that was folded for nothing leave memory again.
-    fn rest_again(&mut self, id: ExecutionId) {
+    pub(super) fn rest_again(&mut self, id: ExecutionId) {
         if let Some(slot) = self.slots.get_mut(&id).filter(|slot| !slot.queued) {
             slot.life = Life::Dormant;
         }

@@ -12,7 +12,8 @@ use super::{Kernel, Mode};
 use crate::error::{Error, Halted};
 use crate::limits::DORMANT_AFTER;
 use crate::record::{Started, Status, StatusChange};
-use crate::store::{End, ExecutionId, Record, Standing, Turn};
+use crate::redrive::NotRedrivable;
+use crate::store::{ChildRow, End, ExecutionId, Record, RedriveRow, Standing, Turn};
 
 impl Kernel {
     /// Lets the Map runs go on to which something happened, and the first execution in the queue take its turn. One that has more to do goes to the back.
@@ -20,6 +21,7 @@ impl Kernel {
     /// # Errors
     /// [`Halted`] if the store cannot be read.
     pub fn step(&mut self, now: Timestamp) -> Result<(), Halted> {
+        self.redrive_those_that_ended(now)?;
         self.drive_map_runs(now)?;
         let Some(id) = self.queue.pop_front() else { return Ok(()) };
         if let Err(error) = self.wake(id) {
@@ -66,7 +68,7 @@ impl Kernel {
 
         let standing = awake.standing(now);
         let mut records: Vec<Record> =
-            awake.record(id, outcome.decision.entries, standing, now).into_iter().collect();
+            awake.record(id, slot.child, outcome.decision.entries, now).into_iter().collect();
         if slot.inbox.is_empty() || has_ended {
             records.append(&mut slot.ended_map_runs);
         }
@@ -127,8 +129,9 @@ impl Kernel {
                 Receipt::Taken { order, worker } => {
                     self.wait_again(&order.task.resource, worker);
                 }
-                // A start is the first letter of an execution, and those here are past it.
-                Receipt::Started(_) => {}
+                // A start is the first letter of an execution, a redrive the first of one that goes on; those here are
+                // past it.
+                Receipt::Started(_) | Receipt::Redriven(_) => {}
             }
         }
     }
@@ -150,8 +153,8 @@ impl Awake {
     fn record(
         &mut self,
         execution: ExecutionId,
+        child: Option<ChildRow>,
         entries: Vec<Entry>,
-        standing: Standing,
         now: Timestamp,
     ) -> Option<Record> {
         if entries.is_empty() {
@@ -160,14 +163,34 @@ impl Awake {
         let (batch, first_seq) = (self.next_batch, self.next_seq);
         self.next_batch += 1;
         self.next_seq += entries.len() as i64;
+        let standing = self.standing(now);
+        let redrive = self.redrive(child);
+        self.redrives = self.run.redrives();
         let (birth, end) = (self.birth.take(), end(self.run.phase(), now));
-        Some(Record::Turn(Turn { execution, birth, batch, first_seq, entries, standing, end }))
+        Some(Record::Turn(Turn {
+            execution,
+            birth,
+            batch,
+            first_seq,
+            entries,
+            standing,
+            end,
+            redrive,
+        }))
     }
 
-    /// What subscribers hear of this turn: the start, the end, both or nothing.
+    /// What this turn changes if it is the first of a redrive.
+    fn redrive(&self, child: Option<ChildRow>) -> Option<RedriveRow> {
+        let at = self.run.redriven_at().filter(|_| self.run.redrives() > self.redrives)?;
+        let attempt = child.map_or(0, |child| child.attempt);
+        Some(RedriveRow { count: self.run.redrives(), at, attempt })
+    }
+
+    /// What subscribers hear of this turn: the start or redrive, the end, both or nothing.
     fn announcements(&self, at: Timestamp) -> impl Iterator<Item = Action> {
         let is_told = !self.is_child;
-        let started = (is_told && self.birth.is_some()).then_some(Status::Running);
+        let is_new = self.birth.is_some() || self.run.redrives() > self.redrives;
+        let started = (is_told && is_new).then_some(Status::Running);
         let ended = (is_told && self.has_ended()).then(|| status(self.run.phase()));
         let announce = move |status| {
             let execution_arn = Arc::clone(&self.arn);
@@ -237,6 +260,7 @@ fn confirm(
             Answer::new(reply, Ok(Started { execution_arn, started_at: awake.started_at }))
         }
         Receipt::Stopped(reply) => Answer::new(reply, Ok(now)),
+        Receipt::Redriven(reply) => Answer::new(reply, redriven(awake, is_accepted)),
         Receipt::Heard(reply) => {
             let answer = if is_accepted { Ok(()) } else { Err(Error::TaskTimedOut) };
             Answer::new(reply, answer)
@@ -248,6 +272,12 @@ fn confirm(
             return Err((Arc::clone(&order.task.resource), worker));
         }
     }))
+}
+
+fn redriven(awake: &Awake, is_accepted: bool) -> Result<Timestamp, Error> {
+    let reason = NotRedrivable::Status(status(awake.run.phase()));
+    let at = awake.run.redriven_at().filter(|_| is_accepted);
+    at.ok_or(Error::ExecutionNotRedrivable { reason })
 }
 
 fn status(phase: &Phase) -> Status {

@@ -35,7 +35,7 @@ pub struct Found {
     pub stopped_at: Option<Timestamp>,
 }
 
-/// An execution that has not ended: what is known of it without reading its journal.
+/// An execution that has not ended, or goes on: what is known of it without reading its journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the columns are described in storage-format.md")]
 pub struct OpenExecution {
@@ -60,9 +60,9 @@ pub struct Journal {
     pub next_batch: i64,
 }
 
-const OPEN_EXECUTION: &str = "SELECT id, state_machine, definition, name, started_at, next_wakeup,
-        open_tasks, entries, map_run, map_index, map_items
-    FROM execution WHERE status = 'RUNNING'";
+pub(super) const OPEN_EXECUTION: &str = "SELECT id, state_machine, definition, name, started_at,
+        next_wakeup, open_tasks, entries, map_run, map_index, map_items, map_attempt
+    FROM execution";
 
 impl Archive {
     /// Opens an existing store for reading.
@@ -161,7 +161,7 @@ impl Archive {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn open_executions(&self) -> Result<Vec<OpenExecution>, StoreError> {
-        self.all(OPEN_EXECUTION, [], open_execution)
+        self.all(&format!("{OPEN_EXECUTION} WHERE status = 'RUNNING'"), [], open_execution)
     }
 
     /// One execution that has not ended.
@@ -169,7 +169,8 @@ impl Archive {
     /// # Errors
     /// [`StoreError`] if the store cannot be read or lacks it.
     pub fn open_execution(&self, id: ExecutionId) -> Result<OpenExecution, StoreError> {
-        let found = self.one(&format!("{OPEN_EXECUTION} AND id = ?1"), [id.0], open_execution)?;
+        let sql = format!("{OPEN_EXECUTION} WHERE status = 'RUNNING' AND id = ?1");
+        let found = self.one(&sql, [id.0], open_execution)?;
         found.ok_or_else(|| self.damaged(format!("open execution {} is missing", id.0)))
     }
 
@@ -301,7 +302,7 @@ impl Direction {
     }
 }
 
-fn open_execution(row: &Row<'_>) -> rusqlite::Result<OpenExecution> {
+pub(super) fn open_execution(row: &Row<'_>) -> rusqlite::Result<OpenExecution> {
     Ok(OpenExecution {
         id: ExecutionId(row.get(0)?),
         state_machine: row.get(1)?,
@@ -313,7 +314,10 @@ fn open_execution(row: &Row<'_>) -> rusqlite::Result<OpenExecution> {
         entries: row.get(7)?,
         child: match row.get(8)? {
             None => None,
-            Some(map_run) => Some(ChildRow { map_run, index: row.get(9)?, items: row.get(10)? }),
+            Some(map_run) => {
+                let (index, items, attempt) = (row.get(9)?, row.get(10)?, row.get(11)?);
+                Some(ChildRow { map_run, index, items, attempt })
+            }
         },
     })
 }

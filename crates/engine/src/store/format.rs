@@ -77,7 +77,7 @@ pub(crate) fn decode(format: EntryFormat, bytes: &[u8]) -> Result<Vec<Entry>, Un
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -118,6 +118,20 @@ mod tests {
         assert_eq!(types, ["TaskScheduled", "TaskSubmitted", "ActivityStarted"]);
         assert_eq!(history[2]["activityStartedEventDetails"]["workerName"], "w");
         assert!(history[0]["taskScheduledEventDetails"].get("token").is_none());
+    }
+
+    /// What came with redrives; no line of it is ever edited either.
+    #[test]
+    fn entries_of_redrives_mean_what_they_always_meant() {
+        let text = include_str!("golden/redrives.json");
+        let entries = decode(EntryFormat::JSON, text.as_bytes()).unwrap();
+        let written: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&entries).unwrap(), written);
+        let history: Vec<Value> = entries.iter().filter_map(Entry::to_history_event).collect();
+        let types: Vec<_> = history.iter().map(|event| &event["type"]).collect();
+        assert_eq!(types, ["ExecutionRedriven", "ExecutionRedriven", "MapRunRedriven"]);
+        assert_eq!(history[1]["executionRedrivenEventDetails"], json!({"redriveCount": 2}));
+        assert_eq!(history[2]["mapRunRedrivenEventDetails"]["redriveCount"], 1);
     }
 
     #[test]

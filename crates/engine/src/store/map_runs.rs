@@ -9,7 +9,7 @@ use rusqlite::{Row, Transaction, params};
 use stepwell_asl::model::StateId;
 
 use super::archive::{Archive, optional_timestamp, status, timestamp};
-use super::queries::{EXECUTION, ExecutionRow, execution_row};
+use super::queries::{EXECUTION, ExecutionRow, Shown, execution_row};
 use super::rows::{ExecutionId, MapRunId, MapRunRow};
 use crate::error::StoreError;
 use crate::record::Status;
@@ -23,6 +23,8 @@ pub struct Counts {
     pub failed: u64,
     pub timed_out: u64,
     pub aborted: u64,
+    /// Those that ended without success before the last redrive of the Map run, which has yet to come to them.
+    pub pending_redrive: u64,
 }
 
 impl Counts {
@@ -44,7 +46,7 @@ impl Counts {
 
     /// All of them.
     pub fn total(&self) -> u64 {
-        self.running + self.succeeded + self.unsuccessful()
+        self.running + self.succeeded + self.unsuccessful() + self.pending_redrive
     }
 }
 
@@ -59,7 +61,8 @@ pub(crate) struct ChildData {
 }
 
 const MAP_RUN: &str = "SELECT id, execution, scheduled, definition, state, label, uuid, status,
-        started_at, stopped_at, items, max_concurrency, tolerated_count, tolerated_percentage
+        started_at, stopped_at, items, max_concurrency, tolerated_count, tolerated_percentage,
+        redrives, redriven_at
     FROM map_run";
 
 pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite::Result<()> {
@@ -67,8 +70,8 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite:
         .prepare_cached(
             "INSERT OR REPLACE INTO map_run (id, execution, scheduled, definition, state, label,
                  uuid, status, started_at, stopped_at, items, max_concurrency, tolerated_count,
-                 tolerated_percentage)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 tolerated_percentage, redrives, redriven_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             row.id,
@@ -85,6 +88,8 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite:
             row.max_concurrency,
             row.tolerated_count,
             row.tolerated_percentage,
+            row.redrives,
+            row.redriven_at.map(Timestamp::as_millisecond),
         ])
         .map(drop)
 }
@@ -121,14 +126,22 @@ impl Archive {
 
     /// How many children and items there are in each status.
     pub(crate) fn child_counts(&self, map_run: MapRunId) -> Result<(Counts, Counts), StoreError> {
-        let sql = "SELECT status, count(*), sum(map_items) FROM execution
-                   WHERE map_run = ?1 GROUP BY status";
-        let rows: Vec<(Status, u64, u64)> =
-            self.all(sql, [map_run], |row| Ok((status(row, 0)?, row.get(1)?, row.get(2)?)))?;
+        let sql = "SELECT execution.status, count(*), sum(map_items),
+                       map_run.status = 'RUNNING' AND map_attempt < map_run.redrives AS is_old
+                   FROM execution JOIN map_run ON map_run.id = execution.map_run
+                   WHERE execution.map_run = ?1 GROUP BY execution.status, is_old";
+        let rows: Vec<(Status, u64, u64, bool)> = self.all(sql, [map_run], |row| {
+            Ok((status(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?;
         let (mut executions, mut items) = (Counts::default(), Counts::default());
-        for (status, count, item_count) in rows {
-            executions.add(status, count);
-            items.add(status, item_count);
+        for (status, count, item_count, is_old) in rows {
+            if is_old && status.is_unsuccessful() {
+                executions.pending_redrive += count;
+                items.pending_redrive += item_count;
+            } else {
+                executions.add(status, count);
+                items.add(status, item_count);
+            }
         }
         Ok((executions, items))
     }
@@ -137,16 +150,20 @@ impl Archive {
     pub(crate) fn children(
         &self,
         map_run: MapRunId,
-        with_status: Option<Status>,
+        shown: Shown,
         before: i64,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let sql = format!(
             "{EXECUTION} WHERE execution.map_run = ?1 AND (?2 IS NULL OR execution.status = ?2)
-                AND execution.map_index < ?3 ORDER BY execution.map_index DESC LIMIT ?4"
+                AND execution.map_index < ?3 AND (?5 IS NULL OR (execution.redrives > 0) = ?5)
+                AND (?6 IS NULL OR is_pending_redrive = ?6)
+             ORDER BY execution.map_index DESC LIMIT ?4"
         );
-        let status = with_status.map(Status::as_str);
-        self.all(&sql, params![map_run, status, before, limit], execution_row)
+        let status = shown.status.map(Status::as_str);
+        let params =
+            params![map_run, status, before, limit, shown.redriven, shown.is_pending_redrive()];
+        self.all(&sql, params, execution_row)
     }
 
     /// Children of a Map run with their data from an index on, in their order.
@@ -159,8 +176,8 @@ impl Archive {
         let sql = format!(
             "{}{}",
             EXECUTION.replacen(
-                "execution.alias",
-                "execution.alias, data.input, data.output, data.error, data.cause",
+                "FROM execution",
+                ", data.input, data.output, data.error, data.cause FROM execution",
                 1
             ),
             " JOIN execution_data AS data ON data.execution = execution.id
@@ -170,10 +187,10 @@ impl Archive {
         self.all(&sql, params![map_run, from, limit], |row| {
             Ok(ChildData {
                 row: execution_row(row)?,
-                input: row.get(12)?,
-                output: row.get(13)?,
-                error: row.get(14)?,
-                cause: row.get(15)?,
+                input: row.get("input")?,
+                output: row.get("output")?,
+                error: row.get("error")?,
+                cause: row.get("cause")?,
             })
         })
     }
@@ -200,5 +217,7 @@ fn map_run_row(row: &Row<'_>) -> rusqlite::Result<MapRunRow> {
         max_concurrency: row.get(11)?,
         tolerated_count: row.get(12)?,
         tolerated_percentage: row.get(13)?,
+        redrives: row.get(14)?,
+        redriven_at: optional_timestamp(row, 15)?,
     })
 }

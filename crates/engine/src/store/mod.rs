@@ -12,6 +12,7 @@ mod maintenance;
 mod map_runs;
 mod private;
 mod queries;
+mod redrives;
 mod rows;
 mod schema;
 
@@ -26,10 +27,11 @@ pub use archive::{Archive, Found, Journal, OpenExecution};
 pub use maintenance::RetentionCursor;
 pub(crate) use map_runs::ChildData;
 pub use map_runs::Counts;
-pub(crate) use queries::{ExecutionRow, Place};
+pub(crate) use queries::{ExecutionRow, Place, Shown};
 pub use rows::{
     ActivityRow, AliasRow, Birth, ChildRow, DefinitionId, DefinitionRow, End, ExecutionId,
-    MapRunId, MapRunRow, Record, Standing, StateMachineId, StateMachineRow, Turn, VersionRow,
+    MapRunId, MapRunRow, Record, RedriveRow, Standing, StateMachineId, StateMachineRow, Turn,
+    VersionRow,
 };
 
 use crate::error::StoreError;
@@ -249,8 +251,8 @@ fn insert_execution(
         .prepare_cached(
             "INSERT INTO execution (id, state_machine, definition, name, status, started_at,
                  stopped_at, next_wakeup, open_tasks, entries, map_run, map_index, map_items,
-                 version, alias)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 version, alias, map_attempt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             turn.execution.0,
@@ -268,6 +270,7 @@ fn insert_execution(
             birth.child.map(|child| child.items),
             birth.version,
             birth.alias,
+            birth.child.map_or(0, |child| child.attempt),
         ])?;
     let end = turn.end.as_ref();
     transaction
@@ -302,6 +305,9 @@ fn update_execution(transaction: &Transaction<'_>, turn: &Turn) -> rusqlite::Res
         ])?;
     if updated != 1 {
         return Err(rusqlite::Error::StatementChangedRows(updated));
+    }
+    if let Some(redrive) = &turn.redrive {
+        redrives::write(transaction, turn.execution, redrive)?;
     }
     let Some(end) = &turn.end else { return Ok(()) };
     transaction

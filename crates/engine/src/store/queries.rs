@@ -24,6 +24,28 @@ pub(crate) struct ExecutionRow {
     pub(crate) child: Option<ChildOf>,
     pub(crate) version: Option<i64>,
     pub(crate) alias: Option<String>,
+    pub(crate) redrives: u32,
+    pub(crate) redriven_at: Option<Timestamp>,
+    /// The state machine was deleted.
+    pub(crate) is_deleting: bool,
+    /// The redrive of its Map run has yet to come to it.
+    pub(crate) is_pending_redrive: bool,
+}
+
+/// Which executions are shown; nothing stands for all.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Shown {
+    pub(crate) status: Option<Status>,
+    /// Those that were redriven, or the others.
+    pub(crate) redriven: Option<bool>,
+    /// Children that are to be redriven: their status is not what it was.
+    pub(crate) pending_redrive: bool,
+}
+
+impl Shown {
+    pub(super) fn is_pending_redrive(self) -> Option<bool> {
+        (self.pending_redrive || self.status.is_some()).then_some(self.pending_redrive)
+    }
 }
 
 /// The Map run that started an execution.
@@ -55,7 +77,10 @@ pub(crate) struct Place {
 pub(super) const EXECUTION: &str = "SELECT execution.id, state_machine.name, execution.name,
         execution.status, execution.started_at, execution.stopped_at,
         map_run.label, map_run.uuid, execution.map_items, execution.map_index,
-        execution.version, execution.alias
+        execution.version, execution.alias, execution.redrives, execution.redriven_at,
+        state_machine.status = 'DELETED',
+        coalesce(map_run.status = 'RUNNING' AND execution.map_attempt < map_run.redrives
+            AND execution.status IN ('FAILED', 'TIMED_OUT', 'ABORTED'), 0) AS is_pending_redrive
     FROM execution JOIN state_machine ON state_machine.id = execution.state_machine
     LEFT JOIN map_run ON map_run.id = execution.map_run";
 
@@ -113,24 +138,28 @@ impl Archive {
     pub(crate) fn executions(
         &self,
         state_machine: Option<(StateMachineId, Option<&Qualifier>)>,
-        with_status: Option<Status>,
+        shown: Shown,
         before: ExecutionId,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let Some((state_machine, by)) = state_machine else {
-            return self.executions_of_all(with_status, before, limit);
+            return self.executions_of_all(shown, before, limit);
         };
         let sql = format!(
             "{EXECUTION} WHERE execution.status = ?1 AND execution.state_machine = ?2
                 AND execution.map_run IS NULL AND execution.id < ?3
                 AND (?5 IS NULL OR execution.version = ?5)
-                AND (?6 IS NULL OR execution.alias = ?6) ORDER BY execution.id DESC LIMIT ?4"
+                AND (?6 IS NULL OR execution.alias = ?6)
+                AND (?7 IS NULL OR (execution.redrives > 0) = ?7)
+             ORDER BY execution.id DESC LIMIT ?4"
         );
         let mut found = Vec::new();
-        for status in Status::ALL.into_iter().filter(|one| with_status.is_none_or(|it| it == *one))
-        {
+        let wanted = |one: &Status| shown.status.is_none_or(|it| it == *one);
+        for status in Status::ALL.into_iter().filter(wanted) {
             let (version, alias) = (by.and_then(Qualifier::version), by.and_then(Qualifier::alias));
-            let params = params![status.as_str(), state_machine, before.0, limit, version, alias];
+            let status = status.as_str();
+            let params =
+                params![status, state_machine, before.0, limit, version, alias, shown.redriven];
             found.extend(self.all(&sql, params, execution_row)?);
         }
         found.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
@@ -140,16 +169,18 @@ impl Archive {
 
     fn executions_of_all(
         &self,
-        with_status: Option<Status>,
+        shown: Shown,
         before: ExecutionId,
         limit: usize,
     ) -> Result<Vec<ExecutionRow>, StoreError> {
         let sql = format!(
             "{EXECUTION} WHERE (?1 IS NULL OR +execution.status = ?1)
                 AND execution.map_run IS NULL AND execution.id < ?2
+                AND (?4 IS NULL OR (execution.redrives > 0) = ?4)
              ORDER BY execution.id DESC LIMIT ?3"
         );
-        self.all(&sql, params![with_status.map(Status::as_str), before.0, limit], execution_row)
+        let status = shown.status.map(Status::as_str);
+        self.all(&sql, params![status, before.0, limit, shown.redriven], execution_row)
     }
 
     /// Shows the entries of an execution to `take`, from a place on (or backward from it) until it refuses
@@ -211,5 +242,9 @@ pub(super) fn execution_row(row: &Row<'_>) -> rusqlite::Result<ExecutionRow> {
         },
         version: row.get(10)?,
         alias: row.get(11)?,
+        redrives: row.get(12)?,
+        redriven_at: optional_timestamp(row, 13)?,
+        is_deleting: row.get(14)?,
+        is_pending_redrive: row.get(15)?,
     })
 }

@@ -102,6 +102,8 @@ pub struct MapRunRow {
     pub max_concurrency: u32,
     pub tolerated_count: u64,
     pub tolerated_percentage: f64,
+    pub redrives: u32,
+    pub redriven_at: Option<Timestamp>,
 }
 
 /// Which child of which Map run an execution is.
@@ -111,6 +113,8 @@ pub struct ChildRow {
     pub map_run: MapRunId,
     pub index: u64,
     pub items: u64,
+    /// The redrives of the Map run when the child was last started or redriven.
+    pub attempt: u32,
 }
 
 /// A state machine.
@@ -177,8 +181,20 @@ pub struct Turn {
     pub entries: Vec<Entry>,
     /// How the execution stands.
     pub standing: Standing,
-    /// Set on the last turn.
+    /// Set on the last turn before an end.
     pub end: Option<End>,
+    /// Set on the first turn of a redrive.
+    pub redrive: Option<RedriveRow>,
+}
+
+/// What a redrive changes of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in storage-format.md")]
+pub struct RedriveRow {
+    pub count: u32,
+    pub at: Timestamp,
+    /// As [`ChildRow::attempt`]; 0 for what is no child.
+    pub attempt: u32,
 }
 
 /// What is fixed when an execution starts.

@@ -112,6 +112,13 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (state_machine, name)
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE execution ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE execution ADD COLUMN redriven_at INTEGER;
+    ALTER TABLE execution ADD COLUMN map_attempt INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE map_run ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE map_run ADD COLUMN redriven_at INTEGER;
+",
 ];
 
 /// The format of a store: the number of migrations behind it.

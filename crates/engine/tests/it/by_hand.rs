@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stepwell_engine::kernel::{Action, Definition, Event, Kernel, StartRequest, TaskOrder, Write};
+use stepwell_engine::kernel::{
+    Action, Definition, Event, Kernel, RedriveRequest, StartRequest, TaskOrder, Write,
+};
 use stepwell_engine::store::{Durability, ExecutionId, Store};
 use stepwell_engine::{Arns, Error, ManualEntropy, Started, Status};
 use stepwell_machine::{Limits, Payload, TaskResult};
@@ -134,6 +136,74 @@ impl Bench {
             started_at: self.now,
             outcome: TaskResult::Succeeded { output: Arc::new(json!("done")) },
         });
+    }
+
+    fn fail(&mut self, order: &TaskOrder) {
+        self.tell(Event::TaskFinished {
+            execution: order.execution,
+            scheduled: order.task.scheduled,
+            started_at: self.now,
+            outcome: TaskResult::Failed { error: "E".to_owned(), cause: None },
+        });
+    }
+
+    fn redrive(&mut self, token: &str) -> oneshot::Receiver<Result<Timestamp, Error>> {
+        let (reply, answer) = oneshot::channel();
+        let request = RedriveRequest {
+            state_machine: "m".to_owned(),
+            name: "one".to_owned(),
+            token: Some(token.into()),
+            start: None,
+            at_any_age: false,
+        };
+        self.tell(Event::Redrive { request, reply });
+        answer
+    }
+
+    /// Lets every task succeed until none is left; gives how many there were.
+    fn succeed(&mut self) -> usize {
+        let mut count = 0;
+        loop {
+            let orders = self.settle();
+            if orders.is_empty() {
+                return count;
+            }
+            count += orders.len();
+            for order in &orders {
+                self.finish(order);
+            }
+        }
+    }
+
+    /// Lets every task succeed until so many writes are on disk; false if everything is done before.
+    fn succeed_for(&mut self, mut writes: usize) -> bool {
+        loop {
+            let mut orders = Vec::new();
+            while self.kernel.has_work() {
+                for write in self.step() {
+                    if writes == 0 {
+                        return true;
+                    }
+                    writes -= 1;
+                    self.commit(std::slice::from_ref(&write));
+                    orders.extend(write.actions.into_iter().filter_map(|action| match action {
+                        Action::Dispatch(order) => Some(order),
+                        _ => None,
+                    }));
+                }
+            }
+            if orders.is_empty() {
+                return false;
+            }
+            for order in &orders {
+                self.finish(order);
+            }
+        }
+    }
+
+    fn number(&self, sql: &str) -> i64 {
+        let store = rusqlite::Connection::open(self.directory.path().join("stepwell.db")).unwrap();
+        store.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
     fn status(&self) -> Option<Status> {
@@ -341,4 +411,118 @@ fn a_map_run_comes_to_the_same_results_wherever_the_process_ends() {
         crash_after += 1;
     }
     assert!(crash_after > 5, "a Map run takes several writes");
+}
+
+/// Before the first write of a redrive is on disk nothing has happened; after it, the execution goes on.
+#[test]
+fn a_redrive_is_there_once_or_not_at_all_wherever_the_process_ends() {
+    let mut writes = 0;
+    loop {
+        let mut bench = Bench::new(&task("echo"));
+        let _answer = bench.start("{}");
+        let orders = bench.settle();
+        bench.fail(&orders[0]);
+        bench.settle();
+        assert_eq!(bench.status(), Some(Status::Failed));
+        let mut answer = bench.redrive("a");
+        let is_cut_off = bench.succeed_for(writes);
+        assert!(answer.try_recv().is_err(), "nobody was told");
+
+        let mut bench = bench.crash();
+        let expected = match (writes, is_cut_off) {
+            (0, _) => Status::Failed,
+            (_, true) => Status::Running,
+            (_, false) => Status::Succeeded,
+        };
+        assert_eq!(bench.status(), Some(expected), "after {writes} writes");
+        let mut answer = bench.redrive("a");
+        bench.succeed();
+        answer.try_recv().unwrap().unwrap();
+        assert_eq!(bench.status(), Some(Status::Succeeded));
+        assert_eq!(bench.number("SELECT redrives FROM execution"), 1);
+        if !is_cut_off {
+            break;
+        }
+        writes += 1;
+    }
+    assert!(writes > 1, "a redrive takes several writes");
+}
+
+/// A client that hears nothing asks again before the first request has its turn.
+#[test]
+fn the_same_redrive_twice_at_once_is_one() {
+    let mut bench = Bench::new(&task("echo"));
+    let _answer = bench.start("{}");
+    let orders = bench.settle();
+    bench.fail(&orders[0]);
+    bench.settle();
+    let mut answers = ["a", "a", "b"].map(|token| bench.redrive(token));
+    assert_eq!(bench.succeed(), 1);
+    let [first, second, other] = answers.each_mut().map(|answer| answer.try_recv().unwrap());
+    assert_eq!(first.unwrap(), second.unwrap());
+    let other = other.unwrap_err();
+    assert_eq!(other.to_string(), "Execution is RUNNING and cannot be redriven");
+    assert_eq!(bench.number("SELECT redrives FROM execution"), 1);
+}
+
+/// Somebody asks while the end is decided but not on disk.
+#[test]
+fn a_redrive_waits_for_the_end_to_be_on_disk() {
+    let mut bench = Bench::new(&task("echo"));
+    let _answer = bench.start("{}");
+    let orders = bench.settle();
+    bench.fail(&orders[0]);
+    let end = bench.step();
+    let mut answer = bench.redrive("a");
+    assert!(bench.step().is_empty());
+    bench.commit(&end);
+    assert_eq!(bench.succeed(), 1);
+    answer.try_recv().unwrap().unwrap();
+    assert_eq!(bench.status(), Some(Status::Succeeded));
+}
+
+/// Wherever the process ends between two writes of the redrive, the next one redrives what is left, and no child twice.
+#[test]
+fn a_redriven_map_run_comes_to_the_same_results_wherever_the_process_ends() {
+    let map = json!({"StartAt": "M", "States": {"M": {
+        "Type": "Map", "MaxConcurrency": 2, "End": true, "ToleratedFailureCount": 1,
+        "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "T", "States": {
+                "T": {"Type": "Task", "Resource": function("echo"), "End": true}}}}}});
+    let mut writes = 0;
+    loop {
+        let mut bench = Bench::new(&map);
+        let _answer = bench.start("[1,2,3,4,5]");
+        let orders = bench.settle();
+        bench.finish(&orders[0]);
+        bench.fail(&orders[1]);
+        let orders = bench.settle();
+        for order in &orders {
+            bench.fail(order);
+        }
+        bench.settle();
+        assert_eq!(bench.status(), Some(Status::Failed));
+        let started = bench.number("SELECT count(*) FROM execution WHERE map_run = 1");
+        assert_eq!(started, 4);
+
+        let _redriven = bench.redrive("a");
+        let is_cut_off = bench.succeed_for(writes);
+        let mut bench = bench.crash();
+        let _again = bench.redrive("a");
+        bench.succeed();
+        assert_eq!(bench.status(), Some(Status::Succeeded), "after {writes} writes");
+        let output = "SELECT count(*) FROM execution_data WHERE execution = 1
+            AND output = '[\"done\",\"done\",\"done\",\"done\",\"done\"]'";
+        assert_eq!(bench.number(output), 1, "after {writes} writes");
+        assert_eq!(bench.number("SELECT max(redrives) FROM execution"), 1);
+        assert_eq!(bench.number("SELECT sum(redrives) FROM execution WHERE map_run = 1"), 3);
+        assert_eq!(bench.number("SELECT count(*) FROM execution WHERE map_run = 1"), 5);
+        assert_eq!(bench.number("SELECT redrives FROM map_run"), 1);
+        if !is_cut_off {
+            break;
+        }
+        writes += 1;
+    }
+    assert!(writes > 8, "a redrive of a Map run takes several writes");
 }

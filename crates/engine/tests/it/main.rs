@@ -10,6 +10,7 @@ mod golden;
 mod lists;
 mod map_runs;
 mod recovery;
+mod redrive;
 mod requests;
 mod retention;
 mod rig;

@@ -1,6 +1,7 @@
 //! An engine in a temporary directory, with a manual clock and a handful of task handlers.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub(crate) struct Functions {
     calls: Mutex<Vec<TaskRequest>>,
     called: Notify,
     gate: Notify,
+    is_mended: AtomicBool,
 }
 
 impl Functions {
@@ -50,6 +52,11 @@ impl Functions {
     /// Waits until there were `count` requests.
     pub(crate) async fn wait_for_calls(&self, count: usize) {
         until(&self.called, || self.calls().len() >= count).await;
+    }
+
+    /// Lets `frail` functions succeed from now on.
+    pub(crate) fn mend(&self) {
+        self.is_mended.store(true, Ordering::Relaxed);
     }
 
     /// Lets one `gate` function return.
@@ -82,6 +89,13 @@ impl TaskHandler for Function {
         self.functions.called.notify_waiters();
         match self.name.as_str() {
             "echo" => TaskOutcome::Succeeded(input),
+            "frail" if self.functions.is_mended.load(Ordering::Relaxed) => {
+                TaskOutcome::Succeeded(input)
+            }
+            "frail-gate" if self.functions.is_mended.load(Ordering::Relaxed) => {
+                self.functions.gate.notified().await;
+                TaskOutcome::Succeeded(input)
+            }
             "gate" => {
                 self.functions.gate.notified().await;
                 TaskOutcome::Succeeded(input)

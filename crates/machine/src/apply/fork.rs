@@ -7,7 +7,8 @@ use stepwell_asl::Data;
 use stepwell_asl::model::{StateId, StateKind};
 
 use super::Fold;
-use crate::event::{Event, EventId, MapRunPlan};
+use crate::event::{Event, EventId, MapRunPlan, Reason};
+use crate::failure::Failure;
 use crate::frame::{Fork, Frame, FrameId, OpenMapRun, StartedMapRun, Step};
 
 impl Fold<'_> {
@@ -71,7 +72,8 @@ impl Fold<'_> {
         let (input, items) = (Arc::clone(input), items.cloned());
         self.begin(|frame| {
             frame.cursor = id;
-            frame.step = Step::MapRun(Box::new(OpenMapRun { input, items, started: None }));
+            frame.step =
+                Step::MapRun(Box::new(OpenMapRun { input, items, started: None, stopped: None }));
         })
     }
 
@@ -79,20 +81,42 @@ impl Fold<'_> {
         let (id, arn, plan) = (self.id, Arc::clone(arn), Arc::clone(plan));
         self.update(|frame| {
             let Step::MapRun(run) = &mut frame.step else { return None };
-            run.started.is_none().then_some(())?;
-            run.started = Some(StartedMapRun { scheduled: id, arn, plan });
+            (run.started.is_none() && run.stopped.is_none()).then_some(())?;
+            run.started = Some(StartedMapRun { scheduled: id, arn, plan, redrives: 0 });
             frame.cursor = id;
             Some(())
         })?
     }
 
-    pub(super) fn map_run_ended(&mut self, step: Step) -> Option<()> {
+    pub(super) fn map_run_redriven(&mut self, arn: &str, count: u32) -> Option<()> {
+        let id = self.id;
+        self.update(|frame| {
+            let Step::MapRun(run) = &mut frame.step else { return None };
+            let stopped = run.stopped.take()?;
+            (*stopped.arn == *arn && stopped.redrives + 1 == count).then_some(())?;
+            run.started = Some(StartedMapRun { scheduled: id, redrives: count, ..stopped });
+            frame.cursor = id;
+            Some(())
+        })?
+    }
+
+    pub(super) fn map_run_succeeded(&mut self, output: &Data) -> Option<()> {
+        self.map_run_ended(|_| Step::TaskSucceeded(Arc::clone(output)))
+    }
+
+    pub(super) fn map_run_failed(&mut self, reason: &Reason) -> Option<()> {
+        let Reason { error, cause } = reason.clone();
+        self.map_run_ended(|run| Step::MapRunFailed(run, Failure::of_map_run(error, cause)))
+    }
+
+    fn map_run_ended(&mut self, end: impl FnOnce(Box<OpenMapRun>) -> Step) -> Option<()> {
         let id = self.id;
         self.update(|frame| {
             let Step::MapRun(run) = &frame.step else { return None };
             run.started.is_some().then_some(())?;
+            let run = run.clone();
             frame.cursor = id;
-            frame.step = step;
+            frame.step = end(run);
             Some(())
         })?
     }
@@ -156,17 +180,30 @@ impl Fold<'_> {
     pub(super) fn fork_failed(&mut self) -> Option<()> {
         let is_fork = matches!(self.state()?.kind, StateKind::Parallel(_) | StateKind::Map(_));
         (is_fork && self.frame()?.step.is_inside()).then_some(())?;
-        self.close_fork()?;
         let id = self.id;
-        self.update(|frame| frame.cursor = id)
+        let unsuccessful = self.update(|frame| {
+            frame.cursor = id;
+            let step = std::mem::replace(&mut frame.step, Step::Work);
+            let (step, unsuccessful) = match step {
+                Step::Fork(fork) => {
+                    let running = fork.running.clone();
+                    (Step::ForkFailed(fork), running)
+                }
+                other => (other, BTreeSet::new()),
+            };
+            frame.step = step;
+            unsuccessful
+        })?;
+        for child in unsuccessful {
+            self.folded.lay_up(child);
+        }
+        Some(())
     }
 
     /// Closes the frames that the frame opened; its own step is [`Step::Work`] then.
     pub(super) fn close_fork(&mut self) -> Option<()> {
         let step = self.update(|frame| std::mem::replace(&mut frame.step, Step::Work))?;
-        if let Step::Fork(fork) = step {
-            fork.running.into_iter().for_each(|child| self.folded.close(child));
-        }
+        self.folded.close_those_of(&step);
         Some(())
     }
 

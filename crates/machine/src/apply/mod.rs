@@ -6,6 +6,7 @@
 //! Left to others: which entry comes next (`decide`).
 
 mod fork;
+mod redrive;
 mod state;
 mod task;
 
@@ -15,7 +16,6 @@ use stepwell_asl::StateMachine;
 use stepwell_asl::model::State;
 
 use crate::event::{Entry, Event, EventId, Reason};
-use crate::failure::Failure;
 use crate::frame::{Frame, ROOT, Step};
 use crate::run::{Folded, Phase, Run};
 
@@ -48,7 +48,11 @@ fn check_order(folded: &Folded, entry: &Entry) -> Result<(), IllegalEntry> {
     if is_start != (folded.last_event == 0) {
         return Err(illegal(entry, "the start belongs first, and nowhere else"));
     }
-    if folded.phase != Phase::Running {
+    let is_redrive = matches!(entry.event, Event::ExecutionRedriven { .. });
+    if is_redrive != folded.phase.is_redrivable() {
+        return Err(illegal(entry, "only a redrive follows the end"));
+    }
+    if folded.phase != Phase::Running && !is_redrive {
         return Err(illegal(entry, "the execution has ended"));
     }
     Ok(())
@@ -86,6 +90,9 @@ impl<'a> Fold<'a> {
             Event::ExecutionAborted(Reason { error, cause }) => {
                 self.end(Phase::Aborted { error: error.clone(), cause: cause.clone() })
             }
+            Event::ExecutionRedriven { count, token, from } => {
+                self.execution_redriven(*count, token.as_ref(), from.as_ref())
+            }
             Event::StateEntered { state, name, input, .. } => {
                 self.state_entered(*state, name, input)
             }
@@ -108,13 +115,9 @@ impl<'a> Fold<'a> {
             Event::ParallelStateStarted { input } => self.branches_started(input.as_ref()),
             Event::MapStateStarted { .. } => self.map_started(),
             Event::MapRunStarted { arn, plan } => self.map_run_started(arn, plan),
-            Event::MapRunSucceeded { output } => {
-                self.map_run_ended(Step::TaskSucceeded(Arc::clone(output)))
-            }
-            Event::MapRunFailed(Reason { error, cause }) => {
-                let failure = Failure::of_map_run(error.clone(), cause.clone());
-                self.map_run_ended(Step::TaskFailed(failure))
-            }
+            Event::MapRunRedriven { count, arn } => self.map_run_redriven(arn, *count),
+            Event::MapRunSucceeded { output } => self.map_run_succeeded(output),
+            Event::MapRunFailed(reason) => self.map_run_failed(reason),
             Event::MapIterationStarted(iteration) => self.iteration_started(iteration.index),
             Event::MapIterationSucceeded(iteration) => self.iteration_succeeded(iteration.index),
             Event::MapIterationFailed(_) => self.iteration_failed(),

@@ -58,13 +58,15 @@ impl Fold<'_> {
             self.machine.get(next)?;
         }
         let id = self.id;
-        self.update(|frame| {
+        let left = self.update(|frame| {
             frame.input = Arc::clone(output).into();
             frame.variables.extend(assigned.clone());
             frame.cursor = id;
             frame.state = next.unwrap_or(frame.state);
-            frame.step = if next.is_some() { Step::Enter } else { Step::Ended };
+            let step = if next.is_some() { Step::Enter } else { Step::Ended };
+            std::mem::replace(&mut frame.step, step)
         })?;
+        self.folded.close_those_of(&left);
         if next.is_none() && self.is_branch()? { self.join(id) } else { Some(()) }
     }
 

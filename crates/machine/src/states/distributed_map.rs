@@ -3,6 +3,7 @@
 //! | Step | What happens | Entries |
 //! | --- | --- | --- |
 //! | work, after `MapStateStarted` | everything that the Map run needs is evaluated | `MapRunStarted` |
+//! | work on one that is redriven | | `MapRunRedriven` |
 //! | the Map run ended | | `MapRunSucceeded` or `MapRunFailed` |
 //! | work with its results | the output is computed | `MapStateSucceeded`, `MapStateExited` |
 //! | it failed | goes on in `failure` | `MapStateFailed` |
@@ -39,8 +40,15 @@ pub(crate) fn start(
     map: &Map,
     frame: FrameId,
 ) -> Result<(), Failure> {
-    let Some(input) = open(d.run, frame).map(|run| Arc::clone(&run.input)) else { return Ok(()) };
+    let Some(run) = open(d.run, frame) else { return Ok(()) };
     let Some(distributed) = &map.distributed else { return Ok(()) };
+    if let Some(stopped) = &run.stopped {
+        let (count, arn) = (stopped.redrives + 1, Arc::clone(&stopped.arn));
+        d.emit(frame, Event::MapRunRedriven { count, arn });
+        d.schedule(frame);
+        return Ok(());
+    }
+    let input = Arc::clone(&run.input);
     let plan = d.evaluate(frame, |scope| plan(map, distributed, &input, scope))?;
     let arn = arn(d, state, distributed);
     d.emit(frame, Event::MapRunStarted { arn, plan: Arc::new(plan) });

@@ -255,10 +255,11 @@ impl Chance {
         assert_eq!(outstanding, self.open, "commands and outstanding tasks differ");
     }
 
-    /// What happens next; nothing once the execution has ended.
+    /// What happens next; nothing once the execution has ended for good.
     fn next(&mut self, dice: u64) -> Option<Input> {
         if *self.live.phase() != Phase::Running {
-            return None;
+            let goes_on = self.live.phase().is_redrivable() && !dice.is_multiple_of(4);
+            return goes_on.then_some(Input::Redrive { token: None, from: None });
         }
         let open: Vec<EventId> = self.open.iter().copied().collect();
         let wakeup = self.live.next_wakeup();

@@ -10,6 +10,10 @@
 //! failed 3 Error cause   it failed
 //! pass 5                 five seconds pass; timers fire at their time
 //! stop Error cause       somebody stops the execution
+//! redrive                it goes on after an end without success
+//! redrive State {"x":1}  it goes on from this state with this input
+//! map failed 4 Error     the Map run that event 4 started failed
+//! map ok 4 [1]           it succeeded
 //! ```
 //!
 //! What follows is indented: events as `id < previous type details`, commands behind `>`.
@@ -18,7 +22,9 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use serde_json::Value;
-use stepwell_machine::{Command, Decision, Entry, Input, Limits, Phase, TaskResult};
+use stepwell_machine::{
+    Command, Decision, Entry, Input, Limits, Payload, Phase, RedriveFrom, TaskResult,
+};
 
 use crate::world::World;
 
@@ -52,6 +58,15 @@ fn input_of(line: &str, world: &World) -> Input {
         let (error, cause) = reason(rest);
         return Input::Stop { error, cause };
     }
+    if verb == "redrive" {
+        return Input::Redrive { token: None, from: redrive_from(rest, world) };
+    }
+    if verb == "map" {
+        let Input::TaskFinished { scheduled, outcome, .. } = input_of(rest, world) else {
+            panic!("a Map run ends `ok` or `failed`");
+        };
+        return Input::MapRunFinished { scheduled, outcome };
+    }
     let (scheduled, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let scheduled = scheduled.parse().expect("the id of a scheduled event");
     let started_at = world.now;
@@ -69,6 +84,13 @@ fn input_of(line: &str, world: &World) -> Input {
         other => panic!("a script knows no `{other}`"),
     };
     Input::TaskFinished { scheduled, started_at, outcome }
+}
+
+fn redrive_from(text: &str, world: &World) -> Option<RedriveFrom> {
+    let (name, input) = text.split_once(' ')?;
+    let state = world.definition().states().find(|state| *state.name == *name);
+    let state = state.expect("the definition has the state").id;
+    Some(RedriveFrom { state, input: Payload::parse(input).expect("the input is JSON") })
 }
 
 fn reason(text: &str) -> (Option<String>, Option<String>) {
@@ -139,6 +161,7 @@ fn show_entry(entry: &Entry) -> Option<String> {
         "error",
         "cause",
         "location",
+        "redriveCount",
     ];
     let shown = fields.iter().filter_map(|field| details.get(field));
     let shown = shown.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
@@ -157,6 +180,9 @@ fn show_command(command: &Command) -> String {
             let deadline =
                 task.deadline.map_or("none".to_owned(), |at| at.strftime("%T").to_string());
             format!("> schedule {} {} by {deadline}", task.scheduled, task.parameters)
+        }
+        Command::StartMapRun(run) if run.redrives > 0 => {
+            format!("> redrive Map run {}: {}", run.scheduled, run.redrives)
         }
         Command::StartMapRun(run) => format!("> start Map run {}", run.scheduled),
         Command::CancelTask { scheduled } => format!("> cancel {scheduled}"),

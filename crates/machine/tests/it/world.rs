@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use stepwell_asl::StateMachine;
 use stepwell_machine::{
     Command, DecideContext, Decision, Entry, EventId, ExecutionContext, Input, Limits, Payload,
     Phase, Run, ScheduledTask, Start, TaskResult, apply, decide,
@@ -28,6 +29,7 @@ pub(crate) struct World {
     pub(crate) entries: Vec<Entry>,
     pub(crate) now: Timestamp,
     pub(crate) limits: Limits,
+    definition: Arc<StateMachine>,
     twin: Run,
     seed: u64,
     /// Open tasks in the order of their ends.
@@ -38,6 +40,7 @@ impl World {
     pub(crate) fn new(definition: &str, input: &str) -> Self {
         let start = start(definition, input);
         Self {
+            definition: Arc::clone(&start.definition),
             run: Run::new(start.clone()),
             twin: Run::new(start),
             entries: Vec::new(),
@@ -131,6 +134,10 @@ impl World {
                 self.open.retain(|(_, open), _| *open != scheduled);
             }
         }
+    }
+
+    pub(crate) fn definition(&self) -> &StateMachine {
+        &self.definition
     }
 
     /// The history as `GetExecutionHistory` shows it.

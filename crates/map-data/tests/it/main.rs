@@ -142,6 +142,7 @@ fn child(status: &'static str, output: Option<&str>) -> ChildResult {
         cause: None,
         started_at: at,
         stopped_at: at,
+        redrives: 0,
     }
 }
 

@@ -73,6 +73,7 @@ impl Integration {
     async fn call(&self, engine: &Handle, operation: &str, request: &TaskRequest) -> TaskOutcome {
         let answered = match operation {
             "StartExecution" => nested::start_once(engine, request).await,
+            "RedriveExecution" => nested::redrive_once(engine, request).await,
             _ => nested::asked(engine, operation, &members::request(&request.parameters)).await,
         };
         match answered {

@@ -18,7 +18,8 @@ use crate::dispatch;
 use crate::error::ApiError;
 
 /// What only newer recordings of AWS have in the result of `.sync`, older ones not.
-const NOT_SHOWN: [&str; 3] = ["RedriveCount", "RedriveStatus", "RedriveStatusReason"];
+const NOT_SHOWN: [&str; 4] =
+    ["RedriveCount", "RedriveDate", "RedriveStatus", "RedriveStatusReason"];
 
 pub(super) async fn run(
     engine: &Handle,
@@ -48,8 +49,7 @@ pub(super) async fn start_once(engine: &Handle, request: &TaskRequest) -> Result
     let mut parameters = members::request(&request.parameters);
     let derives = parameters.is_object() && parameters.get("name").is_none();
     if derives {
-        let name = Uuid::new_v5(&Uuid::NAMESPACE_URL, request.key.as_str().as_bytes());
-        parameters["name"] = name.to_string().into();
+        parameters["name"] = name_of(request).into();
     }
     match asked(engine, "StartExecution", &parameters).await {
         // Nobody else takes this name; the execution has ended meanwhile.
@@ -60,6 +60,23 @@ pub(super) async fn start_once(engine: &Handle, request: &TaskRequest) -> Result
         }
         answered => answered,
     }
+}
+
+/// The response of `RedriveExecution`: a second delivery of the task redrives nothing again.
+pub(super) async fn redrive_once(
+    engine: &Handle,
+    request: &TaskRequest,
+) -> Result<Value, ApiError> {
+    let mut parameters = members::request(&request.parameters);
+    if parameters.is_object() && parameters.get("clientToken").is_none() {
+        parameters["clientToken"] = name_of(request).into();
+    }
+    asked(engine, "RedriveExecution", &parameters).await
+}
+
+/// A name that belongs to this attempt of the task alone, whenever it is delivered.
+fn name_of(request: &TaskRequest) -> String {
+    Uuid::new_v5(&Uuid::NAMESPACE_URL, request.key.as_str().as_bytes()).to_string()
 }
 
 /// What an operation answers.

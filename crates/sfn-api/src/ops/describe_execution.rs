@@ -1,7 +1,8 @@
 //! `DescribeExecution`. Source: API reference, "DescribeExecution".
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use stepwell_engine::{ExecutionRecord, Handle, Status};
+use stepwell_engine::{ExecutionRecord, Handle, NotRedrivable, Status};
 
 use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
@@ -43,6 +44,8 @@ pub(crate) struct Response {
     #[serde(skip_serializing_if = "Option::is_none")]
     map_run_arn: Option<String>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<EpochSeconds>,
     redrive_status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     redrive_status_reason: Option<String>,
@@ -53,7 +56,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     let arn = constraints.required("executionArn", request.execution_arn, ARN);
     constraints.one_of("includedData", request.included_data.as_deref(), &DATA_WANTED);
     constraints.check()?;
-    let mut response = Response::from(engine.describe_execution(&arn).await?);
+    let mut response = Response::new(engine.describe_execution(&arn).await?, engine.now());
     if request.included_data.as_deref() == Some("METADATA_ONLY") {
         response.leave_out_data();
     }
@@ -69,16 +72,15 @@ impl Response {
     }
 }
 
-impl From<ExecutionRecord> for Response {
-    fn from(record: ExecutionRecord) -> Self {
+impl Response {
+    fn new(record: ExecutionRecord, now: Timestamp) -> Self {
+        let (redrive_status, redrive_status_reason) = redrive_status(&record, now);
         let summary = record.summary;
         Self {
-            redrive_status: if is_redrivable(summary.status) {
-                "REDRIVABLE"
-            } else {
-                "NOT_REDRIVABLE"
-            },
-            redrive_status_reason: redrive_status_reason(summary.status),
+            redrive_count: summary.redrives,
+            redrive_date: summary.redriven_at.map(EpochSeconds),
+            redrive_status,
+            redrive_status_reason,
             map_run_arn: summary.child_of.map(|(arn, _)| arn),
             execution_arn: summary.arn,
             state_machine_arn: summary.state_machine_arn,
@@ -94,19 +96,15 @@ impl From<ExecutionRecord> for Response {
             output: record.output,
             error: record.error,
             cause: record.cause,
-            redrive_count: 0,
         }
     }
 }
 
-/// What AWS says of such an execution; that `RedriveExecution` is not there yet is told by that operation.
-fn is_redrivable(status: Status) -> bool {
-    match status {
-        Status::Running | Status::Succeeded => false,
-        Status::Failed | Status::TimedOut | Status::Aborted => true,
+/// Whether `RedriveExecution` would be accepted, and why not.
+fn redrive_status(record: &ExecutionRecord, now: Timestamp) -> (&'static str, Option<String>) {
+    match record.redrivable(now) {
+        Ok(()) => ("REDRIVABLE", None),
+        Err(NotRedrivable::ChildOfMapRun) => ("REDRIVABLE_BY_MAP_RUN", None),
+        Err(reason) => ("NOT_REDRIVABLE", Some(reason.to_string())),
     }
-}
-
-fn redrive_status_reason(status: Status) -> Option<String> {
-    (!is_redrivable(status)).then(|| format!("Execution is {status} and cannot be redriven"))
 }

@@ -1,4 +1,5 @@
-//! `DescribeMapRun`. Source: API reference, "DescribeMapRun".
+//! `DescribeMapRun`. Source: API reference, "DescribeMapRun". As recorded before there were redrives, what tells of them is
+//! left out as long as there is none.
 
 use serde::{Deserialize, Serialize};
 use stepwell_engine::store::Counts;
@@ -28,6 +29,10 @@ pub(crate) struct Response {
     tolerated_failure_count: u64,
     item_counts: WireCounts,
     execution_counts: WireCounts,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<EpochSeconds>,
 }
 
 /// `{"pending": 0, "running": 1, "succeeded": 2, ...}`
@@ -42,6 +47,8 @@ struct WireCounts {
     aborted: u64,
     total: u64,
     results_written: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_redrive: Option<u64>,
 }
 
 impl WireCounts {
@@ -55,6 +62,7 @@ impl WireCounts {
             failed: counts.failed,
             timed_out: counts.timed_out,
             aborted: counts.aborted,
+            pending_redrive: (counts.pending_redrive > 0).then_some(counts.pending_redrive),
             total: counts.total() + pending,
             results_written: if is_written { counts.total() } else { 0 },
         }
@@ -77,6 +85,8 @@ impl From<MapRunRecord> for Response {
             status,
             start_date: summary.started_at.into(),
             stop_date: summary.stopped_at.map(EpochSeconds),
+            redrive_count: (record.redrives > 0).then_some(record.redrives),
+            redrive_date: record.redriven_at.map(EpochSeconds),
             max_concurrency: record.max_concurrency,
             tolerated_failure_percentage: record.tolerated_percentage,
             tolerated_failure_count: record.tolerated_count,

@@ -1,7 +1,7 @@
 //! `ListExecutions`. Source: API reference, "ListExecutions".
 
 use serde::{Deserialize, Serialize};
-use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle, Status};
+use stepwell_engine::{ExecutionFilter, ExecutionSummary, Handle};
 
 use crate::constraints::{ARN, Constraints, LONG_ARN};
 use crate::error::ApiError;
@@ -36,11 +36,13 @@ struct Listed {
     #[serde(skip_serializing_if = "Option::is_none")]
     state_machine_alias_arn: Option<String>,
     name: String,
-    status: Status,
+    status: &'static str,
     start_date: EpochSeconds,
     #[serde(skip_serializing_if = "Option::is_none")]
     stop_date: Option<EpochSeconds>,
     redrive_count: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redrive_date: Option<EpochSeconds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     map_run_arn: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -59,10 +61,15 @@ impl Listed {
             state_machine_version_arn: summary.version_arn,
             state_machine_alias_arn: summary.alias_arn,
             name: summary.name,
-            status: summary.status,
+            status: if summary.is_pending_redrive {
+                PENDING_REDRIVE
+            } else {
+                summary.status.as_str()
+            },
             start_date: summary.started_at.into(),
             stop_date: summary.stopped_at.map(EpochSeconds),
-            redrive_count: 0,
+            redrive_count: summary.redrives,
+            redrive_date: summary.redriven_at.map(EpochSeconds),
         }
     }
 }
@@ -74,34 +81,47 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
         None => Some(constraints.required("stateMachineArn", request.state_machine_arn, ARN)),
         Some(_) => request.state_machine_arn,
     };
-    let redriven = ["REDRIVEN", "NOT_REDRIVEN"];
-    constraints.one_of("redriveFilter", request.redrive_filter.as_deref(), &redriven);
+    let redrive_filter = request.redrive_filter.as_deref();
+    constraints.one_of("redriveFilter", redrive_filter, &[REDRIVEN, "NOT_REDRIVEN"]);
     constraints.one_of("statusFilter", request.status_filter.as_deref(), &STATUSES);
     constraints.range("maxResults", request.max_results, PAGE);
     constraints.length("nextToken", request.next_token.as_deref(), 1..=3_096);
     constraints.check()?;
     let page = page(request.max_results, request.next_token);
-    let status = request.status_filter.map(|text| text.parse()).transpose().map_err(|_| {
-        ApiError::validation("the status PENDING_REDRIVE is one of the executions of a Map run")
-    })?;
+    let pending_redrive = request.status_filter.as_deref() == Some(PENDING_REDRIVE);
+    if pending_redrive && request.map_run_arn.is_none() {
+        return Err(ApiError::validation(
+            "the status PENDING_REDRIVE is one of the executions of a Map run",
+        ));
+    }
+    // What is none of the others was found to be PENDING_REDRIVE.
+    let status = request.status_filter.and_then(|text| text.parse().ok());
     if state_machine_arn.is_some() && request.map_run_arn.is_some() {
         return Err(ApiError::validation(
             "Provide a State Machine ARN or Map Run ARN, but not both.",
         ));
     }
     let is_of_map_run = request.map_run_arn.is_some();
-    let filter = ExecutionFilter { state_machine_arn, map_run_arn: request.map_run_arn, status };
+    let filter = ExecutionFilter {
+        state_machine_arn,
+        map_run_arn: request.map_run_arn,
+        status,
+        redriven: request.redrive_filter.map(|filter| filter == REDRIVEN),
+        pending_redrive,
+    };
     let found = engine.list_executions(filter, page).await?;
-    if request.redrive_filter.as_deref() == Some("REDRIVEN") {
-        // Nothing is redriven here, but what is named must exist all the same.
-        return Ok(Response { executions: Vec::new(), next_token: None });
-    }
     Ok(Response {
         executions: found.items.into_iter().map(|it| Listed::new(it, is_of_map_run)).collect(),
         next_token: found.next,
     })
 }
 
+/// Of a child that the redrive of its Map run has yet to come to.
+const PENDING_REDRIVE: &str = "PENDING_REDRIVE";
+
+/// What `redriveFilter` leaves.
+const REDRIVEN: &str = "REDRIVEN";
+
 /// The statuses of the service model.
 const STATUSES: [&str; 6] =
-    ["SUCCEEDED", "TIMED_OUT", "PENDING_REDRIVE", "ABORTED", "FAILED", "RUNNING"];
+    ["SUCCEEDED", "TIMED_OUT", PENDING_REDRIVE, "ABORTED", "FAILED", "RUNNING"];

@@ -9,6 +9,7 @@ mod map_runs;
 mod matcher;
 mod protocol;
 mod recorded_executions;
+mod redrive;
 mod server;
 mod state_machines;
 mod test_state;

@@ -1,4 +1,6 @@
-//! `stepwell execution list|show|history|stop`
+//! `stepwell execution list|show|history|stop|redrive`
+
+mod redrive;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use crate::project::Project;
 use crate::view::{self, Execution as View, Summary};
 use crate::wiring::{self, Running};
 
-/// Look at executions and stop them
+/// Look at executions, stop them and let them go on
 ///
 /// Works with and without a running server: the store can be read while it is in use.
 #[derive(Debug, Subcommand)]
@@ -55,6 +57,7 @@ pub(crate) enum Execution {
         #[arg(long)]
         cause: Option<String>,
     },
+    Redrive(redrive::Redrive),
 }
 
 fn parse_status(text: &str) -> Result<Status, stepwell_engine::UnknownStatus> {
@@ -79,6 +82,7 @@ impl Execution {
             }
             Self::Show { execution } => store.show(&execution, global),
             Self::History { execution } => store.history(&execution, global),
+            Self::Redrive(redrive) => redrive.run(&project, &store, global),
             Self::Stop { execution, error, cause } => {
                 let found = store.find(&execution)?;
                 if !found.summary.status.is_running() {

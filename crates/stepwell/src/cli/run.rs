@@ -166,7 +166,7 @@ fn machine_name(file: &Path) -> Outcome<String> {
 }
 
 /// The text of `--input`, checked to be JSON.
-fn read_input(argument: &str) -> Outcome<String> {
+pub(super) fn read_input(argument: &str) -> Outcome<String> {
     let text = match argument.strip_prefix('@') {
         Some(file) => std::fs::read_to_string(file).map_err(|error| {
             Failure::message(Exit::Refused, format!("the input `{file}` cannot be read: {error}"))

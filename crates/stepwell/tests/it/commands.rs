@@ -124,6 +124,46 @@ fn executions_are_listed_shown_and_told_event_by_event() {
     );
 }
 
+/// Fails unless its input says that it is mended.
+const FRAIL: &str = r#"{"StartAt":"Check","States":{
+    "Check":{"Type":"Choice","Default":"Bad","Choices":[
+        {"And":[{"Variable":"$.mended","IsPresent":true},{"Variable":"$.mended","BooleanEquals":true}],"Next":"Good"}]},
+    "Good":{"Type":"Succeed"},
+    "Bad":{"Type":"Fail","Error":"NotYet"}}}"#;
+
+#[test]
+fn an_execution_that_failed_goes_on_from_another_state_with_another_input() {
+    let project = Project::new();
+    project.write("frail.asl.json", FRAIL);
+    project.fails(1, &["run", "frail.asl.json"]);
+    let list = project.json(&["execution", "list"]);
+    let name = list[0]["name"].as_str().unwrap();
+    let redrive = |more: &[&'static str]| [&["execution", "redrive", name], more].concat();
+    let says = project.fails(3, &redrive(&["--from", "Nowhere"]));
+    assert!(says.contains("The execution has no state 'Nowhere'"), "{says}");
+    let says = project.fails(3, &redrive(&["--from", "Good"]));
+    assert!(says.contains("was never entered: give its input"), "{says}");
+    assert!(project.fails(3, &redrive(&["--input", "{"])).contains("the input is not JSON"));
+
+    // Where it failed, it fails again.
+    project.ok(&redrive(&[]));
+    assert_eq!(project.json(&["execution", "show", name])["status"], "FAILED");
+    project.write("mended.json", r#"{"mended":true}"#);
+    let redriven =
+        project.json(&redrive(&["--from", "Check", "--input", "@mended.json", "--any-age"]));
+    assert_eq!(
+        (&redriven["status"], &redriven["output"]),
+        (&json!("SUCCEEDED"), &json!({"mended": true}))
+    );
+    let history = project.json(&["execution", "history", name]);
+    let kinds: Vec<_> =
+        history.as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap()).collect();
+    assert_eq!(kinds[4..7], ["ExecutionFailed", "ExecutionRedriven", "FailStateEntered"]);
+    assert_eq!(kinds.last(), Some(&"ExecutionSucceeded"));
+    let says = project.fails(3, &redrive(&["--any-age"]));
+    assert!(says.contains("is SUCCEEDED") && says.contains("hint: only what failed"), "{says}");
+}
+
 #[test]
 fn nothing_to_look_at_is_said_so() {
     let project = Project::new();

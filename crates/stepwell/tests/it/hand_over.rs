@@ -45,6 +45,23 @@ fn a_run_is_handed_to_the_server_and_followed() {
 }
 
 #[test]
+fn a_redrive_is_handed_to_the_server() {
+    let project = project();
+    let server = Server::start(&project, &[]);
+    project.write("mine.asl.json", FAIL);
+    project.fails(1, &["run", "mine.asl.json"]);
+    let list = project.json(&["execution", "list"]);
+    let name = list[0]["name"].as_str().unwrap();
+    let says = project.fails(3, &["execution", "redrive", name, "--from", "X"]);
+    assert!(says.contains("The execution has no state 'X'"), "{says}");
+    project.ok(&["execution", "redrive", name]);
+    project.ok(&["execution", "redrive", name, "--from", "F", "--input", "7"]);
+    let history = project.ok(&["execution", "history", name]);
+    assert_eq!(history.matches("ExecutionRedriven").count(), 2, "{history}");
+    server.stop();
+}
+
+#[test]
 fn limits_are_the_servers_to_decide() {
     let project = project();
     let server = Server::start(&project, &["--aws-limits"]);

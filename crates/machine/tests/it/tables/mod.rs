@@ -8,6 +8,7 @@ mod limits;
 mod map;
 mod parallel;
 mod pass;
+mod redrive;
 mod succeed;
 mod task;
 mod variables;

@@ -1,0 +1,215 @@
+//! Redrives of Map runs: the children that ended without success go on, then those start that never did.
+//!
+//! A Map run that is redriven is the same one again: its row, its children and their numbers stay. What tells a child that
+//! is to be redriven from one that failed since is on disk with it: the *attempt*, the number of redrives that its Map run
+//! had when the child was last started or redriven. So a restart finds the rest of a redrive without anything else.
+//!
+//! A child that still was to be stopped when its Map run was redriven is redriven once its end is on disk. Children of
+//! type EXPRESS are run from their first state, the others go on where they failed, however long ago that was.
+//!
+//! Source: Developer Guide, "Redriving Map Runs".
+
+use std::collections::{HashSet, VecDeque};
+
+use jiff::Timestamp;
+use stepwell_asl::model::{StateKind, WorkflowType};
+use stepwell_machine::{Input, RedriveFrom, StartMapRun, TaskResult};
+
+use super::Kernel;
+use super::map_runs::{MapRun, Stage, processor};
+use super::registry::Revision;
+use super::slot::{Awake, Life};
+use crate::error::{Error, Halted, StoreError};
+use crate::limits::MAP_RUN_CHILDREN_REDRIVEN;
+use crate::record::Status;
+use crate::store::{ChildRow, Counts, ExecutionId, MapRunId, MapRunRow, OpenExecution, Record};
+
+/// How far a redrive has come.
+#[derive(Debug, Default)]
+pub(super) struct Redrive {
+    /// Children that were looked up.
+    next: VecDeque<OpenExecution>,
+    /// The number of the first child behind them.
+    from: u64,
+}
+
+impl Kernel {
+    /// Lets a Map run go on whose redrive a turn of its parent decided. One that cannot fails at once.
+    pub(super) fn reopen_map_run(
+        &mut self,
+        parent: ExecutionId,
+        start: &StartMapRun,
+        now: Timestamp,
+    ) -> Option<Record> {
+        match self.reopened(parent, start, now) {
+            Ok(map_run) => {
+                let row = map_run.row.clone();
+                self.map_runs.insert(row.id, map_run);
+                Some(Record::MapRun(row))
+            }
+            Err(error) => {
+                let (error, cause) = ("States.Runtime".to_owned(), Some(error.to_string()));
+                let outcome = TaskResult::Failed { error, cause };
+                let input = Input::MapRunFinished { scheduled: start.scheduled, outcome };
+                self.deliver(parent, input.into());
+                None
+            }
+        }
+    }
+
+    fn reopened(
+        &mut self,
+        parent: ExecutionId,
+        start: &StartMapRun,
+        now: Timestamp,
+    ) -> Result<MapRun, Error> {
+        let missing = || Error::ResourceNotFound { arn: start.arn.to_string() };
+        let uuid = start.arn.rsplit(':').next().unwrap_or_default();
+        let row = self.archive.map_run(uuid)?.ok_or_else(missing)?;
+        let mut map_run = if let Some(stopping) = self.map_runs.remove(&row.id) {
+            stopping
+        } else {
+            let revision = self.revision_of(parent).ok_or_else(missing)?;
+            self.ended_map_run(row, &revision)?
+        };
+        map_run.begin_again(start, now);
+        Ok(map_run)
+    }
+
+    /// A Map run that is on disk alone, with all of its children.
+    fn ended_map_run(&self, row: MapRunRow, revision: &Revision) -> Result<MapRun, Error> {
+        let (executions, items) = self.archive.child_counts(row.id)?;
+        let processor = processor(revision, &row);
+        let mut map_run = MapRun::new(row, processor);
+        map_run.count_on(executions, items, HashSet::new());
+        Ok(map_run)
+    }
+
+    /// Redrives one child; false if there is none now.
+    pub(super) fn redrive_child(&mut self, id: MapRunId) -> Result<bool, Halted> {
+        if self.map_runs[&id].executions.pending_redrive == 0 {
+            return Ok(false);
+        }
+        let next = self.next_to_redrive(id).map_err(|error| self.halt(error.to_string()))?;
+        let Some(open) = next else { return Ok(false) };
+        match self.fold_child(&open) {
+            Ok(awake) if !awake.run.has_full_history() => self.take_up_child(id, open, awake),
+            Ok(_) => self.give_up_child(id, &open),
+            Err(error) => {
+                tracing::error!(execution = %open.name, %error, "a child cannot be redriven");
+                self.give_up_child(id, &open);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The next child that is to be redriven. One in memory is under way already.
+    fn next_to_redrive(&mut self, id: MapRunId) -> Result<Option<OpenExecution>, StoreError> {
+        loop {
+            let Some(map_run) = self.map_runs.get_mut(&id) else { return Ok(None) };
+            while let Some(open) = map_run.redrive.next.pop_front() {
+                if !self.slots.contains_key(&open.id) {
+                    return Ok(Some(open));
+                }
+            }
+            let (attempt, from) = (map_run.row.redrives, map_run.redrive.from);
+            let limit = MAP_RUN_CHILDREN_REDRIVEN;
+            let page = self.archive.children_to_redrive(id, attempt, from, limit)?;
+            let Some(last) = page.last().and_then(|open| open.child) else { return Ok(None) };
+            map_run.redrive = Redrive { from: last.index + 1, next: page.into() };
+        }
+    }
+
+    fn fold_child(&mut self, open: &OpenExecution) -> Result<Awake, Error> {
+        self.registry.revision(open.definition, &self.archive)?;
+        let journal = self.archive.journal(open)?;
+        self.fold_again(open, &journal)
+    }
+
+    fn take_up_child(&mut self, id: MapRunId, mut open: OpenExecution, awake: Awake) {
+        let Some(map_run) = self.map_runs.get_mut(&id) else { return };
+        let Some(child) = &mut open.child else { return };
+        child.attempt = map_run.row.redrives;
+        map_run.take_from_pending(child);
+        map_run.running.insert(open.id);
+        let from = map_run.restart(&awake);
+        self.adopt(&open, Life::Awake(Box::new(awake)));
+        self.deliver(open.id, Input::Redrive { token: None, from }.into());
+    }
+
+    /// A child that cannot be redriven has failed for good.
+    fn give_up_child(&mut self, id: MapRunId, open: &OpenExecution) {
+        let found = self.archive.find(open.state_machine, &open.name);
+        let status = found.ok().flatten().map_or(Status::Failed, |found| found.status);
+        let Some(map_run) = self.map_runs.get_mut(&id) else { return };
+        let Some(child) = &open.child else { return };
+        map_run.take_from_pending(child);
+        map_run.executions.add(status, 1);
+        map_run.items.add(status, child.items);
+        map_run.is_due = true;
+    }
+
+    /// The results of a Map run are out, or could not be written. Those that somebody asked for before a redrive come
+    /// to nothing.
+    pub(super) fn results_written(&mut self, id: MapRunId, outcome: TaskResult, now: Timestamp) {
+        if self.map_runs.get(&id).is_some_and(|map_run| map_run.stage == Stage::Writing) {
+            self.finish_map_run(id, outcome, now);
+        }
+    }
+}
+
+impl MapRun {
+    fn begin_again(&mut self, start: &StartMapRun, now: Timestamp) {
+        self.row = MapRunRow {
+            scheduled: start.scheduled,
+            status: Status::Running,
+            stopped_at: None,
+            redrives: start.redrives,
+            redriven_at: Some(now),
+            ..self.row.clone()
+        };
+        self.executions = to_redrive(self.executions);
+        self.items = to_redrive(self.items);
+        self.redrive = Redrive::default();
+        self.has_stopped = false;
+        self.is_due = true;
+        self.stage = Stage::Open;
+        self.attach(start);
+    }
+
+    /// Counts a child whose end is on disk; one that ended without success before the last redrive is to be redriven.
+    pub(super) fn count_child(&mut self, child: &ChildRow, status: Status) {
+        if child.attempt < self.row.redrives && status.is_unsuccessful() {
+            self.executions.pending_redrive += 1;
+            self.items.pending_redrive += child.items;
+            let from = self.redrive.from.min(child.index);
+            self.redrive = Redrive { next: VecDeque::new(), from };
+            return;
+        }
+        self.executions.add(status, 1);
+        self.items.add(status, child.items);
+    }
+
+    fn take_from_pending(&mut self, child: &ChildRow) {
+        self.executions.pending_redrive = self.executions.pending_redrive.saturating_sub(1);
+        self.items.pending_redrive = self.items.pending_redrive.saturating_sub(child.items);
+    }
+
+    /// Where a child goes on: one of type EXPRESS from the beginning.
+    fn restart(&self, awake: &Awake) -> Option<RedriveFrom> {
+        let processor = self.processor.as_ref().ok()?;
+        let StateKind::Map(map) = &processor.get(self.row.state)?.kind else { return None };
+        let is_express = map.distributed.as_ref()?.execution_type == WorkflowType::Express;
+        let (state, input) = (processor.start_at, awake.input.clone());
+        is_express.then_some(RedriveFrom { state, input })
+    }
+}
+
+fn to_redrive(counts: Counts) -> Counts {
+    Counts {
+        running: counts.running,
+        succeeded: counts.succeeded,
+        pending_redrive: counts.pending_redrive + counts.unsuccessful(),
+        ..Counts::default()
+    }
+}
