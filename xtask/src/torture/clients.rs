@@ -17,8 +17,9 @@ use serde_json::json;
 use super::workload::Case;
 use crate::sfn::{Client, Error};
 
-/// An execution that is open for longer is stuck; the longest case takes some ten seconds undisturbed.
-const OPEN_MAX: Duration = Duration::from_mins(3);
+/// An execution that is open for longer is stuck. Undisturbed the longest case takes some ten seconds; under kills an
+/// activity waits for its time-out again and again.
+const OPEN_MAX: Duration = Duration::from_mins(5);
 
 /// Between two looks at an execution, or two tries to reach the server.
 const PAUSE: Duration = Duration::from_millis(20);

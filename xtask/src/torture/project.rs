@@ -1,0 +1,110 @@
+//! The project folder that is tortured: its configuration, its function, and what clients create in it.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::queue::{EFFECTS, QUEUES};
+use super::{effects, workload};
+use crate::server::{self, Launch};
+use crate::sfn::Client;
+
+/// The function that runs as a process.
+pub(super) const FUNCTION: &str = "tortured";
+
+pub(super) const ACTIVITY_ARN: &str = "arn:aws:states:us-east-1:000000000000:activity:torture";
+pub(super) const TOPIC_ARN: &str = "arn:aws:sns:us-east-1:000000000000:torture";
+
+const CONFIGURATION: &str = r#"
+[functions.tortured]
+runtime = "python3.12"
+handler = "app.handler"
+code = "tortured"
+timeout_seconds = 120
+"#;
+
+/// Leaves its effect as a message, as an ordinary function would, with nothing but the standard library.
+const CODE: &str = r#"
+import json
+import os
+import time
+import urllib.request
+
+QUEUE = "http://localhost/000000000000/torture-effects"
+
+
+class Unlucky(Exception):
+    pass
+
+
+def handler(event, context):
+    send(event["effect"])
+    time.sleep(event["millis"] / 1000)
+    if event["attempt"] < event["failures"]:
+        raise Unlucky("failed on demand")
+    return {"value": event["value"]}
+
+
+def send(body):
+    request = urllib.request.Request(
+        os.environ["AWS_ENDPOINT_URL"],
+        data=json.dumps({"QueueUrl": QUEUE, "MessageBody": body}).encode(),
+        headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        json.load(answer)
+"#;
+
+/// A new project folder, and how its server is started.
+pub(super) fn create(binary: &Path) -> Result<(TempDir, Launch)> {
+    let folder = tempfile::Builder::new().prefix("stepwell-torture-").tempdir()?;
+    std::fs::write(folder.path().join("stepwell.toml"), CONFIGURATION)?;
+    let code = folder.path().join(FUNCTION);
+    std::fs::create_dir(&code)?;
+    std::fs::write(code.join("app.py"), CODE)?;
+    let launch = launch(binary, folder.path())?;
+    Ok((folder, launch))
+}
+
+/// How the server of a project folder is started.
+pub(super) fn launch(binary: &Path, folder: &Path) -> Result<Launch> {
+    let effects = folder.join(effects::FILE).display().to_string();
+    Ok(Launch {
+        binary: binary.to_owned(),
+        folder: folder.to_owned(),
+        address: server::free_address()?,
+        arguments: vec!["--test-functions".to_owned(), effects],
+    })
+}
+
+/// Creates what the cases need: queues, a topic and a rule that lead to one of them, an activity, state machines.
+pub(super) fn furnish(client: &mut Client) -> Result<()> {
+    for queue in QUEUES {
+        queue.create(client).with_context(|| format!("queue `{}`", queue.name))?;
+    }
+    subscribe(client).context("topic")?;
+    follow_bus(client).context("rule")?;
+    client.call("CreateActivity", &json!({"name": "torture"}))?;
+    workload::create_state_machines(client)
+}
+
+fn subscribe(client: &mut Client) -> Result<()> {
+    client.call_form("sns", "Action=CreateTopic&Version=2010-03-31&Name=torture")?;
+    let subscription = format!(
+        "Action=Subscribe&Version=2010-03-31&TopicArn={TOPIC_ARN}&Protocol=sqs&Endpoint={}\
+         &Attributes.entry.1.key=RawMessageDelivery&Attributes.entry.1.value=true",
+        EFFECTS.arn()
+    );
+    Ok(client.call_form("sns", &subscription)?)
+}
+
+fn follow_bus(client: &mut Client) -> Result<()> {
+    let mut call = |operation: &str, request: Value| {
+        client.call_service("AWSEvents", operation, &request).map(drop)
+    };
+    call("PutRule", json!({"Name": "torture", "EventPattern": r#"{"source":["torture"]}"#}))?;
+    let target = json!({"Id": "effects", "Arn": EFFECTS.arn()});
+    Ok(call("PutTargets", json!({"Rule": "torture", "Targets": [target]}))?)
+}

@@ -1,0 +1,113 @@
+//! State machines whose work is done by others: processes, workers, queues.
+
+use serde_json::{Value, json};
+
+use crate::torture::project::{ACTIVITY_ARN, FUNCTION, TOPIC_ARN};
+use crate::torture::queue::{CALLBACKS, EFFECTS};
+
+/// Names an effect of the state that is entered: unique in its execution.
+const EFFECT: &str =
+    "States.Format('{}#{}/{}', $$.Execution.Id, $$.State.Name, $$.State.RetryCount)";
+
+/// A function that runs as a process, which fails a few times, and then the same one without waiting for it.
+pub(super) fn process() -> Value {
+    let payload = json!({
+        "effect.$": EFFECT,
+        "attempt.$": "$$.State.RetryCount",
+        "failures.$": "$.failures",
+        "value.$": "$.value",
+        "millis.$": "$.millis",
+    });
+    let mut later = payload.clone();
+    later["failures"] = json!(0);
+    later.as_object_mut().expect("it is one").remove("failures.$");
+    json!({"StartAt": "Call", "States": {
+        "Call": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": FUNCTION, "Payload": payload},
+            "ResultSelector": {"value.$": "$.Payload.value"},
+            "ResultPath": "$.result",
+            "Retry": [{"ErrorEquals": ["Unlucky"], "IntervalSeconds": 1, "MaxAttempts": 3}],
+            "Next": "Later",
+        },
+        "Later": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Parameters": {"FunctionName": FUNCTION, "InvocationType": "Event", "Payload": later},
+            "ResultPath": null,
+            "End": true,
+        },
+    }})
+}
+
+/// A message with a task token, which a worker answers.
+pub(super) fn callback() -> Value {
+    json!({"StartAt": "Ask", "States": {
+        "Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": CALLBACKS.url(), "MessageBody": {
+                "TaskToken.$": "$$.Task.Token",
+                "attempt.$": "$$.State.RetryCount",
+                "work.$": "$",
+            }},
+            // Never over: the worker tells a sign of life, and the message is there until it is answered.
+            "HeartbeatSeconds": 3600,
+            "Retry": [{"ErrorEquals": ["Unlucky"], "IntervalSeconds": 1, "MaxAttempts": 3}],
+            "Catch": [{"ErrorEquals": ["Refused"], "ResultPath": "$.refusal", "Next": "Refused"}],
+            "ResultPath": "$.answer",
+            "End": true,
+        },
+        "Refused": {"Type": "Pass", "End": true},
+    }})
+}
+
+/// A task that a worker takes from an activity. A worker may be told of it over a connection that is killed under it:
+/// then nobody knows of the task, and it comes again after its time-out.
+pub(super) fn activity() -> Value {
+    json!({"StartAt": "Work", "States": {
+        "Work": {
+            "Type": "Task",
+            "Resource": ACTIVITY_ARN,
+            "Parameters": {"work.$": "$"},
+            "TimeoutSeconds": 8,
+            "HeartbeatSeconds": 4,
+            "Retry": [{
+                "ErrorEquals": ["States.Timeout", "States.HeartbeatTimeout"],
+                "IntervalSeconds": 1,
+                "BackoffRate": 1,
+                "MaxAttempts": 99,
+            }],
+            "Catch": [{"ErrorEquals": ["Refused"], "ResultPath": "$.refusal", "Next": "Refused"}],
+            "ResultPath": "$.answer",
+            "End": true,
+        },
+        "Refused": {"Type": "Pass", "End": true},
+    }})
+}
+
+/// The same news by a queue, a topic and a bus.
+pub(super) fn announce() -> Value {
+    let branch = |name: &str, resource: &str, parameters: Value| {
+        json!({"StartAt": name, "States": {name: {
+            "Type": "Task",
+            "Resource": format!("arn:aws:states:::{resource}"),
+            "Parameters": parameters,
+            "ResultSelector": {"told": name},
+            "End": true,
+        }}})
+    };
+    let entry = json!({
+        "Source": "torture", "DetailType": "news", "EventBusName": "default", "Detail": {"effect.$": EFFECT},
+    });
+    json!({"StartAt": "Tell", "States": {"Tell": {
+        "Type": "Parallel",
+        "Branches": [
+            branch("Queue", "sqs:sendMessage", json!({"QueueUrl": EFFECTS.url(), "MessageBody.$": EFFECT})),
+            branch("Topic", "sns:publish", json!({"TopicArn": TOPIC_ARN, "Message.$": EFFECT})),
+            branch("Bus", "events:putEvents", json!({"Entries": [entry]})),
+        ],
+        "End": true,
+    }}})
+}
