@@ -51,6 +51,7 @@ impl Client {
     }
 
     /// The same, for calls that wait on the server: one that has no answer after so long is hung up.
+    #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }

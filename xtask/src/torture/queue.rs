@@ -9,20 +9,25 @@ use crate::sfn::{Client, Error};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Queue {
     pub(super) name: &'static str,
+    pub(super) is_fifo: bool,
     /// How long a message is in flight. Where the answer to a receive is lost with the server, that long it is kept back.
     pub(super) visibility_seconds: u64,
 }
 
 /// Messages with task tokens.
-pub(super) const CALLBACKS: Queue = Queue { name: "torture-callbacks", visibility_seconds: 3 };
+pub(super) const CALLBACKS: Queue =
+    Queue { name: "torture-callbacks", is_fifo: false, visibility_seconds: 3 };
 
 /// Everything that tasks did outside of the table.
-pub(super) const EFFECTS: Queue = Queue { name: "torture-effects", visibility_seconds: 60 };
+pub(super) const EFFECTS: Queue =
+    Queue { name: "torture-effects", is_fifo: false, visibility_seconds: 60 };
 
 /// Numbered messages from outside.
-pub(super) const NUMBERED: Queue = Queue { name: "torture-numbered", visibility_seconds: 3 };
+pub(super) const NUMBERED: Queue =
+    Queue { name: "torture-numbered", is_fifo: false, visibility_seconds: 3 };
 /// The same, in order.
-pub(super) const ORDERED: Queue = Queue { name: "torture-ordered.fifo", visibility_seconds: 3 };
+pub(super) const ORDERED: Queue =
+    Queue { name: "torture-ordered.fifo", is_fifo: true, visibility_seconds: 3 };
 
 pub(super) const QUEUES: [Queue; 4] = [CALLBACKS, EFFECTS, NUMBERED, ORDERED];
 
@@ -44,13 +49,9 @@ impl Queue {
         format!("arn:aws:sqs:us-east-1:000000000000:{}", self.name)
     }
 
-    pub(super) fn is_fifo(self) -> bool {
-        self.name.ends_with(".fifo")
-    }
-
     pub(super) fn create(self, client: &mut Client) -> Result<()> {
         let mut attributes = json!({"VisibilityTimeout": self.visibility_seconds.to_string()});
-        if self.is_fifo() {
+        if self.is_fifo {
             attributes["FifoQueue"] = json!("true");
         }
         let request = json!({"QueueName": self.name, "Attributes": attributes});

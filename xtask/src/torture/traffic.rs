@@ -95,7 +95,7 @@ impl<'a> Traffic<'a> {
         let mut number = 0;
         while !self.enough.load(Ordering::Relaxed) {
             let mut request = json!({"MessageBody": format!("{lane} {number}")});
-            if queue.is_fifo() {
+            if queue.is_fifo {
                 request["MessageGroupId"] = json!(group);
                 request["MessageDeduplicationId"] = json!(format!("{group}-{number}"));
             }
@@ -125,7 +125,9 @@ impl<'a> Traffic<'a> {
                     continue;
                 }
             };
-            messages.iter().for_each(|message| self.log().receive(message, asked));
+            for message in &messages {
+                self.log().receive(message, asked);
+            }
             for message in &messages {
                 self.delete(&mut client, queue, message, asked);
             }
@@ -151,7 +153,7 @@ impl<'a> Traffic<'a> {
         match error {
             Error::NoAnswer(_) => sleep(PACE),
             refused @ Error::Refused { .. } => {
-                self.log().find(format!("a consumer was refused: {refused}"))
+                self.log().find(format!("a consumer was refused: {refused}"));
             }
         }
     }
@@ -183,21 +185,21 @@ impl Log {
         let is_new = of_lane.received.insert(number);
         let id = of_lane.ids.entry(number).or_insert_with(|| message.id.clone());
         let is_another = *id != message.id;
-        if queue.is_fifo() && is_another {
+        if queue.is_fifo && is_another {
             self.find(format!("number {number} of group {group} became two messages"));
         }
-        if queue.is_fifo() && is_new && number != expected {
+        if queue.is_fifo && is_new && number != expected {
             self.find(format!("number {number} of group {group} came in the place of {expected}"));
         }
     }
 
     fn close(mut self) -> Messages {
-        for lane in 0..LANES.len() {
-            let Lane { acknowledged, received, .. } = &self.lanes[lane];
-            let lost: Vec<_> = (0..*acknowledged).filter(|it| !received.contains(it)).collect();
+        for ((queue, group), lane) in LANES.iter().zip(&self.lanes) {
+            let is_lost = |number: &u64| !lane.received.contains(number);
+            let lost: Vec<_> = (0..lane.acknowledged).filter(is_lost).collect();
             if !lost.is_empty() {
-                let (queue, group) = LANES[lane];
-                self.find(format!("`{}` {group}: acknowledged and lost: {lost:?}", queue.name));
+                let what = format!("`{}` {group}: acknowledged and lost: {lost:?}", queue.name);
+                self.findings.push(what);
             }
         }
         let distinct: usize = self.lanes.iter().map(|lane| lane.received.len()).sum();
