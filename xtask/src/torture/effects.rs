@@ -97,6 +97,13 @@ impl Effects {
         let unknown = written.filter(|id| !scheduled.contains(*id));
         missing.chain(unknown.map(|id| format!("no task was to have the effect {id}"))).collect()
     }
+
+    /// Effects of executions that nobody started.
+    pub(super) fn of_nobody(&self, endings: &[&Ending]) -> Vec<String> {
+        let known: BTreeSet<_> = endings.iter().map(|ending| &ending.arn).collect();
+        let unknown = self.written.keys().filter(|arn| !known.contains(arn));
+        unknown.map(|arn| format!("effects of `{arn}`, which nobody started")).collect()
+    }
 }
 
 /// The effect in a message: its body, or the detail of an event in it.

@@ -11,6 +11,7 @@
 //!           3. compares every acknowledged execution with the twin of its case
 //! history   what it means that two histories are equal
 //! effects   what the tasks did to the world, next to what the history says
+//! processes nothing that a killed server started goes on
 //! report    the verdict
 //! ```
 //!
@@ -21,6 +22,7 @@
 mod clients;
 mod effects;
 mod history;
+mod processes;
 mod project;
 mod queue;
 mod report;
@@ -153,7 +155,7 @@ struct Tortured {
     folder: TempDir,
     runs: Vec<Run>,
     messages: Messages,
-    /// What workers found wrong.
+    /// What workers found wrong, and processes that outlived the last server.
     findings: Vec<String>,
     seconds_up: f64,
 }
@@ -167,7 +169,7 @@ fn run_under_kills(binary: &Path, cases: &[Case], seed: u64, args: &Args) -> Res
     let enough = AtomicBool::new(false);
     let fleet = Fleet::new(launch.address, cases);
     let traffic = Traffic::new(launch.address, &enough);
-    let ((runs, messages, killed), findings) = workers::while_at_work(launch.address, || {
+    let ((runs, messages, killed), mut findings) = workers::while_at_work(launch.address, || {
         thread::scope(|scope| {
             let fleet = scope.spawn(|| fleet.run_until(&enough, args.clients, seed));
             let traffic = scope.spawn(|| traffic.run());
@@ -180,6 +182,7 @@ fn run_under_kills(binary: &Path, cases: &[Case], seed: u64, args: &Args) -> Res
     });
     let (last_server, seconds_up) = killed?;
     last_server.kill()?;
+    findings.extend(processes::outliving(folder.path()));
     Ok(Tortured { folder, runs, messages, findings, seconds_up })
 }
 
@@ -245,6 +248,7 @@ fn compare(
     };
     verdict.findings.extend(traffic::left_over(&mut client)?);
     verdict.findings.extend(started_by_nobody(&mut client, &found)?);
+    verdict.findings.extend(effects.of_nobody(&with_descendants(found.iter().copied())));
     for (run, ending) in tortured.runs.iter().zip(&endings) {
         let problems = match (&run.trouble, ending) {
             (Some(trouble), _) => vec![trouble.clone()],
