@@ -77,7 +77,7 @@ impl Client {
         let headers = format!(
             "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {service}.{operation}\r\n"
         );
-        let (status, answer) = self.post(&headers, &request.to_string())?;
+        let (status, answer) = self.send("POST", "/", &headers, &request.to_string())?;
         let answer: Value = serde_json::from_slice(&answer).map_err(io::Error::from)?;
         if status == 200 { Ok(answer) } else { Err(refusal(&answer)) }
     }
@@ -92,18 +92,33 @@ impl Client {
             "Content-Type: application/x-www-form-urlencoded\r\nAuthorization: AWS4-HMAC-SHA256 \
              Credential=any/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=none\r\n"
         );
-        let (status, answer) = self.post(&headers, form)?;
-        let message = String::from_utf8_lossy(&answer).into_owned();
-        if status == 200 {
-            Ok(())
-        } else {
-            Err(Error::Refused { code: status.to_string(), message })
-        }
+        let (status, answer) = self.send("POST", "/", &headers, form)?;
+        if status == 200 { Ok(()) } else { Err(refusal_by_status(status, &answer)) }
     }
 
-    fn post(&mut self, headers: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
+    /// Calls a service that has paths, for instance `GET` and `/2015-03-31/functions/NAME/configuration` of Lambda.
+    ///
+    /// # Errors
+    /// As [`Client::call_form`].
+    pub fn call_path(&mut self, method: &str, path: &str, body: &Value) -> Result<Value, Error> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer) =
+            self.send(method, path, "Content-Type: application/json\r\n", &body)?;
+        if !(200..300).contains(&status) {
+            return Err(refusal_by_status(status, &answer));
+        }
+        Ok(serde_json::from_slice(&answer).map_err(io::Error::from)?)
+    }
+
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> io::Result<(u16, Vec<u8>)> {
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n",
             self.server,
             body.len()
         );
@@ -166,6 +181,13 @@ fn refusal(answer: &Value) -> Error {
     let code = code.rsplit('#').next().unwrap_or(code).to_owned();
     let message = answer["message"].as_str().unwrap_or_default().to_owned();
     Error::Refused { code, message }
+}
+
+fn refusal_by_status(status: u16, answer: &[u8]) -> Error {
+    Error::Refused {
+        code: status.to_string(),
+        message: String::from_utf8_lossy(answer).into_owned(),
+    }
 }
 
 fn read_answer(from: &mut impl BufRead) -> io::Result<(u16, Vec<u8>)> {

@@ -6,8 +6,9 @@
 //! clients   start executions of cases and wait for their end, whatever happens to the server
 //! workers   answer messages with task tokens, and work at an activity
 //! traffic   numbered messages through queues, from outside and back
+//! registers numbers that are written to parameters, secrets, rules, queues and state machines
 //! mod       1. runs every case once, undisturbed: the twins
-//!           2. runs clients, workers and traffic, kills and restarts the server under them
+//!           2. runs all of these, kills and restarts the server under them
 //!           3. compares every acknowledged execution with the twin of its case
 //! history   what it means that two histories are equal
 //! effects   what the tasks did to the world, next to what the history says
@@ -25,6 +26,7 @@ mod history;
 mod processes;
 mod project;
 mod queue;
+mod registers;
 mod report;
 mod traffic;
 mod workers;
@@ -51,6 +53,7 @@ use crate::ui::{self, Progress};
 use clients::{Fleet, Run};
 use effects::Effects;
 use history::Ending;
+use registers::Written;
 use report::{Report, Verdict};
 use traffic::{Messages, Traffic};
 use workload::Case;
@@ -155,12 +158,13 @@ struct Tortured {
     folder: TempDir,
     runs: Vec<Run>,
     messages: Messages,
+    written: Written,
     /// What workers found wrong, and processes that outlived the last server.
     findings: Vec<String>,
     seconds_up: f64,
 }
 
-/// Runs clients, workers and traffic while the server is killed under them.
+/// Runs clients, workers, traffic and writers while the server is killed under them.
 fn run_under_kills(binary: &Path, cases: &[Case], seed: u64, args: &Args) -> Result<Tortured> {
     let (folder, launch) = project::create(binary)?;
     let mut server = launch.start()?;
@@ -169,21 +173,24 @@ fn run_under_kills(binary: &Path, cases: &[Case], seed: u64, args: &Args) -> Res
     let enough = AtomicBool::new(false);
     let fleet = Fleet::new(launch.address, cases);
     let traffic = Traffic::new(launch.address, &enough);
-    let ((runs, messages, killed), mut findings) = workers::while_at_work(launch.address, || {
-        thread::scope(|scope| {
-            let fleet = scope.spawn(|| fleet.run_until(&enough, args.clients, seed));
-            let traffic = scope.spawn(|| traffic.run());
-            let killed = kill_again_and_again(&launch, server, seed, args);
-            enough.store(true, Ordering::Relaxed);
-            // The last server stays up until every client has seen the end of what it started.
-            let runs = fleet.join().expect("the clients do not panic");
-            (runs, traffic.join().expect("the traffic does not panic"), killed)
-        })
-    });
+    let ((runs, messages, written, killed), mut findings) =
+        workers::while_at_work(launch.address, || {
+            thread::scope(|scope| {
+                let fleet = scope.spawn(|| fleet.run_until(&enough, args.clients, seed));
+                let traffic = scope.spawn(|| traffic.run());
+                let written = scope.spawn(|| registers::run(launch.address, &enough));
+                let killed = kill_again_and_again(&launch, server, seed, args);
+                enough.store(true, Ordering::Relaxed);
+                // The last server stays up until every client has seen the end of what it started.
+                let runs = fleet.join().expect("the clients do not panic");
+                let messages = traffic.join().expect("the traffic does not panic");
+                (runs, messages, written.join().expect("the writers do not panic"), killed)
+            })
+        });
     let (last_server, seconds_up) = killed?;
     last_server.kill()?;
     findings.extend(processes::outliving(folder.path()));
-    Ok(Tortured { folder, runs, messages, findings, seconds_up })
+    Ok(Tortured { folder, runs, messages, written, findings, seconds_up })
 }
 
 fn kill_again_and_again(
@@ -243,10 +250,16 @@ fn compare(
         lost_attempts: found.iter().map(|ending| ending.lost_attempts()).sum(),
         messages: tortured.messages.acknowledged,
         messages_again: tortured.messages.received_again,
-        findings: [tortured.findings.clone(), tortured.messages.findings.clone()].concat(),
+        writes: tortured.written.count(),
+        findings: [&tortured.findings, &tortured.messages.findings, &tortured.written.findings]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
         ..Verdict::default()
     };
     verdict.findings.extend(traffic::left_over(&mut client)?);
+    verdict.findings.extend(tortured.written.lost(&mut client)?);
     verdict.findings.extend(started_by_nobody(&mut client, &found)?);
     verdict.findings.extend(effects.of_nobody(&with_descendants(found.iter().copied())));
     for (run, ending) in tortured.runs.iter().zip(&endings) {

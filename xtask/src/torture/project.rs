@@ -1,18 +1,23 @@
 //! The project folder that is tortured: its configuration, its function, and what clients create in it.
 
 use std::path::Path;
+use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::queue::{EFFECTS, QUEUES};
-use super::{effects, workload};
+use super::{effects, registers, workload};
 use crate::server::{self, Launch};
 use crate::sfn::Client;
 
-/// The function that runs as a process.
-pub(super) const FUNCTION: &str = "tortured";
+/// The function of `stepwell.toml`.
+pub(super) const CONFIGURED: &str = "tortured";
+/// The same one, created through the Lambda API.
+pub(super) const CREATED: &str = "tortured-created";
+/// A third one, which nobody calls: its description is a register.
+pub(super) const DESCRIBED: &str = "tortured-described";
 
 pub(super) const ACTIVITY_ARN: &str = "arn:aws:states:us-east-1:000000000000:activity:torture";
 pub(super) const TOPIC_ARN: &str = "arn:aws:sns:us-east-1:000000000000:torture";
@@ -61,7 +66,7 @@ def send(body):
 pub(super) fn create(binary: &Path) -> Result<(TempDir, Launch)> {
     let folder = tempfile::Builder::new().prefix("stepwell-torture-").tempdir()?;
     std::fs::write(folder.path().join("stepwell.toml"), CONFIGURATION)?;
-    let code = folder.path().join(FUNCTION);
+    let code = folder.path().join(CONFIGURED);
     std::fs::create_dir(&code)?;
     std::fs::write(code.join("app.py"), CODE)?;
     let launch = launch(binary, folder.path())?;
@@ -86,8 +91,39 @@ pub(super) fn furnish(client: &mut Client) -> Result<()> {
     }
     subscribe(client).context("topic")?;
     follow_bus(client).context("rule")?;
+    create_functions(client).context("functions")?;
+    registers::create(client).context("registers")?;
     client.call("CreateActivity", &json!({"name": "torture"}))?;
     workload::create_state_machines(client)
+}
+
+fn create_functions(client: &mut Client) -> Result<()> {
+    let zip = zip()?;
+    for name in [CREATED, DESCRIBED] {
+        let function = json!({
+            "FunctionName": name,
+            "Runtime": "python3.12",
+            "Handler": "app.handler",
+            "Role": "arn:aws:iam::000000000000:role/torture",
+            "Timeout": 120,
+            "Code": {"ZipFile": zip},
+        });
+        client.call_path("POST", "/2015-03-31/functions", &function)?;
+    }
+    Ok(())
+}
+
+/// The code as a `.zip` in base64, made by the Python that the functions need anyway.
+fn zip() -> Result<String> {
+    const SCRIPT: &str = "\
+import base64, io, sys, zipfile
+file = io.BytesIO()
+with zipfile.ZipFile(file, 'w') as archive:
+    archive.writestr('app.py', sys.argv[1])
+print(base64.b64encode(file.getvalue()).decode())";
+    let made = Command::new("python3").args(["-c", SCRIPT, CODE]).output().context("python3")?;
+    ensure!(made.status.success(), "python3: {}", String::from_utf8_lossy(&made.stderr));
+    Ok(String::from_utf8(made.stdout)?.trim().to_owned())
 }
 
 fn subscribe(client: &mut Client) -> Result<()> {

@@ -26,6 +26,8 @@ pub(super) struct Verdict {
     /// Messages that queues acknowledged, and how many receives were repeated.
     pub(super) messages: u64,
     pub(super) messages_again: u64,
+    /// Writes of registers that were acknowledged.
+    pub(super) writes: u64,
     /// What is wrong and belongs to no one execution.
     pub(super) findings: Vec<String>,
     /// The executions that differ from their twins.
@@ -64,6 +66,7 @@ pub(super) struct Report {
     lost_attempts: usize,
     messages: u64,
     messages_again: u64,
+    writes: u64,
     findings: Vec<String>,
     /// By state machine: executions, and how many of them differ.
     machines: BTreeMap<&'static str, (usize, usize)>,
@@ -98,6 +101,7 @@ impl Report {
             lost_attempts: verdict.lost_attempts,
             messages: verdict.messages,
             messages_again: verdict.messages_again,
+            writes: verdict.writes,
             findings: verdict.findings,
             machines,
             differing: verdict.differing,
@@ -155,8 +159,8 @@ impl Report {
             self.lost_attempts
         );
         println!(
-            "{} messages acknowledged by queues, {} received again",
-            self.messages, self.messages_again
+            "{} messages acknowledged by queues, {} received again; {} writes acknowledged by other services",
+            self.messages, self.messages_again, self.writes
         );
         println!("torture: {} differences", self.differing.len() + self.findings.len());
     }

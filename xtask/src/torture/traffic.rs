@@ -181,7 +181,7 @@ impl Log {
         };
         let (queue, group) = LANES[lane];
         let of_lane = &mut self.lanes[lane];
-        let expected = of_lane.received.len() as u64;
+        let expected = of_lane.received.last().map_or(0, |last| last + 1);
         let is_new = of_lane.received.insert(number);
         let id = of_lane.ids.entry(number).or_insert_with(|| message.id.clone());
         let is_another = *id != message.id;
@@ -258,6 +258,7 @@ mod tests {
         assert_eq!(findings(&[("1 0", "x")], 2).len(), 1);
         assert_eq!(findings(&[("1 0", "x"), ("1 0", "y")], 1).len(), 1);
         assert_eq!(findings(&[("1 1", "y"), ("1 0", "x")], 2).len(), 2);
+        assert_eq!(findings(&[("1 1", "y"), ("1 2", "z")], 0).len(), 1);
         assert_eq!(findings(&[("9 0", "x")], 0).len(), 1);
     }
 

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::torture::project::{ACTIVITY_ARN, FUNCTION, TOPIC_ARN};
+use crate::torture::project::{ACTIVITY_ARN, CONFIGURED, CREATED, TOPIC_ARN};
 use crate::torture::queue::{CALLBACKS, EFFECTS};
 
 /// Names an effect of the state that is entered: unique in its execution.
 const EFFECT: &str =
     "States.Format('{}#{}/{}', $$.Execution.Id, $$.State.Name, $$.State.RetryCount)";
 
-/// A function that runs as a process, which fails a few times, and then the same one without waiting for it.
+/// A function that runs as a process, which fails a few times, and then one that nobody waits for.
 pub(super) fn process() -> Value {
     let payload = json!({
         "effect.$": EFFECT,
@@ -25,7 +25,7 @@ pub(super) fn process() -> Value {
         "Call": {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
-            "Parameters": {"FunctionName": FUNCTION, "Payload": payload},
+            "Parameters": {"FunctionName": CONFIGURED, "Payload": payload},
             "ResultSelector": {"value.$": "$.Payload.value"},
             "ResultPath": "$.result",
             "Retry": [{"ErrorEquals": ["Unlucky"], "IntervalSeconds": 1, "MaxAttempts": 3}],
@@ -34,7 +34,7 @@ pub(super) fn process() -> Value {
         "Later": {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
-            "Parameters": {"FunctionName": FUNCTION, "InvocationType": "Event", "Payload": later},
+            "Parameters": {"FunctionName": CREATED, "InvocationType": "Event", "Payload": later},
             "ResultPath": null,
             "End": true,
         },
