@@ -251,17 +251,9 @@ fn compare(
         messages: tortured.messages.acknowledged,
         messages_again: tortured.messages.received_again,
         writes: tortured.written.count(),
-        findings: [&tortured.findings, &tortured.messages.findings, &tortured.written.findings]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect(),
+        findings: findings(&mut client, tortured, &found, &effects)?,
         ..Verdict::default()
     };
-    verdict.findings.extend(traffic::left_over(&mut client)?);
-    verdict.findings.extend(tortured.written.lost(&mut client)?);
-    verdict.findings.extend(started_by_nobody(&mut client, &found)?);
-    verdict.findings.extend(effects.of_nobody(&with_descendants(found.iter().copied())));
     for (run, ending) in tortured.runs.iter().zip(&endings) {
         let problems = match (&run.trouble, ending) {
             (Some(trouble), _) => vec![trouble.clone()],
@@ -275,6 +267,25 @@ fn compare(
     }
     server.kill()?;
     Ok(verdict)
+}
+
+/// What is wrong and belongs to no one execution.
+fn findings(
+    client: &mut Client,
+    tortured: &Tortured,
+    endings: &[&Ending],
+    effects: &Effects,
+) -> Result<Vec<String>> {
+    Ok([
+        tortured.findings.clone(),
+        tortured.messages.findings.clone(),
+        tortured.written.findings.clone(),
+        traffic::left_over(client)?,
+        tortured.written.lost(client)?,
+        started_by_nobody(client, endings)?,
+        effects.of_nobody(&with_descendants(endings.iter().copied())),
+    ]
+    .concat())
 }
 
 fn fetch(client: &mut Client, runs: &[Run]) -> Vec<Result<Ending>> {

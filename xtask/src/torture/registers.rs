@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, sleep};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -19,6 +19,9 @@ use crate::sfn::{Client, Error};
 
 /// The server is busy enough with executions.
 const PACE: Duration = Duration::from_millis(100);
+
+/// A write that is open for longer is stuck.
+const ANSWER_MAX: Duration = Duration::from_mins(2);
 
 /// Smaller numbers are no size of a message.
 const FIRST: u64 = 1_024;
@@ -205,48 +208,72 @@ pub(super) fn run(server: SocketAddr, enough: &AtomicBool) -> Written {
         for (index, register) in REGISTERS.iter().enumerate() {
             let written = &written;
             scope.spawn(move || {
-                let (last, findings) = count_up(register, server, enough);
+                let mut writer = Writer::new(register, server);
+                writer.count_up(enough);
                 let mut written = written.lock().expect("no writer panics");
-                written.last[index] = last;
-                written.findings.extend(findings);
+                written.last[index] = writer.last;
+                written.findings.extend(writer.findings);
             });
         }
     });
     written.into_inner().expect("no writer panics")
 }
 
-/// The number that was acknowledged last, and what was wrong on the way. What is on its way at the end is seen through.
-fn count_up(register: &Register, server: SocketAddr, enough: &AtomicBool) -> (u64, Vec<String>) {
-    let mut client = Client::new(server);
-    let (mut last, mut findings) = (FIRST, Vec::new());
-    let mut is_pending = false;
-    while is_pending || !enough.load(Ordering::Relaxed) {
-        let next = last + 1;
-        match register.read(&mut client) {
-            Ok(found) if found == last => {}
-            // Its acknowledgement was lost. What was read once must stay.
-            Ok(found) if is_pending && found == next => {
-                (last, is_pending) = (next, false);
-                continue;
-            }
-            Ok(found) => findings.push(format!("{} holds {found}, not {last}", register.name)),
-            Err(Error::NoAnswer(_)) => {}
-            Err(refused) => findings.push(format!("{} was not read: {refused}", register.name)),
-        }
-        is_pending = true;
-        match call(&mut client, &(register.write)(next)) {
-            Ok(_) => (last, is_pending) = (next, false),
-            Err(Error::NoAnswer(_)) => {}
-            Err(refused) => {
-                findings.push(format!("{} was not written: {refused}", register.name));
-                return (last, findings);
-            }
-        }
-        sleep(PACE);
-    }
-    findings.truncate(FINDINGS_MAX);
-    (last, findings)
+/// Who writes one register.
+struct Writer<'r> {
+    register: &'r Register,
+    client: Client,
+    /// What was acknowledged last.
+    last: u64,
+    /// Since when the next number is on its way.
+    pending: Option<Instant>,
+    findings: Vec<String>,
 }
 
-/// Findings that are told of one register.
-const FINDINGS_MAX: usize = 5;
+impl<'r> Writer<'r> {
+    fn new(register: &'r Register, server: SocketAddr) -> Self {
+        let client = Client::new(server);
+        Self { register, client, last: FIRST, pending: None, findings: Vec::new() }
+    }
+
+    /// Counts up until it is enough, or something is wrong. What is on its way then is seen through.
+    fn count_up(&mut self, enough: &AtomicBool) {
+        while self.findings.is_empty()
+            && (self.pending.is_some() || !enough.load(Ordering::Relaxed))
+        {
+            self.read();
+            self.write();
+            sleep(PACE);
+        }
+    }
+
+    fn read(&mut self) {
+        let next = self.last + 1;
+        match self.register.read(&mut self.client) {
+            Ok(found) if found == self.last => {}
+            // Its acknowledgement was lost. What was read once must stay.
+            Ok(found) if self.pending.is_some() && found == next => self.acknowledge(),
+            Ok(found) => self.find(format!("holds {found}, not {}", self.last)),
+            Err(Error::NoAnswer(_)) => {}
+            Err(refused) => self.find(format!("was not read: {refused}")),
+        }
+    }
+
+    fn write(&mut self) {
+        let since = *self.pending.get_or_insert_with(Instant::now);
+        match call(&mut self.client, &(self.register.write)(self.last + 1)) {
+            Ok(_) => self.acknowledge(),
+            Err(Error::NoAnswer(_)) if since.elapsed() < ANSWER_MAX => {}
+            Err(error) => self.find(format!("was not written: {error}")),
+        }
+    }
+
+    fn acknowledge(&mut self) {
+        self.last += 1;
+        self.pending = None;
+    }
+
+    fn find(&mut self, what: String) {
+        self.findings.push(format!("{} {what}", self.register.name));
+    }
+}
