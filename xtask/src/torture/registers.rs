@@ -253,9 +253,9 @@ impl<'r> Writer<'r> {
             Ok(found) if found == self.last => {}
             // Its acknowledgement was lost. What was read once must stay.
             Ok(found) if self.pending.is_some() && found == next => self.acknowledge(),
-            Ok(found) => self.find(format!("holds {found}, not {}", self.last)),
+            Ok(found) => self.find(&format!("holds {found}, not {}", self.last)),
             Err(Error::NoAnswer(_)) => {}
-            Err(refused) => self.find(format!("was not read: {refused}")),
+            Err(refused) => self.find(&format!("was not read: {refused}")),
         }
     }
 
@@ -264,7 +264,7 @@ impl<'r> Writer<'r> {
         match call(&mut self.client, &(self.register.write)(self.last + 1)) {
             Ok(_) => self.acknowledge(),
             Err(Error::NoAnswer(_)) if since.elapsed() < ANSWER_MAX => {}
-            Err(error) => self.find(format!("was not written: {error}")),
+            Err(error) => self.find(&format!("was not written: {error}")),
         }
     }
 
@@ -273,7 +273,7 @@ impl<'r> Writer<'r> {
         self.pending = None;
     }
 
-    fn find(&mut self, what: String) {
+    fn find(&mut self, what: &str) {
         self.findings.push(format!("{} {what}", self.register.name));
     }
 }
