@@ -30,14 +30,13 @@ code = "tortured"
 timeout_seconds = 120
 "#;
 
-/// Leaves its effect as a message, as an ordinary function would, with nothing but the standard library.
+/// Leaves its effect as a message, as an ordinary function would, with nothing but the standard library. It may be asked
+/// to send a message on, too.
 const CODE: &str = r#"
 import json
 import os
 import time
 import urllib.request
-
-QUEUE = "http://localhost/000000000000/torture-effects"
 
 
 class Unlucky(Exception):
@@ -45,17 +44,20 @@ class Unlucky(Exception):
 
 
 def handler(event, context):
-    send(event["effect"])
+    send("torture-effects", event["effect"])
+    if "message" in event:
+        send("torture-callbacks", json.dumps(event["message"]))
     time.sleep(event["millis"] / 1000)
     if event["attempt"] < event["failures"]:
         raise Unlucky("failed on demand")
     return {"value": event["value"]}
 
 
-def send(body):
+def send(queue, body):
+    message = {"QueueUrl": "http://localhost/000000000000/" + queue, "MessageBody": body}
     request = urllib.request.Request(
         os.environ["AWS_ENDPOINT_URL"],
-        data=json.dumps({"QueueUrl": QUEUE, "MessageBody": body}).encode(),
+        data=json.dumps(message).encode(),
         headers={"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.SendMessage"},
     )
     with urllib.request.urlopen(request, timeout=60) as answer:

@@ -62,6 +62,7 @@ const MACHINES: &[(&str, Definition, Input)] = &[
         let failures = random.random_range(0..3);
         with(with(work(random), "failures", failures), "refuse", random.random_bool(0.3))
     }),
+    ("handover", outside::handover, |random| with(work(random), "refuse", random.random_bool(0.3))),
     ("activity", outside::activity, |random| with(work(random), "refuse", random.random_bool(0.3))),
     ("announce", outside::announce, work),
     ("outer", executions::outer, |random| with(work(random), "fail", random.random_bool(0.3))),

@@ -43,24 +43,48 @@ pub(super) fn process() -> Value {
 
 /// A message with a task token, which a worker answers.
 pub(super) fn callback() -> Value {
-    json!({"StartAt": "Ask", "States": {
-        "Ask": {
-            "Type": "Task",
-            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
-            "Parameters": {"QueueUrl": CALLBACKS.url(), "MessageBody": {
-                "TaskToken.$": "$$.Task.Token",
-                "attempt.$": "$$.State.RetryCount",
-                "work.$": "$",
-            }},
-            // Never over: the worker tells a sign of life, and the message is there until it is answered.
-            "HeartbeatSeconds": 3600,
-            "Retry": [{"ErrorEquals": ["Unlucky"], "IntervalSeconds": 1, "MaxAttempts": 3}],
-            "Catch": [{"ErrorEquals": ["Refused"], "ResultPath": "$.refusal", "Next": "Refused"}],
-            "ResultPath": "$.answer",
-            "End": true,
-        },
-        "Refused": {"Type": "Pass", "End": true},
-    }})
+    let mut ask = waiting(
+        "sqs:sendMessage.waitForTaskToken",
+        &json!({"QueueUrl": CALLBACKS.url(), "MessageBody": question()}),
+    );
+    ask["Retry"] = json!([{"ErrorEquals": ["Unlucky"], "IntervalSeconds": 1, "MaxAttempts": 3}]);
+    json!({"StartAt": "Ask", "States": {"Ask": ask, "Refused": {"Type": "Pass", "End": true}}})
+}
+
+/// A function that runs as a process and hands its task token on to the worker.
+pub(super) fn handover() -> Value {
+    let payload = json!({
+        "effect.$": EFFECT,
+        "attempt": 0,
+        "failures": 0,
+        "value.$": "$.value",
+        "millis.$": "$.millis",
+        "message": question(),
+    });
+    let ask = waiting(
+        "lambda:invoke.waitForTaskToken",
+        &json!({"FunctionName": CONFIGURED, "Payload": payload}),
+    );
+    json!({"StartAt": "Ask", "States": {"Ask": ask, "Refused": {"Type": "Pass", "End": true}}})
+}
+
+/// What a worker is asked.
+fn question() -> Value {
+    json!({"TaskToken.$": "$$.Task.Token", "attempt.$": "$$.State.RetryCount", "work.$": "$"})
+}
+
+/// A state that waits for a worker's answer.
+fn waiting(resource: &str, parameters: &Value) -> Value {
+    json!({
+        "Type": "Task",
+        "Resource": format!("arn:aws:states:::{resource}"),
+        "Parameters": parameters,
+        // Never over: the worker tells a sign of life, and the message is there until it is answered.
+        "HeartbeatSeconds": 3600,
+        "Catch": [{"ErrorEquals": ["Refused"], "ResultPath": "$.refusal", "Next": "Refused"}],
+        "ResultPath": "$.answer",
+        "End": true,
+    })
 }
 
 /// A task that a worker takes from an activity. A worker may be told of it over a connection that is killed under it:
