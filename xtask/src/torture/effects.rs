@@ -60,7 +60,7 @@ impl Effects {
     }
 
     fn receive(&mut self, client: &mut Client) -> Result<usize> {
-        let messages = EFFECTS.receive(client)?;
+        let messages = EFFECTS.receive(client, 10)?;
         for message in &messages {
             let key = key(&message.body);
             self.add(&key, 1).with_context(|| format!("`{}` is no effect", message.body))?;

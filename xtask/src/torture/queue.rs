@@ -59,9 +59,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Up to ten messages; waits up to a second for the first.
-    pub(super) fn receive(self, client: &mut Client) -> Result<Vec<Message>, Error> {
-        let wanted = json!({"MaxNumberOfMessages": 10, "WaitTimeSeconds": 1});
+    /// Up to so many messages, ten at most; waits up to a second for the first.
+    pub(super) fn receive(self, client: &mut Client, max: u64) -> Result<Vec<Message>, Error> {
+        let wanted = json!({"MaxNumberOfMessages": max, "WaitTimeSeconds": 1});
         let mut answer = self.call(client, "ReceiveMessage", wanted)?;
         let messages = answer["Messages"].as_array_mut().map(std::mem::take).unwrap_or_default();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

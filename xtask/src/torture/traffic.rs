@@ -118,7 +118,7 @@ impl<'a> Traffic<'a> {
             let is_last = !producing.load(Ordering::Relaxed);
             stopped = stopped.or_else(|| is_last.then(Instant::now));
             let asked = Instant::now();
-            let messages = match queue.receive(&mut client) {
+            let messages = match queue.receive(&mut client, 10) {
                 Ok(messages) => messages,
                 Err(error) => {
                     self.excuse(error);

@@ -21,6 +21,9 @@ const WORKERS: usize = 3;
 /// A worker hangs up after so long without a task, and asks again. AWS waits a minute; hanging up often is the harder case.
 const POLL: Duration = Duration::from_secs(2);
 
+/// Messages that a worker takes at a time. With the server it loses all of them for a while.
+const TAKEN: u64 = 2;
+
 /// Between two tries to reach the server.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -63,7 +66,7 @@ impl Workers {
     fn answer_messages(&self) {
         let mut client = Client::new(self.server);
         while !self.is_over() {
-            let messages = match CALLBACKS.receive(&mut client) {
+            let messages = match CALLBACKS.receive(&mut client, TAKEN) {
                 Ok(messages) => messages,
                 Err(error) => {
                     self.excuse("receive a message", error);
