@@ -1,4 +1,5 @@
-//! A client of the Step Functions API: AWS JSON 1.0 over one kept-alive connection to loopback.
+//! A client of the Step Functions API and of the services beside it: AWS's protocols over one kept-alive connection to
+//! loopback.
 //!
 //! Blocking and small on purpose: the benchmarks measure the server, not a client's runtime. It reads bodies with a
 //! `Content-Length`, which is what a JSON API sends; retries are the caller's, who knows what was acknowledged.
@@ -39,30 +40,89 @@ impl Error {
 #[derive(Debug)]
 pub struct Client {
     server: SocketAddr,
+    patience: Duration,
     connection: Option<BufReader<TcpStream>>,
 }
 
 impl Client {
     /// A client of the server at this address; connects with the first call.
     pub fn new(server: SocketAddr) -> Self {
-        Self { server, connection: None }
+        Self { server, patience: ANSWER_TIMEOUT, connection: None }
     }
 
-    /// Calls one operation, for instance `StartExecution`.
+    /// The same, for calls that wait on the server: one that has no answer after so long is hung up.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Calls one operation of Step Functions, for instance `StartExecution`.
     ///
     /// # Errors
     /// [`Error::Refused`] with the code of the API, [`Error::NoAnswer`] if the server is not there.
     pub fn call(&mut self, operation: &str, request: &Value) -> Result<Value, Error> {
-        let body = request.to_string();
+        self.call_service("AWSStepFunctions", operation, request)
+    }
+
+    /// Calls one operation of a service that speaks JSON, for instance `AmazonSQS` and `SendMessage`.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn call_service(
+        &mut self,
+        service: &str,
+        operation: &str,
+        request: &Value,
+    ) -> Result<Value, Error> {
+        let headers = format!(
+            "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {service}.{operation}\r\n"
+        );
+        let (status, answer) = self.send("POST", "/", &headers, &request.to_string())?;
+        let answer: Value = serde_json::from_slice(&answer).map_err(io::Error::from)?;
+        if status == 200 { Ok(answer) } else { Err(refusal(&answer)) }
+    }
+
+    /// Calls one operation of a service that speaks forms and XML, for instance `sns` with `Action=CreateTopic&Name=a`.
+    /// The server knows the service by what the request is signed for; the signature itself is not made.
+    ///
+    /// # Errors
+    /// As [`Client::call`]; the code is the HTTP status, the message the whole answer.
+    pub fn call_form(&mut self, service: &str, form: &str) -> Result<(), Error> {
+        let headers = format!(
+            "Content-Type: application/x-www-form-urlencoded\r\nAuthorization: AWS4-HMAC-SHA256 \
+             Credential=any/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=none\r\n"
+        );
+        let (status, answer) = self.send("POST", "/", &headers, form)?;
+        if status == 200 { Ok(()) } else { Err(refusal_by_status(status, &answer)) }
+    }
+
+    /// Calls a service that has paths, for instance `GET` and `/2015-03-31/functions/NAME/configuration` of Lambda.
+    ///
+    /// # Errors
+    /// As [`Client::call_form`].
+    pub fn call_path(&mut self, method: &str, path: &str, body: &Value) -> Result<Value, Error> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (status, answer) =
+            self.send(method, path, "Content-Type: application/json\r\n", &body)?;
+        if !(200..300).contains(&status) {
+            return Err(refusal_by_status(status, &answer));
+        }
+        Ok(serde_json::from_slice(&answer).map_err(io::Error::from)?)
+    }
+
+    fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> io::Result<(u16, Vec<u8>)> {
         let head = format!(
-            "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-amz-json-1.0\r\n\
-             X-Amz-Target: AWSStepFunctions.{operation}\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {}\r\n\r\n",
             self.server,
             body.len()
         );
-        let (status, answer) = self.exchange(&head, &body)?;
-        let answer: Value = serde_json::from_slice(&answer).map_err(io::Error::from)?;
-        if status == 200 { Ok(answer) } else { Err(refusal(&answer)) }
+        self.exchange(&head, body)
     }
 
     /// True once the server answers `GET path` with success.
@@ -109,7 +169,7 @@ impl Client {
         if self.connection.is_none() {
             let stream = TcpStream::connect(self.server)?;
             stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
+            stream.set_read_timeout(Some(self.patience))?;
             self.connection = Some(BufReader::new(stream));
         }
         Ok(self.connection.as_mut().expect("it was just connected"))
@@ -121,6 +181,13 @@ fn refusal(answer: &Value) -> Error {
     let code = code.rsplit('#').next().unwrap_or(code).to_owned();
     let message = answer["message"].as_str().unwrap_or_default().to_owned();
     Error::Refused { code, message }
+}
+
+fn refusal_by_status(status: u16, answer: &[u8]) -> Error {
+    Error::Refused {
+        code: status.to_string(),
+        message: String::from_utf8_lossy(answer).into_owned(),
+    }
 }
 
 fn read_answer(from: &mut impl BufRead) -> io::Result<(u16, Vec<u8>)> {

@@ -17,11 +17,12 @@ use serde_json::json;
 use super::workload::Case;
 use crate::sfn::{Client, Error};
 
-/// An execution that is open for longer is stuck; the longest case takes some ten seconds undisturbed.
+/// An execution that is open for longer, with nobody killing the server, is stuck. Undisturbed the longest case takes some
+/// ten seconds. While the server is killed nothing can be said: whatever takes longer than it lives begins again and again.
 const OPEN_MAX: Duration = Duration::from_mins(3);
 
-/// Between two looks at an execution, or two tries to reach the server.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Between two looks at an execution, or two tries to reach the server. What is tortured is not to be busy with this alone.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One execution that a client started.
 #[derive(Debug)]
@@ -37,12 +38,14 @@ pub(super) struct Run {
 pub(super) struct Fleet<'a> {
     server: SocketAddr,
     cases: &'a [Case],
+    /// Set once the server is not killed any more.
+    is_quiet: &'a AtomicBool,
     runs: Mutex<Vec<Run>>,
 }
 
 impl<'a> Fleet<'a> {
-    pub(super) fn new(server: SocketAddr, cases: &'a [Case]) -> Self {
-        Self { server, cases, runs: Mutex::default() }
+    pub(super) fn new(server: SocketAddr, cases: &'a [Case], is_quiet: &'a AtomicBool) -> Self {
+        Self { server, cases, is_quiet, runs: Mutex::default() }
     }
 
     /// Runs every case once, some at a time; the result is in the order of the cases.
@@ -65,8 +68,8 @@ impl<'a> Fleet<'a> {
         runs
     }
 
-    /// Runs cases that each client draws from the seed, until it is `enough`; then what is open is seen to its end.
-    pub(super) fn run_until(self, enough: &AtomicBool, clients: usize, seed: u64) -> Vec<Run> {
+    /// Runs cases that each client draws from the seed, until it is quiet; then what is open is seen to its end.
+    pub(super) fn run_until_quiet(self, clients: usize, seed: u64) -> Vec<Run> {
         let fleet = &self;
         thread::scope(|scope| {
             for number in 0..clients {
@@ -75,7 +78,7 @@ impl<'a> Fleet<'a> {
                     random.set_stream(number as u64 + 1);
                     let mut client = Client::new(fleet.server);
                     for turn in 0.. {
-                        if enough.load(Ordering::Relaxed) {
+                        if fleet.is_quiet.load(Ordering::Relaxed) {
                             break;
                         }
                         let case = random.random_range(0..fleet.cases.len());
@@ -90,41 +93,63 @@ impl<'a> Fleet<'a> {
     fn run(&self, client: &mut Client, case: usize, name: &str) {
         let Case { machine, input } = &self.cases[case];
         let arn = format!("arn:aws:states:us-east-1:000000000000:execution:{machine}:{name}");
-        let trouble = start(client, machine, name, &input.to_string())
-            .and_then(|()| wait_for_end(client, &arn))
+        let mut patience = Patience { is_quiet: self.is_quiet, since: Instant::now() };
+        let trouble = start(client, machine, name, &input.to_string(), &mut patience)
+            .and_then(|()| wait_for_end(client, &arn, &mut patience))
             .err();
         self.runs.lock().expect("no client panics").push(Run { case, arn, trouble });
     }
 }
 
+/// How long somebody waits for one execution.
+struct Patience<'a> {
+    is_quiet: &'a AtomicBool,
+    /// Since when it is quiet, or what is waited for began.
+    since: Instant,
+}
+
+impl Patience<'_> {
+    /// Waits for a moment; false if it is over.
+    fn lasts(&mut self) -> bool {
+        sleep(PAUSE);
+        if !self.is_quiet.load(Ordering::Relaxed) {
+            self.since = Instant::now();
+        }
+        self.since.elapsed() < OPEN_MAX
+    }
+}
+
 /// Starts an execution, again and again until it is acknowledged.
-fn start(client: &mut Client, machine: &str, name: &str, input: &str) -> Result<(), String> {
+fn start(
+    client: &mut Client,
+    machine: &str,
+    name: &str,
+    input: &str,
+    patience: &mut Patience<'_>,
+) -> Result<(), String> {
     let request = json!({
         "stateMachineArn": format!("arn:aws:states:us-east-1:000000000000:stateMachine:{machine}"),
         "name": name,
         "input": input,
     });
-    let since = Instant::now();
-    while since.elapsed() < OPEN_MAX {
+    loop {
         match client.call("StartExecution", &request) {
             Ok(_) => return Ok(()),
             // The answer to an earlier try was lost with the server, and the execution has ended since.
             Err(error) if error.is("ExecutionAlreadyExists") => return Ok(()),
-            Err(Error::NoAnswer(_)) => sleep(PAUSE),
+            Err(Error::NoAnswer(_)) if patience.lasts() => {}
             Err(error) => return Err(format!("the start was refused: {error}")),
         }
     }
-    Err("stuck: no answer to the start".to_owned())
 }
 
-fn wait_for_end(client: &mut Client, arn: &str) -> Result<(), String> {
-    let since = Instant::now();
-    while since.elapsed() < OPEN_MAX {
+fn wait_for_end(client: &mut Client, arn: &str, patience: &mut Patience<'_>) -> Result<(), String> {
+    while patience.lasts() {
         match client.call("DescribeExecution", &json!({"executionArn": arn})) {
             Ok(execution) if execution["status"] != "RUNNING" => return Ok(()),
-            Ok(_) | Err(Error::NoAnswer(_)) => sleep(PAUSE),
+            Ok(_) | Err(Error::NoAnswer(_)) => {}
             Err(error) => return Err(format!("lost after it was acknowledged: {error}")),
         }
     }
-    Err(format!("stuck: still open after {OPEN_MAX:?}"))
+    Err(format!("stuck: still open {OPEN_MAX:?} after the last kill"))
 }

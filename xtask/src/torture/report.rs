@@ -19,8 +19,17 @@ const CHARACTERS_MAX: usize = 240;
 pub(super) struct Verdict {
     /// History events read.
     pub(super) events: usize,
-    /// Tasks that were delivered more than once.
+    /// Effects that came more than once.
     pub(super) redelivered: u64,
+    /// Attempts at an activity that were lost with a connection, and repeated.
+    pub(super) lost_attempts: usize,
+    /// Messages that queues acknowledged, and how many receives were repeated.
+    pub(super) messages: u64,
+    pub(super) messages_again: u64,
+    /// Writes of registers that were acknowledged.
+    pub(super) writes: u64,
+    /// What is wrong and belongs to no one execution.
+    pub(super) findings: Vec<String>,
     /// The executions that differ from their twins.
     pub(super) differing: Vec<Differing>,
 }
@@ -54,6 +63,11 @@ pub(super) struct Report {
     executions: usize,
     events: usize,
     redelivered_tasks: u64,
+    lost_attempts: usize,
+    messages: u64,
+    messages_again: u64,
+    writes: u64,
+    findings: Vec<String>,
     /// By state machine: executions, and how many of them differ.
     machines: BTreeMap<&'static str, (usize, usize)>,
     differing: Vec<Differing>,
@@ -84,6 +98,11 @@ impl Report {
             executions: runs.len(),
             events: verdict.events,
             redelivered_tasks: verdict.redelivered,
+            lost_attempts: verdict.lost_attempts,
+            messages: verdict.messages,
+            messages_again: verdict.messages_again,
+            writes: verdict.writes,
+            findings: verdict.findings,
             machines,
             differing: verdict.differing,
         }
@@ -91,7 +110,7 @@ impl Report {
 
     /// True if nothing differs, and something was compared.
     pub(super) fn is_clean(&self) -> bool {
-        self.differing.is_empty() && self.executions > 0
+        self.differing.is_empty() && self.findings.is_empty() && self.executions > 0
     }
 
     pub(super) fn print(&self, as_json: bool) {
@@ -115,22 +134,35 @@ impl Report {
         for machine in self.machines.keys() {
             self.print_differing(machine);
         }
-        println!(
-            "seed {}: {} kills in {:.0} s, {} executions acknowledged, {} history events, {} tasks delivered again",
-            self.seed,
-            self.kills,
-            self.seconds,
-            self.executions,
-            self.events,
-            self.redelivered_tasks
-        );
-        println!("torture: {} differences", self.differing.len());
+        for finding in &self.findings {
+            println!("{}", shortened(finding));
+        }
+        self.print_counts();
         if !self.is_clean() {
             println!(
                 "again, with the same load and the same lives of the server: cargo xtask torture --kills {} --seed {}",
                 self.kills, self.seed
             );
         }
+    }
+
+    fn print_counts(&self) {
+        println!(
+            "seed {}: {} kills in {:.0} s, {} executions acknowledged, {} history events, {} effects delivered again, \
+             {} attempts at activities lost and repeated",
+            self.seed,
+            self.kills,
+            self.seconds,
+            self.executions,
+            self.events,
+            self.redelivered_tasks,
+            self.lost_attempts
+        );
+        println!(
+            "{} messages acknowledged by queues, {} received again; {} writes acknowledged by other services",
+            self.messages, self.messages_again, self.writes
+        );
+        println!("torture: {} differences", self.differing.len() + self.findings.len());
     }
 
     fn print_differing(&self, machine: &str) {
