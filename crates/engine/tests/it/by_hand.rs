@@ -11,12 +11,12 @@ use stepwell_machine::{Limits, Payload, TaskResult};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::rig::{count_down, function, one, task};
+use crate::rig::{count_down, function, one, tamper, task};
 
-struct Bench {
-    directory: TempDir,
-    store: Store,
-    kernel: Kernel,
+pub(crate) struct Bench {
+    pub(crate) directory: TempDir,
+    pub(crate) store: Store,
+    pub(crate) kernel: Kernel,
     now: Timestamp,
 }
 
@@ -31,7 +31,7 @@ fn open(directory: TempDir) -> Bench {
 }
 
 impl Bench {
-    fn new(definition: &Value) -> Self {
+    pub(crate) fn new(definition: &Value) -> Self {
         let mut bench = open(tempfile::tempdir().unwrap());
         let text = definition.to_string();
         let machine = Arc::new(stepwell_asl::parse(&text).0.unwrap());
@@ -49,17 +49,17 @@ impl Bench {
     }
 
     /// The process ends here and another begins.
-    fn crash(self) -> Self {
+    pub(crate) fn crash(self) -> Self {
         let Self { directory, store, kernel, .. } = self;
         drop((store, kernel));
         open(directory)
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         self.kernel.handle(event, self.now).unwrap();
     }
 
-    fn start(&mut self, input: &str) -> oneshot::Receiver<Result<Started, Error>> {
+    pub(crate) fn start(&mut self, input: &str) -> oneshot::Receiver<Result<Started, Error>> {
         let (reply, answer) = oneshot::channel();
         let request = StartRequest {
             qualifier: None,
@@ -74,13 +74,13 @@ impl Bench {
     }
 
     /// Lets one execution take its turn; gives what it wrote.
-    fn step(&mut self) -> Vec<Write> {
+    pub(crate) fn step(&mut self) -> Vec<Write> {
         self.kernel.tick(self.now);
         self.kernel.step(self.now).unwrap();
         self.kernel.take_writes()
     }
 
-    fn commit(&mut self, writes: &[Write]) {
+    pub(crate) fn commit(&mut self, writes: &[Write]) {
         self.store.commit(writes.iter().flat_map(|write| &write.records)).unwrap();
         if let Some(last) = writes.last() {
             self.tell(Event::Committed { through: last.number });
@@ -88,7 +88,7 @@ impl Bench {
     }
 
     /// Starts an execution and stops after so many writes; nothing if there are not that many.
-    fn crash_after(mut self, writes: usize, input: &str) -> Option<Self> {
+    pub(crate) fn crash_after(mut self, writes: usize, input: &str) -> Option<Self> {
         let _answer = self.start(input);
         let mut left = writes;
         while self.kernel.has_work() {
@@ -104,30 +104,33 @@ impl Bench {
     }
 
     /// Goes on until nothing is left to do; gives the tasks that were handed out.
-    fn settle(&mut self) -> Vec<TaskOrder> {
-        let mut orders = Vec::new();
+    pub(crate) fn settle(&mut self) -> Vec<TaskOrder> {
+        let orders = self.run_down().into_iter().filter_map(|action| match action {
+            Action::Dispatch(order) => Some(order),
+            _ => None,
+        });
+        orders.collect()
+    }
+
+    /// Goes on until nothing is left to do; gives what is to be done outside.
+    pub(crate) fn run_down(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
         loop {
             let writes = self.step();
             self.commit(&writes);
             for action in writes.into_iter().flat_map(|write| write.actions) {
                 match action {
-                    Action::Dispatch(order) => orders.push(order),
                     Action::Answer(answer) => answer.send(),
-                    Action::Cancel { .. }
-                    | Action::Announce(_)
-                    | Action::Deliver(_)
-                    | Action::ReadItems(_)
-                    | Action::CloseItems(_)
-                    | Action::WriteResults(_) => {}
+                    action => actions.push(action),
                 }
             }
             if !self.kernel.has_work() {
-                return orders;
+                return actions;
             }
         }
     }
 
-    fn finish(&mut self, order: &TaskOrder) {
+    pub(crate) fn finish(&mut self, order: &TaskOrder) {
         self.tell(Event::TaskFinished {
             execution: order.execution,
             scheduled: order.task.scheduled,
@@ -136,7 +139,24 @@ impl Bench {
         });
     }
 
-    fn status(&self) -> Option<Status> {
+    pub(crate) fn stop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        let (state_machine, name) = ("m".to_owned(), "one".to_owned());
+        self.tell(Event::Stop { state_machine, name, error: None, cause: None, reply });
+    }
+
+    /// Changes the store behind the kernel's back.
+    pub(crate) fn tamper(&self, sql: &str) {
+        tamper(&self.directory.path().join("stepwell.db"), sql);
+    }
+
+    /// What a query of one row and column gives.
+    pub(crate) fn query<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
+        let store = rusqlite::Connection::open(self.directory.path().join("stepwell.db")).unwrap();
+        store.query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    pub(crate) fn status(&self) -> Option<Status> {
         let archive = self.store.archive().unwrap();
         archive.find(1, "one").unwrap().map(|found| found.status)
     }

@@ -23,13 +23,14 @@ impl Kernel {
         }
         self.wake(parent).map_err(|error| self.halt(error.to_string()))?;
         while self.map_runs[&id].has_room() {
-            match self.next_child(id, now) {
+            let started = match self.next_child(id, now) {
                 Next::Child(input, items) => self.start_child(id, input, items, now),
                 Next::Nothing => break,
-                Next::Failed(reason) => {
-                    self.fail_map_run(id, reason);
-                    return self.drive(id, now);
-                }
+                Next::Failed(reason) => Err(reason),
+            };
+            if let Err(reason) = started {
+                self.fail_map_run(id, reason);
+                return self.drive(id, now);
             }
         }
         self.read_on(id);
@@ -65,30 +66,33 @@ impl Kernel {
         }
     }
 
-    fn start_child(&mut self, id: MapRunId, input: Value, items: u64, now: Timestamp) {
-        let Some(map_run) = self.map_runs.get_mut(&id) else { return };
-        let index = map_run.next_child;
-        map_run.next_child += 1;
-        let Some(child) = self.new_child(id, index, input, items, now) else {
-            return self.fail_map_run(id, unreadable());
-        };
+    fn start_child(
+        &mut self,
+        id: MapRunId,
+        input: Value,
+        items: u64,
+        now: Timestamp,
+    ) -> Result<(), Reason> {
+        let child = self.new_child(id, input, items, now).ok_or_else(unreadable)?;
         let NewChild { state_machine, name, limits, awake } = child;
         let execution = self.place(state_machine, name, awake);
         if let Some(map_run) = self.map_runs.get_mut(&id) {
+            map_run.next_child += 1;
             map_run.running.insert(execution);
         }
         self.deliver(execution, Letter::from(Input::Start { limits }));
+        Ok(())
     }
 
     fn new_child(
         &self,
         id: MapRunId,
-        index: u64,
         input: Value,
         items: u64,
         now: Timestamp,
     ) -> Option<NewChild> {
         let map_run = self.map_runs.get(&id)?;
+        let index = map_run.next_child;
         let parent = self.slots.get(&map_run.row.execution)?;
         let Life::Awake(around) = &parent.life else { return None };
         let limits = around.run.limits();

@@ -39,7 +39,11 @@ impl Kernel {
     }
 
     pub(in crate::kernel) fn items_read(&mut self, id: MapRunId, items: Vec<Value>, end: bool) {
-        let Some(map_run) = self.map_runs.get_mut(&id) else { return };
+        let Some(map_run) = self.map_runs.get_mut(&id) else {
+            // It ended while its items were read, and nobody closed what was being read.
+            self.write(Vec::new(), vec![Action::CloseItems(id)], None);
+            return;
+        };
         map_run.source.is_reading = false;
         map_run.source.is_at_end = end;
         map_run.source.read.extend(items);

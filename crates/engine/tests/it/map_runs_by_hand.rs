@@ -1,0 +1,94 @@
+//! Map runs driven by hand: what comes too late, and what a crash between two writes must not change.
+
+use serde_json::{Value, json};
+use stepwell_engine::kernel::{Action, Event};
+use stepwell_engine::{Status, store};
+use stepwell_machine::Reason;
+
+use crate::by_hand::Bench;
+use crate::rig::function;
+
+/// A Distributed Map over a file that calls `echo` for each item.
+fn reads() -> Value {
+    let mut machine = calls();
+    machine["States"]["M"]["ItemReader"] = json!({
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSON"},
+        "Parameters": {"Bucket": "items", "Key": "items.json"}});
+    machine
+}
+
+/// A Distributed Map over its input that calls `echo` for each item.
+fn calls() -> Value {
+    json!({"StartAt": "M", "States": {"M": {
+        "Type": "Map", "End": true, "ToleratedFailurePercentage": 50, "ItemProcessor": {
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "T", "States": {
+                "T": {"Type": "Task", "Resource": function("echo"), "End": true}}}}}})
+}
+
+fn is_close(action: &Action) -> bool {
+    matches!(action, Action::CloseItems(1))
+}
+
+#[test]
+fn items_that_come_after_the_end_of_their_map_run_are_closed() {
+    let mut bench = Bench::new(&reads());
+    let _answer = bench.start("{}");
+    assert!(bench.run_down().iter().any(|action| matches!(action, Action::ReadItems(_))));
+    bench.stop();
+    assert!(bench.run_down().iter().any(is_close));
+    bench.tell(Event::ItemsRead { map_run: 1, items: vec![json!(1)], end: false });
+    assert!(bench.run_down().iter().any(is_close), "what was kept since then is closed too");
+}
+
+#[test]
+fn a_processor_that_cannot_be_read_fails_the_map_run() {
+    let bench = Bench::new(&calls()).crash_after(1, "[1,2,3]").unwrap();
+    bench.tamper("UPDATE map_run SET state = 99");
+    let mut bench = bench.crash();
+    bench.settle();
+    assert_eq!(bench.status(), Some(Status::Failed));
+    assert_eq!(bench.query::<u64>("SELECT count(*) FROM execution WHERE map_run = 1"), 0);
+}
+
+/// Its own program, which reads the parent, goes on with it.
+#[test]
+fn a_map_run_whose_parent_cannot_be_read_is_left_as_it_is() {
+    let bench = Bench::new(&calls()).crash_after(1, "[1]").unwrap();
+    bench.tamper("UPDATE definition SET text = replace(text, '\"Task\"', '\"Chore\"')");
+    let mut bench = bench.crash();
+    assert!(bench.settle().is_empty());
+    assert_eq!(bench.query::<String>("SELECT status FROM map_run"), "RUNNING");
+
+    bench.tamper("UPDATE definition SET text = replace(text, '\"Chore\"', '\"Task\"')");
+    let mut bench = bench.crash();
+    let orders = bench.settle();
+    bench.finish(&orders[0]);
+    bench.settle();
+    assert_eq!(bench.status(), Some(Status::Succeeded));
+}
+
+#[test]
+fn why_a_map_run_fails_survives_a_crash_among_its_children() {
+    let mut bench = Bench::new(&reads());
+    let _answer = bench.start("{}");
+    bench.settle();
+    bench.tell(Event::ItemsRead { map_run: 1, items: vec![json!(1), json!(2)], end: false });
+    assert_eq!(bench.settle().len(), 2);
+    let error = Some("States.ItemReaderFailed".to_owned());
+    let reason = Reason { error, cause: Some("gone".to_owned()) };
+    bench.tell(Event::ItemsFailed { map_run: 1, reason });
+    while bench.query::<u64>("SELECT count(*) FROM execution WHERE status = 'ABORTED'") == 0 {
+        let writes = bench.step();
+        for write in &writes {
+            bench.commit(std::slice::from_ref(write));
+        }
+    }
+    let mut bench = bench.crash();
+    bench.run_down();
+    let found: store::Found = bench.store.archive().unwrap().find(1, "one").unwrap().unwrap();
+    assert_eq!(found.status, Status::Failed);
+    let error = bench.query::<String>("SELECT error FROM execution_data WHERE execution = 1");
+    assert_eq!(error, "States.ItemReaderFailed");
+}
