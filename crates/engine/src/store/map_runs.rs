@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 use stepwell_asl::model::StateId;
+use stepwell_machine::Reason;
 
 use super::archive::{Archive, optional_timestamp, status, timestamp};
 use super::queries::{EXECUTION, ExecutionRow, execution_row};
@@ -59,7 +60,8 @@ pub(crate) struct ChildData {
 }
 
 const MAP_RUN: &str = "SELECT id, execution, scheduled, definition, state, label, uuid, status,
-        started_at, stopped_at, items, max_concurrency, tolerated_count, tolerated_percentage
+        started_at, stopped_at, items, max_concurrency, tolerated_count, tolerated_percentage,
+        error, cause
     FROM map_run";
 
 pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite::Result<()> {
@@ -67,8 +69,8 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite:
         .prepare_cached(
             "INSERT OR REPLACE INTO map_run (id, execution, scheduled, definition, state, label,
                  uuid, status, started_at, stopped_at, items, max_concurrency, tolerated_count,
-                 tolerated_percentage)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 tolerated_percentage, error, cause)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             row.id,
@@ -85,6 +87,8 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite:
             row.max_concurrency,
             row.tolerated_count,
             row.tolerated_percentage,
+            row.failure.as_ref().map(|reason| reason.error.as_deref().unwrap_or_default()),
+            row.failure.as_ref().and_then(|reason| reason.cause.as_deref()),
         ])
         .map(drop)
 }
@@ -200,5 +204,9 @@ fn map_run_row(row: &Row<'_>) -> rusqlite::Result<MapRunRow> {
         max_concurrency: row.get(11)?,
         tolerated_count: row.get(12)?,
         tolerated_percentage: row.get(13)?,
+        failure: match row.get(14)? {
+            None => None,
+            error => Some(Reason { error, cause: row.get(15)? }),
+        },
     })
 }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stepwell_asl::model::StateId;
-use stepwell_machine::{Entry, EventId};
+use stepwell_machine::{Entry, EventId, Reason};
 
 use crate::configuration::{Route, Settings, Tag};
 use crate::record::Status;
@@ -102,6 +102,8 @@ pub struct MapRunRow {
     pub max_concurrency: u32,
     pub tolerated_count: u64,
     pub tolerated_percentage: f64,
+    /// Why it fails, from before its children are stopped.
+    pub failure: Option<Reason>,
 }
 
 /// Which child of which Map run an execution is.

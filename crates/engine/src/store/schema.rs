@@ -112,6 +112,10 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (state_machine, name)
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE map_run ADD COLUMN error TEXT;
+    ALTER TABLE map_run ADD COLUMN cause TEXT;
+",
 ];
 
 /// The format of a store: the number of migrations behind it.

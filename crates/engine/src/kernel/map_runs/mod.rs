@@ -62,6 +62,8 @@ pub(super) struct MapRun {
 enum Stage {
     /// Children start.
     Open,
+    /// Its parent cannot be read by this program: it is left as it is, as its parent is.
+    Left,
     /// It failed, or nobody wants its results: its children are stopped.
     Stopping(Option<Reason>),
     /// Its results are on their way out.
@@ -112,15 +114,21 @@ impl Kernel {
             self.wake(parent)?;
             let (executions, items) = self.archive.child_counts(id)?;
             let running = self.children_of(id);
+            let is_readable = self.is_readable(parent);
             let start = self.open_command(id);
             let Some(map_run) = self.map_runs.get_mut(&id) else { continue };
             map_run.count_on(executions, items, running);
             match start {
                 Some(start) => map_run.attach(&start),
-                None => map_run.stage = Stage::Stopping(None),
+                None if is_readable => map_run.stage = Stage::Stopping(None),
+                None => map_run.stage = Stage::Left,
             }
         }
         Ok(())
+    }
+
+    fn is_readable(&self, id: ExecutionId) -> bool {
+        !self.slots.get(&id).is_some_and(|slot| matches!(slot.life, Life::Unreadable { .. }))
     }
 
     fn children_of(&self, id: MapRunId) -> HashSet<ExecutionId> {
@@ -184,7 +192,7 @@ impl Kernel {
                 self.stop_children(id, reason, now);
                 Ok(())
             }
-            Stage::Writing => Ok(()),
+            Stage::Left | Stage::Writing => Ok(()),
         }
     }
 }
@@ -215,6 +223,9 @@ impl MapRun {
         self.source.given.clone_from(&start.items);
         if start.plan.max_items.is_some_and(|max| max <= 0) {
             self.stage = Stage::Stopping(Some(reader_failed("field MaxItems must be positive")));
+        }
+        if let Some(reason) = &self.row.failure {
+            self.stage = Stage::Stopping(Some(reason.clone()));
         }
     }
 
@@ -270,6 +281,7 @@ fn new_row(
         max_concurrency: start.plan.max_concurrency,
         tolerated_count: start.plan.tolerated_count.unwrap_or(0),
         tolerated_percentage: start.plan.tolerated_percentage.unwrap_or(0.0),
+        failure: None,
     })
 }
 

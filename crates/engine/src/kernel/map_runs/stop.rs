@@ -5,7 +5,7 @@ use stepwell_machine::{EventId, Input, Reason, TaskResult};
 
 use super::{MapRun, Stage};
 use crate::kernel::Kernel;
-use crate::store::{ExecutionId, MapRunId};
+use crate::store::{ExecutionId, MapRunId, Record};
 
 impl Kernel {
     /// Map runs whose results are no longer wanted: those that a turn cancelled, or all of a parent that ended.
@@ -37,14 +37,20 @@ impl Kernel {
 
     pub(super) fn stop_children(&mut self, id: MapRunId, reason: Option<Reason>, now: Timestamp) {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
-        let running: Vec<ExecutionId> = map_run.running.iter().copied().collect();
-        let has_stopped = std::mem::replace(&mut map_run.has_stopped, true);
-        if running.is_empty() {
+        if map_run.running.is_empty() {
             let Reason { error, cause } = reason.unwrap_or_default();
             let error = error.unwrap_or_default();
             return self.finish_map_run(id, TaskResult::Failed { error, cause }, now);
         }
-        for child in running.into_iter().filter(|_| !has_stopped) {
+        if std::mem::replace(&mut map_run.has_stopped, true) {
+            return;
+        }
+        let running: Vec<ExecutionId> = map_run.running.iter().copied().collect();
+        map_run.row.failure = reason;
+        let row = map_run.row.clone();
+        // Before the children: with those that are stopped alone, the next process would find another reason.
+        self.write(vec![Record::MapRun(row)], Vec::new(), None);
+        for child in running {
             self.deliver(child, Input::Stop { error: None, cause: None }.into());
         }
     }
