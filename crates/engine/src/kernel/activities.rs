@@ -6,19 +6,19 @@
 //!
 //! Left to others: how long a worker waits, what it says of the task later (its token does).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stepwell_machine::Input;
+use stepwell_machine::{EventId, Input};
 
 use super::event::Reply;
-use super::slot::{Letter, Life, Receipt};
+use super::slot::{Letter, Receipt};
 use super::write::{HandOut, TaskOrder};
 use super::{Kernel, Mode};
 use crate::error::Error;
 use crate::record::ActivityRecord;
-use crate::store::{ActivityRow, Record};
+use crate::store::{ActivityRow, ExecutionId, Record};
 
 /// What the kernel knows of activities.
 #[derive(Debug, Default)]
@@ -27,13 +27,26 @@ pub(super) struct Activities {
     /// Their ARNs, as a decision wants them.
     known: stepwell_machine::Activities,
     queues: HashMap<Arc<str>, Queue>,
+    /// Where the tasks wait that no worker has taken.
+    offered: HashMap<(ExecutionId, EventId), (Arc<str>, i64)>,
 }
 
 /// What waits at one activity.
 #[derive(Debug, Default)]
 struct Queue {
-    tasks: VecDeque<TaskOrder>,
+    /// In the order in which they are given out.
+    tasks: BTreeMap<i64, TaskOrder>,
     workers: VecDeque<Worker>,
+}
+
+impl Queue {
+    fn last(&self) -> i64 {
+        self.tasks.last_key_value().map_or(0, |(place, _)| place + 1)
+    }
+
+    fn first(&self) -> i64 {
+        self.tasks.first_key_value().map_or(0, |(place, _)| place - 1)
+    }
 }
 
 /// A worker that asked for a task.
@@ -124,16 +137,33 @@ impl Kernel {
 
     /// A task of an activity waits for a worker.
     pub(super) fn offer(&mut self, order: TaskOrder) {
-        let arn = Arc::clone(&order.task.resource);
-        self.activities.queues.entry(Arc::clone(&arn)).or_default().tasks.push_back(order);
-        self.match_workers(&arn);
+        self.put(order, Queue::last);
     }
 
     /// A worker had gone when its task came: the task is the next to be given out.
     pub(super) fn take_back(&mut self, order: TaskOrder) {
-        let arn = Arc::clone(&order.task.resource);
-        self.activities.queues.entry(Arc::clone(&arn)).or_default().tasks.push_front(order);
-        self.match_workers(&arn);
+        self.put(order, Queue::first);
+    }
+
+    fn put(&mut self, order: TaskOrder, place: impl FnOnce(&Queue) -> i64) {
+        let activity = Arc::clone(&order.task.resource);
+        let queue = self.activities.queues.entry(Arc::clone(&activity)).or_default();
+        let place = place(queue);
+        let id = (order.execution, order.task.scheduled);
+        queue.tasks.insert(place, order);
+        self.activities.offered.insert(id, (Arc::clone(&activity), place));
+        self.match_workers(&activity);
+    }
+
+    /// A task was given up. If it waits for a worker, it does so no longer.
+    pub(super) fn withdraw(&mut self, execution: ExecutionId, scheduled: EventId) {
+        let Some((activity, place)) = self.activities.offered.remove(&(execution, scheduled))
+        else {
+            return;
+        };
+        if let Some(queue) = self.activities.queues.get_mut(&activity) {
+            queue.tasks.remove(&place);
+        }
     }
 
     /// A worker whose task had come to its end before it was given out: the worker is the next to get one.
@@ -150,24 +180,17 @@ impl Kernel {
             if queue.tasks.is_empty() || queue.workers.is_empty() {
                 return;
             }
-            let order = queue.tasks.pop_front().expect("there is one");
-            if self.may_run(&order) {
-                let queue = self.activities.queues.get_mut(activity).expect("it was there");
-                let worker = queue.workers.pop_front().expect("there is one");
-                self.take(order, worker);
-            }
+            let (_, order) = queue.tasks.pop_first().expect("there is one");
+            let worker = queue.workers.pop_front().expect("there is one");
+            self.activities.offered.remove(&(order.execution, order.task.scheduled));
+            self.take(order, worker);
         }
-    }
-
-    fn may_run(&self, order: &TaskOrder) -> bool {
-        let slot = self.slots.get(&order.execution);
-        slot.is_some_and(|slot| matches!(slot.life, Life::Awake(_) | Life::Dormant))
     }
 
     fn take(&mut self, order: TaskOrder, worker: Worker) {
         let (execution, scheduled) = (order.execution, order.task.scheduled);
         let input = Input::TaskTaken { scheduled, worker: worker.name.clone() };
-        let receipt = Some(Receipt::Taken { order: Box::new(order), worker });
-        self.deliver(execution, Letter { input, receipt });
+        let receipt = Receipt::Taken { order: Box::new(order), worker };
+        self.deliver(execution, Letter::with_receipt(input, receipt));
     }
 }

@@ -70,8 +70,7 @@ impl Kernel {
         let input = Input::Start { limits: request.limits };
         match self.begin(request, now) {
             Ok(Begun::New(id)) => {
-                let receipt = Some(Receipt::Started(reply));
-                self.deliver(id, Letter { input, receipt });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Started(reply)));
                 Ok(())
             }
             Ok(Begun::Before(started)) => {
@@ -91,7 +90,7 @@ impl Kernel {
     ) -> Result<(), Halted> {
         match self.find(state_machine, name) {
             Ok(Holder::Slot(id)) => {
-                self.deliver(id, Letter { input, receipt: Some(Receipt::Stopped(reply)) });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Stopped(reply)));
             }
             Ok(Holder::Archived(Found { stopped_at: Some(at), .. })) => self.answer(reply, Ok(at)),
             Ok(Holder::Archived(_) | Holder::Nobody) => {

@@ -27,7 +27,7 @@ mod turn;
 mod versions;
 mod write;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -64,6 +64,8 @@ pub struct Kernel {
     timers: Timers,
     activities: Activities,
     map_runs: HashMap<MapRunId, MapRun>,
+    /// Map runs to which something happened that they have not looked at.
+    due_map_runs: BTreeSet<MapRunId>,
     last_map_run: MapRunId,
     last_definition: DefinitionId,
     last_execution: ExecutionId,
@@ -121,6 +123,7 @@ impl Kernel {
             timers: Timers::default(),
             activities,
             map_runs: HashMap::new(),
+            due_map_runs: BTreeSet::new(),
             last_map_run,
             last_definition,
             last_execution,
@@ -231,7 +234,7 @@ impl Kernel {
     /// Whether [`step`](Self::step) has something to do. Not while so much waits for the disk that more
     /// would only fill memory.
     pub fn has_work(&self) -> bool {
-        (!self.queue.is_empty() || self.has_due_map_run())
+        (!self.queue.is_empty() || !self.due_map_runs.is_empty())
             && self.uncommitted_entries < UNCOMMITTED_ENTRIES_MAX
     }
 

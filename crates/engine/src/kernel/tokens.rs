@@ -34,7 +34,7 @@ impl Kernel {
                     Some(report) => Input::TaskReported { scheduled, report },
                     None => Input::TaskHeartbeat { scheduled },
                 };
-                self.deliver(id, Letter { input, receipt: Some(Receipt::Heard(reply)) });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Heard(reply)));
                 Ok(())
             }
             Err(failed) => self.fail(reply, failed),

@@ -139,7 +139,7 @@ impl Kernel {
         map_run.running.remove(&id);
         map_run.executions.add(*status, 1);
         map_run.items.add(*status, child.items);
-        map_run.is_due = true;
+        self.due_map_runs.insert(child.map_run);
     }
 }
 

@@ -47,7 +47,7 @@ impl Kernel {
         map_run.source.is_reading = false;
         map_run.source.is_at_end = end;
         map_run.source.read.extend(items);
-        map_run.is_due = true;
+        self.due_map_runs.insert(id);
     }
 }
 

@@ -53,8 +53,6 @@ pub(super) struct MapRun {
     stage: Stage,
     /// Whether its children were told to stop: once is enough, as no more start then.
     has_stopped: bool,
-    /// Whether something happened that it has not looked at.
-    is_due: bool,
 }
 
 /// How far a Map run has come.
@@ -75,16 +73,17 @@ impl Kernel {
     pub(super) fn open_map_run(
         &mut self,
         parent: ExecutionId,
-        command: Command,
+        start: &StartMapRun,
         now: Timestamp,
     ) -> Option<Record> {
-        let Command::StartMapRun(start) = command else { return None };
         let revision = self.revision_of(parent)?;
         self.last_map_run += 1;
-        let row = new_row(self.last_map_run, parent, &revision, &start, now)?;
+        let row = new_row(self.last_map_run, parent, &revision, start, now)?;
         let mut map_run = MapRun::new(row.clone(), processor(&revision, &row));
-        map_run.attach(&start);
+        map_run.attach(start);
         self.map_runs.insert(row.id, map_run);
+        self.due_map_runs.insert(row.id);
+        self.slots.get_mut(&parent)?.map_runs.push(row.id);
         Some(Record::MapRun(row))
     }
 
@@ -112,6 +111,10 @@ impl Kernel {
         for id in ids {
             let parent = self.map_runs[&id].row.execution;
             self.wake(parent)?;
+            self.due_map_runs.insert(id);
+            if let Some(slot) = self.slots.get_mut(&parent) {
+                slot.map_runs.push(id);
+            }
             let (executions, items) = self.archive.child_counts(id)?;
             let running = self.children_of(id);
             let is_readable = self.is_readable(parent);
@@ -160,29 +163,22 @@ impl Kernel {
         };
         map_run.change(change);
         let row = map_run.row.clone();
+        self.due_map_runs.insert(row.id);
         self.write(vec![Record::MapRun(row)], Vec::new(), None);
         Ok(())
     }
 
     /// Lets every Map run go on to which something happened.
     pub(super) fn drive_map_runs(&mut self, now: Timestamp) -> Result<(), Halted> {
-        if !self.has_due_map_run() {
-            return Ok(());
+        while let Some(id) = self.due_map_runs.pop_first() {
+            self.drive(id, now)?;
         }
-        let due = self.map_runs.iter().filter(|(_, map_run)| map_run.is_due);
-        let mut due: Vec<MapRunId> = due.map(|(id, _)| *id).collect();
-        due.sort_unstable();
-        due.into_iter().try_for_each(|id| self.drive(id, now))
-    }
-
-    pub(super) fn has_due_map_run(&self) -> bool {
-        self.map_runs.values().any(|map_run| map_run.is_due)
+        Ok(())
     }
 
     /// Lets a Map run go on as far as it can: children start, more items are asked for, results are given.
     fn drive(&mut self, id: MapRunId, now: Timestamp) -> Result<(), Halted> {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return Ok(()) };
-        map_run.is_due = false;
         if let Some(reason) = map_run.threshold_exceeded() {
             map_run.stage = Stage::Stopping(Some(reason));
         }
@@ -212,7 +208,6 @@ impl MapRun {
             items: Counts::default(),
             stage: Stage::Open,
             has_stopped: false,
-            is_due: true,
         }
     }
 
@@ -248,7 +243,6 @@ impl MapRun {
         row.max_concurrency = change.max_concurrency.unwrap_or(row.max_concurrency);
         row.tolerated_count = change.tolerated_count.unwrap_or(row.tolerated_count);
         row.tolerated_percentage = change.tolerated_percentage.unwrap_or(row.tolerated_percentage);
-        self.is_due = true;
     }
 
     fn is_complete(&self) -> bool {

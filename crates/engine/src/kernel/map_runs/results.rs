@@ -9,6 +9,7 @@ use stepwell_machine::{Input, TaskResult};
 use super::Stage;
 use crate::error::{Halted, StoreError};
 use crate::kernel::Kernel;
+use crate::kernel::slot::Letter;
 use crate::kernel::write::{Action, WriteOrder};
 use crate::limits::MAP_RUN_RESULTS_READ;
 use crate::record::Status;
@@ -62,15 +63,17 @@ impl Kernel {
             TaskResult::Failed { .. } => Status::Failed,
         };
         let (parent, scheduled) = (map_run.row.execution, map_run.row.scheduled);
+        if let Some(slot) = self.slots.get_mut(&parent) {
+            slot.map_runs.retain(|open| *open != id);
+        }
         let row = Record::MapRun(map_run.row);
+        let closes = vec![Action::CloseItems(id)];
         if !is_wanted {
-            self.write(vec![row], vec![Action::CloseItems(id)], None);
+            self.write(vec![row], closes, None);
             return;
         }
-        self.write(Vec::new(), vec![Action::CloseItems(id)], None);
-        if let Some(slot) = self.slots.get_mut(&parent) {
-            slot.ended_map_runs.push(row);
-        }
-        self.deliver(parent, Input::MapRunFinished { scheduled, outcome }.into());
+        self.write(Vec::new(), closes, None);
+        let input = Input::MapRunFinished { scheduled, outcome };
+        self.deliver(parent, Letter { record: Some(row), ..input.into() });
     }
 }

@@ -15,13 +15,12 @@ impl Kernel {
         cancelled: &[EventId],
         has_ended: bool,
     ) {
-        if self.map_runs.is_empty() {
-            return;
-        }
-        for map_run in self.map_runs.values_mut().filter(|it| it.row.execution == parent) {
+        let Some(slot) = self.slots.get(&parent) else { return };
+        for id in &slot.map_runs {
+            let Some(map_run) = self.map_runs.get_mut(id) else { continue };
             if has_ended || cancelled.contains(&map_run.row.scheduled) {
                 map_run.stage = Stage::Stopping(None);
-                map_run.is_due = true;
+                self.due_map_runs.insert(*id);
             }
         }
     }
@@ -31,7 +30,7 @@ impl Kernel {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
         if map_run.stage == Stage::Open {
             map_run.stage = Stage::Stopping(Some(reason));
-            map_run.is_due = true;
+            self.due_map_runs.insert(id);
         }
     }
 
