@@ -2,7 +2,7 @@
 //!
 //! Queues are in memory only: tasks that no worker has taken are outstanding on disk, and come into the queue again at the
 //! next start. First come, first served, on both sides. A worker gets its task with the commit that records
-//! `ActivityStarted`. A task whose worker has gone by then goes to the next one.
+//! `ActivityStarted`. A task whose worker has gone by then is outstanding again, and goes to another one.
 //!
 //! Left to others: how long a worker waits, what it says of the task later (its token does).
 
@@ -28,25 +28,15 @@ pub(super) struct Activities {
     known: stepwell_machine::Activities,
     queues: HashMap<Arc<str>, Queue>,
     /// Where the tasks wait that no worker has taken.
-    offered: HashMap<(ExecutionId, EventId), (Arc<str>, i64)>,
+    offered: HashMap<(ExecutionId, EventId), (Arc<str>, u64)>,
 }
 
 /// What waits at one activity.
 #[derive(Debug, Default)]
 struct Queue {
     /// In the order in which they are given out.
-    tasks: BTreeMap<i64, TaskOrder>,
+    tasks: BTreeMap<u64, TaskOrder>,
     workers: VecDeque<Worker>,
-}
-
-impl Queue {
-    fn last(&self) -> i64 {
-        self.tasks.last_key_value().map_or(0, |(place, _)| place + 1)
-    }
-
-    fn first(&self) -> i64 {
-        self.tasks.first_key_value().map_or(0, |(place, _)| place - 1)
-    }
 }
 
 /// A worker that asked for a task.
@@ -137,18 +127,9 @@ impl Kernel {
 
     /// A task of an activity waits for a worker.
     pub(super) fn offer(&mut self, order: TaskOrder) {
-        self.put(order, Queue::last);
-    }
-
-    /// A worker had gone when its task came: the task is the next to be given out.
-    pub(super) fn take_back(&mut self, order: TaskOrder) {
-        self.put(order, Queue::first);
-    }
-
-    fn put(&mut self, order: TaskOrder, place: impl FnOnce(&Queue) -> i64) {
         let activity = Arc::clone(&order.task.resource);
         let queue = self.activities.queues.entry(Arc::clone(&activity)).or_default();
-        let place = place(queue);
+        let place = queue.tasks.last_key_value().map_or(0, |(place, _)| place + 1);
         let id = (order.execution, order.task.scheduled);
         queue.tasks.insert(place, order);
         self.activities.offered.insert(id, (Arc::clone(&activity), place));

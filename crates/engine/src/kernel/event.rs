@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::administration::Administration;
 use super::tokens::TokenRequest;
-use super::write::{HandOut, TaskOrder};
+use super::write::HandOut;
 use crate::arn::Qualifier;
 use crate::configuration::{Configuration, Publish, SettingsChange};
 use crate::error::Error;
@@ -65,7 +65,7 @@ pub enum Event {
     /// A request: a worker asks for a task of an activity.
     PollActivity { activity: String, worker: Option<Arc<str>>, reply: Reply<HandOut> },
     /// A worker had gone when its task came.
-    GivenBack(TaskOrder),
+    GivenBack { execution: ExecutionId, scheduled: EventId },
     /// A request of somebody with a task token.
     Report { request: TokenRequest, reply: Reply<()> },
 

@@ -177,7 +177,9 @@ impl Kernel {
             Event::PollActivity { activity, worker, reply } => {
                 self.poll_activity(&activity, Worker { name: worker, reply });
             }
-            Event::GivenBack(order) => self.take_back(order),
+            Event::GivenBack { execution, scheduled } => {
+                self.deliver(execution, Input::TaskGivenBack { scheduled }.into());
+            }
             Event::Report { request, reply } => self.hear(request, reply)?,
             Event::TaskSubmitted { execution, scheduled, started_at, output } => {
                 let input = Input::TaskSubmitted { scheduled, started_at, output };

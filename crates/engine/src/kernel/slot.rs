@@ -193,6 +193,7 @@ impl Awake {
             | Input::TaskStarted { scheduled, .. }
             | Input::TaskTaken { scheduled, .. }
             | Input::TaskSubmitted { scheduled, .. }
+            | Input::TaskGivenBack { scheduled }
             | Input::TaskHeartbeat { scheduled }
             | Input::MapRunFinished { scheduled, .. } => self.run.is_open(*scheduled),
             Input::TaskReported { scheduled, .. } => self.run.is_reportable(*scheduled),

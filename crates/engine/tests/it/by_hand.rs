@@ -324,11 +324,40 @@ fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
     drop(answer);
     deliver(&mut bench, writes);
     let order = given_back.try_recv().expect("it came back");
-    bench.tell(Event::GivenBack(order));
+    let (execution, scheduled) = (order.execution, order.task.scheduled);
+    bench.tell(Event::GivenBack { execution, scheduled });
+    bench.settle();
+    // That it came back is on disk: a worker of the next process gets it.
+    let mut bench = bench.crash();
     let (writes, mut answer) = poll(&mut bench);
     deliver(&mut bench, writes);
     let task = answer.try_recv().unwrap().unwrap().take();
     assert!(task.task.token.is_some() && given_back.try_recv().is_err());
+}
+
+#[test]
+fn a_task_of_an_activity_that_was_given_up_waits_for_no_worker() {
+    let activity = "arn:aws:states:us-east-1:000000000000:activity:mow";
+    let mows = json!({"StartAt": "Mow", "States": {
+        "Mow": {"Type": "Task", "Resource": activity, "End": true}}});
+    let mut bench = Bench::new(&json!({"StartAt": "Both", "States": {
+        "Both": {"Type": "Parallel", "Branches": [mows, task("echo")], "End": true,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Later"}]},
+        "Later": {"Type": "Wait", "Seconds": 10, "End": true}}}));
+    let (reply, _created) = oneshot::channel();
+    bench.tell(Event::CreateActivity { name: "mow".to_owned(), reply });
+    let _started = bench.start("{}");
+    let orders = bench.settle();
+    bench.tell(Event::TaskFinished {
+        execution: orders[0].execution,
+        scheduled: orders[0].task.scheduled,
+        started_at: bench.now,
+        outcome: TaskResult::Failed { error: "E".to_owned(), cause: None },
+    });
+    bench.settle();
+    let (reply, _answer) = oneshot::channel();
+    bench.tell(Event::PollActivity { activity: "mow".to_owned(), worker: None, reply });
+    assert!(!bench.kernel.has_work(), "the worker was given nothing");
 }
 
 /// Wherever the process ends between two writes, the next one comes to the same results, and no child is there twice.
