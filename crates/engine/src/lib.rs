@@ -68,5 +68,6 @@ pub use record::{
     Page, Paged, Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
     UnknownStatus, VersionRecord,
 };
+pub use results::collect;
 pub use service::Service;
 pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

@@ -44,6 +44,14 @@ pub const MAP_RUN_ITEMS_READ: usize = 2_000;
 /// Bytes of items after which reading them pauses, whatever their number.
 pub const MAP_RUN_BYTES_READ: usize = 8 * 1024 * 1024;
 
+/// Bytes of results that become the output of a Map state without a place to write to: they are held in memory, and are
+/// one entry of a journal.
+pub const MAP_RUN_OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Streams of items that are read at once, and streams that wait open to be read on: each is a thread. A stream that was
+/// closed is opened again behind the items that were taken.
+pub const MAP_RUN_STREAMS_MAX: usize = 64;
+
 /// Children whose results are read from the store at once.
 pub const MAP_RUN_RESULTS_READ: usize = 500;
 

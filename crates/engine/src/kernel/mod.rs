@@ -35,8 +35,11 @@ use stepwell_machine::Input;
 
 pub use administration::Administration;
 pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
+pub(crate) use map_runs::Batch;
 pub use tokens::TokenRequest;
-pub use write::{Action, Answer, Delivery, HandOut, ReadOrder, TaskOrder, Write, WriteOrder};
+pub use write::{
+    Action, Answer, Delivery, HandOut, Pending, ReadOrder, TaskOrder, Write, WriteOrder,
+};
 
 use crate::arn::Arns;
 use crate::clock::Entropy;
@@ -204,7 +207,7 @@ impl Kernel {
             }
             Event::ItemsFailed { map_run, reason } => self.fail_map_run(map_run, reason),
             Event::ResultsWritten { map_run, outcome } => {
-                self.finish_map_run(map_run, outcome, now);
+                self.finish_map_run(map_run, Some(outcome), now);
             }
             Event::Committed { through } => self.committed(through),
             Event::CommitFailed { reason } => return Err(self.halt(reason)),

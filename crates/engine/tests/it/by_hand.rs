@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stepwell_engine::kernel::{Action, Definition, Event, Kernel, StartRequest, TaskOrder, Write};
+use stepwell_engine::kernel::{
+    Action, Definition, Event, Kernel, StartRequest, TaskOrder, Write, WriteOrder,
+};
 use stepwell_engine::store::{Durability, ExecutionId, Store};
 use stepwell_engine::{Arns, Error, ManualEntropy, Started, Status};
 use stepwell_machine::{Limits, Payload, TaskResult};
@@ -98,6 +100,11 @@ impl Bench {
                 if left == 0 {
                     return Some(self);
                 }
+                for action in write.actions {
+                    if let Action::WriteResults(order) = action {
+                        self.collect(&order);
+                    }
+                }
             }
         }
         None
@@ -121,6 +128,7 @@ impl Bench {
             for action in writes.into_iter().flat_map(|write| write.actions) {
                 match action {
                     Action::Answer(answer) => answer.send(),
+                    Action::WriteResults(order) => self.collect(&order),
                     action => actions.push(action),
                 }
             }
@@ -128,6 +136,13 @@ impl Bench {
                 return actions;
             }
         }
+    }
+
+    fn collect(&mut self, order: &WriteOrder) {
+        let arns = Arns::new("us-east-1", "000000000000");
+        let archive = self.store.archive().unwrap();
+        let outcome = stepwell_engine::collect(&archive, &arns, order).unwrap();
+        self.tell(Event::ResultsWritten { map_run: order.map_run, outcome });
     }
 
     pub(crate) fn finish(&mut self, order: &TaskOrder) {

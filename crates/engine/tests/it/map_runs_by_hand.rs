@@ -1,12 +1,14 @@
 //! Map runs driven by hand: what comes too late, and what a crash between two writes must not change.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use stepwell_engine::kernel::{Action, Event};
 use stepwell_engine::{Status, store};
-use stepwell_machine::Reason;
+use stepwell_machine::{Reason, TaskResult};
 
 use crate::by_hand::Bench;
-use crate::rig::function;
+use crate::rig::{count_down, function, task};
 
 /// A Distributed Map over a file that calls `echo` for each item.
 fn reads() -> Value {
@@ -67,6 +69,40 @@ fn a_map_run_whose_parent_cannot_be_read_is_left_as_it_is() {
     bench.finish(&orders[0]);
     bench.settle();
     assert_eq!(bench.status(), Some(Status::Succeeded));
+}
+
+/// The turn that takes the end of the Map run in stops at its budget, with a letter left.
+#[test]
+fn a_map_run_has_ended_in_its_row_when_it_has_for_its_parent() {
+    let mut runs = calls();
+    runs["States"]["M"].as_object_mut().unwrap().remove("End");
+    runs["States"]["M"]["Next"] = json!("Count");
+    runs["States"]["M"]["ResultPath"] = Value::Null;
+    for (name, state) in count_down()["States"].as_object().unwrap() {
+        runs["States"][name] = state.clone();
+    }
+    runs["States"]["Count"] = json!({"Type": "Pass", "Result": {"n": 3000}, "Next": "Step"});
+    let mut bench = Bench::new(&json!({"StartAt": "Both", "States": {"Both": {
+        "Type": "Parallel", "End": true, "Branches": [runs, task("echo")]}}}));
+    let _answer = bench.start("[]");
+    let mut actions = Vec::new();
+    while !actions.iter().any(|action| matches!(action, Action::WriteResults(_))) {
+        let writes = bench.step();
+        bench.commit(&writes);
+        actions.extend(writes.into_iter().flat_map(|write| write.actions));
+    }
+    let output = TaskResult::Succeeded { output: Arc::new(json!([])) };
+    bench.tell(Event::ResultsWritten { map_run: 1, outcome: output });
+    for action in &actions {
+        if let Action::Dispatch(order) = action {
+            bench.finish(order);
+        }
+    }
+    let writes = bench.step();
+    bench.commit(&writes);
+    let mut bench = bench.crash();
+    bench.run_down();
+    assert_eq!(bench.query::<String>("SELECT status FROM map_run"), "SUCCEEDED");
 }
 
 #[test]

@@ -126,6 +126,11 @@ impl Server {
         std::fs::write(bucket.join(text(&request["Key"])), text(&request["Body"])).unwrap();
     }
 
+    /// What an object of a bucket holds.
+    pub(crate) fn object(&self, bucket: &str, key: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join("s3").join(bucket).join(key)).unwrap()
+    }
+
     /// A request with the headers of boto3.
     pub(crate) async fn send(&self, operation: &str, body: &[u8]) -> Answer {
         let target = format!("AWSStepFunctions.{operation}");

@@ -7,7 +7,6 @@ use serde_json::Value;
 use stepwell_machine::{Input, Limits, Payload, Reason, Run, Start, child_item};
 
 use super::MapRun;
-use super::batch::Next;
 use crate::error::Halted;
 use crate::kernel::fold::context;
 use crate::kernel::slot::{Awake, Letter, Life};
@@ -35,7 +34,7 @@ impl Kernel {
         }
         self.read_on(id);
         if self.map_runs[&id].is_complete() {
-            return self.give_results(id, now);
+            self.give_results(id);
         }
         Ok(())
     }
@@ -47,21 +46,16 @@ impl Kernel {
         let Life::Awake(parent) = &slot.life else { return Next::Nothing };
         let scheduled = map_run.row.scheduled;
         loop {
-            let Some(item) = map_run.next_item() else {
-                let is_last = map_run.is_exhausted() && !map_run.batch.items.is_empty();
-                return if is_last { map_run.take_batch() } else { Next::Nothing };
-            };
+            let Some(item) = map_run.next_item() else { return map_run.last_child() };
             let index = map_run.source.taken - 1;
             let seed = self.entropy.next_u64();
             let item = match child_item(&parent.run, scheduled, index, item, now, seed) {
                 Ok(item) => item,
                 Err(reason) => return Next::Failed(reason),
             };
-            if map_run.plan.batch.is_none() {
-                return Next::Child(item, 1);
-            }
-            if let Some(full) = map_run.add_to_batch(item) {
-                return full;
+            let Some(form) = &map_run.plan.batch else { return Next::Child(item, 1) };
+            if let Some((input, items)) = map_run.batch.add(form, item) {
+                return Next::Child(input, items);
             }
         }
     }
@@ -143,6 +137,16 @@ impl Kernel {
     }
 }
 
+/// What comes of taking items.
+enum Next {
+    /// The input of a child, and how many items are in it.
+    Child(Value, u64),
+    /// There is none now.
+    Nothing,
+    /// An item cannot be selected.
+    Failed(Reason),
+}
+
 /// A child that has no place yet.
 struct NewChild {
     state_machine: StateMachineId,
@@ -152,6 +156,17 @@ struct NewChild {
 }
 
 impl MapRun {
+    /// The items that are left, if no more come.
+    fn last_child(&mut self) -> Next {
+        match &self.plan.batch {
+            Some(form) if self.is_exhausted() && !self.batch.is_empty() => {
+                let (input, items) = self.batch.take(form);
+                Next::Child(input, items)
+            }
+            _ => Next::Nothing,
+        }
+    }
+
     fn has_room(&self) -> bool {
         let max = match self.row.max_concurrency as usize {
             0 => MAP_RUN_CHILDREN_DEFAULT,

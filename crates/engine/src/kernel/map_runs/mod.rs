@@ -25,7 +25,7 @@ use stepwell_asl::StateMachine;
 use stepwell_asl::model::StateKind;
 use stepwell_machine::{Command, MapRunPlan, Reason, StartMapRun};
 
-use self::batch::Batch;
+pub(crate) use self::batch::Batch;
 use self::items::Source;
 use self::stop::reader_failed;
 use super::registry::Revision;
@@ -62,10 +62,19 @@ enum Stage {
     Open,
     /// Its parent cannot be read by this program: it is left as it is, as its parent is.
     Left,
-    /// It failed, or nobody wants its results: its children are stopped.
-    Stopping(Option<Reason>),
-    /// Its results are on their way out.
-    Writing,
+    /// Its children are stopped.
+    Stopping(Cut),
+    /// Its results are on their way out: all of them, or those that there are when it is cut short.
+    Writing(Option<Cut>),
+}
+
+/// Why a Map run ends before its time.
+#[derive(Debug, Clone, PartialEq)]
+enum Cut {
+    /// It failed.
+    Failed(Reason),
+    /// Its parent no longer wants its results.
+    Unwanted,
 }
 
 impl Kernel {
@@ -123,7 +132,7 @@ impl Kernel {
             map_run.count_on(executions, items, running);
             match start {
                 Some(start) => map_run.attach(&start),
-                None if is_readable => map_run.stage = Stage::Stopping(None),
+                None if is_readable => map_run.stage = Stage::Stopping(Cut::Unwanted),
                 None => map_run.stage = Stage::Left,
             }
         }
@@ -180,15 +189,15 @@ impl Kernel {
     fn drive(&mut self, id: MapRunId, now: Timestamp) -> Result<(), Halted> {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return Ok(()) };
         if let Some(reason) = map_run.threshold_exceeded() {
-            map_run.stage = Stage::Stopping(Some(reason));
+            map_run.stage = Stage::Stopping(Cut::Failed(reason));
         }
         match map_run.stage.clone() {
             Stage::Open => self.start_children(id, now),
-            Stage::Stopping(reason) => {
-                self.stop_children(id, reason, now);
+            Stage::Stopping(cut) => {
+                self.stop_children(id, cut, now);
                 Ok(())
             }
-            Stage::Left | Stage::Writing => Ok(()),
+            Stage::Left | Stage::Writing(_) => Ok(()),
         }
     }
 }
@@ -217,10 +226,10 @@ impl MapRun {
         self.arn = Arc::clone(&start.arn);
         self.source.given.clone_from(&start.items);
         if start.plan.max_items.is_some_and(|max| max <= 0) {
-            self.stage = Stage::Stopping(Some(reader_failed("field MaxItems must be positive")));
+            self.fail(reader_failed("field MaxItems must be positive"));
         }
         if let Some(reason) = &self.row.failure {
-            self.stage = Stage::Stopping(Some(reason.clone()));
+            self.stage = Stage::Stopping(Cut::Failed(reason.clone()));
         }
     }
 
@@ -246,7 +255,7 @@ impl MapRun {
     }
 
     fn is_complete(&self) -> bool {
-        self.running.is_empty() && self.batch.items.is_empty() && self.is_exhausted()
+        self.running.is_empty() && self.batch.is_empty() && self.is_exhausted()
     }
 }
 

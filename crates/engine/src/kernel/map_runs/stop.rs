@@ -1,9 +1,9 @@
 //! What ends it early: too many failures, items that cannot be read, a parent that wants no results any more.
 
 use jiff::Timestamp;
-use stepwell_machine::{EventId, Input, Reason, TaskResult};
+use stepwell_machine::{EventId, Input, Reason};
 
-use super::{MapRun, Stage};
+use super::{Cut, MapRun, Stage};
 use crate::kernel::Kernel;
 use crate::store::{ExecutionId, MapRunId, Record};
 
@@ -19,7 +19,7 @@ impl Kernel {
         for id in &slot.map_runs {
             let Some(map_run) = self.map_runs.get_mut(id) else { continue };
             if has_ended || cancelled.contains(&map_run.row.scheduled) {
-                map_run.stage = Stage::Stopping(None);
+                map_run.stage = map_run.stage.unwanted();
                 self.due_map_runs.insert(*id);
             }
         }
@@ -28,34 +28,51 @@ impl Kernel {
     /// A Map run cannot go on: its children are stopped first.
     pub(in crate::kernel) fn fail_map_run(&mut self, id: MapRunId, reason: Reason) {
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
-        if map_run.stage == Stage::Open {
-            map_run.stage = Stage::Stopping(Some(reason));
-            self.due_map_runs.insert(id);
-        }
+        map_run.fail(reason);
+        self.due_map_runs.insert(id);
     }
 
-    pub(super) fn stop_children(&mut self, id: MapRunId, reason: Option<Reason>, now: Timestamp) {
+    /// Stops its children; once the last of them has ended, what results there are go out.
+    pub(super) fn stop_children(&mut self, id: MapRunId, cut: Cut, now: Timestamp) {
+        let Some(map_run) = self.map_runs.get_mut(&id) else { return };
+        if let (Cut::Failed(reason), None) = (&cut, &map_run.row.failure) {
+            map_run.row.failure = Some(reason.clone());
+            let row = map_run.row.clone();
+            // Before the children: with those that are stopped alone, the next process would find another reason.
+            self.write(vec![Record::MapRun(row)], Vec::new(), None);
+        }
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
         if map_run.running.is_empty() {
-            let Reason { error, cause } = reason.unwrap_or_default();
-            let error = error.unwrap_or_default();
-            return self.finish_map_run(id, TaskResult::Failed { error, cause }, now);
+            return self.give_rest(id, cut, now);
         }
         if std::mem::replace(&mut map_run.has_stopped, true) {
             return;
         }
         let running: Vec<ExecutionId> = map_run.running.iter().copied().collect();
-        map_run.row.failure = reason;
-        let row = map_run.row.clone();
-        // Before the children: with those that are stopped alone, the next process would find another reason.
-        self.write(vec![Record::MapRun(row)], Vec::new(), None);
         for child in running {
             self.deliver(child, Input::Stop { error: None, cause: None }.into());
         }
     }
 }
 
+impl Stage {
+    /// What becomes of it when its parent gives it up. Results that are on their way out get there.
+    fn unwanted(&self) -> Self {
+        match self {
+            Self::Open | Self::Left | Self::Stopping(_) => Self::Stopping(Cut::Unwanted),
+            Self::Writing(_) => Self::Writing(Some(Cut::Unwanted)),
+        }
+    }
+}
+
 impl MapRun {
+    /// It cannot go on; the first reason counts.
+    pub(super) fn fail(&mut self, reason: Reason) {
+        if self.stage == Stage::Open {
+            self.stage = Stage::Stopping(Cut::Failed(reason));
+        }
+    }
+
     /// Why it fails, once more children failed than it tolerates. A share is known when the number of items is.
     pub(super) fn threshold_exceeded(&self) -> Option<Reason> {
         let failed = self.items.unsuccessful();
