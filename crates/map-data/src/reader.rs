@@ -148,14 +148,19 @@ impl Reading<'_> {
 
     fn listed(&self, bucket: &str, prefix: &str, take: Take<'_>) -> Result<(), String> {
         let loads = self.text("Transformation") == Some("LOAD_AND_FLATTEN");
-        for object in self.objects.list(bucket, prefix)? {
+        let mut is_wanted = true;
+        self.objects.list(bucket, prefix, &mut |object| {
             if loads {
-                self.object(bucket, object.location.as_ref(), &mut *take)?;
-            } else if !take(listed(&object)) {
-                break;
+                let mut take = |item| {
+                    is_wanted = take(item);
+                    is_wanted
+                };
+                self.object(bucket, object.location.as_ref(), &mut take)?;
+                Ok(is_wanted)
+            } else {
+                Ok(take(listed(&object)))
             }
-        }
-        Ok(())
+        })
     }
 
     /// The objects of an S3 inventory: the manifest names its files and their columns.
