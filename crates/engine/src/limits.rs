@@ -56,7 +56,8 @@ pub const MAP_RUN_STREAMS_MAX: usize = 64;
 pub const MAP_RUN_RESULTS_READ: usize = 500;
 
 /// Tasks handed to handlers at once. Generous, because most tasks wait for somebody else; what a handler can
-/// take is the handler's own limit. It bounds memory after a restart with a great many open tasks.
+/// take is the handler's own limit. It bounds memory after a restart with a great many open tasks. A `.sync` task whose job is
+/// submitted only waits, and is not counted: the job may be an execution with tasks of its own.
 pub const TASKS_MAX: usize = 10_000;
 
 /// How long a task runs before the engine records that it started. Shorter tasks record start and end
