@@ -100,6 +100,9 @@ pub const SUBSCRIBER_LAG_MAX: usize = 4_096;
 /// Connections for readers that stay open between uses; more are opened under load and closed after.
 pub const READERS_IDLE_MAX: usize = 4;
 
+/// States that are tested alone at once with a task that is really done. Callers beyond wait.
+pub const TEST_STATES_MAX: usize = 64;
+
 /// How long a state may take that is tested alone, as AWS has it.
 pub const TEST_STATE_MAX: Duration = Duration::from_mins(5);
 

@@ -12,10 +12,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::{EventId, Input};
 
+use super::administration::{changed_tags, with_tags};
 use super::event::Reply;
 use super::slot::{Letter, Receipt};
 use super::write::{HandOut, TaskOrder};
 use super::{Kernel, Mode};
+use crate::configuration::Tag;
 use crate::error::Error;
 use crate::record::ActivityRecord;
 use crate::store::{ActivityRow, ExecutionId, Record};
@@ -73,10 +75,11 @@ pub(super) fn is_activity(resource: &str) -> bool {
 }
 
 impl Kernel {
-    /// Creates an activity; one that exists is given as it is.
+    /// Creates an activity; one that exists is given as it is, with the tags that it has.
     pub(super) fn create_activity(
         &mut self,
         name: &str,
+        tags: Vec<Tag>,
         now: Timestamp,
     ) -> Result<ActivityRecord, Error> {
         self.accept()?;
@@ -84,12 +87,28 @@ impl Kernel {
             return Ok(ActivityRecord::new(&self.arns, row));
         }
         let id = self.activities.next_id();
-        let row = ActivityRow { id, name: name.to_owned(), created_at: now };
+        let mut row = ActivityRow { id, name: name.to_owned(), created_at: now, tags: Vec::new() };
+        with_tags(&mut row.tags, tags);
         let record = ActivityRecord::new(&self.arns, &row);
         self.activities.rows.insert(name.to_owned(), row.clone());
         self.list_activities();
         self.write(vec![Record::Activity(row)], Vec::new(), None);
         Ok(record)
+    }
+
+    pub(super) fn change_activity_tags(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Vec<Tag>),
+    ) -> Result<(), Error> {
+        self.accept()?;
+        let Some(row) = self.activities.rows.get_mut(name) else {
+            return Err(Error::ResourceNotFound { arn: self.arns.activity(name) });
+        };
+        row.tags = changed_tags(&row.tags, change)?;
+        let row = row.clone();
+        self.write(vec![Record::Activity(row)], Vec::new(), None);
+        Ok(())
     }
 
     /// Deletes an activity; one that does not exist is no error, as in AWS. Tasks that workers have may be ended

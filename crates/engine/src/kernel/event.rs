@@ -12,7 +12,7 @@ use super::administration::Administration;
 use super::tokens::TokenRequest;
 use super::write::HandOut;
 use crate::arn::Qualifier;
-use crate::configuration::{Configuration, Publish, SettingsChange};
+use crate::configuration::{Configuration, Publish, SettingsChange, Tag};
 use crate::error::Error;
 use crate::record::{ActivityRecord, Started, StateMachineRecord};
 use crate::store::{ExecutionId, MapRunId};
@@ -59,7 +59,7 @@ pub enum Event {
     Wait { state_machine: String, name: String, reply: Reply<()> },
 
     /// A request: create an activity. The name is checked.
-    CreateActivity { name: String, reply: Reply<ActivityRecord> },
+    CreateActivity { name: String, tags: Vec<Tag>, reply: Reply<ActivityRecord> },
     /// A request: delete an activity.
     DeleteActivity { name: String, reply: Reply<()> },
     /// A request: a worker asks for a task of an activity.

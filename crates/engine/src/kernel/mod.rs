@@ -33,7 +33,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_machine::Input;
 
-pub use administration::Administration;
+pub use administration::{Administration, Tagged};
 pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
 pub(crate) use map_runs::Batch;
 pub use tokens::TokenRequest;
@@ -169,8 +169,8 @@ impl Kernel {
                 self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;
             }
             Event::Wait { state_machine, name, reply } => self.wait(&state_machine, &name, reply),
-            Event::CreateActivity { name, reply } => {
-                let answer = self.create_activity(&name, now);
+            Event::CreateActivity { name, tags, reply } => {
+                let answer = self.create_activity(&name, tags, now);
                 self.answer(reply, answer);
             }
             Event::DeleteActivity { name, reply } => {

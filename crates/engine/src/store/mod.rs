@@ -26,7 +26,7 @@ pub use archive::{Archive, Found, Journal, OpenExecution};
 pub use maintenance::RetentionCursor;
 pub(crate) use map_runs::ChildData;
 pub use map_runs::Counts;
-pub(crate) use queries::{ExecutionRow, Place};
+pub(crate) use queries::{ChildOf, ExecutionRow, Place};
 pub use rows::{
     ActivityRow, AliasRow, Birth, ChildRow, DefinitionId, DefinitionRow, End, ExecutionId,
     MapRunId, MapRunRow, Record, Standing, StateMachineId, StateMachineRow, Turn, VersionRow,
@@ -169,8 +169,15 @@ fn write(
 
 fn write_activity(transaction: &Transaction<'_>, row: &ActivityRow) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("INSERT INTO activity (id, name, created_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![row.id, row.name, row.created_at.as_millisecond()])
+        .prepare_cached(
+            "INSERT OR REPLACE INTO activity (id, name, created_at, tags) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            row.id,
+            row.name,
+            row.created_at.as_millisecond(),
+            administration::to_json(&row.tags),
+        ])
         .map(drop)
 }
 

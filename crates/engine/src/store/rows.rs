@@ -61,7 +61,7 @@ pub enum Record {
     AliasGone { state_machine: StateMachineId, name: String },
     /// A turn of an execution.
     Turn(Turn),
-    /// A new activity.
+    /// An activity, new or changed.
     Activity(ActivityRow),
     /// An activity that was deleted.
     ActivityDeleted {
@@ -79,6 +79,7 @@ pub struct ActivityRow {
     pub id: i64,
     pub name: String,
     pub created_at: Timestamp,
+    pub tags: Vec<Tag>,
 }
 
 /// Row id of a Map run.

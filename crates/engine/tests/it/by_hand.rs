@@ -316,7 +316,7 @@ fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
     let definition = one(json!({"Type": "Task", "Resource": activity}));
     let mut bench = Bench::new(&definition);
     let (reply, _created) = oneshot::channel();
-    bench.tell(Event::CreateActivity { name: "mow".to_owned(), reply });
+    bench.tell(Event::CreateActivity { name: "mow".to_owned(), tags: Vec::new(), reply });
     let _started = bench.start("{}");
     bench.settle();
     let poll = |bench: &mut Bench| {
@@ -360,7 +360,7 @@ fn a_task_of_an_activity_that_was_given_up_waits_for_no_worker() {
             "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Later"}]},
         "Later": {"Type": "Wait", "Seconds": 10, "End": true}}}));
     let (reply, _created) = oneshot::channel();
-    bench.tell(Event::CreateActivity { name: "mow".to_owned(), reply });
+    bench.tell(Event::CreateActivity { name: "mow".to_owned(), tags: Vec::new(), reply });
     let _started = bench.start("{}");
     let orders = bench.settle();
     bench.tell(Event::TaskFinished {

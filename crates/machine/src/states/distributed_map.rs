@@ -229,11 +229,13 @@ fn percentage(
     Err(StatesError::runtime("ToleratedFailurePercentage must be between 0 and 100."))
 }
 
-/// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`
+/// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`. A label is unique in its state machine: around
+/// a Map run in a child of another, that of the other is not named.
 fn arn(d: &mut Decider<'_>, state: &State, distributed: &Distributed) -> Arc<str> {
     let uuid = intrinsic::uuid(&mut d.random);
     let label = distributed.label.as_deref().map_or_else(|| label(&state.name), str::to_owned);
     let machine = d.run.start.context.state_machine_arn.replacen(":stateMachine:", ":mapRun:", 1);
+    let machine = machine.split('/').next().unwrap_or_default();
     format!("{machine}/{label}:{uuid}").into()
 }
 

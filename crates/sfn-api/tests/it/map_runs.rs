@@ -57,6 +57,13 @@ async fn map_runs_and_their_children_come_page_by_page() {
     let child = json!({"executionArn": second["executions"][0]["executionArn"]});
     let child = server.ok("DescribeExecution", child).await;
     assert_eq!((&child["output"], &child["mapRunArn"]), (&json!("1"), run));
+    let machine = json!({"executionArn": child["executionArn"]});
+    let machine = server.ok("DescribeStateMachineForExecution", machine).await;
+    assert_eq!((&machine["mapRunArn"], &machine["label"]), (run, &json!("l")));
+    assert_eq!(machine["stateMachineArn"], child["stateMachineArn"]);
+    assert!(machine["definition"].as_str().unwrap().contains(r#""StartAt":"P""#), "{machine}");
+    let machine = server.ok("DescribeStateMachineForExecution", json!({"executionArn": arn})).await;
+    assert_eq!((&machine["mapRunArn"], &machine["definition"]), (&json!(null), &json!(MAP)));
     let (name, message) = server.refused("UpdateMapRun", json!({"mapRunArn": run})).await;
     assert_eq!(name, "ValidationException", "{message}");
 }

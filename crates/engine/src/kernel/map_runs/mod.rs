@@ -242,6 +242,10 @@ impl MapRun {
         self.running = running;
     }
 
+    pub(super) fn label(&self) -> &str {
+        &self.row.label
+    }
+
     /// The name that ARNs of children have in the place of that of their state machine.
     pub(super) fn machine_name(&self, state_machine: &str) -> Arc<str> {
         format!("{state_machine}/{}", self.row.label).into()
