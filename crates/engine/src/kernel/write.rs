@@ -150,7 +150,7 @@ pub struct WriteOrder {
     /// Its `ResultWriter`.
     pub writer: Option<MapRunData>,
     /// What was not started, if it failed.
-    pub pending: Option<Pending>,
+    pub pending: Option<Box<Pending>>,
 }
 
 /// The items of a Map run that are in no child, and what is needed to make inputs of them.

@@ -64,5 +64,7 @@ async fn a_bounded_number_of_tasks_is_done_at_once() {
     assert_eq!(rig.functions.calls().len(), limits::TEST_STATES_MAX);
     rig.functions.open_gate();
     rig.functions.wait_for_calls(limits::TEST_STATES_MAX + 1).await;
-    tests.into_iter().for_each(|test| test.abort());
+    for test in &tests {
+        test.abort();
+    }
 }

@@ -166,7 +166,7 @@ impl Shared {
             config: writer.config,
         };
         let pending = match order.pending {
-            Some(pending) => self.pending(pending).await,
+            Some(pending) => self.pending(*pending).await,
             None => stream::empty().boxed(),
         };
         let results = Results { ended: self.ended(order.map_run), pending };

@@ -33,7 +33,7 @@ impl Kernel {
         }
         let arn = Arc::clone(&map_run.arn);
         // Of a Map state that was given up, items cannot be selected any more.
-        let pending = is_wanted.then(|| self.pending(id, now)).flatten();
+        let pending = is_wanted.then(|| self.pending(id, now)).flatten().map(Box::new);
         let order = WriteOrder { map_run: id, arn, writer, pending };
         self.write(Vec::new(), vec![Action::WriteResults(order)], None);
     }
