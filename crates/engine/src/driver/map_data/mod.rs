@@ -190,21 +190,23 @@ impl Shared {
 
     /// The results of the children of a Map run, read from the store page by page as they are wanted.
     fn ended(self: &Arc<Self>, map_run: MapRunId) -> BoxStream<'static, ChildOutcome> {
-        let pages = stream::unfold((Arc::clone(self), Some(0)), move |(shared, from)| async move {
-            let from = from?;
-            let reader = Arc::clone(&shared);
-            let page = blocking(move || {
-                Archive::open(&reader.store)?.child_data(map_run, from, MAP_RUN_RESULTS_READ)
-            })
-            .await;
-            let next = page.as_ref().map_or(None, |page| results::next_index(page));
-            let page: Vec<ChildOutcome> = match page {
-                Ok(page) => {
-                    page.iter().map(|row| Ok(results::of_child(&shared.arns, row))).collect()
+        let start = (Arc::clone(self), None, Some(0));
+        let pages = stream::unfold(start, move |(shared, archive, from)| async move {
+            let (store, from) = (shared.store.clone(), from?);
+            let read = blocking(move || {
+                let archive = archive.map_or_else(|| Archive::open(&store), Ok)?;
+                let page = archive.child_data(map_run, from, MAP_RUN_RESULTS_READ)?;
+                Ok((archive, page))
+            });
+            Some(match read.await {
+                Ok((archive, page)) => {
+                    let next = results::next_index(&page);
+                    let outcome = |row| Ok(results::of_child(&shared.arns, row));
+                    let outcomes: Vec<ChildOutcome> = page.iter().map(outcome).collect();
+                    (stream::iter(outcomes), (shared, Some(archive), next))
                 }
-                Err(error) => vec![Err(unreadable(&error))],
-            };
-            Some((stream::iter(page), (shared, next)))
+                Err(error) => (stream::iter(vec![Err(unreadable(&error))]), (shared, None, None)),
+            })
         });
         pages.flatten().boxed()
     }
