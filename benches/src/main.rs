@@ -13,6 +13,7 @@ mod engine;
 mod jsonata;
 mod lake;
 mod machine;
+mod map_run;
 mod npm;
 mod reconcile;
 mod sample;
@@ -39,6 +40,9 @@ enum Suite {
     #[command(hide = true)]
     ReconcileOnce(reconcile::Once),
     Lake(lake::Args),
+    MapRun(map_run::Args),
+    #[command(hide = true)]
+    MapRunSide(map_run::Side),
     StreamQc(stream_qc::Args),
     #[command(hide = true)]
     StreamQcSide(stream_qc::Side),
@@ -47,7 +51,9 @@ enum Suite {
 fn main() -> anyhow::Result<()> {
     let suite = Cli::parse().suite;
     // A process that another one measures prints what it found and nothing else.
-    if !matches!(suite, Suite::ReconcileOnce(_) | Suite::StreamQcSide(_)) {
+    let is_measured =
+        matches!(suite, Suite::ReconcileOnce(_) | Suite::MapRunSide(_) | Suite::StreamQcSide(_));
+    if !is_measured {
         println!("{}\n", machine::conditions()?);
     }
     match suite {
@@ -59,6 +65,8 @@ fn main() -> anyhow::Result<()> {
         Suite::Reconcile(args) => reconcile::run(&args),
         Suite::ReconcileOnce(args) => reconcile::once(&args),
         Suite::Lake(args) => lake::run(&args),
+        Suite::MapRun(args) => map_run::run(&args),
+        Suite::MapRunSide(side) => map_run::run_side(&side),
         Suite::StreamQc(args) => stream_qc::run(&args),
         Suite::StreamQcSide(side) => stream_qc::run_side(&side),
     }

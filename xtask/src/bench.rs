@@ -63,6 +63,12 @@ enum Suite {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// A Distributed Map over a CSV of 1,000,000 rows: children a second and peak memory
+    MapRun {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Checks of a series of 10,000,000 points; beside ioos_qc (pip)
     StreamQc {
         /// Arguments of the measuring program, see `-- --help`
@@ -116,6 +122,7 @@ impl Suite {
             Self::DataMesh { arguments } => ("data-mesh", arguments),
             Self::Reconcile { arguments } => ("reconcile", arguments),
             Self::Lake { arguments } => ("lake", arguments),
+            Self::MapRun { arguments } => ("map-run", arguments),
             Self::StreamQc { arguments } => ("stream-qc", arguments),
             Self::Canvas { arguments } => ("canvas", arguments),
         }
@@ -134,9 +141,10 @@ impl Peers {
     fn prepare(suite: &Suite, repository: &Repository) -> Result<Self> {
         match suite {
             // They install their own, by npm, or have none that can be installed.
-            Suite::Engine { .. } | Suite::Jsonata { .. } | Suite::DataProducts { .. } => {
-                Ok(Self::default())
-            }
+            Suite::Engine { .. }
+            | Suite::Jsonata { .. }
+            | Suite::DataProducts { .. }
+            | Suite::MapRun { .. } => Ok(Self::default()),
             Suite::DataMesh { .. } => {
                 let moto = Moto::start(&Python::prepare(repository)?)?;
                 let variables = vec![("STEPWELL_TEST_MOTO", moto.url().into())];

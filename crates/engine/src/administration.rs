@@ -4,7 +4,7 @@ use crate::arn::{Qualified, Qualifier};
 use crate::configuration::{Route, Tag};
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::kernel::{Administration, Event};
+use crate::kernel::{Administration, Event, Tagged};
 use crate::record::{AliasRecord, Page, Paged, VersionRecord};
 
 impl Handle {
@@ -130,41 +130,45 @@ impl Handle {
         self.read(move |reader| reader.list_aliases(&arn, &page)).await
     }
 
-    /// Adds tags to a state machine; those with a known key get the new value.
+    /// Adds tags to a state machine or an activity; those with a known key get the new value.
     ///
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::ResourceNotFound`], [`Error::TooManyTags`].
     pub async fn tag(&self, arn: &str, tags: Vec<Tag>) -> Result<(), Error> {
-        let name = self.tagged(arn)?;
-        self.administer(|reply| Administration::Tag { name, tags, reply }).await
+        let of = self.tagged(arn)?;
+        self.administer(|reply| Administration::Tag { of, tags, reply }).await
     }
 
-    /// Takes tags from a state machine.
+    /// Takes tags from a state machine or an activity.
     ///
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::ResourceNotFound`].
     pub async fn untag(&self, arn: &str, keys: Vec<String>) -> Result<(), Error> {
-        let name = self.tagged(arn)?;
-        self.administer(|reply| Administration::Untag { name, keys, reply }).await
+        let of = self.tagged(arn)?;
+        self.administer(|reply| Administration::Untag { of, keys, reply }).await
     }
 
-    /// The tags of a state machine, in the order in which they came.
+    /// The tags of a state machine or an activity, in the order in which they came.
     ///
     /// # Errors
     /// [`Error::InvalidArn`], [`Error::ResourceNotFound`].
     pub async fn list_tags(&self, arn: &str) -> Result<Vec<Tag>, Error> {
-        let (name, arn) = (self.tagged(arn)?, arn.to_owned());
-        let tags = self.read(move |reader| reader.tags(&name)).await?;
+        let (of, arn) = (self.tagged(arn)?, arn.to_owned());
+        let tags = self.read(move |reader| reader.tags(&of)).await?;
         tags.ok_or(Error::ResourceNotFound { arn })
     }
 
-    /// The name of a state machine that can have tags: its versions and aliases have none.
-    fn tagged(&self, arn: &str) -> Result<String, Error> {
+    /// What can have tags: versions and aliases have none.
+    fn tagged(&self, arn: &str) -> Result<Tagged, Error> {
+        let missing = || Error::ResourceNotFound { arn: arn.to_owned() };
+        if let Ok(activity) = self.arns().parse_activity(arn) {
+            return activity.map(|name| Tagged::Activity(name.to_owned())).ok_or_else(missing);
+        }
         match self.arns().parse_qualified(arn) {
-            Ok(Qualified { state_machine, qualifier: None }) => Ok(state_machine),
-            Ok(_) | Err(Error::StateMachineDoesNotExist { .. }) => {
-                Err(Error::ResourceNotFound { arn: arn.to_owned() })
+            Ok(Qualified { state_machine, qualifier: None }) => {
+                Ok(Tagged::StateMachine(state_machine))
             }
+            Ok(_) | Err(Error::StateMachineDoesNotExist { .. }) => Err(missing()),
             Err(error) => Err(error),
         }
     }

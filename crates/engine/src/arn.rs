@@ -110,7 +110,8 @@ impl Arns {
         Ok(Qualified { state_machine, qualifier })
     }
 
-    /// The names of state machine and execution in the ARN of an execution.
+    /// The names of state machine and execution in the ARN of an execution. Of a child of a Map run, that of the state
+    /// machine has a label: `m/Label`.
     ///
     /// # Errors
     /// [`Error::InvalidArn`] if it has another shape; [`Error::ExecutionDoesNotExist`] if it is of another
@@ -120,11 +121,10 @@ impl Arns {
             "expected `arn:aws:states:<region>:<account>:execution:<state machine>:<name>`";
         let (mine, names) = self.resource(arn, "execution", expected)?;
         let (state_machine, name) = names.split_once(':').ok_or_else(|| invalid(arn, expected))?;
-        let state_machine = without_label(state_machine);
         if !mine {
             return Err(Error::ExecutionDoesNotExist { arn: arn.to_owned() });
         }
-        for part in [state_machine, name] {
+        for part in [split_label(state_machine).0, name] {
             check_name(part).map_err(|_| invalid(arn, expected))?;
         }
         Ok((state_machine, name))
@@ -194,9 +194,12 @@ impl Qualifier {
     }
 }
 
-/// The state machine of `m/Label`: a child of a Map run names the label of its Map state as well.
-pub(crate) fn without_label(state_machine: &str) -> &str {
-    state_machine.split_once('/').map_or(state_machine, |(name, _)| name)
+/// What is in `m/Label`: a child of a Map run names the label of its Map state as well.
+pub(crate) fn split_label(state_machine: &str) -> (&str, Option<&str>) {
+    match state_machine.split_once('/') {
+        Some((name, label)) => (name, Some(label)),
+        None => (state_machine, None),
+    }
 }
 
 /// Checks the name of a state machine or an execution.

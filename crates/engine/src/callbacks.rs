@@ -6,7 +6,8 @@ use std::time::Duration;
 use stepwell_machine::{Payload, Reason, Report, TaskToken};
 use tokio::sync::oneshot;
 
-use crate::arn::{check_name, without_label};
+use crate::arn::check_name;
+use crate::configuration::Tag;
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::kernel::{Event, HandOut, TokenRequest};
@@ -57,7 +58,7 @@ impl Handle {
         let (state_machine, name) = execution.split_once(':').ok_or(Error::InvalidTaskToken)?;
         let report = checked(report)?;
         let request = TokenRequest {
-            state_machine: without_label(state_machine).to_owned(),
+            state_machine: state_machine.to_owned(),
             name: name.to_owned(),
             scheduled,
             token: token.to_owned(),
@@ -66,13 +67,17 @@ impl Handle {
         self.ask(|reply| Event::Report { request, reply }).await
     }
 
-    /// Creates an activity. One with this name that exists is given as it is.
+    /// Creates an activity. One with this name that exists is given as it is, with the tags that it has.
     ///
     /// # Errors
     /// [`Error::InvalidName`].
-    pub async fn create_activity(&self, name: String) -> Result<ActivityRecord, Error> {
+    pub async fn create_activity(
+        &self,
+        name: String,
+        tags: Vec<Tag>,
+    ) -> Result<ActivityRecord, Error> {
         check_name(&name)?;
-        self.ask(|reply| Event::CreateActivity { name, reply }).await
+        self.ask(|reply| Event::CreateActivity { name, tags, reply }).await
     }
 
     /// Deletes an activity. One that does not exist is no error, as in AWS.

@@ -20,7 +20,7 @@ use crate::configuration::{Configuration, Publish, SettingsChange};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
 use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
-use crate::limits::{DEFINITION_BYTES_MAX, READERS_IDLE_MAX, REQUESTS_MAX};
+use crate::limits::{DEFINITION_BYTES_MAX, READERS_IDLE_MAX, REQUESTS_MAX, TEST_STATES_MAX};
 use crate::meters::Meters;
 use crate::reader::Reader;
 use crate::record::{
@@ -103,6 +103,8 @@ struct Inner {
     readers: Mutex<Vec<Reader>>,
     changes: broadcast::Sender<StatusChange>,
     requests: Semaphore,
+    /// Places for tasks of states that are tested alone.
+    tests: Semaphore,
     meters: Arc<Meters>,
     halted: Arc<OnceLock<Halted>>,
     limits: Limits,
@@ -133,6 +135,7 @@ impl Handle {
             readers: Mutex::new(vec![reader]),
             changes,
             requests: Semaphore::new(REQUESTS_MAX),
+            tests: Semaphore::new(TEST_STATES_MAX),
             meters,
             halted,
             limits,
@@ -341,8 +344,13 @@ impl Handle {
     /// # Errors
     /// [`Error::UnsupportedResource`] if there is no mock and nothing here does the task.
     pub async fn test_state(&self, test: Test, mock: Option<TaskResult>) -> Result<Report, Error> {
-        let Inner { router, clock, arns, limits, .. } = &*self.0;
-        test_state::run(&**router, &**clock, arns, *limits, test, mock).await
+        let Inner { router, clock, arns, limits, tests, .. } = &*self.0;
+        test_state::run(&**router, &**clock, tests, arns, *limits, test, mock).await
+    }
+
+    /// Whether requests are held to AWS's limits.
+    pub fn has_aws_limits(&self) -> bool {
+        self.0.limits == Limits::Aws
     }
 
     /// Tells of every execution that starts or ends from now on. A subscriber that lags loses the oldest.

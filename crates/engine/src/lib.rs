@@ -70,5 +70,6 @@ pub use record::{
     UnknownStatus, VersionRecord,
 };
 pub use redrive::{NotRedrivable, RedriveExecution};
+pub use results::collect;
 pub use service::Service;
 pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

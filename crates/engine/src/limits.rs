@@ -47,11 +47,20 @@ pub const MAP_RUN_BYTES_READ: usize = 8 * 1024 * 1024;
 /// Children of a Map run that are looked up at once to be redriven.
 pub const MAP_RUN_CHILDREN_REDRIVEN: usize = 500;
 
+/// Bytes of results that become the output of a Map state without a place to write to: they are held in memory, and are
+/// one entry of a journal.
+pub const MAP_RUN_OUTPUT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Streams of items that are read at once, and streams that wait open to be read on: each is a thread. A stream that was
+/// closed is opened again behind the items that were taken.
+pub const MAP_RUN_STREAMS_MAX: usize = 64;
+
 /// Children whose results are read from the store at once.
 pub const MAP_RUN_RESULTS_READ: usize = 500;
 
 /// Tasks handed to handlers at once. Generous, because most tasks wait for somebody else; what a handler can
-/// take is the handler's own limit. It bounds memory after a restart with a great many open tasks.
+/// take is the handler's own limit. It bounds memory after a restart with a great many open tasks. A `.sync` task whose job is
+/// submitted only waits, and is not counted: the job may be an execution with tasks of its own.
 pub const TASKS_MAX: usize = 10_000;
 
 /// How long a task runs before the engine records that it started. Shorter tasks record start and end
@@ -96,6 +105,9 @@ pub const SUBSCRIBER_LAG_MAX: usize = 4_096;
 
 /// Connections for readers that stay open between uses; more are opened under load and closed after.
 pub const READERS_IDLE_MAX: usize = 4;
+
+/// States that are tested alone at once with a task that is really done. Callers beyond wait.
+pub const TEST_STATES_MAX: usize = 64;
 
 /// How long a state may take that is tested alone, as AWS has it.
 pub const TEST_STATE_MAX: Duration = Duration::from_mins(5);

@@ -1,20 +1,23 @@
 //! Reads a store, whether an engine runs on it or not: what the command line shows without a server.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
+use stepwell_asl::model::StateId;
 
-use crate::arn::{Arns, Qualified, Qualifier};
+use crate::arn::{Arns, Qualified, Qualifier, split_label};
 use crate::configuration::Tag;
 use crate::error::{Error, StoreError};
 use crate::handle::ExecutionFilter;
+use crate::kernel::Tagged;
 use crate::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use crate::record::{
     ActivityRecord, AliasRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary,
     Page, Paged, StateMachineRecord, StateMachineSummary, VersionRecord,
 };
 use crate::store::{
-    AliasRow, Archive, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, Shown,
+    AliasRow, Archive, ChildOf, Direction, ExecutionId, ExecutionRow, MapRunRow, Place, Shown,
     StateMachineRow,
 };
 
@@ -110,9 +113,15 @@ impl Reader {
         Ok(Paged { items: rows.iter().map(record).collect(), next })
     }
 
-    /// The tags of a state machine, by its name; nothing if it does not exist.
-    pub(crate) fn tags(&self, name: &str) -> Result<Option<Vec<Tag>>, Error> {
-        Ok(self.archive.state_machine(name)?.map(|row| row.tags))
+    /// The tags of something; nothing if it does not exist.
+    pub(crate) fn tags(&self, of: &Tagged) -> Result<Option<Vec<Tag>>, Error> {
+        Ok(match of {
+            Tagged::StateMachine(name) => self.archive.state_machine(name)?.map(|row| row.tags),
+            Tagged::Activity(name) => {
+                let mut rows = self.archive.activities()?.into_iter();
+                rows.find(|row| row.name == *name).map(|row| row.tags)
+            }
+        })
     }
 
     pub fn describe_state_machine_for_execution(
@@ -121,7 +130,31 @@ impl Reader {
     ) -> Result<StateMachineRecord, Error> {
         let execution = self.execution(execution_arn)?;
         let (row, definition) = self.archive.pinned(execution.id)?;
-        Ok(StateMachineRecord::new(&self.arns, &row, &definition))
+        let record = StateMachineRecord::new(&self.arns, &row, &definition);
+        match &execution.child {
+            Some(child) => self.of_child(record, child),
+            None => Ok(record),
+        }
+    }
+
+    /// The state machine that the children of a Map run execute: the processor of its Map state.
+    fn of_child(
+        &self,
+        parent: StateMachineRecord,
+        child: &ChildOf,
+    ) -> Result<StateMachineRecord, Error> {
+        let ChildOf { label, uuid, .. } = child;
+        let state = self.archive.map_run(uuid)?.map(|row| row.state);
+        let name = format!("{}/{label}", parent.name);
+        Ok(StateMachineRecord {
+            arn: self.arns.state_machine(&name),
+            definition: state
+                .and_then(|state| processor_text(&parent.definition, state))
+                .map_or_else(|| Arc::clone(&parent.definition), Into::into),
+            map_run: Some((self.arns.map_run(&parent.name, label, uuid), label.clone())),
+            name,
+            ..parent
+        })
     }
 
     pub fn list_state_machines(&self, page: &Page) -> Result<Paged<StateMachineSummary>, Error> {
@@ -305,7 +338,7 @@ impl Reader {
 
     fn execution(&self, arn: &str) -> Result<ExecutionRow, Error> {
         let (state_machine, name) = self.arns.parse_execution(arn)?;
-        let found = self.archive.execution(state_machine, name)?;
+        let found = self.archive.execution(split_label(state_machine).0, name)?;
         // A child is found by the name of its state machine, and has a label besides.
         let found = found.filter(|row| self.arns.execution(&machine_name(row), &row.name) == arn);
         found.ok_or_else(|| Error::ExecutionDoesNotExist { arn: arn.to_owned() })
@@ -330,6 +363,26 @@ impl Reader {
             redriven_at: row.redriven_at,
             is_pending_redrive: row.is_pending_redrive,
         }
+    }
+}
+
+/// The `ItemProcessor` of a Map state, as it is written in a definition.
+fn processor_text(definition: &str, state: StateId) -> Option<String> {
+    let machine = stepwell_asl::parse(definition).0?;
+    let name = &machine.get(state)?.name;
+    let definition: Value = serde_json::from_str(definition).ok()?;
+    state_named(&definition, name)?.get("ItemProcessor").map(Value::to_string)
+}
+
+/// A state, wherever it is: names are unique in a definition.
+fn state_named<'d>(value: &'d Value, name: &str) -> Option<&'d Value> {
+    match value {
+        Value::Object(fields) => {
+            let here = fields.get("States").and_then(|states| states.get(name));
+            here.or_else(|| fields.values().find_map(|field| state_named(field, name)))
+        }
+        Value::Array(items) => items.iter().find_map(|item| state_named(item, name)),
+        _ => None,
     }
 }
 

@@ -93,6 +93,8 @@ pub struct StateMachineRecord {
     pub settings: Settings,
     /// The version that is shown, or that the request published.
     pub version: Option<VersionRecord>,
+    /// The Map run whose children execute it, and its label: `DescribeStateMachineForExecution` of a child.
+    pub map_run: Option<(String, String)>,
 }
 
 /// A version as `ListStateMachineVersions` shows it.
@@ -159,6 +161,7 @@ impl StateMachineRecord {
             updated_at: definition.created_at,
             settings: definition.settings.clone(),
             version: None,
+            map_run: None,
         }
     }
 

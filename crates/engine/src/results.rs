@@ -1,4 +1,4 @@
-//! The results of a Map run, child by child.
+//! The results of a Map run, child by child, and all of them as the output of its Map state.
 //!
 //! `WriterConfig` says what is kept of a child: all of it (`NONE`), its output (`COMPACT`), or the elements of its output
 //! if that is an array (`FLATTEN`). Source: Developer Guide, "ResultWriter".
@@ -6,10 +6,54 @@
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
+use stepwell_machine::TaskResult;
 use stepwell_task::ChildResult;
 
 use crate::arn::Arns;
-use crate::store::ChildData;
+use crate::error::StoreError;
+use crate::kernel::WriteOrder;
+use crate::limits::{MAP_RUN_OUTPUT_BYTES_MAX, MAP_RUN_RESULTS_READ};
+use crate::store::{Archive, ChildData};
+
+/// The results of a Map run without a place to write to, as one array: what to tell the kernel
+/// ([`Event::ResultsWritten`](crate::kernel::Event::ResultsWritten)).
+///
+/// # Errors
+/// [`StoreError`] if the store cannot be read.
+pub fn collect(
+    archive: &Archive,
+    arns: &Arns,
+    order: &WriteOrder,
+) -> Result<TaskResult, StoreError> {
+    let form = order.writer.as_ref().map_or(&Value::Null, |writer| &writer.config);
+    let (mut all, mut bytes, mut from) = (Vec::new(), 0, Some(0));
+    while let Some(index) = from {
+        let page = archive.child_data(order.map_run, index, MAP_RUN_RESULTS_READ)?;
+        for child in &page {
+            bytes += child.output.as_ref().map_or(0, String::len);
+            if bytes > MAP_RUN_OUTPUT_BYTES_MAX {
+                return Ok(too_large());
+            }
+            add(&mut all, &of_child(arns, child), form);
+        }
+        from = next_index(&page);
+    }
+    Ok(TaskResult::Succeeded { output: Value::Array(all).into() })
+}
+
+/// The index of the first child behind a page; nothing behind the last page.
+pub(crate) fn next_index(page: &[ChildData]) -> Option<u64> {
+    page.last().and_then(|last| last.row.child.as_ref()).map(|child| child.index + 1)
+}
+
+fn too_large() -> TaskResult {
+    TaskResult::Failed {
+        error: "States.DataLimitExceeded".to_owned(),
+        cause: Some(format!(
+            "The results of the Map run are larger than {MAP_RUN_OUTPUT_BYTES_MAX} bytes; use a ResultWriter with a Resource."
+        )),
+    }
+}
 
 /// What became of a child, as the port has it.
 pub(crate) fn of_child(arns: &Arns, child: &ChildData) -> ChildResult {
@@ -33,7 +77,7 @@ pub(crate) fn of_child(arns: &Arns, child: &ChildData) -> ChildResult {
 }
 
 /// Adds a child to the output of a Map state without a place to write to; an unsuccessful one has none.
-pub(crate) fn add(all: &mut Vec<Value>, child: &ChildResult, form: &Value) {
+fn add(all: &mut Vec<Value>, child: &ChildResult, form: &Value) {
     let Some(output) = &child.output else { return };
     let output = serde_json::from_str(output).unwrap_or(Value::Null);
     match (form["Transformation"].as_str(), output) {

@@ -9,6 +9,7 @@ use stepwell_machine::{DecideContext, Limits, ScheduledTask, TaskResult};
 use stepwell_task::{
     IdempotencyKey, Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter,
 };
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ use crate::limits::TEST_STATE_MAX;
 pub(crate) async fn run(
     router: &dyn TaskRouter,
     clock: &dyn Clock,
+    places: &Semaphore,
     arns: &Arns,
     limits: Limits,
     test: Test,
@@ -38,6 +40,7 @@ pub(crate) async fn run(
     let handler = router
         .route(&task.resource)
         .map_err(|unsupported| Error::UnsupportedResource { unsupported: vec![unsupported] })?;
+    let _place = places.acquire().await.expect("the places are never closed");
     let execution_arn = Arc::from(names.execution_arn);
     Ok(match perform(handler, execution_arn, *task, now).await {
         Some(outcome) => tested.finish(outcome),

@@ -6,6 +6,7 @@
 //! | `TaskStarted` | `TaskStarted` |
 //! | `TaskHeartbeat` | a hidden fact |
 //! | `TaskTaken` | `ActivityStarted` |
+//! | `TaskGivenBack` | a hidden fact |
 //! | `TaskSubmitted` | `TaskStarted` if it is not recorded yet, then `TaskSubmitted` |
 //! | `TaskReported` | `TaskSucceeded` or `TaskFailed`; a hidden fact while the task is not submitted |
 //! | `TaskFinished` | `TaskStarted` if it is not recorded yet, then `TaskSucceeded`, `TaskSubmitted` or `TaskFailed` |
@@ -126,6 +127,11 @@ impl<'a> Decider<'a> {
             Input::TaskTaken { scheduled, worker } => {
                 if let Some(frame) = self.run.folded.task_frame(scheduled) {
                     states::task::started(self, frame, self.now, worker);
+                }
+            }
+            Input::TaskGivenBack { scheduled } => {
+                if let Some(frame) = self.run.folded.task_frame(scheduled) {
+                    states::task::given_back(self, frame);
                 }
             }
             Input::TaskSubmitted { scheduled, started_at, output } => {

@@ -45,6 +45,11 @@ pub enum Input {
         /// The name that the worker gave.
         worker: Option<Arc<str>>,
     },
+    /// The worker that took the task of an activity had gone when the task came: it waits for another.
+    TaskGivenBack {
+        /// The id of its scheduled event.
+        scheduled: EventId,
+    },
     /// The service has taken the request of a task that goes on elsewhere.
     TaskSubmitted {
         /// The id of its scheduled event.

@@ -239,6 +239,9 @@ pub enum Event {
     /// Hidden: the handler of a task is still alive.
     #[serde(rename = "Th")]
     TaskHeartbeat,
+    /// Hidden: the worker of an activity had gone when its task came.
+    #[serde(rename = "Tb")]
+    TaskGivenBack,
 
     /// `ParallelStateStarted`
     #[serde(rename = "Ps")]
@@ -344,6 +347,7 @@ impl Event {
         matches!(
             self,
             Self::TaskHeartbeat
+                | Self::TaskGivenBack
                 | Self::TaskReported(_)
                 | Self::WaitStarted { .. }
                 | Self::RetryScheduled { .. }

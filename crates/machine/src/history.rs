@@ -140,6 +140,7 @@ fn show(event: &Event) -> Option<Shown> {
         | Event::TaskFailed { .. }
         | Event::TaskTimedOut { .. } => show_task(event)?,
         Event::TaskHeartbeat
+        | Event::TaskGivenBack
         | Event::TaskReported(_)
         | Event::WaitStarted { .. }
         | Event::RetryScheduled { .. } => return None,

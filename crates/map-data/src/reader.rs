@@ -9,6 +9,7 @@
 //! | `s3:listObjectsV2` | `Transformation` `LOAD_AND_FLATTEN` | those in these objects |
 
 use std::io::BufRead;
+use std::thread;
 
 use futures_util::{StreamExt, stream};
 use object_store::ObjectMeta;
@@ -24,30 +25,64 @@ use crate::objects::Objects;
 /// Items on their way to the engine.
 const ITEMS_AHEAD: usize = 1_000;
 
-/// The items of a source. They are read in a thread of their own, as fast as they are wanted.
+/// The items of a source. They are read in a thread of their own, as fast as they are wanted: none of tokio's, which wait
+/// for shorter work, and which are too few to be held for as long as a Map run lasts.
 pub(crate) fn items(buckets: Buckets, source: ItemSource) -> Items {
     let (sender, receiver) = mpsc::channel(ITEMS_AHEAD);
     let objects = Objects { buckets, runtime: Handle::current() };
-    tokio::task::spawn_blocking(move || {
-        let mut to_skip = source.skip;
-        let mut take = |item| {
-            if to_skip > 0 {
-                to_skip -= 1;
-                return true;
-            }
-            sender.blocking_send(Ok(item)).is_ok()
+    let read = move || {
+        let end = match send(&objects, &source, &sender) {
+            Ok(()) => Message::End,
+            Err(cause) => Message::Failed(cause),
         };
-        let reading = Reading { objects: &objects, config: &source.config };
-        if let Err(cause) = reading.read(&source, &mut take) {
-            let error = "States.ItemReaderFailed".to_owned();
-            // Whoever stopped listening wants no error either.
-            let _ = sender.blocking_send(Err(TaskFailure { error, cause: Some(cause) }));
+        // Whoever stopped listening wants no end either.
+        let _ = sender.blocking_send(end);
+    };
+    let started = thread::Builder::new().name("stepwell-items".to_owned()).spawn(read);
+    let last = started.err().map(|error| format!("no thread to read with: {error}"));
+    stream::unfold((receiver, last), next).boxed()
+}
+
+/// What the thread says.
+enum Message {
+    Item(Value),
+    Failed(String),
+    End,
+}
+
+/// The next item. A thread that is gone without a word about the end has not read all of them.
+async fn next(
+    (mut receiver, failed): (mpsc::Receiver<Message>, Option<String>),
+) -> Option<(Result<Value, TaskFailure>, (mpsc::Receiver<Message>, Option<String>))> {
+    let failure = |cause: String| {
+        Err(TaskFailure { error: "States.ItemReaderFailed".to_owned(), cause: Some(cause) })
+    };
+    if let Some(cause) = failed {
+        return Some((failure(cause), (receiver, None)));
+    }
+    let item = match receiver.recv().await {
+        Some(Message::Item(item)) => Ok(item),
+        Some(Message::Failed(cause)) => failure(cause),
+        Some(Message::End) => return None,
+        None => failure("the thread that reads the items ended".to_owned()),
+    };
+    Some((item, (receiver, None)))
+}
+
+fn send(
+    objects: &Objects,
+    source: &ItemSource,
+    sender: &mpsc::Sender<Message>,
+) -> Result<(), String> {
+    let mut to_skip = source.skip;
+    let mut take = |item| {
+        if to_skip > 0 {
+            to_skip -= 1;
+            return true;
         }
-    });
-    stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|item| (item, receiver))
-    })
-    .boxed()
+        sender.blocking_send(Message::Item(item)).is_ok()
+    };
+    Reading { objects, config: &source.config }.read(source, &mut take)
 }
 
 struct Reading<'a> {
@@ -113,14 +148,19 @@ impl Reading<'_> {
 
     fn listed(&self, bucket: &str, prefix: &str, take: Take<'_>) -> Result<(), String> {
         let loads = self.text("Transformation") == Some("LOAD_AND_FLATTEN");
-        for object in self.objects.list(bucket, prefix)? {
+        let mut is_wanted = true;
+        self.objects.list(bucket, prefix, &mut |object| {
             if loads {
-                self.object(bucket, object.location.as_ref(), &mut *take)?;
-            } else if !take(listed(&object)) {
-                break;
+                let mut take = |item| {
+                    is_wanted = take(item);
+                    is_wanted
+                };
+                self.object(bucket, object.location.as_ref(), &mut take)?;
+                Ok(is_wanted)
+            } else {
+                Ok(take(listed(&object)))
             }
-        }
-        Ok(())
+        })
     }
 
     /// The objects of an S3 inventory: the manifest names its files and their columns.

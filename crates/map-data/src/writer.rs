@@ -4,6 +4,7 @@
 //! <Prefix>/<uuid of the Map run>/manifest.json
 //! <Prefix>/<uuid of the Map run>/SUCCEEDED_0.json
 //! <Prefix>/<uuid of the Map run>/FAILED_0.json
+//! <Prefix>/<uuid of the Map run>/PENDING_0.json
 //! ```
 //!
 //! Written again they are the same objects with the same content. Source: Developer Guide, "ResultWriter".
@@ -32,14 +33,21 @@ pub(crate) async fn write(
     let folder = folder(destination);
     let mut succeeded = Output::new(&store, &folder, "SUCCEEDED", form)?;
     let mut unsuccessful = Output::new(&store, &folder, "FAILED", form)?;
-    while let Some(result) = results.next().await {
+    let mut pending = Output::new(&store, &folder, "PENDING", form)?;
+    while let Some(result) = results.ended.next().await {
         let result = result?;
         let output = if result.output.is_some() { &mut succeeded } else { &mut unsuccessful };
         output.add(&result).await.map_err(|error| failed(&error.to_string()))?;
     }
+    while let Some(input) = results.pending.next().await {
+        pending
+            .put_value(&not_started(&input))
+            .await
+            .map_err(|error| failed(&error.to_string()))?;
+    }
     let files = json!({
         "FAILED": unsuccessful.close().await.map_err(|error| failed(&error.to_string()))?,
-        "PENDING": [],
+        "PENDING": pending.close().await.map_err(|error| failed(&error.to_string()))?,
         "SUCCEEDED": succeeded.close().await.map_err(|error| failed(&error.to_string()))?,
     });
     let manifest = json!({
@@ -132,15 +140,19 @@ impl Output {
 
     async fn add(&mut self, child: &ChildResult) -> std::io::Result<()> {
         for value in self.form.values(child) {
-            let before = match (self.writer.is_some(), self.form.is_lines) {
-                (false, false) => "[",
-                (true, false) => ",",
-                (_, true) => "",
-            };
-            let after = if self.form.is_lines { "\n" } else { "" };
-            self.put(&format!("{before}{value}{after}")).await?;
+            self.put_value(&value).await?;
         }
         Ok(())
+    }
+
+    async fn put_value(&mut self, value: &Value) -> std::io::Result<()> {
+        let before = match (self.writer.is_some(), self.form.is_lines) {
+            (false, false) => "[",
+            (true, false) => ",",
+            (_, true) => "",
+        };
+        let after = if self.form.is_lines { "\n" } else { "" };
+        self.put(&format!("{before}{value}{after}")).await
     }
 
     async fn put(&mut self, text: &str) -> std::io::Result<()> {
@@ -159,6 +171,11 @@ impl Output {
         writer.shutdown().await?;
         Ok(json!([{ "Key": self.path.as_ref(), "Size": self.bytes }]))
     }
+}
+
+/// What is known of a child that was not started.
+fn not_started(input: &str) -> Value {
+    json!({ "Input": input, "InputDetails": { "Included": true }, "Status": "PENDING" })
 }
 
 fn described(child: &ChildResult) -> Value {

@@ -11,6 +11,8 @@
 
 use std::ops::RangeInclusive;
 
+use stepwell_engine::Handle;
+
 use crate::error::ApiError;
 
 /// Characters of an ARN.
@@ -21,8 +23,15 @@ pub(crate) const LONG_ARN: RangeInclusive<usize> = 1..=2_000;
 pub(crate) const NAME: RangeInclusive<usize> = 1..=80;
 /// Characters of a task token.
 pub(crate) const TASK_TOKEN: RangeInclusive<usize> = 1..=2_048;
-/// Characters of a definition.
+/// Characters of a definition, where AWS's limits are wanted.
 pub(crate) const DEFINITION: RangeInclusive<usize> = 1..=1_048_576;
+/// Characters of a payload, where AWS's limits are wanted.
+pub(crate) const PAYLOAD: RangeInclusive<usize> = 0..=262_144;
+
+/// These bounds where AWS's limits are wanted, else the lower one alone.
+pub(crate) fn of_aws(engine: &Handle, bounds: RangeInclusive<usize>) -> RangeInclusive<usize> {
+    if engine.has_aws_limits() { bounds } else { *bounds.start()..=usize::MAX }
+}
 
 /// The one member that a request has: an ARN.
 pub(crate) fn arn(member: &str, value: Option<String>) -> Result<String, ApiError> {

@@ -184,7 +184,7 @@ impl<'a> Simulation<'a> {
                 self.process.running.retain(|order| !is_it(order));
             }
             Action::ReadItems(_) | Action::CloseItems(_) | Action::WriteResults(_) => {
-                unreachable!("no load here has a Map run with data from outside")
+                unreachable!("no load here has a Map run")
             }
             Action::Announce(change) => {
                 self.violations.extend(self.process.witness.announcement(&change));

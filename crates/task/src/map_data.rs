@@ -12,8 +12,13 @@ use crate::TaskFailure;
 /// The items of a Map run, in an order that is the same whenever they are read.
 pub type Items = BoxStream<'static, Result<Value, TaskFailure>>;
 
-/// The results of a Map run by the index of the child. An error is the engine's own: the write is given up.
-pub type Results = BoxStream<'static, Result<ChildResult, TaskFailure>>;
+/// The results of a Map run.
+pub struct Results {
+    /// Of the children that ended, by their index. An error is the engine's own: the write is given up.
+    pub ended: BoxStream<'static, Result<ChildResult, TaskFailure>>,
+    /// The inputs of the children that were not started because the Map run failed: JSON.
+    pub pending: BoxStream<'static, String>,
+}
 
 /// Where a Map run reads its items: an evaluated `ItemReader`.
 #[derive(Debug, Clone, PartialEq)]

@@ -113,6 +113,8 @@ const ALLOWED: &[Arrows] = &[
         &[
             "stepwell-asl",
             "stepwell-engine",
+            "stepwell-integrations",
+            "stepwell-map-data",
             "stepwell-reconcile",
             "stepwell-sandbox",
             "stepwell-stream-qc",

@@ -154,8 +154,11 @@ impl Committer {
             Action::Cancel { execution, scheduled } => self.dispatcher.cancel(execution, scheduled),
             Action::Deliver(delivery) => {
                 let events = self.events.clone();
-                // If the kernel has gone, the worker hears nothing and the task waits for its time-out.
-                delivery.deliver(move |order| drop(events.send(Event::GivenBack(order))));
+                // If the kernel has gone, nobody hears of it and the task waits for its time-out.
+                delivery.deliver(move |order| {
+                    let (execution, scheduled) = (order.execution, order.task.scheduled);
+                    drop(events.send(Event::GivenBack { execution, scheduled }));
+                });
             }
             Action::ReadItems(order) => self.map_data.read(order),
             Action::CloseItems(map_run) => self.map_data.close(map_run),

@@ -48,11 +48,15 @@ type TaskId = (ExecutionId, EventId);
 #[derive(Default)]
 struct State {
     running: HashMap<TaskId, Running>,
+    /// How many of them hold a place.
+    places: usize,
     waiting: VecDeque<TaskOrder>,
     draining: bool,
 }
 
 struct Running {
+    /// Not once its job is submitted: then it only waits, maybe for tasks that want a place.
+    holds_place: bool,
     stop: CancellationToken,
     /// Cancelled if nobody wants the outcome, not at a shutdown.
     given_up: CancellationToken,
@@ -85,6 +89,10 @@ impl Dispatcher {
         let mut state = self.0.state();
         if state.draining {
             return;
+        }
+        if order.task.submitted.is_some() {
+            self.0.begin(&mut state, order, false);
+            return self.0.count(&state);
         }
         state.waiting.push_back(order);
         self.0.fill(&mut state);
@@ -138,21 +146,36 @@ impl Shared {
 
     /// Starts tasks that wait, as long as there are places.
     fn fill(self: &Arc<Self>, state: &mut State) {
-        while state.running.len() < self.tasks_max {
+        while state.places < self.tasks_max {
             let Some(order) = state.waiting.pop_front() else { break };
-            let (id, stop, given_up) =
-                (id(&order), CancellationToken::new(), CancellationToken::new());
-            let span = tracing::debug_span!(
-                "task",
-                execution = %order.execution_arn,
-                state = %order.task.state_name,
-                event = order.task.scheduled,
-            );
-            let work = Arc::clone(self).run(order, stop.clone(), given_up.clone()).instrument(span);
-            let abort = self.runtime.spawn(work).abort_handle();
-            state.running.insert(id, Running { stop, given_up, abort });
+            self.begin(state, order, true);
         }
         self.count(state);
+    }
+
+    /// Starts a task.
+    fn begin(self: &Arc<Self>, state: &mut State, order: TaskOrder, holds_place: bool) {
+        let (id, stop, given_up) = (id(&order), CancellationToken::new(), CancellationToken::new());
+        let span = tracing::debug_span!(
+            "task",
+            execution = %order.execution_arn,
+            state = %order.task.state_name,
+            event = order.task.scheduled,
+        );
+        let work = Arc::clone(self).run(order, stop.clone(), given_up.clone()).instrument(span);
+        let abort = self.runtime.spawn(work).abort_handle();
+        state.places += usize::from(holds_place);
+        state.running.insert(id, Running { holds_place, stop, given_up, abort });
+    }
+
+    /// Gives the place of a task to those that wait.
+    fn give_place_back(self: &Arc<Self>, id: TaskId) {
+        let mut state = self.state();
+        let Some(task) = state.running.get_mut(&id) else { return };
+        if std::mem::take(&mut task.holds_place) {
+            state.places -= 1;
+            self.fill(&mut state);
+        }
     }
 
     fn count(&self, state: &State) {
@@ -180,7 +203,8 @@ impl Shared {
             self.tell(Event::TaskFinished { execution, scheduled, started_at, outcome });
         }
         let mut state = self.state();
-        state.running.remove(&id);
+        let ended = state.running.remove(&id);
+        state.places -= usize::from(ended.is_some_and(|task| task.holds_place));
         self.fill(&mut state);
         if state.running.is_empty() {
             self.idle.notify_waiters();
@@ -231,6 +255,7 @@ impl Shared {
         let shared = Arc::clone(self);
         let job = Job::new(order.task.submitted, given_up, move |output| {
             shared.tell(Event::TaskSubmitted { execution, scheduled, started_at, output });
+            shared.give_place_back((execution, scheduled));
         });
         TaskRequest {
             key: IdempotencyKey::new(&order.execution_arn, scheduled),

@@ -2,23 +2,25 @@
 //!
 //! Queues are in memory only: tasks that no worker has taken are outstanding on disk, and come into the queue again at the
 //! next start. First come, first served, on both sides. A worker gets its task with the commit that records
-//! `ActivityStarted`. A task whose worker has gone by then goes to the next one.
+//! `ActivityStarted`. A task whose worker has gone by then is outstanding again, and goes to another one.
 //!
 //! Left to others: how long a worker waits, what it says of the task later (its token does).
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stepwell_machine::Input;
+use stepwell_machine::{EventId, Input};
 
+use super::administration::{changed_tags, with_tags};
 use super::event::Reply;
-use super::slot::{Letter, Life, Receipt};
+use super::slot::{Letter, Receipt};
 use super::write::{HandOut, TaskOrder};
 use super::{Kernel, Mode};
+use crate::configuration::Tag;
 use crate::error::Error;
 use crate::record::ActivityRecord;
-use crate::store::{ActivityRow, Record};
+use crate::store::{ActivityRow, ExecutionId, Record};
 
 /// What the kernel knows of activities.
 #[derive(Debug, Default)]
@@ -27,12 +29,15 @@ pub(super) struct Activities {
     /// Their ARNs, as a decision wants them.
     known: stepwell_machine::Activities,
     queues: HashMap<Arc<str>, Queue>,
+    /// Where the tasks wait that no worker has taken.
+    offered: HashMap<(ExecutionId, EventId), (Arc<str>, u64)>,
 }
 
 /// What waits at one activity.
 #[derive(Debug, Default)]
 struct Queue {
-    tasks: VecDeque<TaskOrder>,
+    /// In the order in which they are given out.
+    tasks: BTreeMap<u64, TaskOrder>,
     workers: VecDeque<Worker>,
 }
 
@@ -70,10 +75,11 @@ pub(super) fn is_activity(resource: &str) -> bool {
 }
 
 impl Kernel {
-    /// Creates an activity; one that exists is given as it is.
+    /// Creates an activity; one that exists is given as it is, with the tags that it has.
     pub(super) fn create_activity(
         &mut self,
         name: &str,
+        tags: Vec<Tag>,
         now: Timestamp,
     ) -> Result<ActivityRecord, Error> {
         self.accept()?;
@@ -81,12 +87,28 @@ impl Kernel {
             return Ok(ActivityRecord::new(&self.arns, row));
         }
         let id = self.activities.next_id();
-        let row = ActivityRow { id, name: name.to_owned(), created_at: now };
+        let mut row = ActivityRow { id, name: name.to_owned(), created_at: now, tags: Vec::new() };
+        with_tags(&mut row.tags, tags);
         let record = ActivityRecord::new(&self.arns, &row);
         self.activities.rows.insert(name.to_owned(), row.clone());
         self.list_activities();
         self.write(vec![Record::Activity(row)], Vec::new(), None);
         Ok(record)
+    }
+
+    pub(super) fn change_activity_tags(
+        &mut self,
+        name: &str,
+        change: impl FnOnce(&mut Vec<Tag>),
+    ) -> Result<(), Error> {
+        self.accept()?;
+        let Some(row) = self.activities.rows.get_mut(name) else {
+            return Err(Error::ResourceNotFound { arn: self.arns.activity(name) });
+        };
+        row.tags = changed_tags(&row.tags, change)?;
+        let row = row.clone();
+        self.write(vec![Record::Activity(row)], Vec::new(), None);
+        Ok(())
     }
 
     /// Deletes an activity; one that does not exist is no error, as in AWS. Tasks that workers have may be ended
@@ -124,16 +146,24 @@ impl Kernel {
 
     /// A task of an activity waits for a worker.
     pub(super) fn offer(&mut self, order: TaskOrder) {
-        let arn = Arc::clone(&order.task.resource);
-        self.activities.queues.entry(Arc::clone(&arn)).or_default().tasks.push_back(order);
-        self.match_workers(&arn);
+        let activity = Arc::clone(&order.task.resource);
+        let queue = self.activities.queues.entry(Arc::clone(&activity)).or_default();
+        let place = queue.tasks.last_key_value().map_or(0, |(place, _)| place + 1);
+        let id = (order.execution, order.task.scheduled);
+        queue.tasks.insert(place, order);
+        self.activities.offered.insert(id, (Arc::clone(&activity), place));
+        self.match_workers(&activity);
     }
 
-    /// A worker had gone when its task came: the task is the next to be given out.
-    pub(super) fn take_back(&mut self, order: TaskOrder) {
-        let arn = Arc::clone(&order.task.resource);
-        self.activities.queues.entry(Arc::clone(&arn)).or_default().tasks.push_front(order);
-        self.match_workers(&arn);
+    /// A task was given up. If it waits for a worker, it does so no longer.
+    pub(super) fn withdraw(&mut self, execution: ExecutionId, scheduled: EventId) {
+        let Some((activity, place)) = self.activities.offered.remove(&(execution, scheduled))
+        else {
+            return;
+        };
+        if let Some(queue) = self.activities.queues.get_mut(&activity) {
+            queue.tasks.remove(&place);
+        }
     }
 
     /// A worker whose task had come to its end before it was given out: the worker is the next to get one.
@@ -150,24 +180,17 @@ impl Kernel {
             if queue.tasks.is_empty() || queue.workers.is_empty() {
                 return;
             }
-            let order = queue.tasks.pop_front().expect("there is one");
-            if self.may_run(&order) {
-                let queue = self.activities.queues.get_mut(activity).expect("it was there");
-                let worker = queue.workers.pop_front().expect("there is one");
-                self.take(order, worker);
-            }
+            let (_, order) = queue.tasks.pop_first().expect("there is one");
+            let worker = queue.workers.pop_front().expect("there is one");
+            self.activities.offered.remove(&(order.execution, order.task.scheduled));
+            self.take(order, worker);
         }
-    }
-
-    fn may_run(&self, order: &TaskOrder) -> bool {
-        let slot = self.slots.get(&order.execution);
-        slot.is_some_and(|slot| matches!(slot.life, Life::Awake(_) | Life::Dormant))
     }
 
     fn take(&mut self, order: TaskOrder, worker: Worker) {
         let (execution, scheduled) = (order.execution, order.task.scheduled);
         let input = Input::TaskTaken { scheduled, worker: worker.name.clone() };
-        let receipt = Some(Receipt::Taken { order: Box::new(order), worker });
-        self.deliver(execution, Letter { input, receipt });
+        let receipt = Receipt::Taken { order: Box::new(order), worker };
+        self.deliver(execution, Letter::with_receipt(input, receipt));
     }
 }

@@ -44,15 +44,23 @@ pub enum Administration {
         reply: Reply<()>,
     },
     Tag {
-        name: String,
+        of: Tagged,
         tags: Vec<Tag>,
         reply: Reply<()>,
     },
     Untag {
-        name: String,
+        of: Tagged,
         keys: Vec<String>,
         reply: Reply<()>,
     },
+}
+
+/// What can have tags, by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are AWS's own")]
+pub enum Tagged {
+    StateMachine(String),
+    Activity(String),
 }
 
 impl Kernel {
@@ -78,13 +86,12 @@ impl Kernel {
                 let answer = self.delete_alias(&name, &alias);
                 self.answer(reply, answer);
             }
-            Administration::Tag { name, tags, reply } => {
-                let answer = self.change_tags(&name, |old| with_tags(old, tags));
+            Administration::Tag { of, tags, reply } => {
+                let answer = self.change_tags(&of, |old| with_tags(old, tags));
                 self.answer(reply, answer);
             }
-            Administration::Untag { name, keys, reply } => {
-                let answer =
-                    self.change_tags(&name, |old| old.retain(|it| !keys.contains(&it.key)));
+            Administration::Untag { of, keys, reply } => {
+                let answer = self.change_tags(&of, |old| old.retain(|it| !keys.contains(&it.key)));
                 self.answer(reply, answer);
             }
         }
@@ -98,17 +105,20 @@ impl Kernel {
         row.ok_or_else(|| Error::StateMachineDoesNotExist { arn: arn() })
     }
 
-    fn change_tags(&mut self, name: &str, change: impl FnOnce(&mut Vec<Tag>)) -> Result<(), Error> {
+    fn change_tags(
+        &mut self,
+        of: &Tagged,
+        change: impl FnOnce(&mut Vec<Tag>),
+    ) -> Result<(), Error> {
         self.accept()?;
+        let name = match of {
+            Tagged::StateMachine(name) => name,
+            Tagged::Activity(name) => return self.change_activity_tags(name, change),
+        };
         let Some(row) = self.registry.active(name) else {
             return Err(Error::ResourceNotFound { arn: self.arns.state_machine(name) });
         };
-        let mut row = row.clone();
-        change(&mut row.tags);
-        if row.tags.len() > TAGS_MAX {
-            let reason = format!("a state machine has at most {TAGS_MAX} tags");
-            return Err(Error::TooManyTags { reason });
-        }
+        let row = StateMachineRow { tags: changed_tags(&row.tags, change)?, ..row.clone() };
         self.registry.put(row.clone());
         self.write(vec![Record::StateMachine(row)], Vec::new(), None);
         Ok(())
@@ -117,6 +127,20 @@ impl Kernel {
 
 /// Tags of one resource at most. Source: API reference, "TagResource".
 const TAGS_MAX: usize = 50;
+
+/// Tags after a change.
+pub(super) fn changed_tags(
+    tags: &[Tag],
+    change: impl FnOnce(&mut Vec<Tag>),
+) -> Result<Vec<Tag>, Error> {
+    let mut tags = tags.to_vec();
+    change(&mut tags);
+    if tags.len() > TAGS_MAX {
+        let reason = format!("a resource has at most {TAGS_MAX} tags");
+        return Err(Error::TooManyTags { reason });
+    }
+    Ok(tags)
+}
 
 /// Tags with the same key get the new value.
 pub(super) fn with_tags(tags: &mut Vec<Tag>, new: Vec<Tag>) {

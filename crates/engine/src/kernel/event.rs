@@ -11,9 +11,9 @@ use tokio::sync::oneshot;
 use super::administration::Administration;
 use super::redrive::RedriveRequest;
 use super::tokens::TokenRequest;
-use super::write::{HandOut, TaskOrder};
+use super::write::HandOut;
 use crate::arn::Qualifier;
-use crate::configuration::{Configuration, Publish, SettingsChange};
+use crate::configuration::{Configuration, Publish, SettingsChange, Tag};
 use crate::error::Error;
 use crate::record::{ActivityRecord, Started, StateMachineRecord};
 use crate::store::{ExecutionId, MapRunId};
@@ -62,13 +62,13 @@ pub enum Event {
     Wait { state_machine: String, name: String, reply: Reply<()> },
 
     /// A request: create an activity. The name is checked.
-    CreateActivity { name: String, reply: Reply<ActivityRecord> },
+    CreateActivity { name: String, tags: Vec<Tag>, reply: Reply<ActivityRecord> },
     /// A request: delete an activity.
     DeleteActivity { name: String, reply: Reply<()> },
     /// A request: a worker asks for a task of an activity.
     PollActivity { activity: String, worker: Option<Arc<str>>, reply: Reply<HandOut> },
     /// A worker had gone when its task came.
-    GivenBack(TaskOrder),
+    GivenBack { execution: ExecutionId, scheduled: EventId },
     /// A request of somebody with a task token.
     Report { request: TokenRequest, reply: Reply<()> },
 
@@ -97,8 +97,8 @@ pub enum Event {
     ItemsRead { map_run: MapRunId, skip: u64, items: Vec<Value>, end: bool },
     /// The items of a Map run cannot be read.
     ItemsFailed { map_run: MapRunId, reason: Reason },
-    /// The results of a Map run were written, or could not be.
-    ResultsWritten { map_run: MapRunId, outcome: TaskResult },
+    /// The results of a Map run were written, or could not be, as they were asked for after so many redrives.
+    ResultsWritten { map_run: MapRunId, attempt: u32, outcome: TaskResult },
 
     /// All writes up to this one are on disk.
     Committed { through: u64 },

@@ -8,9 +8,10 @@ use stepwell_machine::{Input, Run, Start};
 use super::aliases::draw;
 use super::event::{Reply, StartRequest};
 use super::fold::context;
+use super::map_runs::MapRun;
 use super::slot::{Awake, Letter, Life, Receipt, Slot};
 use super::{Kernel, registry::Revision};
-use crate::arn::Qualifier;
+use crate::arn::{Qualifier, split_label};
 use crate::clock::uuid;
 use crate::error::{Error, Halted, StoreError};
 use crate::record::Started;
@@ -70,8 +71,7 @@ impl Kernel {
         let input = Input::Start { limits: request.limits };
         match self.begin(request, now) {
             Ok(Begun::New(id)) => {
-                let receipt = Some(Receipt::Started(reply));
-                self.deliver(id, Letter { input, receipt });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Started(reply)));
                 Ok(())
             }
             Ok(Begun::Before(started)) => {
@@ -89,9 +89,9 @@ impl Kernel {
         input: Input,
         reply: Reply<Timestamp>,
     ) -> Result<(), Halted> {
-        match self.find(state_machine, name) {
+        match self.find_by_arn(state_machine, name) {
             Ok(Holder::Slot(id)) => {
-                self.deliver(id, Letter { input, receipt: Some(Receipt::Stopped(reply)) });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Stopped(reply)));
             }
             Ok(Holder::Archived(Found { stopped_at: Some(at), .. })) => self.answer(reply, Ok(at)),
             Ok(Holder::Archived(_) | Holder::Nobody) => {
@@ -105,7 +105,8 @@ impl Kernel {
 
     /// Remembers who wants to know of an end. An execution that does not run is answered for at once.
     pub(super) fn wait(&mut self, state_machine: &str, name: &str, reply: Reply<()>) {
-        let id = self.slot_id(state_machine, name);
+        let (machine, label) = split_label(state_machine);
+        let id = self.slot_id(machine, name).filter(|id| self.label_of(*id) == label);
         let Some((id, slot)) = id.and_then(|id| Some((id, self.slots.get_mut(&id)?))) else {
             return self.answer(reply, Ok(()));
         };
@@ -248,6 +249,23 @@ impl Kernel {
         let Some(row) = self.registry.any(state_machine) else { return Ok(Holder::Nobody) };
         let found = self.archive.find(row.id, name)?;
         Ok(found.map_or(Holder::Nobody, Holder::Archived))
+    }
+
+    /// Who the names in an ARN mean: of a child of a Map run, the label must be its own.
+    pub(super) fn find_by_arn(&self, state_machine: &str, name: &str) -> Result<Holder, Failed> {
+        let (machine, label) = split_label(state_machine);
+        let holder = self.find(machine, name)?;
+        let own = match &holder {
+            Holder::Slot(id) => self.label_of(*id),
+            Holder::Archived(found) => found.label.as_deref(),
+            Holder::Nobody => None,
+        };
+        Ok(if own == label { holder } else { Holder::Nobody })
+    }
+
+    fn label_of(&self, id: ExecutionId) -> Option<&str> {
+        let child = self.slots.get(&id)?.child?;
+        self.map_runs.get(&child.map_run).map(MapRun::label)
     }
 
     fn slot_id(&self, state_machine: &str, name: &str) -> Option<ExecutionId> {

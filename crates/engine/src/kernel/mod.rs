@@ -17,7 +17,6 @@ mod aliases;
 mod event;
 mod executions;
 mod fold;
-mod map_run_redrives;
 mod map_runs;
 mod redrive;
 pub(crate) mod registry;
@@ -29,17 +28,20 @@ mod turn;
 mod versions;
 mod write;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use stepwell_machine::Input;
 
-pub use administration::Administration;
+pub use administration::{Administration, Tagged};
 pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
+pub(crate) use map_runs::Batch;
 pub use redrive::{RedriveRequest, RedriveStart};
 pub use tokens::TokenRequest;
-pub use write::{Action, Answer, Delivery, HandOut, ReadOrder, TaskOrder, Write, WriteOrder};
+pub use write::{
+    Action, Answer, Delivery, HandOut, Pending, ReadOrder, TaskOrder, Write, WriteOrder,
+};
 
 use crate::arn::Arns;
 use crate::clock::Entropy;
@@ -68,6 +70,8 @@ pub struct Kernel {
     timers: Timers,
     activities: Activities,
     map_runs: HashMap<MapRunId, MapRun>,
+    /// Map runs to which something happened that they have not looked at.
+    due_map_runs: BTreeSet<MapRunId>,
     last_map_run: MapRunId,
     /// Redrives that waited and are to be looked at again.
     redrives: Vec<Waiting>,
@@ -129,6 +133,7 @@ impl Kernel {
             timers: Timers::default(),
             activities,
             map_runs: HashMap::new(),
+            due_map_runs: BTreeSet::new(),
             last_map_run,
             redrives: Vec::new(),
             retention: None,
@@ -180,8 +185,8 @@ impl Kernel {
             }
             Event::Redrive { request, reply } => self.redrive(request, reply, now)?,
             Event::Wait { state_machine, name, reply } => self.wait(&state_machine, &name, reply),
-            Event::CreateActivity { name, reply } => {
-                let answer = self.create_activity(&name, now);
+            Event::CreateActivity { name, tags, reply } => {
+                let answer = self.create_activity(&name, tags, now);
                 self.answer(reply, answer);
             }
             Event::DeleteActivity { name, reply } => {
@@ -191,7 +196,9 @@ impl Kernel {
             Event::PollActivity { activity, worker, reply } => {
                 self.poll_activity(&activity, Worker { name: worker, reply });
             }
-            Event::GivenBack(order) => self.take_back(order),
+            Event::GivenBack { execution, scheduled } => {
+                self.deliver(execution, Input::TaskGivenBack { scheduled }.into());
+            }
             Event::Report { request, reply } => self.hear(request, reply)?,
             Event::TaskSubmitted { execution, scheduled, started_at, output } => {
                 let input = Input::TaskSubmitted { scheduled, started_at, output };
@@ -215,8 +222,8 @@ impl Kernel {
                 self.items_read(map_run, skip, items, end);
             }
             Event::ItemsFailed { map_run, reason } => self.fail_map_run(map_run, reason),
-            Event::ResultsWritten { map_run, outcome } => {
-                self.results_written(map_run, outcome, now);
+            Event::ResultsWritten { map_run, attempt, outcome } => {
+                self.results_written(map_run, attempt, outcome, now);
             }
             Event::Committed { through } => self.committed(through),
             Event::CommitFailed { reason } => return Err(self.halt(reason)),
@@ -248,7 +255,7 @@ impl Kernel {
     /// Whether [`step`](Self::step) has something to do. Not while so much waits for the disk that more
     /// would only fill memory.
     pub fn has_work(&self) -> bool {
-        (!self.queue.is_empty() || self.has_due_map_run() || !self.redrives.is_empty())
+        (!self.queue.is_empty() || !self.due_map_runs.is_empty() || !self.redrives.is_empty())
             && self.uncommitted_entries < UNCOMMITTED_ENTRIES_MAX
     }
 

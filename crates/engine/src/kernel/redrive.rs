@@ -4,7 +4,7 @@
 //! but for what it takes back of the execution's row: until it is committed, nothing has happened. An execution whose end
 //! is not on disk yet is redriven when it is.
 //!
-//! Left to others: where the execution goes on (`stepwell_machine`), its Map runs (`map_run_redrives`).
+//! Left to others: where the execution goes on (`stepwell_machine`), its Map runs (`map_runs::redrive`).
 
 use std::sync::Arc;
 
@@ -15,6 +15,7 @@ use super::Kernel;
 use super::event::Reply;
 use super::executions::{Failed, Holder};
 use super::slot::{Awake, Letter, Life, Receipt};
+use crate::arn::split_label;
 use crate::error::{Error, Halted};
 use crate::limits::RETENTION_MARGIN;
 use crate::record::Status;
@@ -71,7 +72,7 @@ impl Kernel {
     ) -> Result<(), Halted> {
         match self.begin_again(&request, now) {
             Ok(Begun::Again(id, input)) => {
-                self.deliver(id, Letter { input, receipt: Some(Receipt::Redriven(reply)) });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Redriven(reply)));
             }
             Ok(Begun::Before(at)) => self.answer(reply, Ok(at)),
             Ok(Begun::Later(id)) => self.postpone(id, Waiting { request, reply }),
@@ -98,7 +99,7 @@ impl Kernel {
 
     fn begin_again(&mut self, request: &RedriveRequest, now: Timestamp) -> Result<Begun, Failed> {
         self.accept()?;
-        match self.find(&request.state_machine, &request.name)? {
+        match self.find_by_arn(&request.state_machine, &request.name)? {
             Holder::Archived(found) => self.take_up_again(request, &found, now),
             Holder::Slot(id) => self.redriven_before(id, request, now),
             Holder::Nobody => {
@@ -172,7 +173,8 @@ impl Kernel {
         if !found.status.is_unsuccessful() {
             return Err(refused(NotRedrivable::Status(found.status)));
         }
-        if self.registry.active(&request.state_machine).is_none() {
+        let (machine, _) = split_label(&request.state_machine);
+        if self.registry.active(machine).is_none() {
             return Err(refused(NotRedrivable::StateMachineDeleted));
         }
         if self.is_being_forgotten(found, now) {

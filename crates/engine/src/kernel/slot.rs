@@ -13,7 +13,7 @@ use super::write::TaskOrder;
 use crate::clock::Entropy;
 use crate::limits::TURN_ENTRIES_MAX;
 use crate::record::{Started, Status};
-use crate::store::{Birth, ChildRow, DefinitionId, Record, StateMachineId};
+use crate::store::{Birth, ChildRow, DefinitionId, MapRunId, Record, StateMachineId};
 
 /// A place for one execution, from its start until its end is on disk.
 #[derive(Debug)]
@@ -30,10 +30,10 @@ pub(super) struct Slot {
     pub(super) waiters: Vec<Reply<()>>,
     /// Set for a child of a Map run.
     pub(super) child: Option<ChildRow>,
-    /// Rows of Map runs whose end is in the inbox: they go to disk with the turn that takes it in.
-    pub(super) ended_map_runs: Vec<Record>,
     /// Who wants it to go on once its end is on disk.
     pub(super) redrives: Vec<Waiting>,
+    /// Its Map runs that have not ended.
+    pub(super) map_runs: Vec<MapRunId>,
 }
 
 impl Slot {
@@ -47,8 +47,8 @@ impl Slot {
             armed: None,
             waiters: Vec::new(),
             child: None,
-            ended_map_runs: Vec::new(),
             redrives: Vec::new(),
+            map_runs: Vec::new(),
         }
     }
 }
@@ -81,6 +81,8 @@ pub(super) enum Life {
 pub(super) struct Letter {
     pub(super) input: Input,
     pub(super) receipt: Option<Receipt>,
+    /// Goes to disk with the turn that takes the letter in.
+    pub(super) record: Option<Record>,
 }
 
 /// Whom to answer once the consequences of a letter are on disk.
@@ -100,7 +102,14 @@ pub(super) enum Receipt {
 
 impl From<Input> for Letter {
     fn from(input: Input) -> Self {
-        Self { input, receipt: None }
+        Self { input, receipt: None, record: None }
+    }
+}
+
+impl Letter {
+    /// A letter whose sender waits for its consequences.
+    pub(super) fn with_receipt(input: Input, receipt: Receipt) -> Self {
+        Self { receipt: Some(receipt), ..input.into() }
     }
 }
 
@@ -133,6 +142,8 @@ pub(super) struct Outcome {
     pub(super) decision: Decision,
     /// Whom to answer, and whether what they said still mattered.
     pub(super) receipts: Vec<(Receipt, bool)>,
+    /// What the letters brought with them.
+    pub(super) records: Vec<Record>,
 }
 
 impl Awake {
@@ -150,6 +161,7 @@ impl Awake {
             let Some(letter) = self.next_letter(inbox) else { break };
             let is_accepted = self.accepts(&letter.input);
             outcome.receipts.extend(letter.receipt.map(|receipt| (receipt, is_accepted)));
+            outcome.records.extend(letter.record);
             if !is_accepted {
                 continue;
             }
@@ -188,6 +200,7 @@ impl Awake {
             | Input::TaskStarted { scheduled, .. }
             | Input::TaskTaken { scheduled, .. }
             | Input::TaskSubmitted { scheduled, .. }
+            | Input::TaskGivenBack { scheduled }
             | Input::TaskHeartbeat { scheduled }
             | Input::MapRunFinished { scheduled, .. } => self.run.is_open(*scheduled),
             Input::TaskReported { scheduled, .. } => self.run.is_reportable(*scheduled),

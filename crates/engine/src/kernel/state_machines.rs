@@ -21,7 +21,8 @@ pub(super) struct Change {
 }
 
 impl Kernel {
-    /// Idempotent as AWS's: role and tags of what exists stay, whatever the request says of them.
+    /// Idempotent as AWS's: the wish to publish is part of what must be the same; role and tags of what exists stay,
+    /// whatever the request says of them.
     ///
     /// Source: API reference, "CreateStateMachine".
     pub(super) fn create_state_machine(
@@ -36,7 +37,8 @@ impl Kernel {
         let Configuration { settings, tags, publish } = configuration;
         if let Some(existing) = self.registry.active(name) {
             let newest = &self.registry.newest(existing).row;
-            if *newest.text == *definition.text && newest.settings == settings {
+            let is_same = *newest.text == *definition.text && newest.settings == settings;
+            if is_same && self.was_published_so(existing, publish.as_ref()) {
                 let existing = existing.clone();
                 return Ok(self.published(existing, publish, now));
             }
@@ -48,6 +50,17 @@ impl Kernel {
         let content = Content { definition, role_arn, settings };
         let row = self.revise(row, revision, content, now);
         Ok(self.published(row, publish, now))
+    }
+
+    /// Whether the request that created a state machine published it as another one wants.
+    fn was_published_so(&self, row: &StateMachineRow, publish: Option<&Publish>) -> bool {
+        let mut versions = self.registry.versions(row.id);
+        let first = versions.find(|version| version.created_at == row.created_at);
+        match (first, publish) {
+            (Some(version), Some(publish)) => version.description == publish.description,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
     }
 
     /// A place for a state machine, and the number of its first revision.

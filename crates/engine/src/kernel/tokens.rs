@@ -12,7 +12,7 @@ use crate::store::ExecutionId;
 /// A request with a task token.
 #[derive(Debug)]
 pub struct TokenRequest {
-    /// The name of the state machine that the token names.
+    /// The name of the state machine that the token names, with the label of a child.
     pub state_machine: String,
     /// The name of the execution.
     pub name: String,
@@ -34,7 +34,7 @@ impl Kernel {
                     Some(report) => Input::TaskReported { scheduled, report },
                     None => Input::TaskHeartbeat { scheduled },
                 };
-                self.deliver(id, Letter { input, receipt: Some(Receipt::Heard(reply)) });
+                self.deliver(id, Letter::with_receipt(input, Receipt::Heard(reply)));
                 Ok(())
             }
             Err(failed) => self.fail(reply, failed),
@@ -43,7 +43,7 @@ impl Kernel {
 
     /// The execution whose open task has this very token.
     fn holder_of(&mut self, request: &TokenRequest) -> Result<ExecutionId, Failed> {
-        let id = match self.find(&request.state_machine, &request.name)? {
+        let id = match self.find_by_arn(&request.state_machine, &request.name)? {
             Holder::Slot(id) => id,
             Holder::Archived(_) => return Err(Error::TaskTimedOut.into()),
             Holder::Nobody => return Err(Error::TaskDoesNotExist.into()),

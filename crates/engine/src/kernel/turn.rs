@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use stepwell_machine::{Command, Entry, EventId, Phase};
+use stepwell_machine::{Command, Entry, EventId, Phase, StartMapRun};
 
 use super::activities::{Worker, is_activity};
-use super::slot::{Awake, Letter, Life, Receipt};
+use super::event::Reply;
+use super::slot::{Awake, Letter, Life, Outcome, Receipt};
 use super::write::{Action, Answer, Delivery, TaskOrder};
 use super::{Kernel, Mode};
 use crate::error::{Error, Halted};
@@ -16,7 +17,8 @@ use crate::redrive::NotRedrivable;
 use crate::store::{ChildRow, End, ExecutionId, Record, RedriveRow, Standing, Turn};
 
 impl Kernel {
-    /// Lets the Map runs go on to which something happened, and the first execution in the queue take its turn. One that has more to do goes to the back.
+    /// Lets the Map runs go on to which something happened, and the first execution in the queue take its turn. One
+    /// that has more to do goes to the back.
     ///
     /// # Errors
     /// [`Halted`] if the store cannot be read.
@@ -46,53 +48,57 @@ impl Kernel {
         let now = awake.birth.as_ref().map_or(now, |birth| birth.started_at);
         let activities = self.activities.known();
         let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy, &activities);
-
         let hands_out = self.mode == Mode::Open;
-        let (map_runs, commands): (Vec<_>, Vec<_>) = outcome
-            .decision
-            .commands
-            .into_iter()
-            .partition(|command| matches!(command, Command::StartMapRun(_)));
-        let cancelled: Vec<EventId> = commands.iter().filter_map(cancelled).collect();
-        let commands = commands.into_iter();
-        let performed = commands.filter_map(|command| perform(id, awake, command, hands_out));
-        let (offers, mut actions): (Vec<_>, Vec<_>) = performed.partition(is_offer);
-        actions.extend(awake.announcements(now));
-        let unserved = confirm_all(awake, outcome.receipts, now, &mut actions);
-        let ended = awake.has_ended().then(|| status(awake.run.phase()));
-        let has_ended = ended.is_some();
-        if has_ended {
-            let waiters = slot.waiters.drain(..);
-            actions.extend(waiters.map(|reply| Action::Answer(Answer::new(reply, Ok(())))));
+        let mut turn = Consequences::new(id, awake, slot.child, outcome, hands_out, now);
+        if turn.ended.is_some() {
+            turn.release(slot.waiters.drain(..));
         }
+        self.go_on_later(id, turn.standing);
+        self.start_and_cancel(id, &mut turn, now);
+        self.write_turn(id, &mut turn, now);
+        self.serve_workers(turn);
+    }
 
-        let standing = awake.standing(now);
-        let mut records: Vec<Record> =
-            awake.record(id, slot.child, outcome.decision.entries, now).into_iter().collect();
-        if slot.inbox.is_empty() || has_ended {
-            records.append(&mut slot.ended_map_runs);
-        }
-        let more = awake.more;
+    /// Says when an execution has its next turn.
+    fn go_on_later(&mut self, id: ExecutionId, standing: Standing) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Life::Awake(awake) = &slot.life else { return };
+        let (more, has_letters) = (awake.more, !slot.inbox.is_empty());
         self.timers.rearm(id, &mut slot.armed, standing.next_wakeup.filter(|_| !more));
-        if more || !slot.inbox.is_empty() {
+        if more || has_letters {
             self.enqueue(id);
         }
-        let settles = has_ended || is_idle_for_long(&standing, now);
-        for command in map_runs {
-            records.extend(self.open_map_run(id, command, now));
+    }
+
+    /// Opens the Map runs that a turn started, and gives up what it no longer wants.
+    fn start_and_cancel(&mut self, id: ExecutionId, turn: &mut Consequences, now: Timestamp) {
+        for start in turn.map_runs.drain(..) {
+            turn.records.extend(self.open_map_run(id, &start, now));
         }
         // After those that the same turn opened: letters that came together may start and cancel one.
-        self.cancel_map_runs(id, &cancelled, has_ended);
-        if !records.is_empty() || !actions.is_empty() {
-            let number = self.write(records, actions, settles.then_some(id));
-            self.remember_write(id, number, ended.map(|status| (now, status)));
+        self.cancel_map_runs(id, &turn.cancelled, turn.ended.is_some());
+        for scheduled in &turn.cancelled {
+            self.withdraw(id, *scheduled);
         }
-        for offer in offers {
-            if let Action::Dispatch(order) = offer {
-                self.offer(order);
-            }
+    }
+
+    fn write_turn(&mut self, id: ExecutionId, turn: &mut Consequences, now: Timestamp) {
+        if turn.records.is_empty() && turn.actions.is_empty() {
+            return;
         }
-        for (activity, worker) in unserved {
+        let (records, actions) =
+            (std::mem::take(&mut turn.records), std::mem::take(&mut turn.actions));
+        let settles = turn.ended.is_some() || is_idle_for_long(&turn.standing, now);
+        let number = self.write(records, actions, settles.then_some(id));
+        self.remember_write(id, number, turn.ended.map(|status| (now, status)));
+    }
+
+    /// Offers the tasks of activities that a turn scheduled; workers that got none wait on.
+    fn serve_workers(&mut self, turn: Consequences) {
+        for order in turn.offers {
+            self.offer(order);
+        }
+        for (activity, worker) in turn.unserved {
             self.wait_again(&activity, worker);
         }
     }
@@ -119,21 +125,111 @@ impl Kernel {
         for reply in waiters {
             self.answer(reply, answer.clone().map(drop));
         }
-        for receipt in letters.into_iter().filter_map(|letter| letter.receipt) {
-            match receipt {
-                Receipt::Stopped(reply) => self.answer(reply, answer.clone()),
-                Receipt::Heard(reply) => {
-                    let answer = answer.clone().and(Err(Error::TaskTimedOut));
-                    self.answer(reply, answer);
-                }
-                Receipt::Taken { order, worker } => {
-                    self.wait_again(&order.task.resource, worker);
-                }
-                // A start is the first letter of an execution, a redrive the first of one that goes on; those here are
-                // past it.
-                Receipt::Started(_) | Receipt::Redriven(_) => {}
+        for letter in letters {
+            // What an execution that cannot be read is told stays as it was: it hears of it again.
+            if let Some(record) = letter.record.filter(|_| answer.is_ok()) {
+                self.write(vec![record], Vec::new(), None);
+            }
+            if let Some(receipt) = letter.receipt {
+                self.refuse(receipt, &answer);
             }
         }
+    }
+
+    /// Answers a letter that came after the end of an execution, or for one that cannot be read.
+    fn refuse(&mut self, receipt: Receipt, answer: &Result<Timestamp, Error>) {
+        match receipt {
+            Receipt::Stopped(reply) => self.answer(reply, answer.clone()),
+            Receipt::Heard(reply) => {
+                let answer = answer.clone().and(Err(Error::TaskTimedOut));
+                self.answer(reply, answer);
+            }
+            Receipt::Taken { order, worker } => self.wait_again(&order.task.resource, worker),
+            // A start is the first letter of an execution, a redrive the first of one that goes on; those here are past it.
+            Receipt::Started(_) | Receipt::Redriven(_) => {}
+        }
+    }
+}
+
+/// What follows from a turn.
+struct Consequences {
+    standing: Standing,
+    /// How the execution ended, if it did.
+    ended: Option<Status>,
+    records: Vec<Record>,
+    actions: Vec<Action>,
+    map_runs: Vec<StartMapRun>,
+    /// Tasks and Map runs that were given up.
+    cancelled: Vec<EventId>,
+    /// Tasks of activities: no handler gets them, but a worker that asks.
+    offers: Vec<TaskOrder>,
+    /// Workers that must wait on, with their activities.
+    unserved: Vec<(Arc<str>, Worker)>,
+}
+
+impl Consequences {
+    fn new(
+        id: ExecutionId,
+        awake: &mut Awake,
+        child: Option<ChildRow>,
+        outcome: Outcome,
+        hands_out: bool,
+        now: Timestamp,
+    ) -> Self {
+        let Outcome { decision, receipts, records } = outcome;
+        let mut turn = Self {
+            standing: awake.standing(now),
+            ended: awake.has_ended().then(|| status(awake.run.phase())),
+            records,
+            actions: Vec::new(),
+            map_runs: Vec::new(),
+            cancelled: Vec::new(),
+            offers: Vec::new(),
+            unserved: Vec::new(),
+        };
+        for command in decision.commands {
+            turn.sort(id, awake, command, hands_out);
+        }
+        turn.actions.extend(awake.announcements(now));
+        turn.confirm_all(awake, receipts, now);
+        turn.records.extend(awake.record(id, child, decision.entries, now));
+        turn
+    }
+
+    /// While the engine drains, no more tasks are handed out: they are outstanding on disk, and the next start hands them
+    /// out.
+    fn sort(&mut self, execution: ExecutionId, awake: &Awake, command: Command, hands_out: bool) {
+        match command {
+            Command::ScheduleTask(task) => {
+                let execution_arn = Arc::clone(&awake.arn);
+                let order = TaskOrder { execution, execution_arn, task };
+                if is_activity(&order.task.resource) {
+                    self.offers.push(order);
+                } else if hands_out {
+                    self.actions.push(Action::Dispatch(order));
+                }
+            }
+            Command::CancelTask { scheduled } => {
+                self.cancelled.push(scheduled);
+                self.actions.push(Action::Cancel { execution, scheduled });
+            }
+            Command::StartMapRun(start) => self.map_runs.push(start),
+        }
+    }
+
+    /// Answers the letters of the turn.
+    fn confirm_all(&mut self, awake: &Awake, receipts: Vec<(Receipt, bool)>, now: Timestamp) {
+        for (receipt, is_accepted) in receipts {
+            match confirm(awake, receipt, is_accepted, now) {
+                Ok(action) => self.actions.push(action),
+                Err(worker) => self.unserved.push(worker),
+            }
+        }
+    }
+
+    /// Tells those who wait for the end.
+    fn release(&mut self, waiters: impl Iterator<Item = Reply<()>>) {
+        self.actions.extend(waiters.map(|reply| Action::Answer(Answer::new(reply, Ok(())))));
     }
 }
 
@@ -198,53 +294,6 @@ impl Awake {
         };
         started.into_iter().chain(ended).map(announce)
     }
-}
-
-/// The action of a command. While the engine drains, no more tasks are handed out: they are outstanding on
-/// disk, and the next start hands them out.
-fn perform(
-    execution: ExecutionId,
-    awake: &Awake,
-    command: Command,
-    hands_out: bool,
-) -> Option<Action> {
-    match command {
-        Command::ScheduleTask(task) => hands_out.then(|| {
-            Action::Dispatch(TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task })
-        }),
-        Command::CancelTask { scheduled } => Some(Action::Cancel { execution, scheduled }),
-        // A Map run is the kernel's own.
-        Command::StartMapRun(_) => None,
-    }
-}
-
-fn cancelled(command: &Command) -> Option<EventId> {
-    match command {
-        Command::CancelTask { scheduled } => Some(*scheduled),
-        Command::ScheduleTask(_) | Command::StartMapRun(_) => None,
-    }
-}
-
-/// Whether this is the task of an activity: no handler gets it, but a worker that asks.
-fn is_offer(action: &Action) -> bool {
-    matches!(action, Action::Dispatch(order) if is_activity(&order.task.resource))
-}
-
-/// Answers the letters of a turn; gives the workers that must wait on, with their activities.
-fn confirm_all(
-    awake: &Awake,
-    receipts: Vec<(Receipt, bool)>,
-    now: Timestamp,
-    actions: &mut Vec<Action>,
-) -> Vec<(Arc<str>, Worker)> {
-    let mut unserved = Vec::new();
-    for (receipt, is_accepted) in receipts {
-        match confirm(awake, receipt, is_accepted, now) {
-            Ok(action) => actions.push(action),
-            Err(worker) => unserved.push(worker),
-        }
-    }
-    unserved
 }
 
 /// The answer to a letter, or the worker that must wait on because its task is over.

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use stepwell_machine::{EventId, MapRunData, ScheduledTask};
+use jiff::Timestamp;
+use stepwell_asl::Data;
+use stepwell_machine::{EventId, MapRunData, MapRunPlan, Run, ScheduledTask};
 
 use super::event::Reply;
 use crate::error::Error;
@@ -138,15 +140,38 @@ pub struct ReadOrder {
     pub count: usize,
 }
 
-/// Results to write.
+/// Results to write, or to collect if there is no place to write them to.
 #[derive(Debug, Clone)]
 pub struct WriteOrder {
     /// The Map run.
     pub map_run: MapRunId,
+    /// How often it was redriven.
+    pub attempt: u32,
     /// Its ARN.
     pub arn: Arc<str>,
     /// Its `ResultWriter`.
-    pub writer: MapRunData,
+    pub writer: Option<MapRunData>,
+    /// What was not started, if it failed.
+    pub pending: Option<Box<Pending>>,
+}
+
+/// The items of a Map run that are in no child, and what is needed to make inputs of them.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    /// Its parent.
+    pub run: Run,
+    /// The id of the event that started it.
+    pub scheduled: EventId,
+    /// The items in the input of the Map state, unless they are read.
+    pub given: Option<Data>,
+    /// How they were to be read and batched.
+    pub plan: Arc<MapRunPlan>,
+    /// So many items are in children.
+    pub taken: u64,
+    /// The time of the evaluations.
+    pub now: Timestamp,
+    /// Seed of what they draw.
+    pub seed: u64,
 }
 
 /// An answer on its way: give it with [`send`](Self::send).

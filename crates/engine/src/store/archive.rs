@@ -33,6 +33,7 @@ pub struct Found {
     pub status: Status,
     pub started_at: Timestamp,
     pub stopped_at: Option<Timestamp>,
+    pub label: Option<String>,
 }
 
 /// An execution that has not ended, or goes on: what is known of it without reading its journal.
@@ -119,8 +120,13 @@ impl Archive {
     /// # Errors
     /// [`StoreError`] if the store cannot be read.
     pub fn activities(&self) -> Result<Vec<ActivityRow>, StoreError> {
-        self.all("SELECT id, name, created_at FROM activity", [], |row| {
-            Ok(ActivityRow { id: row.get(0)?, name: row.get(1)?, created_at: timestamp(row, 2)? })
+        self.all("SELECT id, name, created_at, tags FROM activity", [], |row| {
+            Ok(ActivityRow {
+                id: row.get(0)?,
+                name: row.get(1)?,
+                created_at: timestamp(row, 2)?,
+                tags: from_json(row, 3)?,
+            })
         })
     }
 
@@ -183,7 +189,8 @@ impl Archive {
         state_machine: StateMachineId,
         name: &str,
     ) -> Result<Option<Found>, StoreError> {
-        let sql = "SELECT id, status, started_at, stopped_at
+        let sql = "SELECT id, status, started_at, stopped_at,
+                       (SELECT label FROM map_run WHERE map_run.id = execution.map_run)
                    FROM execution WHERE state_machine = ?1 AND name = ?2";
         self.one(sql, params![state_machine, name], |row| {
             Ok(Found {
@@ -191,6 +198,7 @@ impl Archive {
                 status: status(row, 1)?,
                 started_at: timestamp(row, 2)?,
                 stopped_at: optional_timestamp(row, 3)?,
+                label: row.get(4)?,
             })
         })
     }

@@ -134,6 +134,16 @@ mod tests {
         assert_eq!(history[2]["mapRunRedrivenEventDetails"]["redriveCount"], 1);
     }
 
+    /// What came later, a line each.
+    #[test]
+    fn later_entries_mean_what_they_always_meant() {
+        let text = include_str!("golden/given-back.json");
+        let entries = decode(EntryFormat::JSON, text.as_bytes()).unwrap();
+        let written: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_value(&entries).unwrap(), written);
+        assert!(entries[1].to_history_event().is_none());
+    }
+
     #[test]
     fn entries_of_format_2_mean_the_same() {
         let entries = decode(EntryFormat::ZLIB_JSON, FORMAT_2).unwrap();

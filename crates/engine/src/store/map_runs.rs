@@ -7,6 +7,7 @@
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
 use stepwell_asl::model::StateId;
+use stepwell_machine::Reason;
 
 use super::archive::{Archive, optional_timestamp, status, timestamp};
 use super::queries::{EXECUTION, ExecutionRow, Shown, execution_row};
@@ -62,7 +63,7 @@ pub(crate) struct ChildData {
 
 const MAP_RUN: &str = "SELECT id, execution, scheduled, definition, state, label, uuid, status,
         started_at, stopped_at, items, max_concurrency, tolerated_count, tolerated_percentage,
-        redrives, redriven_at
+        redrives, redriven_at, error, cause
     FROM map_run";
 
 pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite::Result<()> {
@@ -70,8 +71,8 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite:
         .prepare_cached(
             "INSERT OR REPLACE INTO map_run (id, execution, scheduled, definition, state, label,
                  uuid, status, started_at, stopped_at, items, max_concurrency, tolerated_count,
-                 tolerated_percentage, redrives, redriven_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                 tolerated_percentage, redrives, redriven_at, error, cause)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?
         .execute(params![
             row.id,
@@ -90,6 +91,8 @@ pub(super) fn write(transaction: &Transaction<'_>, row: &MapRunRow) -> rusqlite:
             row.tolerated_percentage,
             row.redrives,
             row.redriven_at.map(Timestamp::as_millisecond),
+            row.failure.as_ref().map(|reason| reason.error.as_deref().unwrap_or_default()),
+            row.failure.as_ref().and_then(|reason| reason.cause.as_deref()),
         ])
         .map(drop)
 }
@@ -219,5 +222,9 @@ fn map_run_row(row: &Row<'_>) -> rusqlite::Result<MapRunRow> {
         tolerated_percentage: row.get(13)?,
         redrives: row.get(14)?,
         redriven_at: optional_timestamp(row, 15)?,
+        failure: match row.get(16)? {
+            None => None,
+            error => Some(Reason { error, cause: row.get(17)? }),
+        },
     })
 }

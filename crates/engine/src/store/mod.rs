@@ -27,7 +27,7 @@ pub use archive::{Archive, Found, Journal, OpenExecution};
 pub use maintenance::RetentionCursor;
 pub(crate) use map_runs::ChildData;
 pub use map_runs::Counts;
-pub(crate) use queries::{ExecutionRow, Place, Shown};
+pub(crate) use queries::{ChildOf, ExecutionRow, Place, Shown};
 pub use rows::{
     ActivityRow, AliasRow, Birth, ChildRow, DefinitionId, DefinitionRow, End, ExecutionId,
     MapRunId, MapRunRow, Record, RedriveRow, Standing, StateMachineId, StateMachineRow, Turn,
@@ -171,8 +171,15 @@ fn write(
 
 fn write_activity(transaction: &Transaction<'_>, row: &ActivityRow) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("INSERT INTO activity (id, name, created_at) VALUES (?1, ?2, ?3)")?
-        .execute(params![row.id, row.name, row.created_at.as_millisecond()])
+        .prepare_cached(
+            "INSERT OR REPLACE INTO activity (id, name, created_at, tags) VALUES (?1, ?2, ?3, ?4)",
+        )?
+        .execute(params![
+            row.id,
+            row.name,
+            row.created_at.as_millisecond(),
+            administration::to_json(&row.tags),
+        ])
         .map(drop)
 }
 

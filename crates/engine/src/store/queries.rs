@@ -135,6 +135,9 @@ impl Archive {
     ///
     /// The index is by status and state machine, so that a list of all executions of one state machine is
     /// merged from one list per status: no sort, whatever the number of executions.
+    ///
+    /// A state machine that was deleted and created again counts its versions anew: what the old ones started is not
+    /// listed by the new ones.
     pub(crate) fn executions(
         &self,
         state_machine: Option<(StateMachineId, Option<&Qualifier>)>,
@@ -151,6 +154,8 @@ impl Archive {
                 AND (?5 IS NULL OR execution.version = ?5)
                 AND (?6 IS NULL OR execution.alias = ?6)
                 AND (?7 IS NULL OR (execution.redrives > 0) = ?7)
+                AND (?5 IS NULL AND ?6 IS NULL
+                     OR execution.started_at >= state_machine.created_at)
              ORDER BY execution.id DESC LIMIT ?4"
         );
         let mut found = Vec::new();

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use stepwell_asl::model::StateId;
-use stepwell_machine::{Entry, EventId};
+use stepwell_machine::{Entry, EventId, Reason};
 
 use crate::configuration::{Route, Settings, Tag};
 use crate::record::Status;
@@ -61,7 +61,7 @@ pub enum Record {
     AliasGone { state_machine: StateMachineId, name: String },
     /// A turn of an execution.
     Turn(Turn),
-    /// A new activity.
+    /// An activity, new or changed.
     Activity(ActivityRow),
     /// An activity that was deleted.
     ActivityDeleted {
@@ -79,6 +79,7 @@ pub struct ActivityRow {
     pub id: i64,
     pub name: String,
     pub created_at: Timestamp,
+    pub tags: Vec<Tag>,
 }
 
 /// Row id of a Map run.
@@ -104,6 +105,8 @@ pub struct MapRunRow {
     pub tolerated_percentage: f64,
     pub redrives: u32,
     pub redriven_at: Option<Timestamp>,
+    /// Why it fails, from before its children are stopped.
+    pub failure: Option<Reason>,
 }
 
 /// Which child of which Map run an execution is.

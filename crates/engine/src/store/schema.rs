@@ -118,6 +118,9 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE execution ADD COLUMN map_attempt INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE map_run ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE map_run ADD COLUMN redriven_at INTEGER;
+    ALTER TABLE map_run ADD COLUMN error TEXT;
+    ALTER TABLE map_run ADD COLUMN cause TEXT;
+    ALTER TABLE activity ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
 ",
 ];
 

@@ -16,7 +16,7 @@ fn mow() -> Value {
 /// An engine with the activity, and a machine with a task of it.
 async fn engine(rig: &Rig) -> (Engine, String) {
     let engine = rig.open();
-    engine.handle.create_activity("mow".to_owned()).await.unwrap();
+    engine.handle.create_activity("mow".to_owned(), Vec::new()).await.unwrap();
     let machine = engine.create("m", mow()).await;
     (engine, machine)
 }
@@ -57,9 +57,9 @@ async fn what_does_not_exist_is_told_and_takes_no_task() {
 async fn an_activity_is_created_once_listed_and_deleted() {
     let rig = Rig::new();
     let engine = rig.open();
-    let first = engine.handle.create_activity("mow".to_owned()).await.unwrap();
+    let first = engine.handle.create_activity("mow".to_owned(), Vec::new()).await.unwrap();
     rig.clock.advance(Duration::from_secs(1));
-    assert_eq!(engine.handle.create_activity("mow".to_owned()).await.unwrap(), first);
+    assert_eq!(engine.handle.create_activity("mow".to_owned(), Vec::new()).await.unwrap(), first);
     assert_eq!(first.arn, ARN);
     engine.close().await.unwrap();
 
@@ -139,7 +139,7 @@ async fn after_a_crash_tasks_that_nobody_took_wait_again_and_others_for_their_to
 async fn the_time_of_a_task_counts_from_when_a_worker_took_it() {
     let rig = Rig::new();
     let engine = rig.open();
-    engine.handle.create_activity("mow".to_owned()).await.unwrap();
+    engine.handle.create_activity("mow".to_owned(), Vec::new()).await.unwrap();
     let mut definition = mow();
     definition["States"]["One"]["TimeoutSeconds"] = json!(10);
     let machine = engine.create("m", definition).await;

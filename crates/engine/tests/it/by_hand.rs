@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use stepwell_engine::kernel::{
-    Action, Definition, Event, Kernel, RedriveRequest, StartRequest, TaskOrder, Write,
+    Action, Definition, Event, Kernel, RedriveRequest, StartRequest, TaskOrder, Write, WriteOrder,
 };
 use stepwell_engine::store::{Durability, ExecutionId, Store};
 use stepwell_engine::{Arns, Error, ManualEntropy, Started, Status};
@@ -13,12 +13,12 @@ use stepwell_machine::{Limits, Payload, TaskResult};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use crate::rig::{count_down, function, one, task};
+use crate::rig::{count_down, function, one, tamper, task};
 
-struct Bench {
-    directory: TempDir,
-    store: Store,
-    kernel: Kernel,
+pub(crate) struct Bench {
+    pub(crate) directory: TempDir,
+    pub(crate) store: Store,
+    pub(crate) kernel: Kernel,
     now: Timestamp,
 }
 
@@ -33,7 +33,7 @@ fn open(directory: TempDir) -> Bench {
 }
 
 impl Bench {
-    fn new(definition: &Value) -> Self {
+    pub(crate) fn new(definition: &Value) -> Self {
         let mut bench = open(tempfile::tempdir().unwrap());
         let text = definition.to_string();
         let machine = Arc::new(stepwell_asl::parse(&text).0.unwrap());
@@ -51,17 +51,17 @@ impl Bench {
     }
 
     /// The process ends here and another begins.
-    fn crash(self) -> Self {
+    pub(crate) fn crash(self) -> Self {
         let Self { directory, store, kernel, .. } = self;
         drop((store, kernel));
         open(directory)
     }
 
-    fn tell(&mut self, event: Event) {
+    pub(crate) fn tell(&mut self, event: Event) {
         self.kernel.handle(event, self.now).unwrap();
     }
 
-    fn start(&mut self, input: &str) -> oneshot::Receiver<Result<Started, Error>> {
+    pub(crate) fn start(&mut self, input: &str) -> oneshot::Receiver<Result<Started, Error>> {
         let (reply, answer) = oneshot::channel();
         let request = StartRequest {
             qualifier: None,
@@ -76,13 +76,13 @@ impl Bench {
     }
 
     /// Lets one execution take its turn; gives what it wrote.
-    fn step(&mut self) -> Vec<Write> {
+    pub(crate) fn step(&mut self) -> Vec<Write> {
         self.kernel.tick(self.now);
         self.kernel.step(self.now).unwrap();
         self.kernel.take_writes()
     }
 
-    fn commit(&mut self, writes: &[Write]) {
+    pub(crate) fn commit(&mut self, writes: &[Write]) {
         self.store.commit(writes.iter().flat_map(|write| &write.records)).unwrap();
         if let Some(last) = writes.last() {
             self.tell(Event::Committed { through: last.number });
@@ -90,7 +90,7 @@ impl Bench {
     }
 
     /// Starts an execution and stops after so many writes; nothing if there are not that many.
-    fn crash_after(mut self, writes: usize, input: &str) -> Option<Self> {
+    pub(crate) fn crash_after(mut self, writes: usize, input: &str) -> Option<Self> {
         let _answer = self.start(input);
         let mut left = writes;
         while self.kernel.has_work() {
@@ -100,36 +100,56 @@ impl Bench {
                 if left == 0 {
                     return Some(self);
                 }
+                for action in write.actions {
+                    if let Action::WriteResults(order) = action {
+                        self.collect(&order);
+                    }
+                }
             }
         }
         None
     }
 
     /// Goes on until nothing is left to do; gives the tasks that were handed out.
-    fn settle(&mut self) -> Vec<TaskOrder> {
-        let mut orders = Vec::new();
+    pub(crate) fn settle(&mut self) -> Vec<TaskOrder> {
+        let orders = self.run_down().into_iter().filter_map(|action| match action {
+            Action::Dispatch(order) => Some(order),
+            _ => None,
+        });
+        orders.collect()
+    }
+
+    /// Goes on until nothing is left to do; gives what is to be done outside.
+    pub(crate) fn run_down(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
         loop {
             let writes = self.step();
             self.commit(&writes);
             for action in writes.into_iter().flat_map(|write| write.actions) {
                 match action {
-                    Action::Dispatch(order) => orders.push(order),
                     Action::Answer(answer) => answer.send(),
-                    Action::Cancel { .. }
-                    | Action::Announce(_)
-                    | Action::Deliver(_)
-                    | Action::ReadItems(_)
-                    | Action::CloseItems(_)
-                    | Action::WriteResults(_) => {}
+                    Action::WriteResults(order) => self.collect(&order),
+                    action => actions.push(action),
                 }
             }
             if !self.kernel.has_work() {
-                return orders;
+                return actions;
             }
         }
     }
 
-    fn finish(&mut self, order: &TaskOrder) {
+    fn collect(&mut self, order: &WriteOrder) {
+        let arns = Arns::new("us-east-1", "000000000000");
+        let archive = self.store.archive().unwrap();
+        let outcome = stepwell_engine::collect(&archive, &arns, order).unwrap();
+        self.tell(Event::ResultsWritten {
+            map_run: order.map_run,
+            attempt: order.attempt,
+            outcome,
+        });
+    }
+
+    pub(crate) fn finish(&mut self, order: &TaskOrder) {
         self.tell(Event::TaskFinished {
             execution: order.execution,
             scheduled: order.task.scheduled,
@@ -186,10 +206,13 @@ impl Bench {
                     }
                     writes -= 1;
                     self.commit(std::slice::from_ref(&write));
-                    orders.extend(write.actions.into_iter().filter_map(|action| match action {
-                        Action::Dispatch(order) => Some(order),
-                        _ => None,
-                    }));
+                    for action in write.actions {
+                        match action {
+                            Action::Dispatch(order) => orders.push(order),
+                            Action::WriteResults(order) => self.collect(&order),
+                            _ => {}
+                        }
+                    }
                 }
             }
             if orders.is_empty() {
@@ -201,12 +224,24 @@ impl Bench {
         }
     }
 
-    fn number(&self, sql: &str) -> i64 {
+    pub(crate) fn stop(&mut self) {
+        let (reply, _) = oneshot::channel();
+        let (state_machine, name) = ("m".to_owned(), "one".to_owned());
+        self.tell(Event::Stop { state_machine, name, error: None, cause: None, reply });
+    }
+
+    /// Changes the store behind the kernel's back.
+    pub(crate) fn tamper(&self, sql: &str) {
+        tamper(&self.directory.path().join("stepwell.db"), sql);
+    }
+
+    /// What a query of one row and column gives.
+    pub(crate) fn query<T: rusqlite::types::FromSql>(&self, sql: &str) -> T {
         let store = rusqlite::Connection::open(self.directory.path().join("stepwell.db")).unwrap();
         store.query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    fn status(&self) -> Option<Status> {
+    pub(crate) fn status(&self) -> Option<Status> {
         let archive = self.store.archive().unwrap();
         archive.find(1, "one").unwrap().map(|found| found.status)
     }
@@ -351,7 +386,7 @@ fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
     let definition = one(json!({"Type": "Task", "Resource": activity}));
     let mut bench = Bench::new(&definition);
     let (reply, _created) = oneshot::channel();
-    bench.tell(Event::CreateActivity { name: "mow".to_owned(), reply });
+    bench.tell(Event::CreateActivity { name: "mow".to_owned(), tags: Vec::new(), reply });
     let _started = bench.start("{}");
     bench.settle();
     let poll = |bench: &mut Bench| {
@@ -374,11 +409,40 @@ fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
     drop(answer);
     deliver(&mut bench, writes);
     let order = given_back.try_recv().expect("it came back");
-    bench.tell(Event::GivenBack(order));
+    let (execution, scheduled) = (order.execution, order.task.scheduled);
+    bench.tell(Event::GivenBack { execution, scheduled });
+    bench.settle();
+    // That it came back is on disk: a worker of the next process gets it.
+    let mut bench = bench.crash();
     let (writes, mut answer) = poll(&mut bench);
     deliver(&mut bench, writes);
     let task = answer.try_recv().unwrap().unwrap().take();
     assert!(task.task.token.is_some() && given_back.try_recv().is_err());
+}
+
+#[test]
+fn a_task_of_an_activity_that_was_given_up_waits_for_no_worker() {
+    let activity = "arn:aws:states:us-east-1:000000000000:activity:mow";
+    let mows = json!({"StartAt": "Mow", "States": {
+        "Mow": {"Type": "Task", "Resource": activity, "End": true}}});
+    let mut bench = Bench::new(&json!({"StartAt": "Both", "States": {
+        "Both": {"Type": "Parallel", "Branches": [mows, task("echo")], "End": true,
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Later"}]},
+        "Later": {"Type": "Wait", "Seconds": 10, "End": true}}}));
+    let (reply, _created) = oneshot::channel();
+    bench.tell(Event::CreateActivity { name: "mow".to_owned(), tags: Vec::new(), reply });
+    let _started = bench.start("{}");
+    let orders = bench.settle();
+    bench.tell(Event::TaskFinished {
+        execution: orders[0].execution,
+        scheduled: orders[0].task.scheduled,
+        started_at: bench.now,
+        outcome: TaskResult::Failed { error: "E".to_owned(), cause: None },
+    });
+    bench.settle();
+    let (reply, _answer) = oneshot::channel();
+    bench.tell(Event::PollActivity { activity: "mow".to_owned(), worker: None, reply });
+    assert!(!bench.kernel.has_work(), "the worker was given nothing");
 }
 
 /// Wherever the process ends between two writes, the next one comes to the same results, and no child is there twice.
@@ -439,7 +503,7 @@ fn a_redrive_is_there_once_or_not_at_all_wherever_the_process_ends() {
         bench.succeed();
         answer.try_recv().unwrap().unwrap();
         assert_eq!(bench.status(), Some(Status::Succeeded));
-        assert_eq!(bench.number("SELECT redrives FROM execution"), 1);
+        assert_eq!(bench.query::<i64>("SELECT redrives FROM execution"), 1);
         if !is_cut_off {
             break;
         }
@@ -462,7 +526,7 @@ fn the_same_redrive_twice_at_once_is_one() {
     assert_eq!(first.unwrap(), second.unwrap());
     let other = other.unwrap_err();
     assert_eq!(other.to_string(), "Execution is RUNNING and cannot be redriven");
-    assert_eq!(bench.number("SELECT redrives FROM execution"), 1);
+    assert_eq!(bench.query::<i64>("SELECT redrives FROM execution"), 1);
 }
 
 /// Somebody asks while the end is decided but not on disk.
@@ -503,7 +567,7 @@ fn a_redriven_map_run_comes_to_the_same_results_wherever_the_process_ends() {
         }
         bench.settle();
         assert_eq!(bench.status(), Some(Status::Failed));
-        let started = bench.number("SELECT count(*) FROM execution WHERE map_run = 1");
+        let started = bench.query::<i64>("SELECT count(*) FROM execution WHERE map_run = 1");
         assert_eq!(started, 4);
 
         let _redriven = bench.redrive("a");
@@ -514,11 +578,11 @@ fn a_redriven_map_run_comes_to_the_same_results_wherever_the_process_ends() {
         assert_eq!(bench.status(), Some(Status::Succeeded), "after {writes} writes");
         let output = "SELECT count(*) FROM execution_data WHERE execution = 1
             AND output = '[\"done\",\"done\",\"done\",\"done\",\"done\"]'";
-        assert_eq!(bench.number(output), 1, "after {writes} writes");
-        assert_eq!(bench.number("SELECT max(redrives) FROM execution"), 1);
-        assert_eq!(bench.number("SELECT sum(redrives) FROM execution WHERE map_run = 1"), 3);
-        assert_eq!(bench.number("SELECT count(*) FROM execution WHERE map_run = 1"), 5);
-        assert_eq!(bench.number("SELECT redrives FROM map_run"), 1);
+        assert_eq!(bench.query::<i64>(output), 1, "after {writes} writes");
+        assert_eq!(bench.query::<i64>("SELECT max(redrives) FROM execution"), 1);
+        assert_eq!(bench.query::<i64>("SELECT sum(redrives) FROM execution WHERE map_run = 1"), 3);
+        assert_eq!(bench.query::<i64>("SELECT count(*) FROM execution WHERE map_run = 1"), 5);
+        assert_eq!(bench.query::<i64>("SELECT redrives FROM map_run"), 1);
         if !is_cut_off {
             break;
         }

@@ -9,6 +9,7 @@ mod disk_full;
 mod golden;
 mod lists;
 mod map_runs;
+mod map_runs_by_hand;
 mod recovery;
 mod redrive;
 mod requests;

@@ -192,7 +192,7 @@ async fn children_are_listed_by_their_map_run_alone() {
 async fn a_task_of_a_child_ends_by_its_token() {
     let rig = Rig::new();
     let engine = rig.open();
-    engine.handle.create_activity("mow".to_owned()).await.unwrap();
+    engine.handle.create_activity("mow".to_owned(), Vec::new()).await.unwrap();
     let mow = "arn:aws:states:us-east-1:000000000000:activity:mow";
     let states = json!({"A": {"Type": "Task", "Resource": mow, "End": true}});
     let machine = engine.create("m", distributed(&json!({}), &states)).await;
@@ -201,4 +201,31 @@ async fn a_task_of_a_child_ends_by_its_token() {
     let report = TaskReport::Succeeded { output: "2".to_owned() };
     engine.handle.report_task(&task.unwrap().token, report).await.unwrap();
     assert_eq!(engine.wait(&parent).await.output.as_deref(), Some("[2]"));
+}
+
+#[tokio::test]
+async fn a_map_run_in_a_child_of_another_has_one_name() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let inner = json!({"Type": "Map", "End": true, "Label": "inner", "ItemProcessor": {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "I", "States": {
+            "I": {"Type": "Task", "Resource": function("gate"), "End": true}}}});
+    let machine = engine.create("m", distributed(&json!({}), &json!({"A": inner}))).await;
+    let arn = engine.start(&machine, "one", "[[1]]").await;
+    rig.functions.wait_for_calls(1).await;
+    let outer = map_run(&engine, &arn).await.summary.arn;
+    let filter = ExecutionFilter { map_run_arn: Some(outer), ..Default::default() };
+    let child =
+        engine.handle.list_executions(filter, Page::default()).await.unwrap().items.remove(0);
+    let inner = map_run(&engine, &child.arn).await.summary.arn;
+    let events = engine.handle.history(&child.arn, false, Page::default()).await.unwrap().items;
+    let started = events.iter().find(|event| event["type"] == "MapRunStarted").unwrap();
+    assert_eq!(started["mapRunStartedEventDetails"]["mapRunArn"], inner.as_str());
+
+    let other = child.arn.replace("/each:", "/other:");
+    let error = engine.handle.stop_execution(&other, None, None).await.unwrap_err();
+    assert_eq!(error.aws_name(), "ExecutionDoesNotExist");
+    engine.handle.stop_execution(&child.arn, None, None).await.unwrap();
+    assert_eq!(engine.wait(&arn).await.summary.status, Status::Failed);
 }

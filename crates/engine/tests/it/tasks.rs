@@ -2,7 +2,9 @@
 
 use stepwell_engine::{Options, Status};
 
-use crate::rig::{Rig, task};
+use serde_json::json;
+
+use crate::rig::{Rig, one, service, task};
 
 #[tokio::test]
 async fn a_quick_task_shows_that_it_was_started() {
@@ -72,4 +74,26 @@ async fn a_task_that_waits_for_a_place_can_be_stopped() {
     engine.handle.stop_execution(&second, None, None).await.unwrap();
     assert_eq!(engine.handle.stats().tasks_waiting, 0);
     assert_eq!(rig.functions.calls().len(), 1);
+}
+
+/// It waits for somebody who may want the place: an execution that it started, for instance.
+#[tokio::test]
+async fn a_job_that_is_submitted_holds_no_place_before_or_after_a_restart() {
+    let rig = Rig::new();
+    let one_place = |rig: &Rig| rig.open_with(Options { tasks_max: 1, ..rig.options() });
+    let engine = one_place(&rig);
+    let jobs = engine.create("jobs", one(json!({"Type": "Task", "Resource": service("job.sync")})));
+    let jobs = jobs.await;
+    for name in ["one", "two"] {
+        let arn = engine.start(&jobs, name, "{}").await;
+        engine.wait_for_event(&arn, "TaskSubmitted").await;
+    }
+    let record = engine.run(task("echo"), "1").await;
+    assert_eq!(record.summary.status, Status::Succeeded);
+
+    let copy = rig.crashed_copy();
+    let revived = one_place(&copy);
+    copy.functions.wait_for_calls(2).await;
+    let arn = revived.start(&record.summary.state_machine_arn, "three", "2").await;
+    assert_eq!(revived.wait(&arn).await.summary.status, Status::Succeeded);
 }

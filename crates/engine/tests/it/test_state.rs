@@ -46,3 +46,25 @@ async fn a_task_has_its_own_time_and_five_minutes_at_most() {
     }
     assert_eq!(rig.functions.calls().len(), 3);
 }
+
+#[tokio::test]
+async fn a_bounded_number_of_tasks_is_done_at_once() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let tests: Vec<_> = (0..=limits::TEST_STATES_MAX)
+        .map(|_| {
+            let handle = engine.handle.clone();
+            tokio::spawn(async move { handle.test_state(endless(&json!({})), None).await })
+        })
+        .collect();
+    rig.functions.wait_for_calls(limits::TEST_STATES_MAX).await;
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(rig.functions.calls().len(), limits::TEST_STATES_MAX);
+    rig.functions.open_gate();
+    rig.functions.wait_for_calls(limits::TEST_STATES_MAX + 1).await;
+    for test in &tests {
+        test.abort();
+    }
+}

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
-use stepwell_engine::{Page, Publish, Tag, UpdateStateMachine};
+use stepwell_engine::{ExecutionFilter, Page, Publish, Tag, UpdateStateMachine};
 
-use crate::rig::{Engine, Rig, wait};
+use crate::rig::{Engine, Rig, one, wait};
 
 /// Version 1 waits for ten seconds, version 2 gives 2.
 async fn two_versions(engine: &Engine) -> String {
@@ -81,4 +81,26 @@ async fn both_routes_of_an_alias_are_drawn_and_shown() {
         drawn.insert(shown.summary.version_arn.unwrap());
     }
     assert_eq!(drawn, BTreeSet::from([format!("{arn}:1"), format!("{arn}:2")]));
+}
+
+/// Its versions count anew, as AWS's do.
+#[tokio::test]
+async fn a_state_machine_that_was_created_again_lists_what_its_own_versions_started() {
+    let rig = Rig::new();
+    let engine = rig.open();
+    let arn = engine.create("m", one(json!({"Type": "Pass"}))).await;
+    for name in ["old", "new"] {
+        let version = engine.handle.publish_version(&arn, None, None).await.unwrap().arn;
+        assert_eq!(version, format!("{arn}:1"));
+        let execution = engine.start(&version, name, "{}").await;
+        engine.wait(&execution).await;
+        let filter =
+            ExecutionFilter { state_machine_arn: Some(version), ..ExecutionFilter::default() };
+        let listed = engine.handle.list_executions(filter, Page::default()).await.unwrap().items;
+        let names: Vec<_> = listed.iter().map(|execution| execution.name.as_str()).collect();
+        assert_eq!(names, [name]);
+        rig.clock.advance(Duration::from_secs(1));
+        engine.handle.delete_state_machine(&arn).await.unwrap();
+        engine.create("m", one(json!({"Type": "Pass"}))).await;
+    }
 }

@@ -65,6 +65,11 @@ impl Buckets {
         Self(Kind::Aws(Arc::new(AwsBuckets::new(connection))))
     }
 
+    /// Whether a list of objects comes in the order of their keys, as S3 has it; folders have no order.
+    pub fn list_in_order(&self) -> bool {
+        matches!(self.0, Kind::Aws(_))
+    }
+
     /// A bucket, by its name. It is not looked for before an object is.
     ///
     /// # Errors

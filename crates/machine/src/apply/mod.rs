@@ -105,6 +105,7 @@ impl<'a> Fold<'a> {
             Event::TaskScheduled { .. } => self.task_scheduled(),
             Event::TaskStarted { .. } => self.task_started(),
             Event::TaskHeartbeat => self.task_heartbeat(),
+            Event::TaskGivenBack => self.task_given_back(),
             Event::TaskSubmitted { output, .. } => self.task_submitted(output),
             Event::TaskReported(report) => self.task_reported(report),
             Event::TaskSucceeded { output, .. } => {

@@ -66,6 +66,15 @@ impl Fold<'_> {
         self.update_task(|task| task.alive_at = Some(at))
     }
 
+    /// Nobody works on it: its times count from when the next worker takes it.
+    pub(super) fn task_given_back(&mut self) -> Option<()> {
+        self.update_task(|task| {
+            task.started = false;
+            task.running_since = None;
+            task.alive_at = None;
+        })
+    }
+
     pub(super) fn task_submitted(&mut self, output: &Data) -> Option<()> {
         let id = self.id;
         self.update(|frame| frame.cursor = id)?;

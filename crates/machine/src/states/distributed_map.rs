@@ -121,15 +121,11 @@ fn plan(
     input: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<MapRunPlan, StatesError> {
-    let tolerated_count =
-        count("ToleratedFailureCountPath", map.tolerated_count.as_ref(), input, scope)?;
-    if tolerated_count.is_some_and(|count| count < 0) {
-        return Err(StatesError::runtime("ToleratedFailureCount must be positive."));
-    }
+    let tolerated_count = tolerated_count(map, input, scope)?;
     Ok(MapRunPlan {
         max_concurrency: super::map::max_concurrency(map, input, scope)?,
-        tolerated_count: tolerated_count.map(|count| count as u64),
-        tolerated_percentage: percentage(map.tolerated_percentage.as_ref(), input, scope)?,
+        tolerated_count,
+        tolerated_percentage: tolerated_percentage(map, input, scope)?,
         reader: match &distributed.reader {
             None => None,
             Some(reader) => Some(MapRunData {
@@ -211,12 +207,27 @@ fn count(
     })
 }
 
-fn percentage(
-    number: Option<&Dynamic<f64>>,
+/// How many iterations may fail.
+pub(crate) fn tolerated_count(
+    map: &Map,
+    input: &Data,
+    scope: &mut Scope<'_>,
+) -> Result<Option<u64>, StatesError> {
+    match count("ToleratedFailureCountPath", map.tolerated_count.as_ref(), input, scope)? {
+        Some(count) if count < 0 => {
+            Err(StatesError::runtime("ToleratedFailureCount must be positive."))
+        }
+        count => Ok(count.map(|count| count as u64)),
+    }
+}
+
+/// Which share of the iterations may fail.
+pub(crate) fn tolerated_percentage(
+    map: &Map,
     input: &Data,
     scope: &mut Scope<'_>,
 ) -> Result<Option<f64>, StatesError> {
-    let path = match number {
+    let path = match &map.tolerated_percentage {
         None => return Ok(None),
         Some(Dynamic::Literal(number)) => return Ok(Some(*number)),
         Some(Dynamic::Query(query)) => {
@@ -237,11 +248,13 @@ fn percentage(
     Err(StatesError::runtime("ToleratedFailurePercentage must be between 0 and 100."))
 }
 
-/// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`
+/// `arn:aws:states:<region>:<account>:mapRun:<state machine>/<label>:<uuid>`. A label is unique in its state machine: around
+/// a Map run in a child of another, that of the other is not named.
 fn arn(d: &mut Decider<'_>, state: &State, distributed: &Distributed) -> Arc<str> {
     let uuid = intrinsic::uuid(&mut d.random);
     let label = distributed.label.as_deref().map_or_else(|| label(&state.name), str::to_owned);
     let machine = d.run.start.context.state_machine_arn.replacen(":stateMachine:", ":mapRun:", 1);
+    let machine = machine.split('/').next().unwrap_or_default();
     format!("{machine}/{label}:{uuid}").into()
 }
 

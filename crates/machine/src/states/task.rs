@@ -162,6 +162,16 @@ pub(crate) fn started(
     }
 }
 
+/// The worker that took an open task never got it: the task is for the next one.
+pub(crate) fn given_back(d: &mut Decider<'_>, frame: FrameId) {
+    let is_taken =
+        |task: &OpenTask| task.started && matches!(task.resource, TaskResource::Activity(_));
+    if open_task(d, frame).is_some_and(is_taken) {
+        d.emit(frame, Event::TaskGivenBack);
+        d.schedule(frame);
+    }
+}
+
 /// The service has taken the request of an open task. Once is enough.
 pub(crate) fn submitted(d: &mut Decider<'_>, frame: FrameId, output: Data) {
     let may_be = |task: &&OpenTask| task.submitted.is_none() && task.resource.has_token();

@@ -4,21 +4,20 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stepwell_asl::Data;
-use stepwell_asl::dataflow::resolve;
 use stepwell_asl::eval::{Scope, Stage, StatesError};
-use stepwell_asl::model::{Dynamic, Map, State};
+use stepwell_asl::model::{Map, State};
 
 use super::{Test, mocked};
-use crate::data_flow;
 use crate::decide::Decider;
 use crate::decision::TaskResult;
 use crate::failure::Failure;
 use crate::frame::ROOT;
+use crate::states::distributed_map;
 use crate::states::map::{self, PERCENTAGE_MAX};
 
 /// How many iterations may fail.
 struct Tolerated {
-    count: Option<f64>,
+    count: Option<u64>,
     percentage: Option<f64>,
 }
 
@@ -64,22 +63,10 @@ fn show_selected(
 }
 
 fn tolerated(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<Tolerated, StatesError> {
-    let count = match &map.tolerated_count {
-        Some(Dynamic::Literal(count)) => Some(*count as f64),
-        Some(Dynamic::Query(query)) => {
-            Some(data_flow::number_up_to(query, f64::from(u32::MAX), scope)?)
-        }
-        Some(Dynamic::Path(path)) => resolve(path, input, scope)?.as_f64(),
-        None => None,
-    };
-    let percentage = match &map.tolerated_percentage {
-        Some(Dynamic::Literal(percentage)) => Some(*percentage),
-        Some(Dynamic::Query(query)) => Some(data_flow::number_up_to(query, PERCENTAGE_MAX, scope)?),
-        Some(Dynamic::Path(path)) => resolve(path, input, scope)?.as_f64(),
-        None => None,
-    };
+    let count = distributed_map::tolerated_count(map, input, scope)?;
+    let percentage = distributed_map::tolerated_percentage(map, input, scope)?;
     if let Some(count) = count {
-        scope.reached(Stage::ToleratedFailureCount, &json!(count as u64));
+        scope.reached(Stage::ToleratedFailureCount, &json!(count));
     }
     if let Some(percentage) = percentage {
         scope.reached(Stage::ToleratedFailurePercentage, &json!(percentage));
@@ -90,12 +77,9 @@ fn tolerated(map: &Map, input: &Data, scope: &mut Scope<'_>) -> Result<Tolerated
 impl Tolerated {
     /// Whether more iterations failed than may. As recorded, no failure is too many where nothing is said.
     fn is_exceeded(&self, failed: u64, items: &Value) -> bool {
-        let failed = failed as f64;
         let total = items.as_array().map_or(0, Vec::len) as f64;
-        self.count.is_some_and(|count| failed > count)
-            || self
-                .percentage
-                .is_some_and(|percentage| failed * PERCENTAGE_MAX > percentage * total)
+        let exceeds = |percentage| failed as f64 * PERCENTAGE_MAX > percentage * total;
+        self.count.is_some_and(|count| failed > count) || self.percentage.is_some_and(exceeds)
     }
 }
 

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use stepwell_integrations::s3::Buckets;
 use stepwell_map_data::BucketData;
-use stepwell_task::{ChildResult, ItemSource, MapData, ResultDestination, TaskFailure};
+use stepwell_task::{ChildResult, ItemSource, MapData, ResultDestination, Results, TaskFailure};
 use tempfile::TempDir;
 
 struct Bench {
@@ -156,7 +156,11 @@ async fn results_are_written_with_a_manifest() {
             config: Arc::new(config),
         };
         let children = [child("SUCCEEDED", Some("[1,2]")), child("FAILED", None)].map(Ok);
-        bench.data.write(destination, stream::iter(children).boxed()).await.unwrap()
+        let results = Results {
+            ended: stream::iter(children).boxed(),
+            pending: stream::iter(["3".to_owned()]).boxed(),
+        };
+        bench.data.write(destination, results).await.unwrap()
     };
     let object =
         |key: &str| std::fs::read_to_string(bench.folder.path().join("bucket").join(key)).unwrap();
@@ -166,6 +170,10 @@ async fn results_are_written_with_a_manifest() {
     let manifest: Value = serde_json::from_str(&object("done/uuid/manifest.json")).unwrap();
     let succeeded = json!([{"Key": "done/uuid/SUCCEEDED_0.jsonl", "Size": 4}]);
     assert_eq!(manifest["ResultFiles"]["SUCCEEDED"], succeeded);
+    let pending = &manifest["ResultFiles"]["PENDING"][0]["Key"];
+    assert_eq!(pending, "done/uuid/PENDING_0.jsonl");
+    let pending: Value = serde_json::from_str(&object(pending.as_str().unwrap())).unwrap();
+    assert_eq!((&pending["Input"], &pending["Status"]), (&json!("3"), &json!("PENDING")));
 
     write(Value::Null).await;
     let failed: Value = serde_json::from_str(&object("done/uuid/FAILED_0.json")).unwrap();

@@ -1,18 +1,17 @@
 //! `CreateActivity`. Source: API reference, "CreateActivity".
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use stepwell_engine::Handle;
 
 use crate::constraints::{Constraints, NAME};
 use crate::error::ApiError;
-use crate::wire::EpochSeconds;
+use crate::wire::{EpochSeconds, WireTag, tags};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request {
     name: Option<String>,
-    tags: Option<Vec<Value>>,
+    tags: Option<Vec<WireTag>>,
     encryption_configuration: Option<Encryption>,
 }
 
@@ -32,14 +31,12 @@ pub(crate) struct Response {
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
     let mut constraints = Constraints::default();
     let name = constraints.required("name", request.name, NAME);
+    let tags = tags(&mut constraints, request.tags.unwrap_or_default());
     constraints.check()?;
-    if request.tags.is_some_and(|tags| !tags.is_empty()) {
-        return Err(ApiError::unsupported_member("tags"));
-    }
     let encryption = request.encryption_configuration.and_then(|it| it.r#type);
     if encryption.is_some_and(|kind| kind != "AWS_OWNED_KEY") {
         return Err(ApiError::unsupported_member("encryptionConfiguration"));
     }
-    let created = engine.create_activity(name).await?;
+    let created = engine.create_activity(name, tags).await?;
     Ok(Response { activity_arn: created.arn, creation_date: created.created_at.into() })
 }

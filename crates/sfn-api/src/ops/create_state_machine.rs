@@ -6,7 +6,7 @@ use stepwell_engine::{
     Configuration, CreateStateMachine, Error, Handle, Settings, StateMachineRecord,
 };
 
-use crate::constraints::{ARN, Constraints, DEFINITION, NAME};
+use crate::constraints::{ARN, Constraints, DEFINITION, NAME, of_aws};
 use crate::error::ApiError;
 use crate::wire::{
     EncryptionRequest, EpochSeconds, LoggingConfiguration, TracingConfiguration, WireTag,
@@ -49,7 +49,7 @@ impl From<StateMachineRecord> for Response {
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
     let workflow = request.r#type.clone();
-    let request = checked(request)?;
+    let request = checked(engine, request)?;
     if workflow.as_deref() == Some("EXPRESS") {
         check_express(&request.definition)?;
         let message = "stepwell runs state machines of type STANDARD only, as yet";
@@ -59,7 +59,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
 }
 
 /// The constraints of the service model first, then what AWS checks beyond them.
-fn checked(request: Request) -> Result<CreateStateMachine, ApiError> {
+fn checked(engine: &Handle, request: Request) -> Result<CreateStateMachine, ApiError> {
     let mut constraints = Constraints::default();
     constraints.one_of("type", request.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
     constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
@@ -67,7 +67,8 @@ fn checked(request: Request) -> Result<CreateStateMachine, ApiError> {
         logging.constrain(&mut constraints);
     }
     let name = constraints.required("name", request.name, NAME);
-    let definition = constraints.required("definition", request.definition, DEFINITION);
+    let definition =
+        constraints.required("definition", request.definition, of_aws(engine, DEFINITION));
     let role_arn = Some(constraints.required("roleArn", request.role_arn, ARN));
     let tags = tags(&mut constraints, request.tags.unwrap_or_default());
     constraints.check()?;

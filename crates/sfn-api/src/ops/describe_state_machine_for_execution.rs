@@ -29,6 +29,10 @@ pub(crate) struct Response {
     logging_configuration: LoggingConfiguration,
     tracing_configuration: TracingConfiguration,
     #[serde(skip_serializing_if = "Option::is_none")]
+    map_run_arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    label: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     revision_id: Option<String>,
     #[serde(skip_serializing_if = "VariableReferences::is_empty")]
     variable_references: VariableReferences,
@@ -41,7 +45,10 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
     constraints.check()?;
     let shows_data = request.included_data.as_deref() != Some("METADATA_ONLY");
     let found = engine.describe_state_machine_for_execution(&arn).await?;
+    let (map_run_arn, label) = found.map_run.clone().unzip();
     Ok(Response {
+        map_run_arn,
+        label,
         revision_id: found.shown_revision(),
         variable_references: variable_references(&found.definition),
         state_machine_arn: found.arn,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use stepwell_engine::{Handle, SettingsChange, UpdateStateMachine};
 
-use crate::constraints::{ARN, Constraints, DEFINITION};
+use crate::constraints::{ARN, Constraints, DEFINITION, of_aws};
 use crate::error::ApiError;
 use crate::wire::{
     EncryptionRequest, EpochSeconds, LoggingConfiguration, TracingConfiguration, check_encryption,
@@ -35,7 +35,7 @@ pub(crate) struct Response {
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
     let mut constraints = Constraints::default();
     let arn = constraints.required("stateMachineArn", request.state_machine_arn, ARN);
-    constraints.length("definition", request.definition.as_deref(), DEFINITION);
+    constraints.length("definition", request.definition.as_deref(), of_aws(engine, DEFINITION));
     constraints.length("roleArn", request.role_arn.as_deref(), ARN);
     constraints.length("versionDescription", request.version_description.as_deref(), 0..=256);
     if let Some(logging) = &request.logging_configuration {

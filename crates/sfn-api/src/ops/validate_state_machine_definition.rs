@@ -5,7 +5,7 @@ use stepwell_asl::diagnostic::Code;
 use stepwell_asl::{Diagnostic, Severity, WorkflowType};
 use stepwell_engine::Handle;
 
-use crate::constraints::{Constraints, DEFINITION};
+use crate::constraints::{Constraints, DEFINITION, of_aws};
 use crate::error::ApiError;
 
 #[derive(Deserialize)]
@@ -59,9 +59,10 @@ fn message(found: &Diagnostic) -> String {
 /// `maxResults` at most, and when the caller names none.
 const FINDINGS_MAX: i64 = 100;
 
-pub(crate) async fn handle(_engine: &Handle, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
     let mut constraints = Constraints::default();
-    let definition = constraints.required("definition", request.definition, DEFINITION);
+    let definition =
+        constraints.required("definition", request.definition, of_aws(engine, DEFINITION));
     constraints.one_of("type", request.r#type.as_deref(), &["STANDARD", "EXPRESS"]);
     constraints.one_of("severity", request.severity.as_deref(), &["ERROR", "WARNING"]);
     constraints.range("maxResults", request.max_results, 0..=FINDINGS_MAX);

@@ -57,6 +57,47 @@ async fn map_runs_and_their_children_come_page_by_page() {
     let child = json!({"executionArn": second["executions"][0]["executionArn"]});
     let child = server.ok("DescribeExecution", child).await;
     assert_eq!((&child["output"], &child["mapRunArn"]), (&json!("1"), run));
+    let machine = json!({"executionArn": child["executionArn"]});
+    let machine = server.ok("DescribeStateMachineForExecution", machine).await;
+    assert_eq!((&machine["mapRunArn"], &machine["label"]), (run, &json!("l")));
+    assert_eq!(machine["stateMachineArn"], child["stateMachineArn"]);
+    assert!(machine["definition"].as_str().unwrap().contains(r#""StartAt":"P""#), "{machine}");
+    let machine = server.ok("DescribeStateMachineForExecution", json!({"executionArn": arn})).await;
+    assert_eq!((&machine["mapRunArn"], &machine["definition"]), (&json!(null), &json!(MAP)));
     let (name, message) = server.refused("UpdateMapRun", json!({"mapRunArn": run})).await;
     assert_eq!(name, "ValidationException", "{message}");
+}
+
+/// Three items, of which the second fails and the third is not started.
+#[tokio::test]
+async fn a_map_run_that_fails_writes_what_it_has_and_what_it_did_not_start() {
+    let server = Server::start().await;
+    let states = json!({"C": {"Type": "Choice", "Default": "P", "Choices": [
+            {"Variable": "$.n", "NumericEquals": 0, "Next": "F"}]},
+        "P": {"Type": "Pass", "End": true}, "F": {"Type": "Fail", "Error": "Zero"}});
+    let definition = json!({"StartAt": "M", "States": {"M": {
+        "Type": "Map", "MaxConcurrency": 1, "End": true,
+        "ItemSelector": {"n.$": "$$.Map.Item.Value"},
+        "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": "results", "Prefix": "r"}},
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "StartAt": "C", "States": states}}}});
+    let machine = server.create("m", &definition.to_string()).await;
+    let arn = server.start_execution(&machine, "one", "[1, 0, 2]").await;
+    let ended = server.ended(&arn).await;
+    assert_eq!(ended["error"], "States.ExceedToleratedFailureThreshold");
+    let runs = server.ok("ListMapRuns", json!({"executionArn": arn})).await;
+    let run = runs["mapRuns"][0]["mapRunArn"].as_str().unwrap();
+    let folder = format!("r/{}", run.rsplit(':').next().unwrap());
+    let object = |name: &str| -> serde_json::Value {
+        serde_json::from_str(&server.object("results", &format!("{folder}/{name}"))).unwrap()
+    };
+    let files = &object("manifest.json")["ResultFiles"];
+    for kind in ["SUCCEEDED", "FAILED", "PENDING"] {
+        assert_eq!(files[kind][0]["Key"], format!("{folder}/{kind}_0.json"));
+        assert_eq!(object(&format!("{kind}_0.json")).as_array().unwrap().len(), 1);
+    }
+    assert_eq!(object("SUCCEEDED_0.json")[0]["Output"], r#"{"n":1}"#);
+    assert_eq!(object("FAILED_0.json")[0]["Error"], "Zero");
+    assert_eq!(object("PENDING_0.json")[0]["Input"], r#"{"n":2}"#);
 }

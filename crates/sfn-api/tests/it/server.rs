@@ -70,27 +70,32 @@ impl TaskHandler for Echo {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::start_with(Options::default()).await
+    }
+
+    /// A server of an engine with these options, but for its store and account.
+    pub(crate) async fn start_with(options: Options) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let step_functions = Integration::new();
         let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
         let router = Router { step_functions: Arc::clone(&step_functions), data };
-        Self::serving_in(directory, Arc::new(router), &step_functions).await
+        Self::serving_in(directory, Arc::new(router), &step_functions, options).await
     }
 
     /// A server with functions.
     pub(crate) async fn serving(functions: Arc<dyn TaskRouter>) -> Self {
-        Self::serving_in(tempfile::tempdir().unwrap(), functions, &Integration::new()).await
+        let directory = tempfile::tempdir().unwrap();
+        Self::serving_in(directory, functions, &Integration::new(), Options::default()).await
     }
 
     async fn serving_in(
         directory: TempDir,
         functions: Arc<dyn TaskRouter>,
         step_functions: &Integration,
+        options: Options,
     ) -> Self {
-        let options = Options {
-            account: ACCOUNT.to_owned(),
-            ..Options::at(directory.path().join("stepwell.db"))
-        };
+        let store = directory.path().join("stepwell.db");
+        let options = Options { account: ACCOUNT.to_owned(), store, ..options };
         let service = options.build(functions).unwrap();
         step_functions.connect(service.handle());
         let (router, stop) = (stepwell_sfn_api::router(service.handle()), CancellationToken::new());
@@ -124,6 +129,11 @@ impl Server {
         let bucket = self.directory.path().join("s3").join(text(&request["Bucket"]));
         std::fs::create_dir_all(&bucket).unwrap();
         std::fs::write(bucket.join(text(&request["Key"])), text(&request["Body"])).unwrap();
+    }
+
+    /// What an object of a bucket holds.
+    pub(crate) fn object(&self, bucket: &str, key: &str) -> String {
+        std::fs::read_to_string(self.directory.path().join("s3").join(bucket).join(key)).unwrap()
     }
 
     /// A request with the headers of boto3.

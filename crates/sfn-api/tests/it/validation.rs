@@ -1,6 +1,7 @@
 //! Constraints of the service model, with AWS's texts.
 
 use serde_json::{Value, json};
+use stepwell_engine::Options;
 
 use crate::server::{ROLE, Server};
 
@@ -157,8 +158,8 @@ async fn a_stop_has_a_short_error_and_a_long_cause() {
 }
 
 #[tokio::test]
-async fn a_definition_has_at_most_a_mebicharacter() {
-    let server = Server::start().await;
+async fn a_definition_has_at_most_a_mebicharacter_where_aws_s_limits_are_wanted() {
+    let server = Server::start_with(Options { aws_limits: true, ..Options::default() }).await;
     let of = |length: usize| format!("{PASS}{}", " ".repeat(length - PASS.len()));
     let request =
         |definition: String| json!({"name": "m", "definition": definition, "roleArn": ROLE});
@@ -169,6 +170,19 @@ async fn a_definition_has_at_most_a_mebicharacter() {
         "{message}"
     );
     server.ok("CreateStateMachine", request(of(1_048_576))).await;
+    let server = Server::start().await;
+    server.ok("CreateStateMachine", request(of(1_048_577))).await;
+}
+
+#[tokio::test]
+async fn an_output_of_a_task_is_bounded_where_aws_s_limits_are_wanted() {
+    let report = || json!({"taskToken": "t", "output": "1".repeat(262_145)});
+    let server = Server::start_with(Options { aws_limits: true, ..Options::default() }).await;
+    let (name, message) = server.refused("SendTaskSuccess", report()).await;
+    assert_eq!(name, "ValidationException");
+    assert!(message.ends_with("Member must have length less than or equal to 262144"), "{message}");
+    let server = Server::start().await;
+    assert_eq!(server.refused("SendTaskSuccess", report()).await.0, "InvalidToken");
 }
 
 /// What AWS has and stepwell does not act on is refused by name: it never pretends.

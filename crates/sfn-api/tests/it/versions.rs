@@ -144,6 +144,51 @@ async fn tags_are_few_and_of_what_exists() {
 }
 
 #[tokio::test]
+async fn activities_have_tags_from_when_they_are_created() {
+    let server = Server::start().await;
+    let create = |value: &str| json!({"name": "a", "tags": [{"key": "team", "value": value}]});
+    let created = server.ok("CreateActivity", create("data")).await;
+    assert_eq!(server.ok("CreateActivity", create("other")).await, created, "tags stay");
+    let arn = text(&created["activityArn"]);
+    let listed = async || server.ok("ListTagsForResource", json!({"resourceArn": arn})).await;
+    assert_eq!(listed().await, json!({"tags": [{"key": "team", "value": "data"}]}));
+    let tag = json!({"resourceArn": arn, "tags": [{"key": "cost", "value": "1"}]});
+    server.ok("TagResource", tag).await;
+    server.ok("UntagResource", json!({"resourceArn": arn, "tagKeys": ["team"]})).await;
+    assert_eq!(listed().await, json!({"tags": [{"key": "cost", "value": "1"}]}));
+    let gone = json!({"resourceArn": format!("{arn}x")});
+    assert_eq!(server.refused("ListTagsForResource", gone).await.0, "ResourceNotFound");
+}
+
+#[tokio::test]
+async fn a_state_machine_that_exists_is_created_again_only_if_it_was_published_so() {
+    let server = Server::start().await;
+    let create = |name: &str, more: Value| {
+        let mut request = json!({"name": name, "definition": PASS, "roleArn": ROLE});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        request
+    };
+    let published = json!({"publish": true, "versionDescription": "first"});
+    let plain = server.ok("CreateStateMachine", create("plain", json!({}))).await;
+    assert_eq!(server.ok("CreateStateMachine", create("plain", json!({}))).await, plain);
+    let request = create("plain", published.clone());
+    let (name, _) = server.refused("CreateStateMachine", request).await;
+    assert_eq!(name, "StateMachineAlreadyExists");
+    let listed = json!({"stateMachineArn": plain["stateMachineArn"]});
+    let versions = server.ok("ListStateMachineVersions", listed).await;
+    assert_eq!(versions["stateMachineVersions"], json!([]), "nothing was published");
+
+    let first = server.ok("CreateStateMachine", create("two", published.clone())).await;
+    assert_eq!(server.ok("CreateStateMachine", create("two", published)).await, first);
+    for other in
+        [json!({}), json!({"publish": true}), json!({"publish": true, "versionDescription": "b"})]
+    {
+        let (name, _) = server.refused("CreateStateMachine", create("two", other)).await;
+        assert_eq!(name, "StateMachineAlreadyExists");
+    }
+}
+
+#[tokio::test]
 async fn metadata_comes_without_data() {
     let server = Server::start().await;
     let arn = server.create("m", PASS).await;

@@ -4,11 +4,11 @@ use std::ops::RangeInclusive;
 
 use serde::Deserialize;
 
-use crate::constraints::{ARN, Constraints, DEFINITION};
+use crate::constraints::{ARN, Constraints, DEFINITION, PAYLOAD};
 use crate::error::ApiError;
 
 /// Characters of data.
-const DATA: RangeInclusive<usize> = 0..=262_144;
+const DATA: RangeInclusive<usize> = PAYLOAD;
 /// Characters of the name of a state.
 const STATE_NAME: RangeInclusive<usize> = 1..=80;
 /// Characters of an error name.

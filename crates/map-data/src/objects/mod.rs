@@ -1,14 +1,18 @@
 //! Objects as bytes for a thread that may block: opened, unpacked, listed.
 
+mod listing;
+
 use std::io::{self, BufRead, BufReader, Read};
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ObjectStore, ObjectStoreExt};
 use stepwell_integrations::s3::Buckets;
 use tokio::runtime::Handle;
+
+use listing::{Listing, Visit};
 
 /// Bytes that are read ahead.
 const BUFFER_BYTES: usize = 128 * 1024;
@@ -44,14 +48,15 @@ impl Objects {
         unpacked(streamed).map_err(|error| error.to_string())
     }
 
-    /// The objects whose keys begin with a prefix, by key.
-    pub(crate) fn list(&self, bucket: &str, prefix: &str) -> Result<Vec<ObjectMeta>, String> {
+    /// Shows the objects whose keys begin with a prefix, by key, until `visit` says that nobody wants more.
+    pub(crate) fn list(&self, bucket: &str, prefix: &str, visit: Visit<'_>) -> Result<(), String> {
         let (store, _) = self.find(bucket, "")?;
-        let listed = self.runtime.block_on(store.list(None).try_collect::<Vec<_>>());
-        let mut listed = listed.map_err(|error| words(&error))?;
-        listed.retain(|object| object.location.as_ref().starts_with(prefix));
-        listed.sort_unstable_by(|left, right| left.location.cmp(&right.location));
-        Ok(listed)
+        let listing = Listing { store: &*store, runtime: &self.runtime, prefix };
+        if self.buckets.list_in_order() {
+            return listing.stream(visit);
+        }
+        let folder = listing.folder();
+        listing.walk(folder.as_ref(), visit).map(drop)
     }
 }
 

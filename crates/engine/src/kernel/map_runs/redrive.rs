@@ -15,11 +15,11 @@ use jiff::Timestamp;
 use stepwell_asl::model::{StateKind, WorkflowType};
 use stepwell_machine::{Input, RedriveFrom, StartMapRun, TaskResult};
 
-use super::Kernel;
-use super::map_runs::{MapRun, Stage, processor};
-use super::registry::Revision;
-use super::slot::{Awake, Life};
+use super::{MapRun, Stage, processor};
 use crate::error::{Error, Halted, StoreError};
+use crate::kernel::Kernel;
+use crate::kernel::registry::Revision;
+use crate::kernel::slot::{Awake, Life};
 use crate::limits::MAP_RUN_CHILDREN_REDRIVEN;
 use crate::record::Status;
 use crate::store::{ChildRow, Counts, ExecutionId, MapRunId, MapRunRow, OpenExecution, Record};
@@ -45,6 +45,11 @@ impl Kernel {
             Ok(map_run) => {
                 let row = map_run.row.clone();
                 self.map_runs.insert(row.id, map_run);
+                self.due_map_runs.insert(row.id);
+                let open = &mut self.slots.get_mut(&parent)?.map_runs;
+                if !open.contains(&row.id) {
+                    open.push(row.id);
+                }
                 Some(Record::MapRun(row))
             }
             Err(error) => {
@@ -146,14 +151,21 @@ impl Kernel {
         map_run.take_from_pending(child);
         map_run.executions.add(status, 1);
         map_run.items.add(status, child.items);
-        map_run.is_due = true;
+        self.due_map_runs.insert(id);
     }
 
     /// The results of a Map run are out, or could not be written. Those that somebody asked for before a redrive come
     /// to nothing.
-    pub(super) fn results_written(&mut self, id: MapRunId, outcome: TaskResult, now: Timestamp) {
-        if self.map_runs.get(&id).is_some_and(|map_run| map_run.stage == Stage::Writing) {
-            self.finish_map_run(id, outcome, now);
+    pub(in crate::kernel) fn results_written(
+        &mut self,
+        id: MapRunId,
+        attempt: u32,
+        outcome: TaskResult,
+        now: Timestamp,
+    ) {
+        let Some(map_run) = self.map_runs.get(&id) else { return };
+        if matches!(map_run.stage, Stage::Writing(_)) && map_run.row.redrives == attempt {
+            self.finish_map_run(id, Some(outcome), now);
         }
     }
 }
@@ -166,13 +178,13 @@ impl MapRun {
             stopped_at: None,
             redrives: start.redrives,
             redriven_at: Some(now),
+            failure: None,
             ..self.row.clone()
         };
         self.executions = to_redrive(self.executions);
         self.items = to_redrive(self.items);
         self.redrive = Redrive::default();
         self.has_stopped = false;
-        self.is_due = true;
         self.stage = Stage::Open;
         self.attach(start);
     }
