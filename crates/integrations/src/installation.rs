@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Clock;
 use crate::events::{self, EmbeddedEvents};
+use crate::s3::{self, EmbeddedS3};
 use crate::secretsmanager::{self, EmbeddedSecrets};
 use crate::service::{Facts, Place, Service};
 use crate::sns::{self, EmbeddedSns};
@@ -15,7 +16,7 @@ use crate::vault::Vault;
 
 /// What can be embedded, and with which actions.
 pub const EMBEDDED: &[&Facts] =
-    &[&events::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
+    &[&events::FACTS, &s3::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
 
 /// The embedded services.
 #[derive(Clone)]
@@ -26,7 +27,8 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Opens or creates the files `queues.db`, `topics.db`, `events.db` and `parameters.db` in a folder that is there.
+    /// Opens or creates the files `queues.db`, `topics.db`, `events.db` and `parameters.db` and the folder `s3` of all buckets in a
+    /// folder that is there.
     ///
     /// # Errors
     /// [`sns::Error::Store`] names the file that cannot be used.
@@ -51,9 +53,11 @@ impl Installation {
             place.clone(),
             clocks(),
         )?;
+        let objects = EmbeddedS3::open(&at("s3"), place.clone(), clocks())?;
         let services: Arc<[Arc<dyn Service>]> = Arc::new([
             queues,
             Arc::new(topics.clone()),
+            Arc::new(objects),
             Arc::new(events),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),

@@ -201,15 +201,16 @@ impl Handler {
     }
 
     fn refused(&self, error: &ServiceError, request_id: &str) -> TaskOutcome {
-        let facts = self.service.facts();
+        let (facts, conventions) = (self.service.facts(), self.service.conventions());
         let ServiceError { code, message, status, .. } = error;
         let exception = |name: &str| format!("{}Exception", name.trim_end_matches("Exception"));
+        let base = conventions.base_exception.unwrap_or(facts.legacy_name);
         match self.kind {
             Kind::Optimised(_) => {
                 let query_code = error.query_code();
                 let is_modelled = facts.modelled_errors.contains(&&**code);
                 let class =
-                    if is_modelled { exception(code) } else { exception(facts.legacy_name) };
+                    if is_modelled { exception(code) } else { exception(base) };
                 let cause = format!(
                     "{message} (Service: {}; Status Code: {status}; Error Code: {query_code}; Request ID: {request_id}; Proxy: null)",
                     facts.legacy_name
@@ -219,8 +220,15 @@ impl Handler {
             Kind::Sdk(_) => {
                 let is_modelled = facts.modelled_errors.contains(&&**code);
                 let class = if is_modelled { exception(code) } else { exception(facts.sdk_name) };
+                let extended = if conventions.has_extended_id {
+                    format!(", Extended Request ID: {request_id}")
+                } else {
+                    String::new()
+                };
+                let attempts =
+                    if conventions.tells_attempts { " (SDK Attempt Count: 1)" } else { "" };
                 let cause = format!(
-                    "{message} (Service: {}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)",
+                    "{message} (Service: {}, Status Code: {status}, Request ID: {request_id}{extended}){attempts}",
                     facts.sdk_name
                 );
                 failed(format!("{}.{class}", facts.sdk_name), cause)

@@ -1,6 +1,9 @@
 //! Buckets of objects: folders of this machine, or those of S3, both as `object_store` has them.
+//!
+//! [`EmbeddedS3`] serves the protocol of S3 over the same folders.
 
 mod aws;
+mod embedded;
 mod folder;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +15,8 @@ use crate::aws::{CallError, Connection};
 
 use aws::AwsBuckets;
 use folder::Folder;
+
+pub use embedded::{EmbeddedS3, FACTS};
 
 /// The buckets of one account and region, or of one folder. Cheap to clone.
 #[derive(Debug, Clone)]

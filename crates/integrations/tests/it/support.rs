@@ -69,6 +69,11 @@ pub(crate) fn moto() -> Option<String> {
     provided("STEPWELL_TEST_MOTO")
 }
 
+/// A Python with boto3.
+pub(crate) fn python() -> Option<String> {
+    provided("STEPWELL_PYTHON")
+}
+
 /// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
 /// which it sets too, nothing may be skipped.
 fn provided(name: &str) -> Option<String> {
