@@ -15,6 +15,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use crc::{CRC_32_ISO_HDLC, Crc};
 use serde_json::Value;
 use stepwell_aws_wire::{ServiceError, Target, query, rest, sigv4, signed_service};
 
@@ -208,8 +209,18 @@ impl Answer<'_> {
 
     fn respond(&self, status: StatusCode, content: &str, body: Vec<u8>) -> Response {
         let headers = [(CONTENT_TYPE.as_str(), content), ("x-amzn-requestid", self.request_id)];
+        if self.service.conventions().names_server {
+            let checksum = [("x-amz-crc32", crc32(&body).to_string())];
+            return (status, headers, checksum, body).into_response();
+        }
         (status, headers, body).into_response()
     }
+}
+
+/// The checksum that DynamoDB sends with an answer.
+pub(crate) fn crc32(body: &[u8]) -> u32 {
+    const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+    CRC32.checksum(body)
 }
 
 fn json_content(version: &str) -> String {

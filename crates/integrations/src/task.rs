@@ -188,7 +188,12 @@ impl Handler {
             Kind::Optimised(Optimised { action, has_metadata: true, .. }) => {
                 let (content, body) = http::body(&*self.service, action, &output, request_id);
                 let mut output = output;
-                add_metadata(&mut output, &content, body.len(), request_id, &self.date());
+                let answer = Answer { content: &content, body: &body, request_id, date: &self.date() };
+                if self.service.conventions().names_server {
+                    answer.tell_of_server(&mut output);
+                } else {
+                    answer.tell(&mut output);
+                }
                 TaskOutcome::Succeeded(Arc::new(output))
             }
             Kind::Optimised(_) | Kind::Sdk(_) => TaskOutcome::Succeeded(Arc::new(output)),
@@ -260,25 +265,61 @@ fn with_texts(parameters: Value) -> Value {
     }
 }
 
-/// What Step Functions tells of the answer.
-fn add_metadata(output: &mut Value, content: &str, length: usize, request_id: &str, date: &str) {
-    let length = length.to_string();
-    output["SdkHttpMetadata"] = json!({
-        "AllHttpHeaders": {
-            "x-amzn-RequestId": [request_id],
-            "connection": ["keep-alive"],
-            "Content-Length": [length],
-            "Date": [date],
-            "Content-Type": [content],
-        },
-        "HttpHeaders": {
-            "connection": "keep-alive",
-            "Content-Length": length,
-            "Content-Type": content,
-            "Date": date,
-            "x-amzn-RequestId": request_id,
-        },
-        "HttpStatusCode": 200,
-    });
-    output["SdkResponseMetadata"] = json!({ "RequestId": request_id });
+/// An answer over HTTP, as Step Functions tells of it.
+struct Answer<'a> {
+    content: &'a str,
+    body: &'a [u8],
+    request_id: &'a str,
+    date: &'a str,
+}
+
+impl Answer<'_> {
+    fn tell(&self, output: &mut Value) {
+        let length = self.body.len().to_string();
+        output["SdkHttpMetadata"] = json!({
+            "AllHttpHeaders": {
+                "x-amzn-RequestId": [self.request_id],
+                "connection": ["keep-alive"],
+                "Content-Length": [length],
+                "Date": [self.date],
+                "Content-Type": [self.content],
+            },
+            "HttpHeaders": {
+                "connection": "keep-alive",
+                "Content-Length": length,
+                "Content-Type": self.content,
+                "Date": self.date,
+                "x-amzn-RequestId": self.request_id,
+            },
+            "HttpStatusCode": 200,
+        });
+        output["SdkResponseMetadata"] = json!({ "RequestId": self.request_id });
+    }
+
+    /// Of a service whose server names itself and sends a checksum.
+    fn tell_of_server(&self, output: &mut Value) {
+        let (length, checksum) = (self.body.len().to_string(), http::crc32(self.body).to_string());
+        output["SdkHttpMetadata"] = json!({
+            "AllHttpHeaders": {
+                "Server": ["Server"],
+                "Connection": ["keep-alive"],
+                "x-amzn-RequestId": [self.request_id],
+                "x-amz-crc32": [checksum],
+                "Content-Length": [length],
+                "Date": [self.date],
+                "Content-Type": [self.content],
+            },
+            "HttpHeaders": {
+                "Connection": "keep-alive",
+                "Content-Length": length,
+                "Content-Type": self.content,
+                "Date": self.date,
+                "Server": "Server",
+                "x-amz-crc32": checksum,
+                "x-amzn-RequestId": self.request_id,
+            },
+            "HttpStatusCode": 200,
+        });
+        output["SdkResponseMetadata"] = json!({ "RequestId": self.request_id });
+    }
 }
