@@ -22,8 +22,8 @@ use stepwell_aws_wire::{ServiceError, Target, query, rest, sigv4, signed_service
 use crate::Clock;
 use crate::service::{Origin, Protocol, Service};
 
-/// Bytes of a request; SQS and SNS take at most 1 MiB of messages, which base64 and forms make longer.
-const REQUEST_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a request; a batch of DynamoDB has at most 16 MiB of items, which names of types and base64 make longer.
+const REQUEST_BYTES_MAX: usize = 24 << 20;
 
 /// The services and who may call them.
 #[derive(Clone)]

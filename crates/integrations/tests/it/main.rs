@@ -13,6 +13,7 @@ mod conformance;
 mod json_client;
 mod kinesis;
 mod ledger;
+mod objects;
 mod queue_file;
 mod secrets;
 mod support;

@@ -39,11 +39,6 @@ impl Path {
         }
     }
 
-    /// Whether it is an attribute, and nothing in it.
-    pub(in crate::dynamodb) fn is_attribute(&self) -> bool {
-        self.0.len() == 1
-    }
-
     /// What is there.
     pub(in crate::dynamodb) fn get<'i>(&self, item: &'i Item) -> Option<&'i AttributeValue> {
         let mut value = item.get(self.attribute())?;

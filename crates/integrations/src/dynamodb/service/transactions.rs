@@ -11,7 +11,7 @@ use stepwell_aws_wire::ServiceError;
 use super::super::Item;
 use super::super::embedded::exact_key;
 use super::items::{Get, Kind, Request};
-use super::{Call, Consumed, Done, Failure, Metrics, read};
+use super::{Call, Done, Failure, Metrics, read};
 
 /// Source: DynamoDB API reference, `TransactWriteItems`.
 const ACTIONS_MAX: usize = 100;

@@ -20,6 +20,7 @@ mod objects;
 mod operations;
 mod staging;
 mod store;
+mod tags;
 mod wire;
 
 use std::fmt;
@@ -42,6 +43,8 @@ use checksum::Algorithm;
 use objects::{Content, Reply};
 use staging::{Promise, Source, Staged, failed, stage};
 use store::Store;
+
+pub(super) use tags::Tags;
 
 /// What S3 is called where.
 pub const FACTS: Facts = Facts {

@@ -1,12 +1,15 @@
 //! Content on its way to disk: written to a file without a name of its own, measured and compared with what was promised.
 
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 use md5::{Digest as _, Md5};
 use serde_json::{Map, Value};
 use sha2::Sha256;
@@ -111,6 +114,21 @@ impl Staged {
     }
 }
 
+/// What a process left that was killed in the middle; longer than any request takes.
+const LEFT_AFTER: Duration = Duration::from_hours(24);
+
+/// Removes what was left long ago. Another process may be writing what is younger.
+pub(super) fn sweep(folder: &Path, now: Timestamp) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder.join(FOLDER))? {
+        let entry = entry?;
+        let modified = Timestamp::try_from(entry.metadata()?.modified()?);
+        if modified.is_ok_and(|modified| modified + LEFT_AFTER < now) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// A file of its own in the folder for such.
 pub(super) fn new_path(folder: &Path) -> PathBuf {
     #[expect(clippy::disallowed_methods, reason = "a file has its name from here on")]
@@ -158,7 +176,7 @@ fn too_large() -> ServiceError {
 }
 
 /// The disk does not take or give something.
-pub(super) fn failed(error: &std::io::Error) -> ServiceError {
+pub(super) fn failed(error: &io::Error) -> ServiceError {
     tracing::error!(%error, "a bucket cannot be used");
     let message = "We encountered an internal error. Please try again.";
     ServiceError { status: 500, ..ServiceError::sender("InternalError", message) }

@@ -50,6 +50,7 @@ impl Store {
             |source| StoreError::Export { path: folder.to_owned(), source };
         fs::create_dir_all(folder.join(staging::FOLDER)).map_err(unusable)?;
         let folder = fs::canonicalize(folder).map_err(unusable)?;
+        staging::sweep(&folder, clock()).map_err(unusable)?;
         let database = Database::open(&folder.join(index::FILE), index::FORMAT)?;
         Ok(Self { folder, place, database, clock })
     }

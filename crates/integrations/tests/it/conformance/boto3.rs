@@ -35,3 +35,15 @@ async fn s3_of_moto() {
         run("s3.py", &url, "moto").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn embedded_dynamodb() {
+    embedded("dynamodb.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dynamodb_of_moto() {
+    if let Some(url) = moto() {
+        run("dynamodb.py", &url, "moto").await;
+    }
+}
