@@ -1,6 +1,6 @@
 //! What a service answers in the place of a result.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// An error of an AWS service, with AWS's own code and words.
 ///
@@ -17,15 +17,15 @@ pub struct ServiceError {
     pub message: String,
     /// Of the answer, 400 to 599.
     pub status: u16,
-    /// What the error tells besides: `{"Key": "a.json"}`, `{"CancellationReasons": [..]}`.
-    pub members: Map<String, Value>,
+    /// What the error tells besides: `Key`, `CancellationReasons`.
+    pub members: Vec<(&'static str, Value)>,
 }
 
 impl ServiceError {
     /// The caller's mistake, status 400.
     pub fn sender(code: impl Into<String>, message: impl Into<String>) -> Self {
         let (code, message) = (code.into(), message.into());
-        Self { code, query_code: None, message, status: 400, members: Map::new() }
+        Self { code, query_code: None, message, status: 400, members: Vec::new() }
     }
 
     /// Something failed here, status 500. The message goes to the caller and says nothing of the inside.
@@ -54,8 +54,8 @@ impl ServiceError {
 
     /// With one more member.
     #[must_use]
-    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.members.insert(name.to_owned(), value.into());
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
         self
     }
 
@@ -74,7 +74,7 @@ impl ServiceError {
         let code = format!("{namespace}#{}", self.code);
         let mut body = json!({"__type": code, "message": self.message});
         for (name, value) in &self.members {
-            body[name] = value.clone();
+            body[*name] = value.clone();
         }
         body.to_string().into_bytes()
     }

@@ -90,13 +90,11 @@ pub fn place(request: &Parts, bucket_of_host: Option<&str>) -> (Option<String>, 
     let path = request.uri.path().trim_start_matches('/');
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let named = |text: &str| (!text.is_empty()).then(|| decode(text));
-    match bucket_of_host {
-        Some(bucket) => (Some(bucket.to_owned()), named(path)),
-        None => {
-            let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-            (named(bucket), named(key))
-        }
+    if let Some(bucket) = bucket_of_host {
+        return (Some(bucket.to_owned()), named(path));
     }
+    let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+    (named(bucket), named(key))
 }
 
 /// Which of the operations a request means, and its members but for those of the body.
@@ -279,7 +277,8 @@ pub fn document(
     members: &Value,
     item_name: &dyn Fn(&str) -> String,
 ) -> String {
-    let mut xml = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"{namespace}\">");
+    let mut xml =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"{namespace}\">");
     for (name, value) in members.as_object().into_iter().flatten() {
         element(&mut xml, name, value, item_name);
     }
@@ -292,11 +291,15 @@ fn element(xml: &mut String, name: &str, value: &Value, item_name: &dyn Fn(&str)
     match value {
         Value::Array(items) => {
             let name = item_name(name);
-            items.iter().for_each(|item| element(xml, &name, item, item_name));
+            for item in items {
+                element(xml, &name, item, item_name);
+            }
         }
         Value::Object(members) => {
             let _ = write!(xml, "<{name}>");
-            members.iter().for_each(|(name, value)| element(xml, name, value, item_name));
+            for (name, value) in members {
+                element(xml, name, value, item_name);
+            }
             let _ = write!(xml, "</{name}>");
         }
         Value::String(text) => {
@@ -330,20 +333,18 @@ mod tests {
 
     use super::*;
 
-    const OPERATIONS: &[Operation] = &[
-        Operation {
-            action: "List",
-            method: "GET",
-            level: Level::Bucket,
-            marker: Some("list-type"),
-            marker_header: None,
-            query: &[("MaxKeys", "max-keys", Kind::Number), ("Prefix", "prefix", Kind::Text)],
-            headers: &[("Metadata", "x-amz-meta-", Kind::Map)],
-            status: 200,
-            answer_headers: &[],
-            root: Some("ListBucketResult"),
-        },
-    ];
+    const OPERATIONS: &[Operation] = &[Operation {
+        action: "List",
+        method: "GET",
+        level: Level::Bucket,
+        marker: Some("list-type"),
+        marker_header: None,
+        query: &[("MaxKeys", "max-keys", Kind::Number), ("Prefix", "prefix", Kind::Text)],
+        headers: &[("Metadata", "x-amz-meta-", Kind::Map)],
+        status: 200,
+        answer_headers: &[],
+        root: Some("ListBucketResult"),
+    }];
 
     fn request(uri: &str, headers: &[(&str, &str)]) -> Parts {
         let mut request = http::Request::get(uri);
@@ -373,7 +374,9 @@ mod tests {
         };
         assert_eq!(refused("/b", &[]).code, "MethodNotAllowed");
         assert!(refused("/b?list-type=2&acl", &[]).message.ends_with("acl"));
-        assert!(refused("/b?list-type=2", &[("x-amz-acl", "private")]).message.ends_with("x-amz-acl"));
+        assert!(
+            refused("/b?list-type=2", &[("x-amz-acl", "private")]).message.ends_with("x-amz-acl")
+        );
         assert_eq!(refused("/b?list-type=2&max-keys=x", &[]).code, "InvalidArgument");
     }
 
@@ -384,10 +387,17 @@ mod tests {
         assert_eq!((&*root.name, root.children.len()), ("Delete", 2));
         assert_eq!(root.children[0].child("Key"), Some("a & b"));
         assert_eq!(parse(b" ").unwrap(), None);
-        for bad in [&b"<a>"[..], b"text", b"<a></b>", b"<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>"] {
-            assert_eq!(parse(bad).unwrap_err().code, "MalformedXML", "{}", String::from_utf8_lossy(bad));
+        for bad in [&b"<a>"[..], b"text", b"<a></b>", b"<!DOCTYPE a [<!ENTITY b \"c\">]><a>&b;</a>"]
+        {
+            assert_eq!(
+                parse(bad).unwrap_err().code,
+                "MalformedXML",
+                "{}",
+                String::from_utf8_lossy(bad)
+            );
         }
-        let answer = json!({"Name": "b", "Contents": [{"Key": "<"}, {"Key": "k", "Size": 1}], "Gone": null});
+        let answer =
+            json!({"Name": "b", "Contents": [{"Key": "<"}, {"Key": "k", "Size": 1}], "Gone": null});
         let xml = document("R", "n", &answer, &|name| name.to_owned());
         let expected = "<R xmlns=\"n\"><Name>b</Name><Contents><Key>&lt;</Key></Contents><Contents><Key>k</Key><Size>1</Size></Contents></R>";
         assert!(xml.ends_with(expected), "{xml}");

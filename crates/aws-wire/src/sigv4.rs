@@ -97,7 +97,9 @@ pub fn verify_rest(
         ServiceError::sender("InvalidRequest", message)
     })?;
     if body_hash.starts_with("STREAMING-AWS4") {
-        let message = format!("{body_hash} is not supported by stepwell where signatures are verified; send the content as a whole.");
+        let message = format!(
+            "{body_hash} is not supported by stepwell where signatures are verified; send the content as a whole."
+        );
         return Err(ServiceError::sender("NotImplemented", message).with_status(501));
     }
     let signed = Signed { path, query: canonical_query(query, None), body_hash };
@@ -128,15 +130,15 @@ struct Presigned {
 
 impl Presigned {
     fn parse(query: &str, now: Timestamp) -> Result<Self, ServiceError> {
-        let denied =
-            |message: &str| ServiceError::sender("AccessDenied", message).with_status(403);
+        let denied = |message: &str| ServiceError::sender("AccessDenied", message).with_status(403);
         let value = |name: &str| {
             let mut pairs = form_urlencoded::parse(query.as_bytes());
             let found = pairs.find(|(other, _)| other == name);
             found.map(|(_, value)| value.into_owned()).ok_or_else(|| denied("Access Denied"))
         };
         let time = value("X-Amz-Date")?;
-        let seconds = value("X-Amz-Expires")?.parse::<u32>().map_err(|_| denied("Access Denied"))?;
+        let seconds =
+            value("X-Amz-Expires")?.parse::<u32>().map_err(|_| denied("Access Denied"))?;
         let signed_at = instant(&time)?;
         if now > signed_at + Duration::from_secs(seconds.into()) {
             return Err(denied("Request has expired"));
@@ -449,8 +451,7 @@ mod tests {
             [("host", host)].into_iter(),
             SignableBody::UnsignedPayload,
         );
-        let (instructions, _) =
-            sign(signable.unwrap(), &parameters.into()).unwrap().into_parts();
+        let (instructions, _) = sign(signable.unwrap(), &parameters.into()).unwrap().into_parts();
         instructions.apply_to_request_http1x(&mut request);
         request.into_parts().0
     }
@@ -461,10 +462,16 @@ mod tests {
 
     #[test]
     fn what_an_sdk_signs_for_s3_is_right_in_headers_and_in_urls() {
-        for uri in ["http://127.0.0.1:4566/b/a%20b/%C3%BC%2B.json?prefix=a%2Fb&x-id=GetObject", "http://127.0.0.1:4566/"] {
+        for uri in [
+            "http://127.0.0.1:4566/b/a%20b/%C3%BC%2B.json?prefix=a%2Fb&x-id=GetObject",
+            "http://127.0.0.1:4566/",
+        ] {
             for location in [SignatureLocation::Headers, SignatureLocation::QueryParams] {
                 let request = signed_for_s3(uri, now(), location);
-                assert_eq!(crate::signed_service(&request.headers, &request.uri).as_deref(), Some("s3"));
+                assert_eq!(
+                    crate::signed_service(&request.headers, &request.uri).as_deref(),
+                    Some("s3")
+                );
                 assert_eq!(check_rest(&request, now()).unwrap().service, "s3", "{uri}");
                 let mut other = request.clone();
                 other.method = http::Method::DELETE;

@@ -1,7 +1,7 @@
 //! What a request asks for.
 
-use http::{HeaderMap, Uri};
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Uri};
 
 /// Which action of which service.
 #[derive(Debug, Clone, PartialEq, Eq)]

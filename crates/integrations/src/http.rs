@@ -17,7 +17,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use crc::{CRC_32_ISO_HDLC, Crc};
 use serde_json::Value;
-use stepwell_aws_wire::{ServiceError, Target, query, rest, sigv4, signed_service};
+use stepwell_aws_wire::{ServiceError, Target, query, rest, signed_service, sigv4};
 
 use crate::Clock;
 use crate::service::{Origin, Protocol, Service};

@@ -16,8 +16,16 @@ use crate::sts::{self, EmbeddedSts};
 use crate::vault::Vault;
 
 /// What can be embedded, and with which actions.
-pub const EMBEDDED: &[&Facts] =
-    &[&dynamodb::FACTS, &events::FACTS, &s3::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
+pub const EMBEDDED: &[&Facts] = &[
+    &dynamodb::FACTS,
+    &events::FACTS,
+    &s3::FACTS,
+    &secretsmanager::FACTS,
+    &sns::FACTS,
+    &sqs::FACTS,
+    &ssm::FACTS,
+    &sts::FACTS,
+];
 
 /// The embedded services.
 #[derive(Clone)]

@@ -57,7 +57,12 @@ pub struct Conventions {
 
 impl Default for Conventions {
     fn default() -> Self {
-        Self { tells_attempts: true, has_extended_id: false, base_exception: None, names_server: false }
+        Self {
+            tells_attempts: true,
+            has_extended_id: false,
+            base_exception: None,
+            names_server: false,
+        }
     }
 }
 

@@ -188,7 +188,8 @@ impl Handler {
             Kind::Optimised(Optimised { action, has_metadata: true, .. }) => {
                 let (content, body) = http::body(&*self.service, action, &output, request_id);
                 let mut output = output;
-                let answer = Answer { content: &content, body: &body, request_id, date: &self.date() };
+                let answer =
+                    Answer { content: &content, body: &body, request_id, date: &self.date() };
                 if self.service.conventions().names_server {
                     answer.tell_of_server(&mut output);
                 } else {
@@ -214,8 +215,7 @@ impl Handler {
             Kind::Optimised(_) => {
                 let query_code = error.query_code();
                 let is_modelled = facts.modelled_errors.contains(&&**code);
-                let class =
-                    if is_modelled { exception(code) } else { exception(base) };
+                let class = if is_modelled { exception(code) } else { exception(base) };
                 let cause = format!(
                     "{message} (Service: {}; Status Code: {status}; Error Code: {query_code}; Request ID: {request_id}; Proxy: null)",
                     facts.legacy_name

@@ -69,7 +69,9 @@ impl Folder {
             }
             objects
         };
-        spawn_blocking(look_up).await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+        spawn_blocking(look_up)
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     fn file(&self, object: &Result<ObjectMeta>) -> PathBuf {

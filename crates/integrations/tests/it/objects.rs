@@ -97,7 +97,8 @@ async fn pipelines_and_clients_see_the_same_objects() {
     let embedded = with_bucket().await;
     let buckets = Buckets::embedded(embedded.folder.path().join("s3"));
     let raw = buckets.bucket("raw").await.unwrap();
-    let put = json!({"Bucket": "raw", "Key": "by/client", "Body": "1", "ContentType": "text/plain"});
+    let put =
+        json!({"Bucket": "raw", "Key": "by/client", "Body": "1", "ContentType": "text/plain"});
     embedded.s3("PutObject", put).await.unwrap();
     embedded.s3("PutObject", json!({"Bucket": "raw", "Key": "by/"})).await.unwrap();
     raw.put(&Path::from("by/pipeline"), PutPayload::from("22")).await.unwrap();
@@ -116,7 +117,10 @@ async fn pipelines_and_clients_see_the_same_objects() {
     // What was said of an object does not hold for another that took its place.
     raw.put(&Path::from("by/client"), PutPayload::from("other")).await.unwrap();
     let got = embedded.s3("GetObject", json!({"Bucket": "raw", "Key": "by/client"})).await.unwrap();
-    assert_eq!((&got["Body"], &got["ContentType"]), (&json!("other"), &json!("binary/octet-stream")));
+    assert_eq!(
+        (&got["Body"], &got["ContentType"]),
+        (&json!("other"), &json!("binary/octet-stream"))
+    );
     for key in ["by/", "by/client", "by/pipeline"] {
         embedded.s3("DeleteObject", json!({"Bucket": "raw", "Key": key})).await.unwrap();
     }
@@ -136,7 +140,8 @@ async fn what_was_answered_is_there_after_a_restart() {
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         input
     };
-    let part = embedded.s3("UploadPart", with(json!({"PartNumber": 1, "Body": "part"}))).await.unwrap();
+    let part =
+        embedded.s3("UploadPart", with(json!({"PartNumber": 1, "Body": "part"}))).await.unwrap();
     let embedded = embedded.restarted(&Time::manual()).await;
     let got = embedded.s3("GetObject", json!({"Bucket": "raw", "Key": "a"})).await.unwrap();
     assert_eq!((&got["Body"], &got["Metadata"]), (&json!("1"), &json!({"k": "v"})));

@@ -340,5 +340,8 @@ async fn an_object_is_put_as_json_and_got_as_text_as_recorded() {
     assert_eq!(output, expected);
     let list = json!({"Bucket": "raw", "Prefix": "a/"});
     let listed = fixture.succeed("arn:aws:states:::aws-sdk:s3:listObjectsV2", list).await;
-    assert_eq!((&listed["KeyCount"], &listed["Contents"][0]["Key"]), (&json!(1), &json!("a/b.json")));
+    assert_eq!(
+        (&listed["KeyCount"], &listed["Contents"][0]["Key"]),
+        (&json!(1), &json!("a/b.json"))
+    );
 }

@@ -72,9 +72,8 @@ impl Definition {
         name: &str,
     ) -> rusqlite::Result<Option<Self>> {
         let sql = "SELECT keys, description FROM definition WHERE name = ?1";
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok(Self::described(from_json(row, 0)?, from_json(row, 1)?))
-        };
+        let read =
+            |row: &rusqlite::Row<'_>| Ok(Self::described(from_json(row, 0)?, from_json(row, 1)?));
         transaction.prepare_cached(sql)?.query_row([name], read).optional()
     }
 
@@ -95,7 +94,10 @@ impl Definition {
     }
 
     /// Removes it with all of its items.
-    pub(in crate::dynamodb) fn remove(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    pub(in crate::dynamodb) fn remove(
+        &self,
+        transaction: &Transaction<'_>,
+    ) -> rusqlite::Result<()> {
         for sql in [
             "DELETE FROM entry WHERE table_name = ?1",
             "DELETE FROM item WHERE table_name = ?1",
@@ -136,4 +138,3 @@ pub(in crate::dynamodb) fn check_definition(table: &Table) -> Checked<()> {
     }
     Ok(())
 }
-

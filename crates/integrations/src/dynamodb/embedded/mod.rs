@@ -22,7 +22,8 @@ pub(super) use rows::{Key, Row, exact_key};
 const FORMAT: Format = Format {
     name: "a file of tables",
     application_id: 0x5357_4431, // "SWD1"
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE definition (
             name TEXT PRIMARY KEY,
             keys TEXT NOT NULL
@@ -35,7 +36,8 @@ const FORMAT: Format = Format {
             item TEXT NOT NULL,
             PRIMARY KEY (table_name, hash, range)
         ) STRICT, WITHOUT ROWID;
-    ", "
+    ",
+        "
         ALTER TABLE definition ADD COLUMN description TEXT NOT NULL DEFAULT '{}';
         CREATE TABLE entry (
             table_name TEXT NOT NULL REFERENCES definition (name),
@@ -51,7 +53,8 @@ const FORMAT: Format = Format {
             digest BLOB NOT NULL,
             until INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
-    "],
+    ",
+    ],
 };
 
 /// What DynamoDB says before it says what.
@@ -79,7 +82,9 @@ impl EmbeddedTables {
     async fn with<T: Send + 'static>(
         &self,
         table: &str,
-        work: impl FnOnce(&Transaction<'_>, &Definition) -> rusqlite::Result<Checked<T>> + Send + 'static,
+        work: impl FnOnce(&Transaction<'_>, &Definition) -> rusqlite::Result<Checked<T>>
+        + Send
+        + 'static,
     ) -> Result<T, Error> {
         let name = table.to_owned();
         self.database
@@ -139,7 +144,8 @@ impl Tables for EmbeddedTables {
                 Ok(key) => rows::select(transaction, &table.table.name, &key)?,
                 Err(problem) => return Ok(Err(problem)),
             };
-            if let Some(part) = table.table.keys().find(|part| attributes.contains_key(&part.name)) {
+            if let Some(part) = table.table.keys().find(|part| attributes.contains_key(&part.name))
+            {
                 let name = &part.name;
                 let problem =
                     format!("Cannot update attribute {name}. This attribute is part of the key");
@@ -202,13 +208,10 @@ impl Tables for EmbeddedTables {
 
     async fn delete(&self, table: &str, key: &Item) -> Result<(), Error> {
         let key = key.clone();
-        self.with(table, move |transaction, table| {
-            match exact_key(&table.table, &key) {
-                Ok(key) => rows::delete(transaction, table, &key).map(Ok),
-                Err(problem) => Ok(Err(problem)),
-            }
+        self.with(table, move |transaction, table| match exact_key(&table.table, &key) {
+            Ok(key) => rows::delete(transaction, table, &key).map(Ok),
+            Err(problem) => Ok(Err(problem)),
         })
         .await
     }
 }
-

@@ -82,9 +82,9 @@ impl Selection {
             let wrong = || "The provided starting key is invalid".to_owned();
             let own = index.key_of(start).ok_or_else(wrong)?;
             let of_table = start_key(table, &table.key_of(start))?;
-            let is_exact = start.keys().all(|name| {
-                table.keys().chain(index.keys.keys()).any(|key| key.name == *name)
-            });
+            let is_exact = start
+                .keys()
+                .all(|name| table.keys().chain(index.keys.keys()).any(|key| key.name == *name));
             if !is_exact {
                 return Err(wrong());
             }
@@ -150,7 +150,11 @@ impl Selection {
     }
 
     /// The rows from the start, until the limit or the size of a page.
-    pub(super) fn page(self, transaction: &Transaction<'_>, table: &Table) -> rusqlite::Result<Page> {
+    pub(super) fn page(
+        self,
+        transaction: &Transaction<'_>,
+        table: &Table,
+    ) -> rusqlite::Result<Page> {
         let mut page = Page::default();
         let stopped = self.each(transaction, &table.name, |item| page.items.push(item))?;
         if stopped {

@@ -59,7 +59,11 @@ pub(in crate::dynamodb) fn exact_key(table: &Table, key: &Item) -> Checked<Key> 
 }
 
 /// A value as part of a key.
-pub(super) fn key_bytes(part: &KeyAttribute, value: &AttributeValue, max: usize) -> Checked<Vec<u8>> {
+pub(super) fn key_bytes(
+    part: &KeyAttribute,
+    value: &AttributeValue,
+    max: usize,
+) -> Checked<Vec<u8>> {
     let name = &part.name;
     let bytes = match (part.kind, value) {
         (KeyKind::S, AttributeValue::S(text)) => text.as_bytes().to_vec(),
@@ -140,7 +144,8 @@ fn forget(transaction: &Transaction<'_>, table: &Definition, key: &Key) -> rusql
         return Ok(());
     }
     let Some(item) = select(transaction, &table.table.name, key)? else { return Ok(()) };
-    let sql = "DELETE FROM entry WHERE table_name = ?1 AND index_name = ?2 AND hash = ?3 AND range = ?4
+    let sql =
+        "DELETE FROM entry WHERE table_name = ?1 AND index_name = ?2 AND hash = ?3 AND range = ?4
         AND item_hash = ?5 AND item_range = ?6";
     for index in &table.indexes {
         if let Some(Key { hash, range }) = index.key_of(&item) {
@@ -192,4 +197,3 @@ pub(super) fn from_json<T: serde::de::DeserializeOwned>(
         rusqlite::Error::FromSqlConversionFailure(index, kind, error.into())
     })
 }
-

@@ -90,7 +90,8 @@ fn is_same(left: &AttributeValue, right: &AttributeValue) -> bool {
         (SS(left), SS(right)) | (NS(left), NS(right)) => sorted(left) == sorted(right),
         (BS(left), BS(right)) => sorted(left) == sorted(right),
         (L(left), L(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(one, other)| is_same(one, other))
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(one, other)| is_same(one, other))
         }
         (M(left), M(right)) => {
             left.len() == right.len()
@@ -124,7 +125,9 @@ impl Operand {
         match self {
             Self::Path(path) => path.get(item).cloned(),
             Self::Value(value) => Some(value.clone()),
-            Self::Size(path) => path.get(item)?.length().map(|length| AttributeValue::integer(length as i64)),
+            Self::Size(path) => {
+                path.get(item)?.length().map(|length| AttributeValue::integer(length as i64))
+            }
         }
     }
 }
@@ -278,7 +281,9 @@ fn comparison(parser: &mut Parser<'_>, left: Operand) -> Parsed<Condition> {
         parser.expect(")")?;
         if all.len() > IN_MAX {
             let count = all.len();
-            return Err(format!("Invalid number of operands for operator or function; operator or function: IN, number of operands: {count}"));
+            return Err(format!(
+                "Invalid number of operands for operator or function; operator or function: IN, number of operands: {count}"
+            ));
         }
         return Ok(Condition::In(left, all));
     }
@@ -291,9 +296,15 @@ fn comparison(parser: &mut Parser<'_>, left: Operand) -> Parsed<Condition> {
 fn check_bounds(low: &Operand, high: &Operand) -> Parsed<()> {
     let (Operand::Value(low), Operand::Value(high)) = (low, high) else { return Ok(()) };
     match order(low, high) {
-        Some(Ordering::Greater) => Err("The BETWEEN operator requires upper bound to be greater than or equal to lower bound".to_owned()),
+        Some(Ordering::Greater) => Err(
+            "The BETWEEN operator requires upper bound to be greater than or equal to lower bound"
+                .to_owned(),
+        ),
         Some(_) => Ok(()),
-        None => Err("The BETWEEN operator requires same data type for lower and upper bounds".to_owned()),
+        None => {
+            Err("The BETWEEN operator requires same data type for lower and upper bounds"
+                .to_owned())
+        }
     }
 }
 
@@ -309,7 +320,9 @@ fn function(parser: &mut Parser<'_>, name: &str) -> Parsed<Condition> {
                     Condition::HasType(path, kind)
                 }
                 Some(AttributeValue::S(kind)) => {
-                    return Err(format!("Invalid attribute type name found; type: {kind}, valid types: {{B,NULL,SS,BOOL,L,BS,N,NS,S,M}}"));
+                    return Err(format!(
+                        "Invalid attribute type name found; type: {kind}, valid types: {{B,NULL,SS,BOOL,L,BS,N,NS,S,M}}"
+                    ));
                 }
                 _ => return Err(parser.syntax_error()),
             }
@@ -320,7 +333,9 @@ fn function(parser: &mut Parser<'_>, name: &str) -> Parsed<Condition> {
                 && !matches!(value, AttributeValue::S(_) | AttributeValue::B(_))
             {
                 let kind = value.type_name();
-                return Err(format!("Incorrect operand type for operator or function; operator or function: begins_with, operand type: {kind}"));
+                return Err(format!(
+                    "Incorrect operand type for operator or function; operator or function: begins_with, operand type: {kind}"
+                ));
             }
             Condition::BeginsWith(value, prefix)
         }

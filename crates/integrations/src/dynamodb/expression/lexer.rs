@@ -27,8 +27,7 @@ pub(super) struct Spanned {
     pub(super) end: usize,
 }
 
-const SYMBOLS: &[&str] =
-    &["<>", "<=", ">=", "(", ")", "[", "]", ".", ",", "=", "<", ">", "+", "-"];
+const SYMBOLS: &[&str] = &["<>", "<=", ">=", "(", ")", "[", "]", ".", ",", "=", "<", ">", "+", "-"];
 
 pub(super) fn tokens(text: &str) -> Parsed<Vec<Spanned>> {
     if text.trim().is_empty() {

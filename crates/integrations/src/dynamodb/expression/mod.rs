@@ -68,7 +68,9 @@ impl Placeholders {
         }
         for (name, value) in &values {
             check_value(value).map_err(|problem| {
-                format!("ExpressionAttributeValues contains invalid value: {problem} for key {name}")
+                format!(
+                    "ExpressionAttributeValues contains invalid value: {problem} for key {name}"
+                )
             })?;
         }
         Ok(Self { names, values: normalized(values), used: RefCell::default() })

@@ -48,12 +48,6 @@ impl<'e> Parser<'e> {
         self.tokens.get(self.at).map(|it| &it.token)
     }
 
-    pub(super) fn next(&mut self) -> Option<Token> {
-        let token = self.peek().cloned();
-        self.at += 1;
-        token
-    }
-
     /// Whether a symbol or keyword comes next, which is then taken.
     pub(super) fn takes(&mut self, wanted: &str) -> bool {
         let is_next = self.is_next(wanted);
@@ -79,7 +73,10 @@ impl<'e> Parser<'e> {
         let token = self.tokens.get(at).map_or("<EOF>", |it| &self.text[it.start..it.end]);
         let first = self.tokens.get(at.saturating_sub(1)).map_or(0, |it| it.start);
         let last = self.tokens.get(at + 1).or(self.tokens.last()).map_or(0, |it| it.end);
-        format!("Syntax error; token: \"{token}\", near: \"{}\"", &self.text[first..last.max(first)])
+        format!(
+            "Syntax error; token: \"{token}\", near: \"{}\"",
+            &self.text[first..last.max(first)]
+        )
     }
 
     /// Goes one level deeper.
@@ -118,16 +115,12 @@ impl<'e> Parser<'e> {
             if self.takes(".") {
                 steps.push(Step::Name(self.name()?));
             } else if self.takes("[") {
-                match self.next() {
-                    Some(Token::Number(index)) => {
-                        let index = index.parse().map_err(|_| self.syntax_error())?;
-                        steps.push(Step::Index(index));
-                    }
-                    _ => {
-                        self.at -= 1;
-                        return Err(self.syntax_error());
-                    }
-                }
+                let Some(Token::Number(index)) = self.peek() else {
+                    return Err(self.syntax_error());
+                };
+                let index = index.parse().map_err(|_| self.syntax_error())?;
+                steps.push(Step::Index(index));
+                self.at += 1;
                 self.expect("]")?;
             } else {
                 return Ok(Path(steps));

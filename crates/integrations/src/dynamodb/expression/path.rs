@@ -63,9 +63,9 @@ impl Path {
                 map.insert(name.clone(), value);
             }
             // Behind the end it becomes the last.
-            (Step::Index(index), AttributeValue::L(list)) => match list.get_mut(*index) {
+            (Step::Index(index), AttributeValue::L(elements)) => match elements.get_mut(*index) {
                 Some(place) => *place = value,
-                None => list.push(value),
+                None => elements.push(value),
             },
             _ => return Err(no_place()),
         }
@@ -82,9 +82,9 @@ impl Path {
             (Step::Name(name), AttributeValue::M(map)) => {
                 map.remove(name);
             }
-            (Step::Index(index), AttributeValue::L(list)) => {
-                if *index < list.len() {
-                    list.remove(*index);
+            (Step::Index(index), AttributeValue::L(elements)) => {
+                if *index < elements.len() {
+                    elements.remove(*index);
                 }
             }
             _ => return Err(no_place()),
@@ -99,7 +99,7 @@ impl Path {
         for step in before {
             let next = match (step, value) {
                 (Step::Name(name), AttributeValue::M(map)) => map.get_mut(name),
-                (Step::Index(index), AttributeValue::L(list)) => list.get_mut(*index),
+                (Step::Index(index), AttributeValue::L(elements)) => elements.get_mut(*index),
                 _ => None,
             };
             value = next.ok_or_else(no_place)?;

@@ -71,7 +71,11 @@ fn action(parser: &mut Parser<'_>, section: &str) -> Parsed<Action> {
                      typeSet: ALLOWED_FOR_{section}_OPERAND"
                 ));
             }
-            Ok(if section == "ADD" { Action::Add(path, value) } else { Action::Delete(path, value) })
+            Ok(if section == "ADD" {
+                Action::Add(path, value)
+            } else {
+                Action::Delete(path, value)
+            })
         }
     }
 }
@@ -116,9 +120,10 @@ fn operand(parser: &mut Parser<'_>) -> Parsed<Expression> {
 impl Action {
     fn path(&self) -> &Path {
         match self {
-            Self::Set(path, _) | Self::Remove(path) | Self::Add(path, _) | Self::Delete(path, _) => {
-                path
-            }
+            Self::Set(path, _)
+            | Self::Remove(path)
+            | Self::Add(path, _)
+            | Self::Delete(path, _) => path,
         }
     }
 
@@ -153,7 +158,8 @@ impl Update {
             match action.value(&before)? {
                 Some(value) => action.path().set(item, value)?,
                 // Of nothing, nothing is taken away.
-                None if matches!(action, Action::Delete(path, _) if path.get(&before).is_none()) => {}
+                None if matches!(action, Action::Delete(path, _) if path.get(&before).is_none()) => {
+                }
                 None => removed.push(action.path()),
             }
         }

@@ -21,14 +21,14 @@ const DUPLICATES: &str = "Provided list of item keys contains duplicates";
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct BatchGet {
-    request_items: BTreeMap<String, Keys>,
+    request_items: BTreeMap<String, Wanted>,
     #[serde(default)]
     return_consumed_capacity: Consumed,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Keys {
+struct Wanted {
     keys: Vec<Item>,
     consistent_read: Option<bool>,
     projection_expression: Option<String>,
@@ -37,14 +37,14 @@ struct Keys {
 
 pub(super) fn get(call: &Call<'_>, input: Value) -> Done<Value> {
     let BatchGet { request_items, return_consumed_capacity } = read(input, &["RequestItems"])?;
-    let count: usize = request_items.values().map(|keys| keys.keys.len()).sum();
+    let count: usize = request_items.values().map(|wanted| wanted.keys.len()).sum();
     check_count("BatchGetItem", count, KEYS_MAX)?;
     let (mut responses, mut left, mut consumed) = (Map::new(), Map::new(), Vec::new());
     let mut bytes = 0;
-    for (name, keys) in request_items {
-        check_distinct(call, &name, keys.keys.iter())?;
+    for (name, wanted) in request_items {
+        check_distinct(call, &name, wanted.keys.iter())?;
         let (mut found, mut unread, mut units) = (Vec::new(), Vec::new(), 0.0);
-        for key in keys.keys {
+        for key in wanted.keys {
             if bytes > ANSWER_BYTES_MAX {
                 unread.push(key);
                 continue;
@@ -52,14 +52,14 @@ pub(super) fn get(call: &Call<'_>, input: Value) -> Done<Value> {
             let request = Get {
                 table_name: name.clone(),
                 key,
-                consistent_read: keys.consistent_read,
-                projection_expression: keys.projection_expression.clone(),
-                expression_attribute_names: keys.expression_attribute_names.clone(),
+                consistent_read: wanted.consistent_read,
+                projection_expression: wanted.projection_expression.clone(),
+                expression_attribute_names: wanted.expression_attribute_names.clone(),
                 return_consumed_capacity: Consumed::None,
             };
             let (item, size) = call.get(&request)?;
             bytes += size;
-            units += Consumed::reading(size, keys.consistent_read.unwrap_or(false));
+            units += Consumed::reading(size, wanted.consistent_read.unwrap_or(false));
             found.extend(item);
         }
         consumed.extend(return_consumed_capacity.told(&name, units));

@@ -97,9 +97,8 @@ impl Written {
     }
 
     fn attributes(self, returned: ReturnValues) -> Option<Item> {
-        let paths = || -> Vec<Path> {
-            self.update.iter().flat_map(Update::paths).cloned().collect()
-        };
+        let paths =
+            || -> Vec<Path> { self.update.iter().flat_map(Update::paths).cloned().collect() };
         match returned {
             ReturnValues::None => None,
             ReturnValues::AllOld => self.before,

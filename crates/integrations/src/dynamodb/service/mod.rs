@@ -274,7 +274,10 @@ impl Call<'_> {
         } else {
             return Ok(name);
         };
-        Err(constraint(&format!("Value '{given}' at 'tableName' failed to satisfy constraint: {problem}")).into())
+        Err(constraint(&format!(
+            "Value '{given}' at 'tableName' failed to satisfy constraint: {problem}"
+        ))
+        .into())
     }
 
     /// Whether the time to live of an item is over.

@@ -196,7 +196,9 @@ fn index<'t>(table: &'t Definition, request: &Request) -> Done<Option<&'t Index>
         Failure::from(format!("The table does not have the specified index: {name}"))
     })?;
     if !index.is_local && request.consistent_read == Some(true) {
-        return Err("Consistent reads are not supported on global secondary indexes".to_owned().into());
+        return Err("Consistent reads are not supported on global secondary indexes"
+            .to_owned()
+            .into());
     }
     Ok(Some(index))
 }
@@ -239,9 +241,8 @@ fn projected(table: &Definition, index: &Index, item: Item) -> Item {
         Projection::KeysOnly => &[][..],
         Projection::Include(names) => names,
     };
-    let is_key = |name: &String| {
-        table.table.keys().chain(index.keys.keys()).any(|key| key.name == *name)
-    };
+    let is_key =
+        |name: &String| table.table.keys().chain(index.keys.keys()).any(|key| key.name == *name);
     item.into_iter().filter(|(name, _)| is_key(name) || kept.contains(name)).collect()
 }
 
@@ -267,7 +268,8 @@ type Range = Option<(String, RangeCondition)>;
 fn key_conditions(keys: &Table, condition: &Condition) -> Done<(Partition, Range)> {
     let mut parts = Vec::new();
     flatten(condition, &mut parts);
-    let invalid = |problem: &str| Failure::from(format!("Invalid KeyConditionExpression: {problem}"));
+    let invalid =
+        |problem: &str| Failure::from(format!("Invalid KeyConditionExpression: {problem}"));
     let (mut partition, mut range) = (None, None);
     for part in parts {
         let (name, selected) = key_condition(part)

@@ -108,7 +108,9 @@ pub(super) fn create(call: &Call<'_>, input: Value) -> Done<Value> {
     let create: Create = read(input, required)?;
     let name = call.table_name(&create.table_name)?.to_owned();
     if create.stream_specification.as_ref().is_some_and(|stream| stream.stream_enabled) {
-        return Err("StreamSpecification is not supported by stepwell: tables have no streams".to_owned().into());
+        return Err("StreamSpecification is not supported by stepwell: tables have no streams"
+            .to_owned()
+            .into());
     }
     let definition = create.definition(name, call.now)?;
     if Definition::find(call.transaction, &definition.table.name)?.is_some() {
@@ -217,7 +219,12 @@ impl Create {
                 return Err(format!("{INVALID}: Duplicate index name: {name}").into());
             }
             let throughput = request.provisioned_throughput.as_ref().map(Throughput::units);
-            indexes.push(Index { keys, is_local, projection: request.projection.read()?, throughput });
+            indexes.push(Index {
+                keys,
+                is_local,
+                projection: request.projection.read()?,
+                throughput,
+            });
         }
         Ok(indexes)
     }
@@ -230,12 +237,14 @@ impl ProjectionRequest {
             (Some(ProjectionType::All), None) => Ok(Projection::All),
             (Some(ProjectionType::KeysOnly), None) => Ok(Projection::KeysOnly),
             (None, _) => Err(format!("{INVALID}: Unknown ProjectionType: null").into()),
-            (Some(ProjectionType::Include), None) => {
-                Err(format!("{INVALID}: ProjectionType is INCLUDE, but NonKeyAttributes is not specified").into())
-            }
-            (Some(_), Some(_)) => {
-                Err(format!("{INVALID}: NonKeyAttributes is specified, but ProjectionType is not INCLUDE").into())
-            }
+            (Some(ProjectionType::Include), None) => Err(format!(
+                "{INVALID}: ProjectionType is INCLUDE, but NonKeyAttributes is not specified"
+            )
+            .into()),
+            (Some(_), Some(_)) => Err(format!(
+                "{INVALID}: NonKeyAttributes is specified, but ProjectionType is not INCLUDE"
+            )
+            .into()),
         }
     }
 }
@@ -275,7 +284,8 @@ pub(super) fn list(call: &Call<'_>, input: Value) -> Done<Value> {
     let List { exclusive_start_table_name, limit } = read(input, &[])?;
     let limit = limit.unwrap_or(LISTED_MAX);
     if !(1..=LISTED_MAX).contains(&limit) {
-        let relation = if limit == 0 { "greater than or equal to 1" } else { "less than or equal to 100" };
+        let relation =
+            if limit == 0 { "greater than or equal to 1" } else { "less than or equal to 100" };
         return Err(super::constraint(&format!(
             "Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value {relation}"
         ))
@@ -356,7 +366,8 @@ impl Call<'_> {
         let sql = "SELECT count(*), coalesce(sum(length(item)), 0) FROM item WHERE table_name = ?1";
         let (count, bytes): (u64, u64) =
             self.transaction.query_row(sql, [name], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let attribute = |key: &&KeyAttribute| json!({"AttributeName": key.name, "AttributeType": key.kind});
+        let attribute =
+            |key: &&KeyAttribute| json!({"AttributeName": key.name, "AttributeType": key.kind});
         let mut described = json!({
             "AttributeDefinitions": table.key_attributes().iter().map(attribute).collect::<Vec<_>>(),
             "TableName": name,
@@ -386,7 +397,8 @@ impl Call<'_> {
 }
 
 fn schema(keys: &Table) -> Value {
-    let element = |(key, kind): (&KeyAttribute, &str)| json!({"AttributeName": key.name, "KeyType": kind});
+    let element =
+        |(key, kind): (&KeyAttribute, &str)| json!({"AttributeName": key.name, "KeyType": kind});
     keys.keys().zip(["HASH", "RANGE"]).map(element).collect()
 }
 

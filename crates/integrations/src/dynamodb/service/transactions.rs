@@ -115,7 +115,7 @@ fn reason(error: ServiceError) -> Done<Value> {
         _ => return Err(error.into()),
     };
     let mut reason = json!({"Code": code, "Message": error.message});
-    if let Some(item) = error.members.get("Item") {
+    if let Some((_, item)) = error.members.iter().find(|(name, _)| *name == "Item") {
         reason["Item"] = item.clone();
     }
     Ok(reason)

@@ -60,14 +60,17 @@ impl Attributes {
             }
         }
         if let Some(metadata) = input.shift_remove("Metadata") {
-            attributes.metadata = serde_json::from_value(metadata)
-                .map_err(|_| ServiceError::sender("InvalidArgument", "Metadata is no map of texts."))?;
+            attributes.metadata = serde_json::from_value(metadata).map_err(|_| {
+                ServiceError::sender("InvalidArgument", "Metadata is no map of texts.")
+            })?;
         }
         let bytes: usize = attributes.metadata.iter().map(|(k, v)| k.len() + v.len()).sum();
         if bytes > METADATA_BYTES_MAX {
             let message = "Your metadata headers exceed the maximum allowed metadata size";
             let error = ServiceError::sender("MetadataTooLarge", message);
-            return Err(error.with_member("Size", bytes).with_member("MaxSizeAllowed", METADATA_BYTES_MAX));
+            return Err(error
+                .with_member("Size", bytes)
+                .with_member("MaxSizeAllowed", METADATA_BYTES_MAX));
         }
         Ok(attributes)
     }
@@ -141,10 +144,10 @@ pub(super) fn check_acl(input: &mut Map<String, Value>) -> Result<(), ServiceErr
 /// What must hold of an object that is read.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
-    if_match: Option<String>,
-    if_none_match: Option<String>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
+    matching: Option<String>,
+    other_than: Option<String>,
+    modified_since: Option<Timestamp>,
+    unmodified_since: Option<Timestamp>,
 }
 
 impl Conditions {
@@ -154,13 +157,13 @@ impl Conditions {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
-        let (if_match, if_none_match) = (text("IfMatch"), text("IfNoneMatch"));
+        let (matching, other_than) = (text("IfMatch"), text("IfNoneMatch"));
         let (modified, unmodified) = (text("IfModifiedSince"), text("IfUnmodifiedSince"));
         Ok(Self {
-            if_match,
-            if_none_match,
-            if_modified_since: modified.as_deref().map(time).transpose()?,
-            if_unmodified_since: unmodified.as_deref().map(time).transpose()?,
+            matching,
+            other_than,
+            modified_since: modified.as_deref().map(time).transpose()?,
+            unmodified_since: unmodified.as_deref().map(time).transpose()?,
         })
     }
 
@@ -168,16 +171,16 @@ impl Conditions {
     /// `PreconditionFailed` 412, `NotModified` 304
     pub(super) fn check(&self, object: &Attributes) -> Result<(), ServiceError> {
         let modified = object.last_modified.as_second();
-        if let Some(wanted) = &self.if_match {
+        if let Some(wanted) = &self.matching {
             if !matches(wanted, &object.e_tag) {
                 return Err(precondition_failed("If-Match"));
             }
-        } else if self.if_unmodified_since.is_some_and(|limit| modified > limit.as_second()) {
+        } else if self.unmodified_since.is_some_and(|limit| modified > limit.as_second()) {
             return Err(precondition_failed("If-Unmodified-Since"));
         }
-        let is_unchanged = match &self.if_none_match {
+        let is_unchanged = match &self.other_than {
             Some(known) => matches(known, &object.e_tag),
-            None => self.if_modified_since.is_some_and(|limit| modified <= limit.as_second()),
+            None => self.modified_since.is_some_and(|limit| modified <= limit.as_second()),
         };
         if is_unchanged {
             return Err(ServiceError::sender("NotModified", "Not Modified").with_status(304));

@@ -21,14 +21,18 @@ use crate::durable;
 const FIRST_REGION: &str = "us-east-1";
 
 impl Store {
-    pub(super) fn create_bucket(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn create_bucket(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let name = take_text(&mut input, "Bucket")?;
         let configuration = input.shift_remove("CreateBucketConfiguration").unwrap_or_default();
         check_acl(&mut input)?;
         nothing_more("CreateBucket", &input)?;
         let location = self.location(configuration)?;
         if !is_bucket_name(&name) {
-            let error = ServiceError::sender("InvalidBucketName", "The specified bucket is not valid.");
+            let error =
+                ServiceError::sender("InvalidBucketName", "The specified bucket is not valid.");
             return Err(error.with_member("BucketName", name));
         }
         let root = self.folder.join(&name);
@@ -80,7 +84,10 @@ impl Store {
         Ok(json!({"LocationConstraint": location}))
     }
 
-    pub(super) fn delete_bucket(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn delete_bucket(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let bucket = self.bucket(&take_text(&mut input, "Bucket")?)?;
         nothing_more("DeleteBucket", &input)?;
         if has_objects(&bucket.root).map_err(|error| failed(&error))? {
@@ -96,8 +103,8 @@ impl Store {
         Ok(done())
     }
 
-    pub(super) fn list_buckets(&self, input: Map<String, Value>) -> Result<Value, ServiceError> {
-        nothing_more("ListBuckets", &input)?;
+    pub(super) fn list_buckets(&self, input: &Map<String, Value>) -> Result<Value, ServiceError> {
+        nothing_more("ListBuckets", input)?;
         let entries = fs::read_dir(&self.folder).map_err(|error| failed(&error))?;
         let mut names: Vec<_> = entries
             .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.to_owned()))
@@ -133,7 +140,8 @@ impl Store {
 }
 
 fn already_owned(name: &str) -> ServiceError {
-    let message = "Your previous request to create the named bucket succeeded and you already own it.";
+    let message =
+        "Your previous request to create the named bucket succeeded and you already own it.";
     let error = ServiceError::sender("BucketAlreadyOwnedByYou", message).with_status(409);
     error.with_member("BucketName", name)
 }

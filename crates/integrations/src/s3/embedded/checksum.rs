@@ -80,9 +80,8 @@ impl Kind {
     /// What a request says, or what the algorithm has.
     pub(super) fn of(text: Option<&str>, algorithm: Algorithm) -> Result<Self, ServiceError> {
         match text {
-            None if algorithm.is_composite() => Ok(Self::Composite),
+            None | Some("COMPOSITE") if algorithm.is_composite() => Ok(Self::Composite),
             None | Some("FULL_OBJECT") => Ok(Self::FullObject),
-            Some("COMPOSITE") if algorithm.is_composite() => Ok(Self::Composite),
             Some(other) => {
                 let name = algorithm.name();
                 let message = format!(
@@ -103,7 +102,9 @@ impl Checksum {
     /// Of the checksums of parts.
     pub(super) fn composite(algorithm: Algorithm, parts: &[Vec<u8>]) -> Self {
         let mut hasher = Hasher::new(algorithm);
-        parts.iter().for_each(|part| hasher.update(part));
+        for part in parts {
+            hasher.update(part);
+        }
         let value = format!("{}-{}", STANDARD.encode(hasher.finish()), parts.len());
         Self { algorithm, value, kind: Kind::Composite }
     }

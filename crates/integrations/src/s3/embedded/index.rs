@@ -71,7 +71,10 @@ pub(super) struct Part {
 type Sql<T> = rusqlite::Result<T>;
 
 /// The creation of a bucket and where it is: `2026-03-01T09:00:00Z` and `eu-central-1`.
-pub(super) fn bucket(transaction: &Transaction<'_>, name: &str) -> Sql<Option<(Timestamp, String)>> {
+pub(super) fn bucket(
+    transaction: &Transaction<'_>,
+    name: &str,
+) -> Sql<Option<(Timestamp, String)>> {
     let sql = "SELECT created_at, location FROM bucket WHERE name = ?1";
     let read = |row: &rusqlite::Row<'_>| {
         Ok((row.get::<_, String>(0)?.parse().unwrap_or_default(), row.get(1)?))

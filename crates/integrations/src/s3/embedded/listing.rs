@@ -80,7 +80,9 @@ impl Start {
         match self {
             Self::First => true,
             Self::Key(after) => folder > after.as_str() || after.starts_with(folder),
-            Self::Prefix(after) => self.is_before(folder) || (after.starts_with(folder) && after != folder),
+            Self::Prefix(after) => {
+                self.is_before(folder) || (after.starts_with(folder) && after != folder)
+            }
         }
     }
 
@@ -123,7 +125,10 @@ impl Request {
         let max_keys = match input.shift_remove("MaxKeys") {
             None => KEYS_MAX,
             Some(value) => value.as_u64().ok_or_else(|| {
-                ServiceError::sender("InvalidArgument", "Argument maxKeys must be an integer between 0 and 2147483647")
+                ServiceError::sender(
+                    "InvalidArgument",
+                    "Argument maxKeys must be an integer between 0 and 2147483647",
+                )
             })?,
         };
         let is_encoded = !encoding.is_empty();
@@ -179,7 +184,10 @@ impl Store {
         Ok(answer)
     }
 
-    pub(super) fn list_objects(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn list_objects(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let bucket = self.bucket(&take_text(&mut input, "Bucket")?)?;
         let mut request = Request::take(&mut input)?;
         let marker = match input.shift_remove("Marker") {
@@ -252,7 +260,7 @@ impl Store {
                 };
                 let known = index::attributes(transaction, &bucket.name, key, &identity(file))?;
                 let attributes = known.unwrap_or_else(|| Attributes::of_file(file));
-                objects.push(object(request.shown(key), file.len(), &attributes));
+                objects.push(object(&request.shown(key), file.len(), &attributes));
             }
             Ok(())
         })?;
@@ -260,7 +268,7 @@ impl Store {
     }
 }
 
-fn object(key: Value, size: u64, attributes: &Attributes) -> Value {
+fn object(key: &Value, size: u64, attributes: &Attributes) -> Value {
     let mut shown = json!({
         "Key": key,
         "LastModified": seconds(attributes.last_modified),
@@ -282,8 +290,7 @@ fn collect(bucket: &Bucket, request: &Request, count_max: usize) -> io::Result<V
         return Ok(entries);
     }
     let mut add = |entry: Entry| {
-        let is_known =
-            matches!((entries.last(), &entry), (Some(Entry::Prefix(last)), Entry::Prefix(new)) if last == new);
+        let is_known = matches!((entries.last(), &entry), (Some(Entry::Prefix(last)), Entry::Prefix(new)) if last == new);
         if !is_known {
             entries.push(entry);
         }
@@ -305,12 +312,16 @@ fn walk(
         let key = format!("{base}{name}");
         let is_folder = name.ends_with('/');
         let is_wanted = key.starts_with(&request.prefix);
-        if !is_wanted && !(is_folder && request.prefix.starts_with(&key)) {
+        let may_hold_some = is_folder && request.prefix.starts_with(&key);
+        if !(is_wanted || may_hold_some) {
             continue;
         }
-        let path = folder.join(if name.is_empty() { FOLDER_FILE } else { name.trim_end_matches('/') });
+        let path =
+            folder.join(if name.is_empty() { FOLDER_FILE } else { name.trim_end_matches('/') });
         let flow = match request.common(&key) {
-            Some(common) if !request.after.is_before(common) && !request.after.may_be_in(common) => {
+            Some(common)
+                if !request.after.is_before(common) && !request.after.may_be_in(common) =>
+            {
                 continue;
             }
             // Not looked into beyond the first object, unless some of it came before.

@@ -232,7 +232,7 @@ fn call(
         "DeleteObjects" => store.delete_objects(input)?,
         "GetBucketLocation" => store.bucket_location(input)?,
         "HeadBucket" => store.head_bucket(input)?,
-        "ListBuckets" => store.list_buckets(input)?,
+        "ListBuckets" => store.list_buckets(&input)?,
         "ListMultipartUploads" => store.list_uploads(input)?,
         "ListObjects" => store.list_objects(input)?,
         "ListObjectsV2" => store.list_objects_v2(input)?,
@@ -313,7 +313,9 @@ impl Content {
     }
 
     /// As it is read.
-    fn stream(self) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> + Send + 'static {
+    fn stream(
+        self,
+    ) -> impl futures_util::Stream<Item = std::io::Result<bytes::Bytes>> + Send + 'static {
         let file = tokio::io::AsyncReadExt::take(tokio::fs::File::from_std(self.file), self.length);
         ReaderStream::with_capacity(file, 64 * 1024)
     }

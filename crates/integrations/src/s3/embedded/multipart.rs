@@ -47,7 +47,10 @@ struct Named {
 }
 
 impl Store {
-    pub(super) fn create_upload(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn create_upload(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let at = take_address(self, &mut input)?;
         let attributes = Attributes::take(&mut input)?;
         let algorithm = match input.shift_remove("ChecksumAlgorithm") {
@@ -214,7 +217,10 @@ impl Store {
         Ok(staged)
     }
 
-    pub(super) fn abort_upload(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn abort_upload(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let started = self.started(&mut input)?;
         nothing_more("AbortMultipartUpload", &input)?;
         let parts = self.index(|it| {
@@ -238,7 +244,8 @@ impl Store {
         nothing_more("ListParts", &input)?;
         let all = self.index(|it| index::parts(it, &started.id))?;
         let rest: Vec<_> = all.iter().filter(|(number, _)| *number > after).collect();
-        let shown: Vec<_> = rest.iter().take(max as usize).map(|(number, part)| told(*number, part)).collect();
+        let shown: Vec<_> =
+            rest.iter().take(max as usize).map(|(number, part)| told(*number, part)).collect();
         let owner = json!({"ID": self.owner()});
         let mut answer = json!({
             "Bucket": started.at.bucket.name, "Key": started.at.key, "UploadId": started.id,
@@ -257,7 +264,10 @@ impl Store {
     }
 
     /// All of a bucket with a prefix; there are no pages.
-    pub(super) fn list_uploads(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn list_uploads(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let bucket = self.bucket(&take_text(&mut input, "Bucket")?)?;
         let prefix = input.shift_remove("Prefix");
         nothing_more("ListMultipartUploads", &input)?;

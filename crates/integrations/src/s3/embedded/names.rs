@@ -105,7 +105,10 @@ pub(super) fn identity(file: &Metadata) -> String {
 }
 
 /// Takes a member that must be there.
-pub(super) fn take_text(input: &mut Map<String, Value>, name: &str) -> Result<String, ServiceError> {
+pub(super) fn take_text(
+    input: &mut Map<String, Value>,
+    name: &str,
+) -> Result<String, ServiceError> {
     match input.shift_remove(name) {
         Some(Value::String(text)) if !text.is_empty() => Ok(text),
         _ => {

@@ -19,8 +19,14 @@ use super::{done, nothing_more};
 const KEYS_MAX: usize = 1000;
 
 /// Members by which an answer is changed that others get too. Source: S3 API reference, `GetObject`.
-const OVERRIDES: &[&str] =
-    &["CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires"];
+const OVERRIDES: &[&str] = &[
+    "CacheControl",
+    "ContentDisposition",
+    "ContentEncoding",
+    "ContentLanguage",
+    "ContentType",
+    "Expires",
+];
 
 /// An answer, and the content that goes with it.
 pub(super) struct Reply {
@@ -96,9 +102,9 @@ impl Store {
         let conditions = Conditions::take(&mut input, "")?;
         let range = input.shift_remove("Range");
         let wants_checksum = input.shift_remove("ChecksumMode").is_some();
-        let overrides = OVERRIDES.iter().filter_map(|name| {
-            Some((*name, input.shift_remove(&format!("Response{name}"))?))
-        });
+        let overrides = OVERRIDES
+            .iter()
+            .filter_map(|name| Some((*name, input.shift_remove(&format!("Response{name}"))?)));
         let overrides: Vec<_> = overrides.collect();
         nothing_more(action, &input)?;
         let mut found = self.find(&at)?;
@@ -129,7 +135,10 @@ impl Store {
     }
 
     /// `DeleteObject`; one that is not there is no error.
-    pub(super) fn delete_object(&self, mut input: Map<String, Value>) -> Result<Value, ServiceError> {
+    pub(super) fn delete_object(
+        &self,
+        mut input: Map<String, Value>,
+    ) -> Result<Value, ServiceError> {
         let at = take_address(self, &mut input)?;
         nothing_more("DeleteObject", &input)?;
         self.delete(&at)?;
@@ -158,14 +167,18 @@ impl Store {
         let Delete { objects, quiet } =
             serde_json::from_value(delete).map_err(|error| malformed(&error))?;
         if !(1..=KEYS_MAX).contains(&objects.len()) {
-            return Err(malformed(&format!("it names {} keys, not 1 to {KEYS_MAX}", objects.len())));
+            return Err(malformed(&format!(
+                "it names {} keys, not 1 to {KEYS_MAX}",
+                objects.len()
+            )));
         }
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for Named { key } in objects {
             match bucket.clone().object(&key).and_then(|at| self.delete(&at)) {
                 Ok(()) => deleted.push(json!({"Key": key})),
-                Err(error) => errors
-                    .push(json!({"Key": key, "Code": error.code, "Message": error.message})),
+                Err(error) => {
+                    errors.push(json!({"Key": key, "Code": error.code, "Message": error.message}));
+                }
             }
         }
         let mut answer = done();
@@ -196,7 +209,11 @@ impl Store {
         let found = self.find(&at)?;
         // A copy is not made of what has not changed: at S3 the condition fails then.
         conditions.check(&found.attributes).map_err(|error| {
-            if error.status == 304 { super::attributes::precondition_failed("If-None-Match") } else { error }
+            if error.status == 304 {
+                super::attributes::precondition_failed("If-None-Match")
+            } else {
+                error
+            }
         })?;
         Ok((at, found))
     }
@@ -247,8 +264,7 @@ pub(super) fn take_put_conditions(
         None => false,
         Some(Value::String(text)) if text == "*" => true,
         Some(_) => {
-            let message =
-                "A header you provided implies functionality that is not implemented: If-None-Match";
+            let message = "A header you provided implies functionality that is not implemented: If-None-Match";
             return Err(ServiceError::sender("NotImplemented", message).with_status(501));
         }
     };
@@ -272,7 +288,9 @@ pub(super) fn byte_range(text: &str, size: u64) -> Result<Option<Range<u64>>, Se
     if range.start >= range.end {
         let message = "The requested range is not satisfiable";
         let error = ServiceError::sender("InvalidRange", message).with_status(416);
-        return Err(error.with_member("RangeRequested", text).with_member("ActualObjectSize", size));
+        return Err(error
+            .with_member("RangeRequested", text)
+            .with_member("ActualObjectSize", size));
     }
     Ok(Some(range))
 }

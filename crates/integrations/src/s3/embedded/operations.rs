@@ -90,8 +90,7 @@ const PUT_ANSWER: &[Member] = with_checksums![
     ("ServerSideEncryption", "x-amz-server-side-encryption", Text),
 ];
 
-const ENCRYPTION: &[Member] =
-    &[("ServerSideEncryption", "x-amz-server-side-encryption", Text)];
+const ENCRYPTION: &[Member] = &[("ServerSideEncryption", "x-amz-server-side-encryption", Text)];
 
 const OVERRIDES: &[Member] = &[
     ("ResponseCacheControl", "response-cache-control", Text),
@@ -128,7 +127,12 @@ const TYPE: Member = ("ChecksumType", "x-amz-checksum-type", Text);
 
 /// All of them; those with markers stand before those without.
 pub(super) const OPERATIONS: &[Operation] = &[
-    Operation { action: "ListBuckets", level: Level::Service, root: Some("ListAllMyBucketsResult"), ..PLAIN },
+    Operation {
+        action: "ListBuckets",
+        level: Level::Service,
+        root: Some("ListAllMyBucketsResult"),
+        ..PLAIN
+    },
     Operation {
         action: "GetBucketLocation",
         level: Level::Bucket,
@@ -182,7 +186,13 @@ pub(super) const OPERATIONS: &[Operation] = &[
         answer_headers: &[("BucketRegion", "x-amz-bucket-region", Text)],
         ..PLAIN
     },
-    Operation { action: "DeleteBucket", method: "DELETE", level: Level::Bucket, status: 204, ..PLAIN },
+    Operation {
+        action: "DeleteBucket",
+        method: "DELETE",
+        level: Level::Bucket,
+        status: 204,
+        ..PLAIN
+    },
     Operation {
         action: "DeleteObjects",
         method: "POST",
@@ -195,7 +205,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         action: "ListParts",
         marker: Some("uploadId"),
-        query: &[UPLOAD_ID, ("PartNumberMarker", "part-number-marker", Number), ("MaxParts", "max-parts", Number)],
+        query: &[
+            UPLOAD_ID,
+            ("PartNumberMarker", "part-number-marker", Number),
+            ("MaxParts", "max-parts", Number),
+        ],
         root: Some("ListPartsResult"),
         ..PLAIN
     },

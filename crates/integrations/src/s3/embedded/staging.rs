@@ -171,8 +171,7 @@ pub(super) async fn stage(
 
 fn too_large() -> ServiceError {
     let message = "Your proposed upload exceeds the maximum allowed size";
-    ServiceError::sender("EntityTooLarge", message)
-        .with_member("MaxSizeAllowed", CONTENT_BYTES_MAX)
+    ServiceError::sender("EntityTooLarge", message).with_member("MaxSizeAllowed", CONTENT_BYTES_MAX)
 }
 
 /// The disk does not take or give something.
@@ -231,7 +230,8 @@ impl Digests {
         let promised = promise.checksum.and_then(|(_, value)| value);
         if promised.is_some_and(|promised| promised != checksum.value) {
             let name = algorithm.name();
-            let message = format!("The {name} you specified did not match the calculated checksum.");
+            let message =
+                format!("The {name} you specified did not match the calculated checksum.");
             return Err(ServiceError::sender("BadDigest", message));
         }
         staged.checksum = Some(checksum);

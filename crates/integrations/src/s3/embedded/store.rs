@@ -46,8 +46,7 @@ pub(super) struct Found {
 
 impl Store {
     pub(super) fn open(folder: &Path, place: Place, clock: Clock) -> Result<Self, StoreError> {
-        let unusable =
-            |source| StoreError::Export { path: folder.to_owned(), source };
+        let unusable = |source| StoreError::Export { path: folder.to_owned(), source };
         fs::create_dir_all(folder.join(staging::FOLDER)).map_err(unusable)?;
         let folder = fs::canonicalize(folder).map_err(unusable)?;
         staging::sweep(&folder, clock()).map_err(unusable)?;
@@ -87,8 +86,7 @@ impl Store {
 
     fn attributes(&self, at: &Address, file: &Metadata) -> Result<Attributes, ServiceError> {
         let identity = identity(file);
-        let known =
-            self.index(|it| index::attributes(it, &at.bucket.name, &at.key, &identity))?;
+        let known = self.index(|it| index::attributes(it, &at.bucket.name, &at.key, &identity))?;
         Ok(known.unwrap_or_else(|| Attributes::of_file(file)))
     }
 
@@ -103,7 +101,7 @@ impl Store {
         attributes: &Attributes,
         conditions: &PutConditions,
     ) -> Result<(), ServiceError> {
-        let _lock = self.lock(&at.bucket)?;
+        let _lock = lock(&at.bucket)?;
         let now = fs::metadata(&at.path).ok().filter(Metadata::is_file);
         self.check(at, now.as_ref(), conditions)?;
         let new = fs::metadata(&staged.path).map_err(|error| failed(&error))?;
@@ -132,16 +130,9 @@ impl Store {
         Err(precondition_failed("If-Match"))
     }
 
-    /// Whoever changes a bucket with a condition waits here, in whichever process.
-    fn lock(&self, bucket: &Bucket) -> Result<File, ServiceError> {
-        let file = File::open(&bucket.root).map_err(|error| failed(&error))?;
-        file.lock().map_err(|error| failed(&error))?;
-        Ok(file)
-    }
-
     /// Deletes an object; none is there afterwards.
     pub(super) fn delete(&self, at: &Address) -> Result<(), ServiceError> {
-        let _lock = self.lock(&at.bucket)?;
+        let _lock = lock(&at.bucket)?;
         match fs::remove_file(&at.path) {
             Ok(()) => {}
             Err(error) if is_absent(&error) => return Ok(()),
@@ -157,6 +148,13 @@ impl Store {
         }
         self.index(|it| index::remove_attributes(it, &at.bucket.name, &at.key))
     }
+}
+
+/// Whoever changes a bucket with a condition waits here, in whichever process.
+fn lock(bucket: &Bucket) -> Result<File, ServiceError> {
+    let file = File::open(&bucket.root).map_err(|error| failed(&error))?;
+    file.lock().map_err(|error| failed(&error))?;
+    Ok(file)
 }
 
 fn publish(at: &Address, staged: &Staged, must_be_new: bool) -> Result<(), ServiceError> {

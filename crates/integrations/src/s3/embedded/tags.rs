@@ -20,7 +20,10 @@ impl Tags {
         }
         let opened = Database::open(&path, index::FORMAT);
         let warn = |error: &StoreError| {
-            tracing::warn!(error = error as &dyn std::error::Error, "what is known of objects cannot be read");
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                "what is known of objects cannot be read"
+            );
         };
         opened.inspect_err(warn).ok().map(Self)
     }
@@ -38,7 +41,10 @@ impl Tags {
             files.iter().map(tag).collect::<rusqlite::Result<Vec<_>>>().map(Ok::<_, StoreError>)
         });
         known.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "what is known of objects cannot be read");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "what is known of objects cannot be read"
+            );
             vec![None; files.len()]
         })
     }

@@ -97,7 +97,7 @@ impl EmbeddedS3 {
         }
         let xml = tokio::fs::read(&staged.path).await.map_err(|error| super::failed(&error))?;
         if let Some(root) = rest::parse(&xml)? {
-            let (name, value) = read(root)?;
+            let (name, value) = read(&root);
             input.insert(name.to_owned(), value);
         }
         Ok(None)
@@ -107,7 +107,8 @@ impl EmbeddedS3 {
 /// Chunks are how content came, not what it is; the algorithm of a checksum that stands behind them is named by the trailer.
 fn prepare(headers: &HeaderMap, input: &mut Map<String, Value>) {
     if let Some(Value::String(encodings)) = input.shift_remove("ContentEncoding") {
-        let kept = encodings.split(',').map(str::trim).filter(|it| *it != "aws-chunked" && !it.is_empty());
+        let kept =
+            encodings.split(',').map(str::trim).filter(|it| *it != "aws-chunked" && !it.is_empty());
         let kept = kept.collect::<Vec<_>>().join(",");
         if !kept.is_empty() {
             input.insert("ContentEncoding".to_owned(), kept.into());
@@ -153,36 +154,41 @@ fn bucket_of_host(headers: &HeaderMap) -> Option<&str> {
     (bucket != "s3" && !bucket.starts_with("s3.") && is_bucket_name(bucket)).then_some(bucket)
 }
 
-fn read_delete(root: Element) -> Result<(&'static str, Value), ServiceError> {
+/// What does not belong there becomes a member that is refused by its name.
+fn read_delete(root: &Element) -> (&'static str, Value) {
     let mut delete = json!({"Objects": []});
     for child in &root.children {
         match child.name.as_str() {
             "Quiet" => delete["Quiet"] = (child.text.trim() == "true").into(),
             "Object" => {
-                let members = child.children.iter().map(|it| (it.name.clone(), it.text.clone().into()));
-                let object = Value::Object(members.collect());
-                delete["Objects"].as_array_mut().expect("it was made a list").push(object);
+                let objects = delete["Objects"].as_array_mut().expect("it was made a list");
+                objects.push(texts(child));
             }
-            other => return Err(malformed(&format!("`{other}` does not belong there"))),
+            other => delete[other] = child.text.as_str().into(),
         }
     }
-    Ok(("Delete", delete))
+    ("Delete", delete)
 }
 
-fn read_completed(root: Element) -> Result<(&'static str, Value), ServiceError> {
+fn read_completed(root: &Element) -> (&'static str, Value) {
     let part = |part: &Element| {
-        let member = |it: &Element| {
-            let number = it.text.trim().parse::<u64>().ok().filter(|_| it.name == "PartNumber");
-            (it.name.clone(), number.map_or_else(|| it.text.clone().into(), Value::from))
-        };
-        Value::Object(part.children.iter().map(member).collect())
+        let mut members = texts(part);
+        if let Some(number) = part.child("PartNumber").and_then(|it| it.trim().parse::<u64>().ok())
+        {
+            members["PartNumber"] = number.into();
+        }
+        members
     };
-    Ok(("MultipartUpload", json!({"Parts": root.children.iter().map(part).collect::<Vec<_>>()})))
+    ("MultipartUpload", json!({"Parts": root.children.iter().map(part).collect::<Vec<_>>()}))
 }
 
-fn read_configuration(root: Element) -> Result<(&'static str, Value), ServiceError> {
-    let members = root.children.into_iter().map(|it| (it.name, it.text.into()));
-    Ok(("CreateBucketConfiguration", Value::Object(members.collect())))
+fn read_configuration(root: &Element) -> (&'static str, Value) {
+    ("CreateBucketConfiguration", texts(root))
+}
+
+/// The children of an element by their names.
+fn texts(element: &Element) -> Value {
+    element.children.iter().map(|it| (it.name.clone(), Value::from(it.text.as_str()))).collect()
 }
 
 fn answer(operation: &Operation, reply: Reply) -> Response {
@@ -275,7 +281,9 @@ mod tests {
         };
         assert_eq!(bucket("raw.localhost:4566").as_deref(), Some("raw"));
         assert_eq!(bucket("a.b.s3.eu-central-1.localhost").as_deref(), Some("a.b"));
-        for host in ["localhost:4566", "127.0.0.1:4566", "s3.localhost", "s3.eu-central-1.localhost"] {
+        for host in
+            ["localhost:4566", "127.0.0.1:4566", "s3.localhost", "s3.eu-central-1.localhost"]
+        {
             assert_eq!(bucket(host), None, "{host}");
         }
     }

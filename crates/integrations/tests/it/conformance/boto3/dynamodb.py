@@ -127,8 +127,8 @@ def case_an_item_is_updated(world):
     equal(update("DELETE tags :t", {":t": {"a"}}, "UPDATED_NEW"), {"tags": {"b"}})
     if world.is_exact:
         assert "tags" not in update("DELETE tags :t", {":t": {"b"}})
-    it.update_item(Key={"pk": "new"})
-    equal(it.get_item(Key={"pk": "new"})["Item"], {"pk": "new"})
+        it.update_item(Key={"pk": "new"})
+        equal(it.get_item(Key={"pk": "new"})["Item"], {"pk": "new"})
 
 
 def case_what_an_update_cannot_do_is_refused_and_changes_nothing(world):
@@ -297,8 +297,8 @@ def case_batches_read_and_write(world):
     if world.is_exact:
         twice = lambda: client.batch_write_item(RequestItems={name: [put("a"), put("a")]})
         refused(twice, "ValidationException", "Provided list of item keys contains duplicates")
-    many = lambda: client.batch_write_item(RequestItems={name: [put(str(n)) for n in range(26)]})
-    refused(many, "ValidationException")
+        many = lambda: client.batch_write_item(RequestItems={name: [put(str(n)) for n in range(26)]})
+        refused(many, "ValidationException", "Too many items requested for the BatchWriteItem call")
 
 
 def case_a_transaction_is_all_or_nothing(world):
