@@ -17,5 +17,6 @@ mod objects;
 mod queue_file;
 mod secrets;
 mod support;
+mod table_file;
 mod tasks;
 mod topics;

@@ -1,6 +1,7 @@
 //! Buckets: made, listed, deleted.
 
-use std::fs;
+use std::path::Path;
+use std::{fs, io};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -10,10 +11,10 @@ use stepwell_aws_wire::ServiceError;
 use super::super::is_bucket_name;
 use super::attributes::{check_acl, seconds};
 use super::listing::has_objects;
-use super::names::take_text;
+use super::names::{is_hidden, take_text};
 use super::objects::malformed;
 use super::staging::failed;
-use super::store::Store;
+use super::store::{Store, lock};
 use super::{done, index, nothing_more};
 use crate::durable;
 
@@ -37,7 +38,7 @@ impl Store {
         }
         let root = self.folder.join(&name);
         match fs::create_dir(&root) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // In the first region making it again is no error.
                 if self.place.region != FIRST_REGION {
                     return Err(already_owned(&name));
@@ -90,15 +91,13 @@ impl Store {
     ) -> Result<Value, ServiceError> {
         let bucket = self.bucket(&take_text(&mut input, "Bucket")?)?;
         nothing_more("DeleteBucket", &input)?;
-        if has_objects(&bucket.root).map_err(|error| failed(&error))? {
-            let message = "The bucket you tried to delete is not empty";
-            let error = ServiceError::sender("BucketNotEmpty", message).with_status(409);
-            return Err(error.with_member("BucketName", bucket.name));
-        }
-        // What is left are folders without objects.
-        fs::remove_dir_all(&bucket.root)
+        let _lock = lock(&bucket)?;
+        remove_folders(&bucket.root)
             .and_then(|()| durable::sync_folders(&bucket.root, &self.folder))
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::DirectoryNotEmpty => not_empty(&bucket.name),
+                _ => failed(&error),
+            })?;
         self.index(|it| index::remove_bucket(it, &bucket.name))?;
         Ok(done())
     }
@@ -120,11 +119,7 @@ impl Store {
     }
 
     /// When a bucket was made and where it is; one that nobody made by the API is as old as its folder.
-    fn made(
-        &self,
-        name: &str,
-        root: &std::path::Path,
-    ) -> Result<(Timestamp, String), ServiceError> {
+    fn made(&self, name: &str, root: &Path) -> Result<(Timestamp, String), ServiceError> {
         if let Some(made) = self.index(|it| index::bucket(it, name))? {
             return Ok(made);
         }
@@ -137,6 +132,31 @@ impl Store {
     pub(super) fn owner(&self) -> String {
         format!("{:0>64}", self.place.account)
     }
+}
+
+/// Removes a folder in which there are only folders and what somebody was writing when he was killed.
+///
+/// # Errors
+/// Of the kind `DirectoryNotEmpty` if there is an object; some folders may be gone then, which are no objects.
+fn remove_folders(folder: &Path) -> io::Result<()> {
+    if has_objects(folder)? {
+        return Err(io::ErrorKind::DirectoryNotEmpty.into());
+    }
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            remove_folders(&entry.path())?;
+        } else if entry.file_name().to_str().is_some_and(is_hidden) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_dir(folder)
+}
+
+fn not_empty(name: &str) -> ServiceError {
+    let message = "The bucket you tried to delete is not empty";
+    let error = ServiceError::sender("BucketNotEmpty", message).with_status(409);
+    error.with_member("BucketName", name)
 }
 
 fn already_owned(name: &str) -> ServiceError {

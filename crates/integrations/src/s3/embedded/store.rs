@@ -102,6 +102,8 @@ impl Store {
         conditions: &PutConditions,
     ) -> Result<(), ServiceError> {
         let _lock = lock(&at.bucket)?;
+        // It may have been deleted while somebody else had the lock.
+        self.bucket(&at.bucket.name)?;
         let now = fs::metadata(&at.path).ok().filter(Metadata::is_file);
         self.check(at, now.as_ref(), conditions)?;
         let new = fs::metadata(&staged.path).map_err(|error| failed(&error))?;
@@ -151,7 +153,7 @@ impl Store {
 }
 
 /// Whoever changes a bucket with a condition waits here, in whichever process.
-fn lock(bucket: &Bucket) -> Result<File, ServiceError> {
+pub(super) fn lock(bucket: &Bucket) -> Result<File, ServiceError> {
     let file = File::open(&bucket.root).map_err(|error| failed(&error))?;
     file.lock().map_err(|error| failed(&error))?;
     Ok(file)
