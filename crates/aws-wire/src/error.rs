@@ -1,6 +1,6 @@
 //! What a service answers in the place of a result.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// An error of an AWS service, with AWS's own code and words.
 ///
@@ -17,12 +17,15 @@ pub struct ServiceError {
     pub message: String,
     /// Of the answer, 400 to 599.
     pub status: u16,
+    /// What the error tells besides: `Key`, `CancellationReasons`.
+    pub members: Vec<(&'static str, Value)>,
 }
 
 impl ServiceError {
     /// The caller's mistake, status 400.
     pub fn sender(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { code: code.into(), query_code: None, message: message.into(), status: 400 }
+        let (code, message) = (code.into(), message.into());
+        Self { code, query_code: None, message, status: 400, members: Vec::new() }
     }
 
     /// Something failed here, status 500. The message goes to the caller and says nothing of the inside.
@@ -49,6 +52,13 @@ impl ServiceError {
         Self { status, ..self }
     }
 
+    /// With one more member.
+    #[must_use]
+    pub fn with_member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.members.push((name, value.into()));
+        self
+    }
+
     /// The code of the query protocol.
     pub fn query_code(&self) -> &str {
         self.query_code.unwrap_or(&self.code)
@@ -62,7 +72,11 @@ impl ServiceError {
     /// The body in the JSON protocols.
     pub fn json_body(&self, namespace: &str) -> Vec<u8> {
         let code = format!("{namespace}#{}", self.code);
-        json!({"__type": code, "message": self.message}).to_string().into_bytes()
+        let mut body = json!({"__type": code, "message": self.message});
+        for (name, value) in &self.members {
+            body[*name] = value.clone();
+        }
+        body.to_string().into_bytes()
     }
 
     /// The value of `x-amzn-query-error`, by which SDKs find the older code.

@@ -3,17 +3,20 @@
 //!
 //! ```text
 //!   request --> target::Target --> (service, action)      sigv4::verify: may the caller?
-//!           --> JSON body, or query::parse                 \
-//!   answer  <-- JSON body, or query::answer                 what the service does in between is not known here
-//!           <-- ServiceError::{json_body, xml_body}
+//!           --> JSON body, query::parse, or rest::read    \
+//!   answer  <-- JSON body, query::answer, or rest::document what the service does in between is not known here
+//!           <-- ServiceError::json_body, query::error_body, rest::error_body
 //! ```
 //!
 //! No I/O and no clock: a request is what was read, and the time is given.
 
+mod chunked;
 mod error;
 pub mod query;
+pub mod rest;
 pub mod sigv4;
 mod target;
 
+pub use chunked::Chunked;
 pub use error::ServiceError;
-pub use target::{Target, scope_service};
+pub use target::{Target, scope_service, signed_service};

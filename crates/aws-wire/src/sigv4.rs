@@ -1,6 +1,7 @@
 //! Signature Version 4: is a request signed by somebody whose key is known here, and now?
 //!
-//! The signature is compared in constant time. Presigned URLs and chunked bodies are refused.
+//! The signature is compared in constant time. Presigned URLs are taken by [`verify_rest`], bodies whose chunks are signed one by
+//! one are refused.
 //!
 //! Source: AWS Identity and Access Management User Guide, "AWS Signature Version 4 for API requests".
 
@@ -50,27 +51,110 @@ pub fn verify(
         ServiceError::sender("MissingAuthenticationToken", message).with_status(403)
     })?;
     let authorization = Authorization::parse(&authorization)?;
-    let time = header(request, "x-amz-date").ok_or_else(|| {
+    let time = signing_time(request)?;
+    check_time(&time, authorization.date, now)?;
+    let query = request.uri.query().unwrap_or_default();
+    let signed = Signed {
+        path: canonical_path(request.uri.path()),
+        query: canonical_query(query, None),
+        body_hash: body_hash(request, body)?,
+    };
+    authorization.verify(request, &time, &signed, secret)
+}
+
+/// Verifies a request of S3 before its body is read, with the signature in a header or in the URL.
+///
+/// Whoever reads the body compares it with the header `x-amz-content-sha256`, which was signed.
+///
+/// # Errors
+/// As [`verify`]; `AccessDenied` 403 if there is no signature or it has expired; `NotImplemented` 501 for signed chunks.
+pub fn verify_rest(
+    request: &Parts,
+    now: Timestamp,
+    secret: impl FnOnce(&str) -> Option<String>,
+) -> Result<Caller, ServiceError> {
+    let query = request.uri.query().unwrap_or_default();
+    let path = percent_decode_str(request.uri.path()).collect::<Vec<u8>>();
+    let parts = path.split(|byte| *byte == b'/');
+    let parts: Vec<_> =
+        parts.map(|part| percent_encoding::percent_encode(part, ENCODED).to_string()).collect();
+    let path = parts.join("/");
+    let Some(authorization) = header(request, "authorization") else {
+        let presigned = Presigned::parse(query, now)?;
+        let signed = Signed {
+            path,
+            query: canonical_query(query, Some("X-Amz-Signature")),
+            body_hash: "UNSIGNED-PAYLOAD".to_owned(),
+        };
+        let authorization = Authorization::parse(&presigned.authorization)?;
+        return authorization.verify(request, &presigned.time, &signed, secret);
+    };
+    let authorization = Authorization::parse(&authorization)?;
+    let time = signing_time(request)?;
+    check_time(&time, authorization.date, now)?;
+    let body_hash = header(request, "x-amz-content-sha256").ok_or_else(|| {
+        let message = "Missing required header for this request: x-amz-content-sha256";
+        ServiceError::sender("InvalidRequest", message)
+    })?;
+    if body_hash.starts_with("STREAMING-AWS4") {
+        let message = format!(
+            "{body_hash} is not supported by stepwell where signatures are verified; send the content as a whole."
+        );
+        return Err(ServiceError::sender("NotImplemented", message).with_status(501));
+    }
+    let signed = Signed { path, query: canonical_query(query, None), body_hash };
+    authorization.verify(request, &time, &signed, secret)
+}
+
+fn signing_time(request: &Parts) -> Result<String, ServiceError> {
+    header(request, "x-amz-date").ok_or_else(|| {
         incomplete(
             "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
         )
-    })?;
-    check_time(&time, authorization.date, now)?;
-    let body_hash = body_hash(request, body)?;
-    let canonical = canonical_request(request, authorization.signed_headers, &body_hash)?;
-    let to_sign = format!(
-        "{ALGORITHM}\n{time}\n{}\n{}",
-        authorization.scope(),
-        hex::encode(Sha256::digest(canonical))
-    );
-    let secret = secret(authorization.access_key_id).ok_or_else(|| {
-        let message = "The security token included in the request is invalid.";
-        ServiceError::sender("UnrecognizedClientException", message).with_status(403)
-    })?;
-    let signature = hex::decode(authorization.signature).map_err(|_| does_not_match())?;
-    let key = signing_key(&secret, &authorization);
-    hmac::verify(&key, to_sign.as_bytes(), &signature).map_err(|_| does_not_match())?;
-    Ok(authorization.caller())
+    })
+}
+
+/// What was signed beside the headers, in its canonical form.
+struct Signed {
+    path: String,
+    query: String,
+    body_hash: String,
+}
+
+/// A signature in a URL.
+struct Presigned {
+    /// As it would stand in the header.
+    authorization: String,
+    time: String,
+}
+
+impl Presigned {
+    fn parse(query: &str, now: Timestamp) -> Result<Self, ServiceError> {
+        let denied = |message: &str| ServiceError::sender("AccessDenied", message).with_status(403);
+        let value = |name: &str| {
+            let mut pairs = form_urlencoded::parse(query.as_bytes());
+            let found = pairs.find(|(other, _)| other == name);
+            found.map(|(_, value)| value.into_owned()).ok_or_else(|| denied("Access Denied"))
+        };
+        let time = value("X-Amz-Date")?;
+        let seconds =
+            value("X-Amz-Expires")?.parse::<u32>().map_err(|_| denied("Access Denied"))?;
+        let signed_at = instant(&time)?;
+        if now > signed_at + Duration::from_secs(seconds.into()) {
+            return Err(denied("Request has expired"));
+        }
+        if signed_at > now + CLOCK_WINDOW {
+            return Err(denied("Request is not valid yet"));
+        }
+        let authorization = format!(
+            "{} Credential={}, SignedHeaders={}, Signature={}",
+            value("X-Amz-Algorithm")?,
+            value("X-Amz-Credential")?,
+            value("X-Amz-SignedHeaders")?,
+            value("X-Amz-Signature")?
+        );
+        Ok(Self { authorization, time })
+    }
 }
 
 /// What the header says.
@@ -106,6 +190,27 @@ impl<'h> Authorization<'h> {
         Ok(Self { access_key_id, date, region, service, signed_headers, signature })
     }
 
+    /// Compares the signature with the one that the secret of the key makes.
+    fn verify(
+        &self,
+        request: &Parts,
+        time: &str,
+        signed: &Signed,
+        secret: impl FnOnce(&str) -> Option<String>,
+    ) -> Result<Caller, ServiceError> {
+        let canonical = canonical_request(request, self.signed_headers, signed)?;
+        let digest = hex::encode(Sha256::digest(canonical));
+        let to_sign = format!("{ALGORITHM}\n{time}\n{}\n{digest}", self.scope());
+        let secret = secret(self.access_key_id).ok_or_else(|| {
+            let message = "The security token included in the request is invalid.";
+            ServiceError::sender("UnrecognizedClientException", message).with_status(403)
+        })?;
+        let signature = hex::decode(self.signature).map_err(|_| does_not_match())?;
+        let key = signing_key(&secret, self);
+        hmac::verify(&key, to_sign.as_bytes(), &signature).map_err(|_| does_not_match())?;
+        Ok(self.caller())
+    }
+
     fn scope(&self) -> String {
         format!("{}/{}/{}/aws4_request", self.date, self.region, self.service)
     }
@@ -134,12 +239,16 @@ fn does_not_match() -> ServiceError {
     ServiceError::sender("SignatureDoesNotMatch", message).with_status(403)
 }
 
-fn check_time(time: &str, date: &str, now: Timestamp) -> Result<(), ServiceError> {
-    let signed_at = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", time)
+fn instant(time: &str) -> Result<Timestamp, ServiceError> {
+    let parsed = jiff::fmt::strtime::parse("%Y%m%dT%H%M%SZ", time)
         .and_then(|it| it.to_datetime())
-        .and_then(|it| it.in_tz("UTC"))
-        .map_err(|_| incomplete("Date must be in ISO-8601 'basic format'."))?
-        .timestamp();
+        .and_then(|it| it.in_tz("UTC"));
+    let parsed = parsed.map_err(|_| incomplete("Date must be in ISO-8601 'basic format'."))?;
+    Ok(parsed.timestamp())
+}
+
+fn check_time(time: &str, date: &str, now: Timestamp) -> Result<(), ServiceError> {
+    let signed_at = instant(time)?;
     if !time.starts_with(date) {
         return Err(incomplete(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.",
@@ -178,19 +287,14 @@ fn body_hash(request: &Parts, body: &[u8]) -> Result<String, ServiceError> {
 
 fn canonical_request(
     request: &Parts,
-    signed: &str,
-    body_hash: &str,
+    names: &str,
+    signed: &Signed,
 ) -> Result<String, ServiceError> {
-    if !signed.split(';').any(|name| name == "host") {
+    if !names.split(';').any(|name| name == "host") {
         return Err(incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization."));
     }
-    let mut text = format!(
-        "{}\n{}\n{}\n",
-        request.method,
-        canonical_path(request.uri.path()),
-        canonical_query(request.uri.query().unwrap_or_default())
-    );
-    for name in signed.split(';') {
+    let mut text = format!("{}\n{}\n{}\n", request.method, signed.path, signed.query);
+    for name in names.split(';') {
         let values: Vec<_> = request
             .headers
             .get_all(name)
@@ -203,7 +307,7 @@ fn canonical_request(
         }
         let _ = writeln!(text, "{name}:{}", values.join(","));
     }
-    let _ = write!(text, "\n{signed}\n{body_hash}");
+    let _ = write!(text, "\n{names}\n{}", signed.body_hash);
     Ok(text)
 }
 
@@ -219,7 +323,7 @@ fn canonical_path(path: &str) -> String {
     if path.is_empty() { "/".to_owned() } else { encoded.join("/") }
 }
 
-fn canonical_query(query: &str) -> String {
+fn canonical_query(query: &str, but: Option<&str>) -> String {
     let encode = |text: &str| {
         let decoded = percent_decode_str(text).collect::<Vec<u8>>();
         percent_encoding::percent_encode(&decoded, ENCODED).to_string()
@@ -231,6 +335,7 @@ fn canonical_query(query: &str) -> String {
             (encode(name), encode(value))
         })
         .collect();
+    pairs.retain(|(name, _)| Some(name.as_str()) != but);
     pairs.sort();
     let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join("&")
@@ -249,7 +354,10 @@ mod tests {
     use std::time::SystemTime;
 
     use aws_credential_types::Credentials;
-    use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+    use aws_sigv4::http_request::{
+        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SignatureLocation,
+        SigningSettings, UriPathNormalizationMode, sign,
+    };
     use aws_sigv4::sign::v4;
 
     use super::*;
@@ -313,6 +421,74 @@ mod tests {
         assert_eq!(check(&unsigned, BODY).unwrap_err().code, "MissingAuthenticationToken");
         unsigned.headers.insert("authorization", "AWS4-HMAC-SHA256 Signature=00".parse().unwrap());
         assert_eq!(check(&unsigned, BODY).unwrap_err().code, "IncompleteSignature");
+    }
+
+    /// A request of S3 as an SDK signs it, in its headers or in its URL.
+    fn signed_for_s3(uri: &str, at: Timestamp, location: SignatureLocation) -> Parts {
+        let identity = Credentials::new("AKIA", SECRET, None, None, "test").into();
+        let mut settings = SigningSettings::default();
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+        if location == SignatureLocation::QueryParams {
+            settings.expires_in = Some(Duration::from_mins(10));
+        } else {
+            settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        }
+        settings.signature_location = location;
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name("s3")
+            .time(SystemTime::from(at))
+            .settings(settings)
+            .build()
+            .unwrap();
+        let host = uri.split('/').nth(2).unwrap();
+        let mut request = http::Request::get(uri).header("host", host).body(()).unwrap();
+        let signable = SignableRequest::new(
+            "GET",
+            uri,
+            [("host", host)].into_iter(),
+            SignableBody::UnsignedPayload,
+        );
+        let (instructions, _) = sign(signable.unwrap(), &parameters.into()).unwrap().into_parts();
+        instructions.apply_to_request_http1x(&mut request);
+        request.into_parts().0
+    }
+
+    fn check_rest(request: &Parts, now: Timestamp) -> Result<Caller, ServiceError> {
+        verify_rest(request, now, |id| (id == "AKIA").then(|| SECRET.to_owned()))
+    }
+
+    #[test]
+    fn what_an_sdk_signs_for_s3_is_right_in_headers_and_in_urls() {
+        for uri in [
+            "http://127.0.0.1:4566/b/a%20b/%C3%BC%2B.json?prefix=a%2Fb&x-id=GetObject",
+            "http://127.0.0.1:4566/",
+        ] {
+            for location in [SignatureLocation::Headers, SignatureLocation::QueryParams] {
+                let request = signed_for_s3(uri, now(), location);
+                assert_eq!(
+                    crate::signed_service(&request.headers, &request.uri).as_deref(),
+                    Some("s3")
+                );
+                assert_eq!(check_rest(&request, now()).unwrap().service, "s3", "{uri}");
+                let mut other = request.clone();
+                other.method = http::Method::DELETE;
+                let error = check_rest(&other, now()).unwrap_err();
+                assert_eq!(error.code, "SignatureDoesNotMatch");
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_is_good_until_it_expires() {
+        let request = signed_for_s3("http://127.0.0.1/b/k", now(), SignatureLocation::QueryParams);
+        check_rest(&request, now() + Duration::from_mins(10)).unwrap();
+        let error = check_rest(&request, now() + Duration::from_secs(601)).unwrap_err();
+        assert_eq!((&*error.code, &*error.message), ("AccessDenied", "Request has expired"));
+        let unsigned = http::Request::get("http://127.0.0.1/b/k").body(()).unwrap().into_parts().0;
+        assert_eq!(check_rest(&unsigned, now()).unwrap_err().code, "AccessDenied");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a request asks for.
 
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, Uri};
 
 /// Which action of which service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,4 +45,15 @@ pub fn scope_service(authorization: &str) -> Option<&str> {
     let credential = credential.split(',').next()?.trim();
     let mut parts = credential.rsplit('/');
     (parts.next()? == "aws4_request").then(|| parts.next())?
+}
+
+/// The service that a request was signed for, in its `Authorization` header or, presigned, in its URL.
+pub fn signed_service(headers: &HeaderMap, uri: &Uri) -> Option<String> {
+    let header = headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
+    if let Some(service) = header.and_then(scope_service) {
+        return Some(service.to_owned());
+    }
+    let mut query = form_urlencoded::parse(uri.query()?.as_bytes());
+    let (_, credential) = query.find(|(name, _)| name == "X-Amz-Credential")?;
+    scope_service(&format!("Credential={credential}")).map(str::to_owned)
 }

@@ -20,12 +20,17 @@ pub(crate) fn write<'a>(
         let mut file = File::create(staging)?;
         pieces.into_iter().try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()?;
-        if must_be_new { std::fs::hard_link(staging, path) } else { std::fs::rename(staging, path) }
+        publish(staging, path, must_be_new)
     };
     let written = write();
     // Gone already, if it has become the file.
     let _ = std::fs::remove_file(staging);
     written
+}
+
+/// Gives a file that is on disk its name; what it is called before may be there still.
+pub(crate) fn publish(staging: &Path, path: &Path, must_be_new: bool) -> io::Result<()> {
+    if must_be_new { std::fs::hard_link(staging, path) } else { std::fs::rename(staging, path) }
 }
 
 /// Makes the names on the way from a folder to a file in it durable.

@@ -1,10 +1,12 @@
 //! The embedded services over HTTP, on the port of the Step Functions API.
 //!
-//! A request is for one of them if its target header has the service's prefix, or if it is a form that was signed for the service.
+//! A request is for one of them if its target header has the service's prefix, if it is a form that was signed for the service, or
+//! if anything was signed for a service with paths of its own, in a header or in the URL.
 //! Everything else goes on to the routes that are mounted here.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -13,14 +15,15 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
+use crc::{CRC_32_ISO_HDLC, Crc};
 use serde_json::Value;
-use stepwell_aws_wire::{ServiceError, Target, query, sigv4};
+use stepwell_aws_wire::{ServiceError, Target, query, rest, signed_service, sigv4};
 
 use crate::Clock;
 use crate::service::{Origin, Protocol, Service};
 
-/// Bytes of a request; SQS and SNS take at most 1 MiB of messages, which base64 and forms make longer.
-const REQUEST_BYTES_MAX: usize = 8 << 20;
+/// Bytes of a request; a batch of DynamoDB has at most 16 MiB of items, which names of types and base64 make longer.
+const REQUEST_BYTES_MAX: usize = 24 << 20;
 
 /// The services and who may call them.
 #[derive(Clone)]
@@ -35,6 +38,16 @@ pub struct Front {
 
 /// Finds the secret access key of an access key id.
 pub type SecretOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// A service that answers requests of its own form.
+#[async_trait]
+pub trait RestService: Send + Sync {
+    /// Answers a request of somebody who may call.
+    async fn respond(&self, parts: Parts, body: Body, request_id: &str) -> Response;
+
+    /// Answers a request that is not served.
+    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response;
+}
 
 /// Access keys that may call.
 #[derive(Clone)]
@@ -51,12 +64,14 @@ pub fn router(front: Front, others: Router) -> Router {
 }
 
 async fn serve(State(front): State<Front>, request: Request, next: Next) -> Response {
+    if let Some(service) = front.rest_service(&request) {
+        return front.respond(&*service, request).await;
+    }
     let target = Target::of(request.headers()).filter(|_| request.method() == Method::POST);
     let Some((service, target)) = target.and_then(|it| Some((front.service(&it)?, it))) else {
         return next.run(request).await;
     };
-    #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
-    let request_id = uuid::Uuid::new_v4().to_string();
+    let request_id = request_id();
     let (parts, body) = request.into_parts();
     let answer = Answer { service: &*service, request_id: &request_id };
     match front.perform(&*service, target, &parts, body).await {
@@ -65,7 +80,43 @@ async fn serve(State(front): State<Front>, request: Request, next: Next) -> Resp
     }
 }
 
+fn request_id() -> String {
+    #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
+    let id = uuid::Uuid::new_v4();
+    id.to_string()
+}
+
 impl Front {
+    /// The service with paths of its own that a request was signed for.
+    fn rest_service(&self, request: &Request) -> Option<Arc<dyn Service>> {
+        let name = signed_service(request.headers(), request.uri())?;
+        let found = self.services.iter().find(|it| it.facts().name == name);
+        found.filter(|it| it.rest().is_some()).cloned()
+    }
+
+    async fn respond(&self, service: &dyn Service, request: Request) -> Response {
+        let service = service.rest().expect("it was chosen because it has it");
+        let (request_id, (parts, body)) = (request_id(), request.into_parts());
+        let verified = self.check_page(&parts.headers).and_then(|()| match &self.keys {
+            Some(Keys { secret, clock }) => {
+                sigv4::verify_rest(&parts, clock(), |id| secret(id)).map(drop)
+            }
+            None => Ok(()),
+        });
+        match verified {
+            Ok(()) => service.respond(parts, body, &request_id).await,
+            Err(error) => service.refuse(&error, &request_id),
+        }
+    }
+
+    fn check_page(&self, headers: &HeaderMap) -> Result<(), ServiceError> {
+        if !(self.is_refused)(headers) {
+            return Ok(());
+        }
+        let message = "requests of web pages are not served";
+        Err(ServiceError::sender("AccessDenied", message).with_status(403))
+    }
+
     fn service(&self, target: &Target) -> Option<Arc<dyn Service>> {
         let is_meant = |service: &&Arc<dyn Service>| match (target, service.facts().protocol) {
             (Target::Json { prefix, .. }, Protocol::Json { target_prefix, .. }) => {
@@ -86,10 +137,7 @@ impl Front {
         parts: &Parts,
         body: Body,
     ) -> Result<(String, Value), ServiceError> {
-        if (self.is_refused)(&parts.headers) {
-            let message = "requests of web pages are not served";
-            return Err(ServiceError::sender("AccessDenied", message).with_status(403));
-        }
+        self.check_page(&parts.headers)?;
         let body = axum::body::to_bytes(body, REQUEST_BYTES_MAX).await.map_err(|_| {
             let message =
                 format!("The request is longer than {REQUEST_BYTES_MAX} bytes or broke off.");
@@ -147,6 +195,10 @@ impl Answer<'_> {
                 let body = query::error_body(error, namespace, self.request_id);
                 ("text/xml".to_owned(), body.into_bytes())
             }
+            Protocol::RestXml => {
+                let body = rest::error_body(error, self.request_id, self.request_id);
+                ("application/xml".to_owned(), body.into_bytes())
+            }
         };
         let mut response = self.respond(status, &content, body);
         if let Ok(value) = HeaderValue::from_str(&error.query_header()) {
@@ -157,8 +209,18 @@ impl Answer<'_> {
 
     fn respond(&self, status: StatusCode, content: &str, body: Vec<u8>) -> Response {
         let headers = [(CONTENT_TYPE.as_str(), content), ("x-amzn-requestid", self.request_id)];
+        if self.service.facts().conventions.names_server {
+            let checksum = [("x-amz-crc32", crc32(&body).to_string())];
+            return (status, headers, checksum, body).into_response();
+        }
         (status, headers, body).into_response()
     }
+}
+
+/// The checksum that DynamoDB sends with an answer.
+pub(crate) fn crc32(body: &[u8]) -> u32 {
+    const CRC32: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+    CRC32.checksum(body)
 }
 
 fn json_content(version: &str) -> String {
@@ -179,5 +241,7 @@ pub(crate) fn body(
             let xml = query::answer(action, namespace, output, &is_map, request_id);
             ("text/xml".to_owned(), xml.into_bytes())
         }
+        // Nobody asks: its answers are no documents alone.
+        Protocol::RestXml => ("application/xml".to_owned(), Vec::new()),
     }
 }

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::Clock;
+use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::events::{self, EmbeddedEvents};
+use crate::s3::{self, EmbeddedS3};
 use crate::secretsmanager::{self, EmbeddedSecrets};
 use crate::service::{Facts, Place, Service};
 use crate::sns::{self, EmbeddedSns};
@@ -14,8 +16,16 @@ use crate::sts::{self, EmbeddedSts};
 use crate::vault::Vault;
 
 /// What can be embedded, and with which actions.
-pub const EMBEDDED: &[&Facts] =
-    &[&events::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
+pub const EMBEDDED: &[&Facts] = &[
+    &dynamodb::FACTS,
+    &events::FACTS,
+    &s3::FACTS,
+    &secretsmanager::FACTS,
+    &sns::FACTS,
+    &sqs::FACTS,
+    &ssm::FACTS,
+    &sts::FACTS,
+];
 
 /// The embedded services.
 #[derive(Clone)]
@@ -26,7 +36,8 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Opens or creates the files `queues.db`, `topics.db`, `events.db` and `parameters.db` in a folder that is there.
+    /// Opens or creates the files `queues.db`, `topics.db`, `events.db`, `parameters.db` and `dynamodb.db` and the folder `s3` of all buckets in a
+    /// folder that is there.
     ///
     /// # Errors
     /// [`sns::Error::Store`] names the file that cannot be used.
@@ -51,9 +62,17 @@ impl Installation {
             place.clone(),
             clocks(),
         )?;
+        let tables = EmbeddedDynamoDb::open(&at("dynamodb.db"), place.clone(), clocks());
+        let tables = tables.map_err(|error| match error {
+            dynamodb::Error::Store(error) => sns::Error::Store(error),
+            other => unreachable!("opening a file asks nothing of AWS: {other}"),
+        })?;
+        let objects = EmbeddedS3::open(&at("s3"), place.clone(), clocks())?;
         let services: Arc<[Arc<dyn Service>]> = Arc::new([
             queues,
             Arc::new(topics.clone()),
+            Arc::new(objects),
+            Arc::new(tables),
             Arc::new(events),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),

@@ -14,7 +14,8 @@
 //!
 //! ```text
 //!   http::router        --\
-//!   task::Integrations  ---+--> service::Service <-- sqs, sns, events, secretsmanager, ssm, sts: installation::Installation
+//!   task::Integrations  ---+--> service::Service <-- s3, dynamodb, sqs, sns, events, secretsmanager, ssm, sts:
+//!                                                    installation::Installation
 //!                                                <-- aws::AwsService, sns::AwsSns
 //! ```
 //!

@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 
+use crate::http::RestService;
+
 /// One service of AWS, embedded or real.
 #[async_trait]
 pub trait Service: Send + Sync {
@@ -28,6 +30,34 @@ pub trait Service: Send + Sync {
         input: Value,
         origin: &Origin,
     ) -> Result<Value, ServiceError>;
+
+    /// The service over HTTP, if its protocol is [`Protocol::RestXml`].
+    fn rest(&self) -> Option<&dyn RestService> {
+        None
+    }
+}
+
+/// How Step Functions tells of answers and errors.
+#[derive(Debug, Clone, Copy)]
+pub struct Conventions {
+    /// Whether errors of `aws-sdk` integrations end with `(SDK Attempt Count: 1)`.
+    pub tells_attempts: bool,
+    /// Whether they name the extended request id too.
+    pub has_extended_id: bool,
+    /// The class of errors that have none of their own, where it is not named after the service: `AmazonDynamoDBException`.
+    pub base_exception: Option<&'static str>,
+    /// Whether answers come from a server that says so, with a checksum: those of DynamoDB.
+    pub names_server: bool,
+}
+
+impl Conventions {
+    /// Those of most services.
+    pub const USUAL: Self = Self {
+        tells_attempts: true,
+        has_extended_id: false,
+        base_exception: None,
+        names_server: false,
+    };
 }
 
 /// What a service is called where.
@@ -49,6 +79,8 @@ pub struct Facts {
     pub optimised: &'static [Optimised],
     /// Errors that AWS's SDK for Java has a class for; any other is `SQS.AmazonSQSException`.
     pub modelled_errors: &'static [&'static str],
+    /// How Step Functions tells of its answers and errors.
+    pub conventions: Conventions,
 }
 
 /// An action that has an integration of its own.
@@ -81,6 +113,8 @@ pub enum Protocol {
         /// Members that are maps, and not structures: `Attributes`.
         maps: &'static [&'static str],
     },
+    /// Paths, queries, headers and XML: S3. It answers by itself, as [`RestService`].
+    RestXml,
 }
 
 /// Where a call came in, for answers that name addresses.

@@ -108,26 +108,32 @@ impl Database {
         E: From<StoreError> + Send + 'static,
     {
         let this = self.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            // A panic while the connection was held left no transaction open: dropping one rolls it back.
-            let mut connection = this.connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let run = || {
-                // Taken at once: a change that reads first must not find that another one came between.
-                let transaction =
-                    connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-                let outcome = work(&transaction)?;
-                if outcome.is_ok() {
-                    transaction.commit()?;
-                }
-                Ok(outcome)
-            };
-            run().unwrap_or_else(|source| {
-                Err(StoreError::Sqlite { path: this.path.to_path_buf(), source }.into())
-            })
-        });
+        let task = tokio::task::spawn_blocking(move || this.change_here(work));
         task.await.unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => unreachable!("a blocking task that has begun is not cancelled"),
+        })
+    }
+
+    /// As [`Database::change`], on a thread that may block.
+    pub(crate) fn change_here<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
+    ) -> Result<T, E> {
+        // A panic while the connection was held left no transaction open: dropping one rolls it back.
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || {
+            // Taken at once: a change that reads first must not find that another one came between.
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let outcome = work(&transaction)?;
+            if outcome.is_ok() {
+                transaction.commit()?;
+            }
+            Ok(outcome)
+        };
+        run().unwrap_or_else(|source| {
+            Err(StoreError::Sqlite { path: self.path.to_path_buf(), source }.into())
         })
     }
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use crate::service::{Facts, Origin, Place, Protocol, Service};
+use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service};
 
 /// What STS is called where.
 pub const FACTS: Facts = Facts {
@@ -16,6 +16,7 @@ pub const FACTS: Facts = Facts {
     actions: &["GetCallerIdentity"],
     optimised: &[],
     modelled_errors: &[],
+    conventions: Conventions::USUAL,
 };
 
 /// Answers `GetCallerIdentity`.

@@ -125,6 +125,9 @@ fn reason(facts: &Facts, is_sdk: bool) -> String {
     } else {
         facts.optimised.iter().map(|it| it.action).collect()
     };
+    if actions.is_empty() {
+        return format!("`{}` cannot be called here", facts.name);
+    }
     let lower = |name: &str| format!("{}{}", name[..1].to_ascii_lowercase(), &name[1..]);
     let actions: Vec<_> = actions.into_iter().map(lower).collect();
     let prefix = if is_sdk { SDK_PREFIX } else { "" };
@@ -188,7 +191,13 @@ impl Handler {
             Kind::Optimised(Optimised { action, has_metadata: true, .. }) => {
                 let (content, body) = http::body(&*self.service, action, &output, request_id);
                 let mut output = output;
-                add_metadata(&mut output, &content, body.len(), request_id, &self.date());
+                let answer =
+                    Answer { content: &content, body: &body, request_id, date: &self.date() };
+                if self.service.facts().conventions.names_server {
+                    answer.tell_of_server(&mut output);
+                } else {
+                    answer.tell(&mut output);
+                }
                 TaskOutcome::Succeeded(Arc::new(output))
             }
             Kind::Optimised(_) | Kind::Sdk(_) => TaskOutcome::Succeeded(Arc::new(output)),
@@ -202,14 +211,15 @@ impl Handler {
 
     fn refused(&self, error: &ServiceError, request_id: &str) -> TaskOutcome {
         let facts = self.service.facts();
+        let conventions = facts.conventions;
         let ServiceError { code, message, status, .. } = error;
         let exception = |name: &str| format!("{}Exception", name.trim_end_matches("Exception"));
+        let base = conventions.base_exception.unwrap_or(facts.legacy_name);
         match self.kind {
             Kind::Optimised(_) => {
                 let query_code = error.query_code();
                 let is_modelled = facts.modelled_errors.contains(&&**code);
-                let class =
-                    if is_modelled { exception(code) } else { exception(facts.legacy_name) };
+                let class = if is_modelled { exception(code) } else { exception(base) };
                 let cause = format!(
                     "{message} (Service: {}; Status Code: {status}; Error Code: {query_code}; Request ID: {request_id}; Proxy: null)",
                     facts.legacy_name
@@ -219,8 +229,15 @@ impl Handler {
             Kind::Sdk(_) => {
                 let is_modelled = facts.modelled_errors.contains(&&**code);
                 let class = if is_modelled { exception(code) } else { exception(facts.sdk_name) };
+                let extended = if conventions.has_extended_id {
+                    format!(", Extended Request ID: {request_id}")
+                } else {
+                    String::new()
+                };
+                let attempts =
+                    if conventions.tells_attempts { " (SDK Attempt Count: 1)" } else { "" };
                 let cause = format!(
-                    "{message} (Service: {}, Status Code: {status}, Request ID: {request_id}) (SDK Attempt Count: 1)",
+                    "{message} (Service: {}, Status Code: {status}, Request ID: {request_id}{extended}){attempts}",
                     facts.sdk_name
                 );
                 failed(format!("{}.{class}", facts.sdk_name), cause)
@@ -252,25 +269,61 @@ fn with_texts(parameters: Value) -> Value {
     }
 }
 
-/// What Step Functions tells of the answer.
-fn add_metadata(output: &mut Value, content: &str, length: usize, request_id: &str, date: &str) {
-    let length = length.to_string();
-    output["SdkHttpMetadata"] = json!({
-        "AllHttpHeaders": {
-            "x-amzn-RequestId": [request_id],
-            "connection": ["keep-alive"],
-            "Content-Length": [length],
-            "Date": [date],
-            "Content-Type": [content],
-        },
-        "HttpHeaders": {
-            "connection": "keep-alive",
-            "Content-Length": length,
-            "Content-Type": content,
-            "Date": date,
-            "x-amzn-RequestId": request_id,
-        },
-        "HttpStatusCode": 200,
-    });
-    output["SdkResponseMetadata"] = json!({ "RequestId": request_id });
+/// An answer over HTTP, as Step Functions tells of it.
+struct Answer<'a> {
+    content: &'a str,
+    body: &'a [u8],
+    request_id: &'a str,
+    date: &'a str,
+}
+
+impl Answer<'_> {
+    fn tell(&self, output: &mut Value) {
+        let length = self.body.len().to_string();
+        output["SdkHttpMetadata"] = json!({
+            "AllHttpHeaders": {
+                "x-amzn-RequestId": [self.request_id],
+                "connection": ["keep-alive"],
+                "Content-Length": [length],
+                "Date": [self.date],
+                "Content-Type": [self.content],
+            },
+            "HttpHeaders": {
+                "connection": "keep-alive",
+                "Content-Length": length,
+                "Content-Type": self.content,
+                "Date": self.date,
+                "x-amzn-RequestId": self.request_id,
+            },
+            "HttpStatusCode": 200,
+        });
+        output["SdkResponseMetadata"] = json!({ "RequestId": self.request_id });
+    }
+
+    /// Of a service whose server names itself and sends a checksum.
+    fn tell_of_server(&self, output: &mut Value) {
+        let (length, checksum) = (self.body.len().to_string(), http::crc32(self.body).to_string());
+        output["SdkHttpMetadata"] = json!({
+            "AllHttpHeaders": {
+                "Server": ["Server"],
+                "Connection": ["keep-alive"],
+                "x-amzn-RequestId": [self.request_id],
+                "x-amz-crc32": [checksum],
+                "Content-Length": [length],
+                "Date": [self.date],
+                "Content-Type": [self.content],
+            },
+            "HttpHeaders": {
+                "Connection": "keep-alive",
+                "Content-Length": length,
+                "Content-Type": self.content,
+                "Date": self.date,
+                "Server": "Server",
+                "x-amz-crc32": checksum,
+                "x-amzn-RequestId": self.request_id,
+            },
+            "HttpStatusCode": 200,
+        });
+        output["SdkResponseMetadata"] = json!({ "RequestId": self.request_id });
+    }
 }

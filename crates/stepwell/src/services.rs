@@ -7,18 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::response::Response;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::AwsService;
+use stepwell_integrations::http::RestService;
 use stepwell_integrations::installation::{EMBEDDED, Installation};
-use stepwell_integrations::service::{Facts, Origin, Place, Service};
+use stepwell_integrations::s3;
+use stepwell_integrations::service::{Facts, Origin, Place, Protocol, Service};
 use stepwell_integrations::sns::{self, AwsSns};
 use stepwell_integrations::task::Integrations;
 use stepwell_integrations::vault::{self, VaultError};
-use stepwell_pipeline::http;
+use stepwell_pipeline::http::client;
 use stepwell_pipeline::surroundings::{Provider, Services};
 use stepwell_services::Opener;
 use tokio::sync::{Mutex, OnceCell};
@@ -28,8 +33,11 @@ use crate::private;
 use crate::project::{ACCOUNT, Project, REGION};
 use crate::secrets::Vault;
 
-/// Beside what pipelines remember.
-const FOLDER: &str = "services";
+/// Their secrets, among what the project remembers.
+const SECRETS: &str = "services";
+
+/// There once the services were opened.
+const OPENED: &str = "topics.db";
 
 /// How long a subscriber may be silent.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -47,8 +55,7 @@ pub(crate) struct ProjectServices {
 impl ProjectServices {
     /// Opens nothing yet.
     pub(crate) fn new(project: &Project, opener: Arc<Opener>) -> Arc<Self> {
-        let folder = project.state().join(FOLDER);
-        Arc::new(Self { opener, folder, installation: OnceCell::new() })
+        Arc::new(Self { opener, folder: project.state(), installation: OnceCell::new() })
     }
 
     /// What answers on the port: the embedded ones. Those of AWS are refused there, for a caller would act with the credentials
@@ -84,7 +91,7 @@ impl ProjectServices {
 
     /// Goes on with the deliveries of an earlier process.
     pub(crate) async fn go_on(&self) {
-        if self.folder.exists() {
+        if self.folder.join(OPENED).exists() {
             // What is wrong is told in the log, and to whoever calls.
             let _ = self.installation().await;
         }
@@ -100,10 +107,12 @@ impl ProjectServices {
     }
 
     async fn open(&self) -> Result<Installation, Box<dyn std::error::Error + Send + Sync>> {
+        let secrets = self.folder.join(SECRETS);
         private::create_folder(&self.folder)?;
+        private::create_folder(&secrets)?;
         let place = Place { account: ACCOUNT.to_owned(), region: REGION.to_owned() };
-        let vault = Arc::new(Sealed::in_folder(self.folder.clone()));
-        let http = http::client(SILENCE)?;
+        let vault = Arc::new(Sealed::in_folder(secrets));
+        let http = client(SILENCE)?;
         let installation = Installation::open(&self.folder, place, vault, http, clock()).await?;
         let running = installation.clone();
         tokio::spawn(async move { running.run().await });
@@ -119,7 +128,9 @@ fn clock() -> Clock {
 /// Who serves the service of a name.
 fn provider(services: &Services, name: &str) -> Provider {
     match name {
+        "dynamodb" => services.dynamodb,
         "events" => services.events,
+        "s3" => services.s3,
         "secretsmanager" => services.secretsmanager,
         "sns" => services.sns,
         "sqs" => services.sqs,
@@ -130,7 +141,11 @@ fn provider(services: &Services, name: &str) -> Provider {
 
 /// What can be called of a service at AWS.
 fn on_aws(facts: &'static Facts) -> &'static Facts {
-    if facts.name == sns::FACTS.name { &sns::AWS_FACTS } else { facts }
+    match facts.name {
+        "s3" => &s3::AWS_FACTS,
+        "sns" => &sns::AWS_FACTS,
+        _ => facts,
+    }
 }
 
 /// An embedded service, opened with its first call.
@@ -151,9 +166,35 @@ impl Service for Embedded {
         input: Value,
         origin: &Origin,
     ) -> Result<Value, ServiceError> {
+        self.open().await?.call(action, input, origin).await
+    }
+
+    fn rest(&self) -> Option<&dyn RestService> {
+        matches!(self.facts.protocol, Protocol::RestXml).then_some(self)
+    }
+}
+
+impl Embedded {
+    async fn open(&self) -> Result<&Arc<dyn Service>, ServiceError> {
         let services = &self.services.installation().await?.services;
         let service = services.iter().find(|it| it.facts().name == self.facts.name);
-        service.ok_or_else(ServiceError::internal)?.call(action, input, origin).await
+        service.ok_or_else(ServiceError::internal)
+    }
+}
+
+#[async_trait]
+impl RestService for Embedded {
+    async fn respond(&self, parts: Parts, body: Body, request_id: &str) -> Response {
+        let opened = self.open().await;
+        match opened.map(|service| service.rest()) {
+            Ok(Some(service)) => service.respond(parts, body, request_id).await,
+            Ok(None) => self.refuse(&ServiceError::internal(), request_id),
+            Err(error) => self.refuse(&error, request_id),
+        }
+    }
+
+    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response {
+        s3::refused(error, request_id)
     }
 }
 
@@ -198,6 +239,17 @@ impl Service for OnAws {
 /// A service that is not on this port.
 struct Elsewhere(&'static Facts);
 
+impl Elsewhere {
+    fn refusal(&self) -> ServiceError {
+        let name = self.0.name;
+        let variable = format!("AWS_ENDPOINT_URL_{}", name.to_ascii_uppercase());
+        let message = format!(
+            "`{name}` is served by AWS (`{name} = \"aws\"` in [services] of stepwell.toml): call it there, with `{variable}` in the environment of a function"
+        );
+        ServiceError::sender("UnsupportedOperation", message)
+    }
+}
+
 #[async_trait]
 impl Service for Elsewhere {
     fn facts(&self) -> &'static Facts {
@@ -210,12 +262,22 @@ impl Service for Elsewhere {
         _input: Value,
         _origin: &Origin,
     ) -> Result<Value, ServiceError> {
-        let name = self.0.name;
-        let variable = format!("AWS_ENDPOINT_URL_{}", name.to_ascii_uppercase());
-        let message = format!(
-            "`{name}` is served by AWS (`{name} = \"aws\"` in [services] of stepwell.toml): call it there, with `{variable}` in the environment of a function"
-        );
-        Err(ServiceError::sender("UnsupportedOperation", message))
+        Err(self.refusal())
+    }
+
+    fn rest(&self) -> Option<&dyn RestService> {
+        matches!(self.0.protocol, Protocol::RestXml).then_some(self)
+    }
+}
+
+#[async_trait]
+impl RestService for Elsewhere {
+    async fn respond(&self, _parts: Parts, _body: Body, request_id: &str) -> Response {
+        self.refuse(&self.refusal(), request_id)
+    }
+
+    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response {
+        s3::refused(error, request_id)
     }
 }
 

@@ -110,7 +110,12 @@ fn why_a_map_run_fails_survives_a_crash_among_its_children() {
     let mut bench = Bench::new(&reads());
     let _answer = bench.start("{}");
     bench.settle();
-    bench.tell(Event::ItemsRead { map_run: 1, skip: 0, items: vec![json!(1), json!(2)], end: false });
+    bench.tell(Event::ItemsRead {
+        map_run: 1,
+        skip: 0,
+        items: vec![json!(1), json!(2)],
+        end: false,
+    });
     assert_eq!(bench.settle().len(), 2);
     let error = Some("States.ItemReaderFailed".to_owned());
     let reason = Reason { error, cause: Some("gone".to_owned()) };

@@ -2,10 +2,14 @@
 //!
 //! Reads are consistent: what was written is read, by everybody, once the write has returned. Writes of one item are all or
 //! nothing; those of several are not one.
+//!
+//! [`EmbeddedDynamoDb`] serves the protocol of DynamoDB over the same file, with expressions, indexes and transactions.
 
 mod aws;
 mod embedded;
+mod expression;
 mod number;
+mod service;
 mod value;
 
 use std::fmt;
@@ -18,6 +22,7 @@ use crate::aws::{CallError, Service};
 
 pub use aws::AwsTables;
 pub use embedded::EmbeddedTables;
+pub use service::{EmbeddedDynamoDb, FACTS};
 pub use value::{AttributeValue, ITEM_BYTES_MAX, Item};
 
 /// For operations that [`Tables`] does not have.

@@ -45,6 +45,51 @@ impl Number {
         Self { key: Vec::new(), is_negative, digits: digits[..used].to_vec(), exponent }.checked()
     }
 
+    /// The number with the other sign.
+    pub(super) fn negated(&self) -> Self {
+        let negated = Self { is_negative: !self.is_negative, ..self.clone() };
+        negated.checked().expect("what was a number is one with the other sign")
+    }
+
+    /// The exact sum.
+    ///
+    /// # Errors
+    /// As [`Number::parse`], if it has too many digits or is too large or small.
+    pub(super) fn plus(&self, other: &Self) -> Result<Self, String> {
+        if self.digits.is_empty() || other.digits.is_empty() {
+            return Ok(if self.digits.is_empty() { other.clone() } else { self.clone() });
+        }
+        let top = self.exponent.max(other.exponent) + 1;
+        let bottom = self.last_exponent().min(other.last_exponent());
+        let (one, two) = (self.column(top, bottom), other.column(top, bottom));
+        let (digits, is_negative) = if self.is_negative == other.is_negative {
+            (added(&one, &two), self.is_negative)
+        } else if one >= two {
+            (subtracted(&one, &two), self.is_negative)
+        } else {
+            (subtracted(&two, &one), other.is_negative)
+        };
+        let first = digits.iter().position(|digit| *digit != 0).unwrap_or(digits.len());
+        let used = digits.iter().rposition(|digit| *digit != 0).map_or(first, |at| at + 1);
+        let digits = digits[first..used].iter().map(|digit| digit + b'0').collect();
+        let exponent = top - first as i32;
+        Self { key: Vec::new(), is_negative, digits, exponent }.checked()
+    }
+
+    /// The power of ten of the last digit.
+    fn last_exponent(&self) -> i32 {
+        self.exponent + 1 - self.digits.len() as i32
+    }
+
+    /// Its digits from one power of ten down to another.
+    fn column(&self, top: i32, bottom: i32) -> Vec<u8> {
+        let digit = |power: i32| {
+            let at = usize::try_from(self.exponent - power).ok()?;
+            self.digits.get(at).map(|digit| digit - b'0')
+        };
+        (bottom..=top).rev().map(|power| digit(power).unwrap_or(0)).collect()
+    }
+
     fn checked(mut self) -> Result<Self, String> {
         if self.digits.is_empty() {
             (self.is_negative, self.exponent) = (false, 0);
@@ -80,6 +125,27 @@ impl Number {
     pub(super) fn sort_key(&self) -> &[u8] {
         &self.key
     }
+}
+
+/// The sum of two columns; the first digits leave room for it.
+fn added(one: &[u8], two: &[u8]) -> Vec<u8> {
+    let (mut digits, mut carry) = (one.to_vec(), 0);
+    for (digit, other) in digits.iter_mut().zip(two).rev() {
+        let sum = *digit + other + carry;
+        (*digit, carry) = (sum % 10, sum / 10);
+    }
+    digits
+}
+
+/// The difference of two columns of which the first is not less.
+fn subtracted(one: &[u8], two: &[u8]) -> Vec<u8> {
+    let (mut digits, mut borrow) = (one.to_vec(), 0);
+    for (digit, other) in digits.iter_mut().zip(two).rev() {
+        let taken = other + borrow;
+        borrow = u8::from(*digit < taken);
+        *digit = *digit + 10 * borrow - taken;
+    }
+    digits
 }
 
 impl fmt::Display for Number {
@@ -136,6 +202,31 @@ mod tests {
         assert!(Number::parse("1e126").unwrap_err().contains("overflow"));
         assert!(Number::parse("1e-131").unwrap_err().contains("underflow"));
         assert!(Number::parse("0e999").is_ok());
+    }
+
+    #[test]
+    fn sums_are_exact() {
+        let sum = |one, two| {
+            Number::parse(one).unwrap().plus(&Number::parse(two).unwrap()).map(|it| it.to_string())
+        };
+        for (one, two, expected) in [
+            ("1", "2", "3"),
+            ("0.1", "0.2", "0.3"),
+            ("999", "1", "1000"),
+            ("-5", "5", "0"),
+            ("5", "-7.25", "-2.25"),
+            ("0", "-3", "-3"),
+            ("1e20", "1e-5", "100000000000000000000.00001"),
+            (
+                "99999999999999999999999999999999999999",
+                "-1",
+                "99999999999999999999999999999999999998",
+            ),
+        ] {
+            assert_eq!(sum(one, two).unwrap(), expected, "{one} + {two}");
+        }
+        assert!(sum("1e20", "1e-20").unwrap_err().contains("38"));
+        assert!(sum("9e125", "9e125").unwrap_err().contains("overflow"));
     }
 
     #[test]

@@ -82,6 +82,35 @@ impl AttributeValue {
         }
     }
 
+    /// The name of its type in words: `STRING_SET`.
+    pub(super) fn long_type_name(&self) -> &'static str {
+        match self {
+            Self::S(_) => "STRING",
+            Self::N(_) => "NUMBER",
+            Self::B(_) => "BINARY",
+            Self::SS(_) => "STRING_SET",
+            Self::NS(_) => "NUMBER_SET",
+            Self::BS(_) => "BINARY_SET",
+            Self::M(_) => "MAP",
+            Self::L(_) => "LIST",
+            Self::Null => "NULL",
+            Self::Bool(_) => "BOOLEAN",
+        }
+    }
+
+    /// What the function `size` says; some types have none.
+    pub(super) fn length(&self) -> Option<usize> {
+        match self {
+            Self::S(text) => Some(text.encode_utf16().count()),
+            Self::B(bytes) => Some(bytes.len()),
+            Self::SS(texts) | Self::NS(texts) => Some(texts.len()),
+            Self::BS(all) => Some(all.len()),
+            Self::M(map) => Some(map.len()),
+            Self::L(list) => Some(list.len()),
+            Self::N(_) | Self::Null | Self::Bool(_) => None,
+        }
+    }
+
     /// The bytes it counts for.
     ///
     /// Source: Amazon DynamoDB Developer Guide, "DynamoDB item sizes and formats".
@@ -135,6 +164,11 @@ pub(super) fn normalized(item: Item) -> Item {
     item.into_iter().map(|(name, value)| (name, value.normalized())).collect()
 }
 
+/// What DynamoDB says to a value that it does not take anywhere.
+pub(super) fn check_value(value: &AttributeValue) -> Result<(), String> {
+    value.check(1)
+}
+
 /// What DynamoDB says to an item that it does not take in any table.
 pub(super) fn check_item(item: &Item) -> Result<(), String> {
     item.values().try_for_each(|value| value.check(1))?;
@@ -144,7 +178,8 @@ pub(super) fn check_item(item: &Item) -> Result<(), String> {
     Ok(())
 }
 
-fn size(item: &Item) -> usize {
+/// The bytes that an item counts for.
+pub(super) fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + value.size()).sum()
 }
 

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use crate::service::{Facts, Optimised, Origin, Place, Protocol, Service, read};
+use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
 use crate::sqlite::{Database, Format};
 use crate::{Clock, StoreError};
 
@@ -51,6 +51,7 @@ pub const FACTS: Facts = Facts {
         "InvalidEventPatternException",
         "ResourceNotFoundException",
     ],
+    conventions: Conventions::USUAL,
 };
 
 const FORMAT: Format = Format {

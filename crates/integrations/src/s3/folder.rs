@@ -1,7 +1,8 @@
 //! A bucket in a folder of this machine.
 //!
 //! `object_store`'s own folder is atomic for readers, but leaves it to the system when an object reaches the disk. Here an object
-//! is on disk, under its name, when writing it returns: what is built on it may go on.
+//! is on disk, under its name, when writing it returns: what is built on it may go on. The `ETag` of an object that came by the
+//! protocol of S3 is the one that was answered there.
 
 use std::fmt;
 use std::fs::File;
@@ -11,7 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use futures_util::stream::BoxStream;
+use futures_util::StreamExt as _;
+use futures_util::stream::{self, BoxStream};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -21,13 +23,19 @@ use object_store::{
 };
 use tokio::task::spawn_blocking;
 
+use super::embedded::Tags;
 use crate::durable;
+
+/// Objects of a listing whose tags are looked up together.
+const LISTED_AT_ONCE: usize = 1000;
 
 /// A bucket in a folder. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) struct Folder {
     inner: Arc<LocalFileSystem>,
     root: Arc<PathBuf>,
+    /// None where nobody has used the protocol of S3 yet.
+    tags: Option<Tags>,
 }
 
 /// Numbers the files that this process is writing, in whichever bucket.
@@ -40,12 +48,41 @@ impl fmt::Display for Folder {
 }
 
 impl Folder {
-    pub(super) async fn open(path: &FilePath) -> io::Result<Self> {
+    pub(super) async fn open(path: &FilePath, tags: Option<Tags>) -> io::Result<Self> {
         tokio::fs::create_dir_all(path).await?;
         let inner = LocalFileSystem::new_with_prefix(path).map_err(io::Error::other)?;
         // As the inner one sees it, without links on the way.
         let root = tokio::fs::canonicalize(path).await?;
-        Ok(Self { inner: Arc::new(inner), root: Arc::new(root) })
+        Ok(Self { inner: Arc::new(inner), root: Arc::new(root), tags })
+    }
+
+    /// Objects with the tags that were answered for them.
+    async fn tagged(&self, mut objects: Vec<Result<ObjectMeta>>) -> Vec<Result<ObjectMeta>> {
+        let Some(tags) = self.tags.clone() else { return objects };
+        let this = self.clone();
+        let look_up = move || {
+            let files: Vec<_> = objects.iter().map(|object| this.file(object)).collect();
+            for (object, tag) in objects.iter_mut().zip(tags.of(&this.root, &files)) {
+                if let (Ok(object), Some(tag)) = (object, tag) {
+                    object.e_tag = Some(tag);
+                }
+            }
+            objects
+        };
+        spawn_blocking(look_up)
+            .await
+            .unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
+    }
+
+    fn file(&self, object: &Result<ObjectMeta>) -> PathBuf {
+        let location = object.as_ref().ok().map(|object| &object.location);
+        let path = location.and_then(|location| self.inner.path_to_filesystem(location).ok());
+        path.unwrap_or_default()
+    }
+
+    async fn tagged_one(&self, object: ObjectMeta) -> Result<ObjectMeta> {
+        let tagged = self.tagged(vec![Ok(object)]).await;
+        tagged.into_iter().next().expect("there are as many as there were")
     }
 
     /// Writes an object in the place of the one with this `ETag`. Others that do the same wait.
@@ -58,7 +95,7 @@ impl Folder {
         let root = Arc::clone(&self.root);
         let lock = spawn_blocking(move || File::open(&*root).and_then(|it| it.lock().map(|()| it)));
         let _lock = lock.await?.map_err(|error| failed(location, error))?;
-        let is = self.inner.head(location).await?.e_tag;
+        let is = self.head(location).await?.e_tag;
         if is != version.e_tag {
             let reason = format!("the object is {is:?} by now, not {:?}", version.e_tag);
             let path = location.to_string();
@@ -124,8 +161,26 @@ impl ObjectStore for Folder {
         Ok(Box::new(Upload { inner, folder: self.clone(), location: location.clone() }))
     }
 
+    /// Conditions are held against the tag that is shown.
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        self.inner.get_opts(location, options).await
+        let conditions = GetOptions {
+            if_match: options.if_match.clone(),
+            if_none_match: options.if_none_match.clone(),
+            if_modified_since: options.if_modified_since,
+            if_unmodified_since: options.if_unmodified_since,
+            ..GetOptions::default()
+        };
+        let unconditional = GetOptions {
+            if_match: None,
+            if_none_match: None,
+            if_modified_since: None,
+            if_unmodified_since: None,
+            ..options
+        };
+        let found = self.inner.get_opts(location, unconditional).await?;
+        let meta = self.tagged_one(found.meta.clone()).await?;
+        conditions.check_preconditions(&meta)?;
+        Ok(GetResult { meta, ..found })
     }
 
     fn delete_stream(
@@ -136,11 +191,20 @@ impl ObjectStore for Folder {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let folder = self.clone();
+        let listed = self.inner.list(prefix).ready_chunks(LISTED_AT_ONCE);
+        let tagged = listed.then(move |objects| {
+            let folder = folder.clone();
+            async move { folder.tagged(objects).await }
+        });
+        tagged.flat_map(stream::iter).boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
-        self.inner.list_with_delimiter(prefix).await
+        let listed = self.inner.list_with_delimiter(prefix).await?;
+        let objects = listed.objects.into_iter().map(Ok).collect();
+        let objects = self.tagged(objects).await.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(ListResult { objects, ..listed })
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {

@@ -1,17 +1,23 @@
 //! Buckets of objects: folders of this machine, or those of S3, both as `object_store` has them.
+//!
+//! [`EmbeddedS3`] serves the protocol of S3 over the same folders.
 
 mod aws;
+mod embedded;
 mod folder;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use object_store::ObjectStore;
 
 use crate::aws::{CallError, Connection};
 
 use aws::AwsBuckets;
+use embedded::Tags;
 use folder::Folder;
+
+pub use embedded::{AWS_FACTS, EmbeddedS3, FACTS, refused};
 
 /// The buckets of one account and region, or of one folder. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,8 +25,32 @@ pub struct Buckets(Kind);
 
 #[derive(Debug, Clone)]
 enum Kind {
-    Embedded(Arc<PathBuf>),
+    Embedded(Arc<Folders>),
     Aws(Arc<AwsBuckets>),
+}
+
+/// The folder of all buckets.
+#[derive(Debug)]
+struct Folders {
+    path: PathBuf,
+    /// Opened once there are some.
+    tags: OnceLock<Tags>,
+}
+
+impl Folders {
+    fn tags(&self) -> Option<Tags> {
+        if let Some(tags) = self.tags.get() {
+            return Some(tags.clone());
+        }
+        let opened = Tags::open(&self.path)?;
+        Some(self.tags.get_or_init(|| opened).clone())
+    }
+
+    async fn bucket(self: Arc<Self>, name: &str) -> std::io::Result<Folder> {
+        let path = self.path.join(name);
+        let tags = tokio::task::spawn_blocking(move || self.tags()).await?;
+        Folder::open(&path, tags).await
+    }
 }
 
 /// What a bucket can fail with before an object is asked for; the rest are `object_store`'s own errors.
@@ -57,7 +87,8 @@ impl Buckets {
     ///
     /// A bucket is there when it is first used. An object is on disk, whole, when writing it returns.
     pub fn embedded(folder: impl AsRef<Path>) -> Self {
-        Self(Kind::Embedded(Arc::new(folder.as_ref().to_owned())))
+        let folders = Folders { path: folder.as_ref().to_owned(), tags: OnceLock::new() };
+        Self(Kind::Embedded(Arc::new(folders)))
     }
 
     /// Buckets of S3, with the connection's region, endpoint and credentials. Their requests are not among those that it counts.
@@ -80,10 +111,10 @@ impl Buckets {
         }
         match &self.0 {
             Kind::Aws(buckets) => Ok(buckets.bucket(name)?),
-            Kind::Embedded(folder) => {
-                let path = folder.join(name);
-                let opened = Folder::open(&path).await;
-                let folder = opened.map_err(|source| Error::Folder { path, source })?;
+            Kind::Embedded(folders) => {
+                let opened = Arc::clone(folders).bucket(name).await;
+                let path = || folders.path.join(name);
+                let folder = opened.map_err(|source| Error::Folder { path: path(), source })?;
                 Ok(Arc::new(folder))
             }
         }

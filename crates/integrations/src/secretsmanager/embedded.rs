@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use crate::service::{Facts, Origin, Place, Protocol, Service, read};
+use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read};
 use crate::vault::Vault;
 
 /// What Secrets Manager is called where.
@@ -40,6 +40,7 @@ pub const FACTS: Facts = Facts {
         "ResourceExistsException",
         "ResourceNotFoundException",
     ],
+    conventions: Conventions::USUAL,
 };
 
 /// Names with this begin belong to parameters.

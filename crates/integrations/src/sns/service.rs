@@ -16,7 +16,7 @@ use super::embedded::EmbeddedTopics;
 use super::subscriptions;
 use super::{Attribute, Error, FIFO_SUFFIX, MESSAGE_BYTES_MAX, Message, Structure, problem_of};
 use crate::Clock;
-use crate::service::{Facts, Optimised, Origin, Place, Protocol, Service, read};
+use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
 
 /// What SNS is called where.
 pub const FACTS: Facts = Facts {
@@ -62,6 +62,7 @@ pub const FACTS: Facts = Facts {
         "EmptyBatchRequest",
         "TooManyEntriesInBatchRequest",
     ],
+    conventions: Conventions::USUAL,
 };
 
 /// All topics of one file. Cheap to clone.

@@ -18,7 +18,7 @@ use super::settings::{Settings, invalid_value, missing};
 use super::store::FORMAT;
 use crate::Clock;
 use crate::StoreError;
-use crate::service::{Facts, Optimised, Origin, Place, Protocol, Service};
+use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service};
 use crate::sqlite::Database;
 
 /// What SQS is called where.
@@ -80,6 +80,7 @@ pub const FACTS: Facts = Facts {
         "TooManyEntriesInBatchRequest",
         "UnsupportedOperation",
     ],
+    conventions: Conventions::USUAL,
 };
 
 /// All queues of one file. Cheap to clone.

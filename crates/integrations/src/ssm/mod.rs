@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use crate::secretsmanager::PARAMETER_PREFIX;
-use crate::service::{Facts, Origin, Place, Protocol, Service, read};
+use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read};
 use crate::sqlite::{Database, Format};
 use crate::vault::Vault;
 use crate::{Clock, StoreError};
@@ -38,6 +38,7 @@ pub const FACTS: Facts = Facts {
     ],
     optimised: &[],
     modelled_errors: &["ParameterAlreadyExists", "ParameterNotFound"],
+    conventions: Conventions::USUAL,
 };
 
 const FORMAT: Format = Format {

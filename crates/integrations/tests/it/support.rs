@@ -11,10 +11,11 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
-use stepwell_integrations::http::{Front, router};
+use stepwell_integrations::http::{Front, Keys, router};
 use stepwell_integrations::installation::Installation;
 use stepwell_integrations::service::{Place, Service};
 use stepwell_integrations::vault::{Vault, VaultError};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -67,6 +68,11 @@ pub(crate) fn unique(prefix: &str) -> String {
 /// The base URL of a moto server; nothing is tested without it, unless everything must be.
 pub(crate) fn moto() -> Option<String> {
     provided("STEPWELL_TEST_MOTO")
+}
+
+/// A Python with boto3.
+pub(crate) fn python() -> Option<String> {
+    provided("STEPWELL_PYTHON")
 }
 
 /// A variable that `cargo xtask test` sets. Without it the test is skipped, loudly; under `STEPWELL_TEST_ALL`,
@@ -209,23 +215,33 @@ pub(crate) struct Embedded {
     pub(crate) url: String,
     pub(crate) services: Arc<[Arc<dyn Service>]>,
     server: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl Embedded {
     pub(crate) async fn start(time: &Time) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::open(tempfile::tempdir().unwrap(), time, None).await
+    }
+
+    /// The same files in another process of which the first knows nothing any more.
+    pub(crate) async fn restarted(mut self, time: &Time) -> Self {
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        drop(self);
+        Self::open(folder, time, None).await
+    }
+
+    pub(crate) async fn open(folder: TempDir, time: &Time, keys: Option<Keys>) -> Self {
         let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(MemoryVault::default());
         let installation =
             Installation::open(folder.path(), place, vault, http(), time.clock()).await.unwrap();
         let services = installation.services;
-        let front = Front { services: Arc::clone(&services), is_refused: |_| false, keys: None };
+        let front = Front { services: Arc::clone(&services), is_refused: |_| false, keys };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let routes = router(front, axum::Router::new());
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, services, server, _folder: folder }
+        Self { url, services, server, folder }
     }
 }
 

@@ -222,3 +222,126 @@ async fn secrets_and_identity_are_there_for_tasks_too() {
         "Ssm.ParameterNotFoundException"
     );
 }
+
+const ITEM: &str = "arn:aws:states:::dynamodb:";
+
+impl Fixture {
+    async fn table(&self, name: &str) {
+        let create = json!({
+            "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+        });
+        self.succeed("arn:aws:states:::aws-sdk:dynamodb:createTable", create).await;
+    }
+}
+
+#[tokio::test]
+async fn a_table_that_is_not_there_is_named_by_both_kinds_as_recorded() {
+    let fixture = Fixture::start().await;
+    let put = json!({"TableName": "none", "Item": {"id": {"S": "a"}}});
+    let failure = fixture.fail(&format!("{ITEM}putItem"), put.clone()).await;
+    assert_eq!(failure.error, "DynamoDB.ResourceNotFoundException");
+    let cause = "Requested resource not found (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ResourceNotFoundException; \
+        Request ID: ..; Proxy: null)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+    let failure = fixture.fail("arn:aws:states:::aws-sdk:dynamodb:putItem", put).await;
+    assert_eq!(failure.error, "DynamoDb.ResourceNotFoundException");
+}
+
+#[tokio::test]
+async fn what_dynamodb_does_not_take_is_told_as_recorded() {
+    let fixture = Fixture::start().await;
+    let bad = json!({"TableName": "/bad", "Item": {"id": {"S": "a"}}});
+    let failure = fixture.fail(&format!("{ITEM}putItem"), bad).await;
+    assert_eq!(failure.error, "DynamoDB.AmazonDynamoDBException");
+    let cause = "1 validation error detected: Value '/bad' at 'tableName' failed to satisfy constraint: Member must satisfy regular \
+        expression pattern: [a-zA-Z0-9_.-]+ (Service: AmazonDynamoDBv2; Status Code: 400; Error Code: ValidationException; Request ID: \
+        ..; Proxy: null)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+    let put = "arn:aws:states:::aws-sdk:dynamodb:putItem";
+    let failure = fixture.fail(put, json!({"TableName": "orders", "Item": null})).await;
+    assert_eq!(failure.error, "DynamoDb.DynamoDbException");
+    let cause = "1 validation error detected: Value null at 'item' failed to satisfy constraint: Member must not be null \
+        (Service: DynamoDb, Status Code: 400, Request ID: ..)";
+    assert_eq!(without_id(&failure.cause.unwrap()), cause);
+}
+
+#[tokio::test]
+async fn an_item_is_put_changed_and_got_and_the_answer_is_told_as_recorded() {
+    let fixture = Fixture::start().await;
+    fixture.table("orders").await;
+    let item = json!({"data": {"S": "HelloWorld"}, "id": {"S": "id1"}});
+    let put = json!({"TableName": "orders", "Item": item});
+    let output = fixture.succeed(&format!("{ITEM}putItem"), put).await;
+    let headers = &output["SdkHttpMetadata"]["HttpHeaders"];
+    // The lengths that AWS tells.
+    assert_eq!((&headers["Content-Length"], &headers["Server"]), (&json!("2"), &json!("Server")));
+    // Of `{}`, as AWS sends it.
+    assert_eq!(headers["x-amz-crc32"], "2745614147");
+    let update = json!({
+        "TableName": "orders", "Key": {"id": {"S": "id1"}}, "UpdateExpression": "set S=:r", "ReturnValues": "UPDATED_NEW",
+        "ExpressionAttributeValues": {":r": {"S": "HelloWorldUpdated"}},
+    });
+    let output = fixture.succeed(&format!("{ITEM}updateItem"), update).await;
+    assert_eq!(output["Attributes"], json!({"S": {"S": "HelloWorldUpdated"}}));
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "46");
+    let key = json!({"TableName": "orders", "Key": {"id": {"S": "id1"}}});
+    let output = fixture.succeed(&format!("{ITEM}getItem"), key.clone()).await;
+    assert_eq!(output["Item"]["data"], json!({"S": "HelloWorld"}));
+    assert_eq!(output["SdkHttpMetadata"]["HttpHeaders"]["Content-Length"], "83");
+    let query = json!({
+        "TableName": "orders", "KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": "id1"}},
+    });
+    let found = fixture.succeed("arn:aws:states:::aws-sdk:dynamodb:query", query).await;
+    assert_eq!((&found["Count"], &found["ScannedCount"]), (&json!(1), &json!(1)));
+    fixture.succeed(&format!("{ITEM}deleteItem"), key.clone()).await;
+    let sdk = "arn:aws:states:::aws-sdk:dynamodb:getItem";
+    assert_eq!(fixture.succeed(sdk, key).await, json!({}));
+}
+
+#[tokio::test]
+async fn what_s3_has_not_is_told_as_recorded() {
+    let fixture = Fixture::start().await;
+    let list = "arn:aws:states:::aws-sdk:s3:listObjects";
+    let failure = fixture.fail(list, json!({"Bucket": "someNonexistentBucketName"})).await;
+    assert_eq!(failure.error, "S3.NoSuchBucketException");
+    let cause = failure.cause.unwrap();
+    let start = "The specified bucket does not exist (Service: S3, Status Code: 404, Request ID: ";
+    assert!(cause.starts_with(start) && cause.contains(", Extended Request ID: "), "{cause}");
+    assert!(cause.ends_with(')') && !cause.contains("Attempt"), "{cause}");
+    fixture.succeed("arn:aws:states:::aws-sdk:s3:createBucket", json!({"Bucket": "raw"})).await;
+    let get = "arn:aws:states:::aws-sdk:s3:getObject";
+    let failure = fixture.fail(get, json!({"Bucket": "raw", "Key": "no_such_key.json"})).await;
+    assert_eq!(failure.error, "S3.NoSuchKeyException");
+    assert!(failure.cause.unwrap().starts_with("The specified key does not exist. (Service: S3, "));
+    let failure = fixture.fail(get, json!({"Bucket": "raw", "Key": "a", "Other": 1})).await;
+    assert!(failure.cause.unwrap().contains("Other"));
+}
+
+#[tokio::test]
+async fn an_object_is_put_as_json_and_got_as_text_as_recorded() {
+    let fixture = Fixture::start().await;
+    fixture.succeed("arn:aws:states:::aws-sdk:s3:createBucket", json!({"Bucket": "raw"})).await;
+    let put = json!({"Bucket": "raw", "Key": "a/b.json", "Body": {"Dict": "Value"}});
+    let output = fixture.succeed("arn:aws:states:::aws-sdk:s3:putObject", put).await;
+    let expected = json!({
+        "ChecksumCRC32": "hnEfWw==", "ChecksumType": "FULL_OBJECT", "ETag": "\"49e31cee5aec8faf3345893addb14346\"",
+        "ServerSideEncryption": "AES256",
+    });
+    assert_eq!(output, expected);
+    let get = json!({"Bucket": "raw", "Key": "a/b.json"});
+    let output = fixture.succeed("arn:aws:states:::aws-sdk:s3:getObject", get).await;
+    let expected = json!({
+        "AcceptRanges": "bytes", "Body": "{\"Dict\":\"Value\"}", "ContentLength": 16, "ContentType": "binary/octet-stream",
+        "ETag": "\"49e31cee5aec8faf3345893addb14346\"", "LastModified": "2026-03-01T09:00:00Z", "Metadata": {},
+        "ServerSideEncryption": "AES256",
+    });
+    assert_eq!(output, expected);
+    let list = json!({"Bucket": "raw", "Prefix": "a/"});
+    let listed = fixture.succeed("arn:aws:states:::aws-sdk:s3:listObjectsV2", list).await;
+    assert_eq!(
+        (&listed["KeyCount"], &listed["Contents"][0]["Key"]),
+        (&json!(1), &json!("a/b.json"))
+    );
+}

@@ -2,6 +2,7 @@
 //!
 //! `moto` stands for AWS. Where moto itself differs from AWS, the case says so and holds only the part that moto keeps.
 
+mod boto3;
 mod dynamodb;
 mod events_wire;
 mod glue;
