@@ -66,7 +66,7 @@ pub use reader::Reader;
 pub use record::{
     ActivityRecord, AliasRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary,
     Page, Paged, Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
-    UnknownStatus, VersionRecord,
+    SyncExecution, UnknownStatus, VersionRecord,
 };
 pub use service::Service;
 pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

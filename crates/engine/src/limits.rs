@@ -51,6 +51,12 @@ pub const MAP_RUN_RESULTS_READ: usize = 500;
 /// take is the handler's own limit. It bounds memory after a restart with a great many open tasks.
 pub const TASKS_MAX: usize = 10_000;
 
+/// Express executions that run at once. Each is held in memory from start to end, five minutes at most.
+pub const EXPRESS_EXECUTIONS_MAX: usize = 10_000;
+
+/// The longest sleep of an Express execution. The clock may be set meanwhile; then it wakes late by this much at most.
+pub const EXPRESS_SLEEP_MAX: Duration = Duration::from_secs(10);
+
 /// How long a task runs before the engine records that it started. Shorter tasks record start and end
 /// together and so cost one commit.
 pub const TASK_STARTED_AFTER: Duration = Duration::from_millis(50);

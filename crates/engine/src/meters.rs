@@ -11,6 +11,7 @@ use crate::record::{Stats, Status};
 pub(crate) struct Meters {
     stats: AtomicStats,
     executions_running: Gauge,
+    express_running: Gauge,
     tasks_in_flight: Gauge,
     tasks_waiting: Gauge,
     tasks_throttled: Counter,
@@ -23,6 +24,7 @@ pub(crate) struct Meters {
 #[derive(Default)]
 struct AtomicStats {
     running_executions: AtomicU64,
+    express_executions: AtomicU64,
     tasks_in_flight: AtomicU64,
     tasks_waiting: AtomicU64,
     throttled_tasks: AtomicU64,
@@ -36,6 +38,7 @@ impl Meters {
         Self {
             stats: AtomicStats::default(),
             executions_running: gauge!("stepwell_executions_running"),
+            express_running: gauge!("stepwell_express_executions_running"),
             tasks_in_flight: gauge!("stepwell_tasks_in_flight"),
             tasks_waiting: gauge!("stepwell_tasks_waiting"),
             tasks_throttled: counter!("stepwell_tasks_throttled_total"),
@@ -49,6 +52,10 @@ impl Meters {
 
     pub(crate) fn running_executions(&self, count: usize) {
         set(&self.stats.running_executions, &self.executions_running, count);
+    }
+
+    pub(crate) fn express_executions(&self, count: usize) {
+        set(&self.stats.express_executions, &self.express_running, count);
     }
 
     pub(crate) fn tasks(&self, in_flight: usize, waiting: usize) {
@@ -82,6 +89,7 @@ impl Meters {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Stats {
             running_executions: read(&self.stats.running_executions),
+            express_executions: read(&self.stats.express_executions),
             tasks_in_flight: read(&self.stats.tasks_in_flight),
             tasks_waiting: read(&self.stats.tasks_waiting),
             throttled_tasks: read(&self.stats.throttled_tasks),

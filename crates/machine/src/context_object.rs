@@ -18,7 +18,7 @@
 //!
 //! A task that others may end has `"Task": { "Token": "..." }` while its input is evaluated.
 //!
-//! `RetryCount` is there in states that have Retriers, `Map` within a Map iteration and its `ItemSelector`.
+//! An execution of `StartSyncExecution` has no `RedriveCount`. `RetryCount` is there in states that have Retriers, `Map` within a Map iteration and its `ItemSelector`.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -68,14 +68,17 @@ pub(crate) fn of_child(run: &Run, frame: FrameId, index: u64, item: &Value) -> V
 
 fn execution(run: &Run) -> Value {
     let context = &run.start.context;
-    json!({
+    let mut execution = json!({
         "Id": context.execution_arn,
         "Input": run.start.input.data(),
         "StartTime": time(context.start_time),
         "Name": context.execution_name,
         "RoleArn": context.role_arn,
-        "RedriveCount": 0,
-    })
+    });
+    if !run.is_sync {
+        execution["RedriveCount"] = json!(0);
+    }
+    execution
 }
 
 fn state_machine(run: &Run) -> Value {

@@ -113,6 +113,7 @@ pub(crate) async fn perform(
         "ListExecutions" => call(engine, body, ops::list_executions::handle).await,
         "ListStateMachines" => call(engine, body, ops::list_state_machines::handle).await,
         "StartExecution" => call(engine, body, ops::start_execution::handle).await,
+        "StartSyncExecution" => call(engine, body, ops::start_sync_execution::handle).await,
         "StopExecution" => call(engine, body, ops::stop_execution::handle).await,
         "TestState" => call(engine, body, ops::test_state::handle).await,
         "UpdateStateMachine" => call(engine, body, ops::update_state_machine::handle).await,
@@ -213,7 +214,7 @@ const OPERATIONS: &[&str] = &[
 ];
 
 /// Those that are not served yet.
-const NOT_YET: &[&str] = &["RedriveExecution", "StartSyncExecution"];
+const NOT_YET: &[&str] = &["RedriveExecution"];
 
 #[cfg(test)]
 mod tests {

@@ -98,6 +98,14 @@ impl From<Error> for ApiError {
             Error::StateMachineAlreadyExists { arn } => {
                 format!("State Machine Already Exists: '{arn}'")
             }
+            Error::StateMachineTypeNotSupported => {
+                "This operation is not supported by this type of state machine".to_owned()
+            }
+            Error::TooManyExecutions { .. } => {
+                "The maximum number of running executions has been reached. Running executions must \
+                 end or be stopped before a new execution can be started."
+                    .to_owned()
+            }
             Error::ResourceNotFound { arn } => format!("Resource not found: '{arn}'"),
             Error::ReferenceDoesNotExist { .. } => {
                 "Request references a resource that does not exist.".to_owned()

@@ -3,9 +3,13 @@
 mod committer;
 mod dispatcher;
 mod engine_loop;
+mod express;
 mod map_data;
+mod reports;
 
 pub(crate) use committer::{Committer, Job, Retention};
 pub(crate) use dispatcher::Dispatcher;
 pub(crate) use engine_loop::EngineLoop;
+pub(crate) use express::{Express, Shared as ExpressShared};
 pub(crate) use map_data::DataDriver;
+pub(crate) use reports::{Inboxes, Reports};

@@ -250,7 +250,7 @@ fn confirm(
     }))
 }
 
-fn status(phase: &Phase) -> Status {
+pub(crate) fn status(phase: &Phase) -> Status {
     match phase {
         Phase::Running => Status::Running,
         Phase::Succeeded { .. } => Status::Succeeded,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use stepwell_machine::{EventId, MapRunData, ScheduledTask};
 
 use super::event::Reply;
+use super::express::ExpressOrder;
 use crate::error::Error;
 use crate::record::StatusChange;
 use crate::store::{ExecutionId, MapRunId, Record};
@@ -65,6 +66,8 @@ pub enum Action {
     CloseItems(MapRunId),
     /// Write the results of a Map run.
     WriteResults(WriteOrder),
+    /// Run an Express execution in memory, unless there are too many already.
+    RunExpress(ExpressOrder),
     /// Tell the subscribers.
     Announce(StatusChange),
     /// Answer a request.

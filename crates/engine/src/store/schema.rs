@@ -112,6 +112,9 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (state_machine, name)
     ) WITHOUT ROWID;
 ",
+    "
+    ALTER TABLE definition ADD COLUMN type TEXT NOT NULL DEFAULT 'STANDARD';
+",
 ];
 
 /// The format of a store: the number of migrations behind it.
