@@ -16,6 +16,9 @@ pub enum Error {
     /// What only the other type of state machine can do.
     #[error("this type of state machine does not support that")]
     StateMachineTypeNotSupported,
+    /// A log group that is not there, in AWS's words.
+    #[error("{reason}")]
+    InvalidLoggingConfiguration { reason: String },
     /// So many Express executions run already.
     #[error("{limit} Express executions run, which is the limit")]
     TooManyExecutions { limit: usize },
@@ -78,6 +81,7 @@ impl Error {
             Self::StateMachineDoesNotExist { .. } => "StateMachineDoesNotExist",
             Self::StateMachineAlreadyExists { .. } => "StateMachineAlreadyExists",
             Self::StateMachineTypeNotSupported => "StateMachineTypeNotSupported",
+            Self::InvalidLoggingConfiguration { .. } => "InvalidLoggingConfiguration",
             Self::TooManyExecutions { .. } => "ExecutionLimitExceeded",
             Self::ResourceNotFound { .. } | Self::ReferenceDoesNotExist { .. } => {
                 "ResourceNotFound"

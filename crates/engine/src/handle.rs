@@ -16,7 +16,7 @@ use tokio::sync::{Notify, Semaphore, broadcast, oneshot};
 
 use crate::arn::{Arns, Qualified, check_name};
 use crate::clock::Clock;
-use crate::configuration::{Configuration, Publish, SettingsChange};
+use crate::configuration::{Configuration, LogLevel, Logging, Publish, SettingsChange};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
 use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
@@ -146,7 +146,7 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::InvalidName`], [`Error::TooLong`], [`Error::InvalidDefinition`] with all findings,
-    /// [`Error::UnsupportedResource`], [`Error::StateMachineAlreadyExists`].
+    /// [`Error::UnsupportedResource`], [`Error::InvalidLoggingConfiguration`], [`Error::StateMachineAlreadyExists`].
     pub async fn create_state_machine(
         &self,
         request: CreateStateMachine,
@@ -154,6 +154,7 @@ impl Handle {
         let CreateStateMachine { name, workflow, definition, role_arn, configuration } = request;
         check_name(&name)?;
         let definition = self.check_definition(definition, workflow)?;
+        self.check_logging(&configuration.settings.logging).await?;
         let event =
             |reply| Event::CreateStateMachine { name, definition, role_arn, configuration, reply };
         self.ask(event).await
@@ -177,6 +178,9 @@ impl Handle {
             }
             None => None,
         };
+        if let Some(logging) = &settings.logging {
+            self.check_logging(logging).await?;
+        }
         self.ask(|reply| Event::UpdateStateMachine {
             name,
             definition,
@@ -417,6 +421,24 @@ impl Handle {
             Limits::Aws if text.len() > bytes_max => Err(Error::TooLong { member, bytes_max }),
             Limits::Aws | Limits::None => Ok(()),
         }
+    }
+
+    /// The log group must be there. Where there are none, nothing can be logged.
+    async fn check_logging(&self, logging: &Logging) -> Result<(), Error> {
+        let invalid = |reason: String| Error::InvalidLoggingConfiguration { reason };
+        let Some(logs) = self.0.router.execution_logs() else {
+            return match logging.level {
+                LogLevel::Off => Ok(()),
+                _ => Err(invalid("stepwell keeps no log groups here.".to_owned())),
+            };
+        };
+        for arn in logging.destinations.iter().flatten() {
+            let is_there = logs.has_group(arn).await;
+            if !is_there.map_err(|error| invalid(error.to_string()))? {
+                return Err(invalid("Log Destination not found.".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {

@@ -41,6 +41,7 @@ mod clock;
 mod configuration;
 mod driver;
 mod error;
+mod execution_log;
 mod handle;
 pub mod kernel;
 pub mod limits;
@@ -60,6 +61,7 @@ pub use configuration::{
     Configuration, LogLevel, Logging, Publish, Route, Settings, SettingsChange, Tag,
 };
 pub use error::{Error, Halted, StoreError};
+pub use execution_log::{LogOrder, leave_out_data};
 pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, UpdateStateMachine};
 pub use options::Options;
 pub use reader::Reader;

@@ -18,6 +18,7 @@ pub(crate) struct Meters {
     commits: Counter,
     commit_seconds: Histogram,
     entries: Counter,
+    log_lines_lost: Counter,
     executions: [Counter; Status::ALL.len()],
 }
 
@@ -45,6 +46,7 @@ impl Meters {
             commits: counter!("stepwell_commits_total"),
             commit_seconds: histogram!("stepwell_commit_seconds"),
             entries: counter!("stepwell_journal_entries_total"),
+            log_lines_lost: counter!("stepwell_execution_log_lines_lost_total"),
             executions: Status::ALL
                 .map(|status| counter!("stepwell_executions_total", "status" => status.as_str())),
         }
@@ -67,6 +69,11 @@ impl Meters {
     pub(crate) fn throttled(&self) {
         self.stats.throttled_tasks.fetch_add(1, Ordering::Relaxed);
         self.tasks_throttled.increment(1);
+    }
+
+    /// So many lines of execution logs found no place to wait.
+    pub(crate) fn log_lines_lost(&self, count: usize) {
+        self.log_lines_lost.increment(count as u64);
     }
 
     pub(crate) fn committed(&self, entries: usize, took: Duration) {

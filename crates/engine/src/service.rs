@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use crate::arn::Arns;
 use crate::clock::{Clock, Entropy};
 use crate::driver::{
-    Committer, DataDriver, Dispatcher, EngineLoop, Express, ExpressShared, Inboxes, Job, Reports,
-    Retention,
+    Committer, DataDriver, Dispatcher, EngineLoop, Express, ExpressShared, Inboxes, Job, LogDriver,
+    Reports, Retention,
 };
 use crate::error::{Halted, StoreError};
 use crate::handle::{Handle, World};
 use crate::kernel::{Event, Kernel};
-use crate::limits::{RETENTION_PERIOD, SUBSCRIBER_LAG_MAX};
+use crate::limits::{LOG_GRACE, RETENTION_PERIOD, SUBSCRIBER_LAG_MAX};
 use crate::meters::Meters;
 use crate::options::Options;
 use crate::reader::Reader;
@@ -99,8 +99,17 @@ impl Service {
     /// # Errors
     /// [`Halted`] if the store could not be written or read.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Halted> {
-        let Running { jobs, events, dispatcher, express, mut engine, committer, clock, options } =
-            self.start();
+        let Running {
+            jobs,
+            events,
+            dispatcher,
+            express,
+            logs,
+            mut engine,
+            committer,
+            clock,
+            options,
+        } = self.start();
         let committer = committer.shared();
         let result = tokio::select! {
             result = &mut engine => result,
@@ -126,6 +135,7 @@ impl Service {
         drop(jobs);
         // The committer gives no result: a failed commit comes through the kernel, a panic through its end.
         let _ = committer.await;
+        logs.flush(LOG_GRACE).await;
         result.unwrap_or_else(|_| {
             Err(Halted { reason: "a thread of the engine panicked".to_owned() })
         })
@@ -154,6 +164,7 @@ impl Service {
             options.store.clone(),
             Arns::new(&options.region, &options.account),
         );
+        let logs = LogDriver::new(router.execution_logs(), clock.now(), Arc::clone(&meters));
         let inboxes = Inboxes::new(Arc::clone(&meters));
         let dispatcher = Dispatcher::new(
             router,
@@ -165,6 +176,7 @@ impl Service {
         let express = Express::new(ExpressShared {
             dispatcher: dispatcher.clone(),
             inboxes,
+            logs: logs.clone(),
             clock: Arc::clone(&clock),
             meters: Arc::clone(&meters),
             runtime: runtime::Handle::current(),
@@ -186,6 +198,7 @@ impl Service {
             events: events.clone(),
             dispatcher: dispatcher.clone(),
             express: express.clone(),
+            logs: logs.clone(),
             map_data,
             changes,
             meters,
@@ -199,6 +212,7 @@ impl Service {
             events,
             dispatcher,
             express,
+            logs,
             clock,
             options,
         }
@@ -211,6 +225,7 @@ struct Running {
     events: Sender<Event>,
     dispatcher: Dispatcher,
     express: Express,
+    logs: LogDriver,
     engine: oneshot::Receiver<Result<(), Halted>>,
     committer: oneshot::Receiver<()>,
     clock: Arc<dyn Clock>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Clock;
 use crate::events::{self, EmbeddedEvents};
+use crate::logs::{self, EmbeddedLogs, ServiceLogs};
 use crate::secretsmanager::{self, EmbeddedSecrets};
 use crate::service::{Facts, Place, Service};
 use crate::sns::{self, EmbeddedSns};
@@ -14,8 +15,15 @@ use crate::sts::{self, EmbeddedSts};
 use crate::vault::Vault;
 
 /// What can be embedded, and with which actions.
-pub const EMBEDDED: &[&Facts] =
-    &[&events::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
+pub const EMBEDDED: &[&Facts] = &[
+    &events::FACTS,
+    &logs::FACTS,
+    &secretsmanager::FACTS,
+    &sns::FACTS,
+    &sqs::FACTS,
+    &ssm::FACTS,
+    &sts::FACTS,
+];
 
 /// The embedded services.
 #[derive(Clone)]
@@ -23,10 +31,11 @@ pub struct Installation {
     /// All of [`EMBEDDED`].
     pub services: Arc<[Arc<dyn Service>]>,
     topics: EmbeddedSns,
+    logs: Arc<dyn Service>,
 }
 
 impl Installation {
-    /// Opens or creates the files `queues.db`, `topics.db`, `events.db` and `parameters.db` in a folder that is there.
+    /// Opens or creates the files `queues.db`, `topics.db`, `events.db`, `logs.db` and `parameters.db` in a folder that is there.
     ///
     /// # Errors
     /// [`sns::Error::Store`] names the file that cannot be used.
@@ -45,6 +54,8 @@ impl Installation {
         let topics =
             EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http, clocks()).await?;
         let events = EmbeddedEvents::open(&at("events.db"), place.clone(), reached(), clocks())?;
+        let logs = EmbeddedLogs::open(&at("logs.db"), place.clone(), clocks())?;
+        let logs: Arc<dyn Service> = Arc::new(logs);
         let parameters = EmbeddedParameters::open(
             &at("parameters.db"),
             Arc::clone(&vault),
@@ -55,11 +66,17 @@ impl Installation {
             queues,
             Arc::new(topics.clone()),
             Arc::new(events),
+            Arc::clone(&logs),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),
             Arc::new(EmbeddedSts::new(place)),
         ]);
-        Ok(Self { services, topics })
+        Ok(Self { services, topics, logs })
+    }
+
+    /// Where executions log.
+    pub fn execution_logs(&self) -> ServiceLogs {
+        ServiceLogs { logs: Arc::clone(&self.logs) }
     }
 
     /// Delivers again and again what subscribers did not take yet; never returns.

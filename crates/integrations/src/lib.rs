@@ -14,7 +14,7 @@
 //!
 //! ```text
 //!   http::router        --\
-//!   task::Integrations  ---+--> service::Service <-- sqs, sns, events, secretsmanager, ssm, sts: installation::Installation
+//!   task::Integrations  ---+--> service::Service <-- sqs, sns, events, logs, secretsmanager, ssm, sts: installation::Installation
 //!                                                <-- aws::AwsService, sns::AwsSns
 //! ```
 //!
@@ -34,6 +34,7 @@ pub mod http;
 pub mod iam;
 pub mod installation;
 pub mod kinesis;
+pub mod logs;
 pub mod s3;
 pub mod secretsmanager;
 pub mod service;

@@ -101,6 +101,9 @@ impl From<Error> for ApiError {
             Error::StateMachineTypeNotSupported => {
                 "This operation is not supported by this type of state machine".to_owned()
             }
+            Error::InvalidLoggingConfiguration { reason } => {
+                format!("Invalid Logging Configuration: {reason}")
+            }
             Error::TooManyExecutions { .. } => {
                 "The maximum number of running executions has been reached. Running executions must \
                  end or be stopped before a new execution can be started."

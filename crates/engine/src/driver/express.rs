@@ -13,10 +13,12 @@ use tokio::runtime;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::Dispatcher;
 use super::reports::{Inbox, Inboxes};
+use super::{Dispatcher, LogDriver};
 use crate::clock::{Clock, Entropy, ManualEntropy};
+use crate::configuration::Logging;
 use crate::error::Error;
+use crate::execution_log::LogOrder;
 use crate::kernel::{ExpressOrder, ExpressReply, Reply, TaskOrder, status};
 use crate::limits::EXPRESS_SLEEP_MAX;
 use crate::meters::Meters;
@@ -30,6 +32,7 @@ pub(crate) struct Express(Arc<Shared>);
 pub(crate) struct Shared {
     pub(crate) dispatcher: Dispatcher,
     pub(crate) inboxes: Inboxes,
+    pub(crate) logs: LogDriver,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) runtime: runtime::Handle,
@@ -73,6 +76,7 @@ struct Execution {
     run: Run,
     entropy: ManualEntropy,
     limits: Limits,
+    logging: Logging,
     arn: Arc<str>,
     /// Set if somebody waits for the end.
     ending: Option<Ending>,
@@ -86,7 +90,7 @@ struct Ending {
 
 impl Execution {
     fn new(shared: Arc<Shared>, inbox: Inbox, order: ExpressOrder) -> Self {
-        let ExpressOrder { start, limits, seed, reply } = order;
+        let ExpressOrder { start, limits, logging, seed, reply } = order;
         let arn = Arc::clone(&start.context.execution_arn);
         let started_at = start.context.start_time;
         let (run, ending) = match reply {
@@ -113,7 +117,8 @@ impl Execution {
             }
         };
         shared.meters.announced(Status::Running);
-        Self { shared, inbox, run, entropy: ManualEntropy::new(seed), limits, arn, ending }
+        let entropy = ManualEntropy::new(seed);
+        Self { shared, inbox, run, entropy, limits, logging, arn, ending }
     }
 
     async fn run(mut self) {
@@ -149,6 +154,9 @@ impl Execution {
     }
 
     fn perform(&self, decision: Decision) {
+        if let Some(order) = LogOrder::of(&self.logging, &self.arn, &decision.entries) {
+            self.shared.logs.write(order);
+        }
         for command in decision.commands {
             match command {
                 Command::ScheduleTask(task) => self.shared.dispatcher.dispatch(TaskOrder {

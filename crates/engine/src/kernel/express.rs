@@ -11,6 +11,7 @@ use super::executions::Failed;
 use super::fold::context;
 use super::write::Action;
 use crate::clock::uuid;
+use crate::configuration::Logging;
 use crate::error::{Error, Halted};
 use crate::record::{Started, SyncExecution};
 
@@ -21,6 +22,8 @@ pub struct ExpressOrder {
     pub start: Start,
     /// The limits that it is held to.
     pub limits: Limits,
+    /// What is logged of it.
+    pub logging: Logging,
     /// The seed of all that is random in it.
     pub seed: u64,
     /// Who asked for it.
@@ -61,9 +64,9 @@ impl Kernel {
     ) -> Result<(), Halted> {
         let limits = request.limits;
         match self.express_start(request, now) {
-            Ok(start) => {
+            Ok((start, logging)) => {
                 let seed = self.entropy.next_u64();
-                let order = ExpressOrder { start, limits, seed, reply };
+                let order = ExpressOrder { start, limits, logging, seed, reply };
                 self.write(Vec::new(), vec![Action::RunExpress(order)], None);
                 Ok(())
             }
@@ -74,8 +77,13 @@ impl Kernel {
         }
     }
 
-    /// What an Express execution starts with. Its name may be that of another: the UUID tells them apart.
-    fn express_start(&mut self, request: StartRequest, now: Timestamp) -> Result<Start, Failed> {
+    /// What an Express execution starts with, and what is logged of it. Its name may be that of another: the UUID tells
+    /// them apart.
+    fn express_start(
+        &mut self,
+        request: StartRequest,
+        now: Timestamp,
+    ) -> Result<(Start, Logging), Failed> {
         self.accept()?;
         let origin = self.origin(&request)?;
         let StartRequest { state_machine, name, data, .. } = request;
@@ -85,10 +93,11 @@ impl Kernel {
         let name = name.unwrap_or_else(|| uuid(&mut *self.entropy));
         let arn = self.arns.express(&state_machine, &name, &uuid(&mut *self.entropy));
         let context = context(&self.arns, &state_machine.into(), &name, &origin.revision, now);
-        Ok(Start {
+        let start = Start {
             definition: origin.revision.machine()?,
             context: ExecutionContext { execution_arn: arn.into(), ..context },
             input: data,
-        })
+        };
+        Ok((start, origin.revision.row.settings.logging.clone()))
     }
 }

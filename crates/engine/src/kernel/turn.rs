@@ -10,6 +10,7 @@ use super::slot::{Awake, Letter, Life, Receipt};
 use super::write::{Action, Answer, Delivery, TaskOrder};
 use super::{Kernel, Mode};
 use crate::error::{Error, Halted};
+use crate::execution_log::LogOrder;
 use crate::limits::DORMANT_AFTER;
 use crate::record::{Started, Status, StatusChange};
 use crate::store::{End, ExecutionId, Record, Standing, Turn};
@@ -64,6 +65,12 @@ impl Kernel {
             actions.extend(waiters.map(|reply| Action::Answer(Answer::new(reply, Ok(())))));
         }
 
+        let revision = self.registry.known(awake.definition);
+        let logged = revision.and_then(|revision| {
+            let logging = &revision.row.settings.logging;
+            LogOrder::of(logging, &awake.arn, &outcome.decision.entries)
+        });
+        actions.extend(logged.map(Action::Log));
         let standing = awake.standing(now);
         let mut records: Vec<Record> =
             awake.record(id, outcome.decision.entries, standing, now).into_iter().collect();

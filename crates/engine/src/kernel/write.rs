@@ -7,6 +7,7 @@ use stepwell_machine::{EventId, MapRunData, ScheduledTask};
 use super::event::Reply;
 use super::express::ExpressOrder;
 use crate::error::Error;
+use crate::execution_log::LogOrder;
 use crate::record::StatusChange;
 use crate::store::{ExecutionId, MapRunId, Record};
 
@@ -66,6 +67,8 @@ pub enum Action {
     CloseItems(MapRunId),
     /// Write the results of a Map run.
     WriteResults(WriteOrder),
+    /// Log events of an execution.
+    Log(LogOrder),
     /// Run an Express execution in memory, unless there are too many already.
     RunExpress(ExpressOrder),
     /// Tell the subscribers.

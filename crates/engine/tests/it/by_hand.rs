@@ -114,6 +114,7 @@ impl Bench {
                     Action::Dispatch(order) => orders.push(order),
                     Action::Answer(answer) => answer.send(),
                     Action::Cancel { .. }
+                    | Action::Log(_)
                     | Action::RunExpress(_)
                     | Action::Announce(_)
                     | Action::Deliver(_)
