@@ -189,11 +189,14 @@ impl Execution {
     }
 
     fn end(self, now: Timestamp) {
-        let status = status(self.run.phase());
-        self.shared.meters.announced(status);
-        let Some(Ending { reply, so_far }) = self.ending else { return };
+        let Self { shared, inbox, run, ending, .. } = self;
+        // Whoever hears of the end may start another one in its place.
+        drop(inbox);
+        let status = status(run.phase());
+        shared.meters.announced(status);
+        let Some(Ending { reply, so_far }) = ending else { return };
         let ended = SyncExecution { status, stopped_at: now, ..so_far };
-        let answer = match self.run.phase().clone() {
+        let answer = match run.phase().clone() {
             Phase::Succeeded { output } => {
                 Ok(SyncExecution { output: Some(output.to_string()), ..ended })
             }

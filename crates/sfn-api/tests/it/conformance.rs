@@ -216,7 +216,8 @@ fn is_served(case: &Value) -> bool {
         None => call.get("await").is_some(),
     };
     // There are neither functions nor queues here, but a queue that nobody uses does no harm.
-    let uses_queues = case.to_string().contains(":sqs:");
+    let whole = case.to_string();
+    let uses_queues = whole.contains("CreateQueue") && whole.contains(":sqs:");
     let needs_functions =
         case["needs"].as_array().is_some_and(|needs| needs.contains(&json!("lambda")));
     !needs_functions
