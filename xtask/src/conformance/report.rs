@@ -7,8 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// The reports of a run: that of the interpreter, and that of the API.
-const PARTS: [&str; 2] = ["machine.json", "sfn-api.json"];
+/// The reports of a run: that of the interpreter, and those of the API.
+const PARTS: [&str; 4] =
+    ["machine.json", "sfn-api.json", "sfn-api-express.json", "sfn-api-map-runs.json"];
 
 /// The verdicts of one run.
 #[derive(Debug)]

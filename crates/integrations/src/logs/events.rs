@@ -73,7 +73,8 @@ pub(super) struct Filter {
     log_stream_name_prefix: Option<String>,
     start_time: Option<i64>,
     end_time: Option<i64>,
-    filter_pattern: Option<String>,
+    #[serde(rename = "filterPattern")]
+    pattern: Option<String>,
     next_token: Option<String>,
     limit: Option<i64>,
     /// AWS takes any and interleaves always.
@@ -215,7 +216,7 @@ impl EmbeddedLogs {
 
     pub(super) async fn filter_events(&self, request: Filter) -> Result<Value, ServiceError> {
         let most = limit(request.limit, EVENTS_MAX as i64)?;
-        let pattern = Pattern::parse(request.filter_pattern.as_deref().unwrap_or_default())?;
+        let pattern = Pattern::parse(request.pattern.as_deref().unwrap_or_default())?;
         let prefix = request.log_stream_name_prefix;
         if prefix.is_some() && !request.log_stream_names.is_empty() {
             return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive."));

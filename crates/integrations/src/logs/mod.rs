@@ -247,14 +247,14 @@ fn check_length(member: &str, name: &str) -> Result<(), ServiceError> {
 }
 
 /// How many items are wanted, of those that there can be.
-fn limit(wanted: Option<i64>, most: i64) -> Result<usize, ServiceError> {
-    let limit = wanted.unwrap_or(most);
+fn limit(wanted: Option<i64>, largest: i64) -> Result<usize, ServiceError> {
+    let limit = wanted.unwrap_or(largest);
     if limit < 1 {
         let must = "have value greater than or equal to 1";
         return Err(broken("limit", &limit.to_string(), must));
     }
-    if limit > most {
-        let must = format!("have value less than or equal to {most}");
+    if limit > largest {
+        let must = format!("have value less than or equal to {largest}");
         return Err(broken("limit", &limit.to_string(), &must));
     }
     Ok(limit as usize)

@@ -74,7 +74,10 @@ impl Comparison {
         let is_it = match member {
             Some(Value::String(text)) => is_like(text, &self.value),
             Some(Value::Object(_) | Value::Array(_)) | None => return false,
-            Some(other) => other.to_string() == self.value,
+            Some(other) => {
+                let text = other.to_string();
+                text == self.value
+            }
         };
         is_it == self.is_equal
     }
