@@ -161,8 +161,12 @@ pub(super) mod tests {
             std::fs::write(folder.path().join(part), verdict).unwrap();
             Report::read(folder.path()).unwrap()
         };
-        assert!(!write(PARTS[0], "skipped").is_complete());
-        let report = write(PARTS[1], "passed");
+        let [interpreter, api, others @ ..] = PARTS;
+        assert!(!write(interpreter, "skipped").is_complete());
+        for part in others {
+            write(part, "skipped");
+        }
+        let report = write(api, "passed");
         assert!(report.is_complete());
         assert_eq!(report.tallies().1, Tally { passed: 1, ..Tally::default() });
     }
