@@ -15,7 +15,7 @@ use crate::jsonpath::{Path, ReferencePath};
 use crate::query::Query;
 use crate::template::Template;
 
-/// The type of a state machine.
+/// The type of a state machine. `Display` and `FromStr` have AWS's spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the names are AWS's own")]
 pub enum WorkflowType {
@@ -24,12 +24,48 @@ pub enum WorkflowType {
     Express,
 }
 
+impl WorkflowType {
+    /// AWS's spelling, for instance `EXPRESS`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "STANDARD",
+            Self::Express => "EXPRESS",
+        }
+    }
+}
+
+impl std::fmt::Display for WorkflowType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// This is no type of a state machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no type of a state machine: STANDARD or EXPRESS")]
+pub struct UnknownWorkflowType(pub String);
+
+impl std::str::FromStr for WorkflowType {
+    type Err = UnknownWorkflowType;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWorkflowType> {
+        let known = [Self::Standard, Self::Express].into_iter().find(|it| it.as_str() == text);
+        known.ok_or_else(|| UnknownWorkflowType(text.to_owned()))
+    }
+}
+
+/// How long an Express execution may take. Source: Developer Guide, "Choosing workflow type in Step Functions".
+pub const EXPRESS_DURATION_MAX: Duration = Duration::from_mins(5);
+
 /// A checked state machine. All states, nested ones included, stand in one arena in definition order.
 #[derive(Debug, Clone)]
 pub struct StateMachine {
     /// The `Comment` of the machine.
     pub comment: Option<String>,
-    /// The `TimeoutSeconds` of the machine.
+    /// Its type.
+    pub workflow: WorkflowType,
+    /// How long an execution may take: the `TimeoutSeconds` of the machine, and for an Express one no more than
+    /// [`EXPRESS_DURATION_MAX`].
     pub timeout: Option<Duration>,
     /// Where an execution starts.
     pub start_at: StateId,
@@ -40,11 +76,18 @@ pub struct StateMachine {
 impl StateMachine {
     pub(crate) fn new(
         comment: Option<String>,
+        workflow: WorkflowType,
         timeout: Option<Duration>,
         start_at: StateId,
         states: Vec<State>,
     ) -> Self {
-        Self { comment, timeout, start_at, states: states.into() }
+        let timeout = match workflow {
+            WorkflowType::Standard => timeout,
+            WorkflowType::Express => {
+                Some(timeout.map_or(EXPRESS_DURATION_MAX, |own| own.min(EXPRESS_DURATION_MAX)))
+            }
+        };
+        Self { comment, workflow, timeout, start_at, states: states.into() }
     }
 
     /// The item processor of a Distributed Map as a machine of its own, which is what its children execute. Ids are those
@@ -53,6 +96,7 @@ impl StateMachine {
     pub fn processor(&self, map: &Map) -> Self {
         Self {
             comment: None,
+            workflow: self.workflow,
             timeout: None,
             start_at: map.start_at,
             states: Arc::clone(&self.states),

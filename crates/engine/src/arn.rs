@@ -66,8 +66,14 @@ impl Arns {
         if mine { Ok(uuid) } else { Err(Error::ResourceNotFound { arn: arn.to_owned() }) }
     }
 
+    /// `arn:aws:states:<region>:<account>:express:<state machine>:<name>:<uuid>`
+    pub fn express(&self, state_machine: &str, name: &str, uuid: &str) -> String {
+        format!("{}:{uuid}", self.tested(state_machine, name))
+    }
+
+    /// What AWS calls the execution in which a state is tested:
     /// `arn:aws:states:<region>:<account>:express:<state machine>:<name>`
-    pub(crate) fn express(&self, state_machine: &str, name: &str) -> String {
+    pub(crate) fn tested(&self, state_machine: &str, name: &str) -> String {
         format!("arn:aws:states:{}:{}:express:{state_machine}:{name}", self.region, self.account)
     }
 

@@ -15,6 +15,15 @@ pub enum Error {
     StateMachineDoesNotExist { arn: String },
     #[error("state machine `{arn}` exists already with another definition or role")]
     StateMachineAlreadyExists { arn: String },
+    /// What only the other type of state machine can do.
+    #[error("this type of state machine does not support that")]
+    StateMachineTypeNotSupported,
+    /// A log group that is not there, in AWS's words.
+    #[error("{reason}")]
+    InvalidLoggingConfiguration { reason: String },
+    /// So many Express executions run already.
+    #[error("{limit} Express executions run, which is the limit")]
+    TooManyExecutions { limit: usize },
     #[error("`{arn}` does not exist")]
     ResourceNotFound { arn: String },
     /// What a request refers to beside its subject: an alias, or the versions that one is to route to.
@@ -75,6 +84,9 @@ impl Error {
         match self {
             Self::StateMachineDoesNotExist { .. } => "StateMachineDoesNotExist",
             Self::StateMachineAlreadyExists { .. } => "StateMachineAlreadyExists",
+            Self::StateMachineTypeNotSupported => "StateMachineTypeNotSupported",
+            Self::InvalidLoggingConfiguration { .. } => "InvalidLoggingConfiguration",
+            Self::TooManyExecutions { .. } => "ExecutionLimitExceeded",
             Self::ResourceNotFound { .. } | Self::ReferenceDoesNotExist { .. } => {
                 "ResourceNotFound"
             }

@@ -6,17 +6,17 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use stepwell_asl::StateMachine;
 use stepwell_asl::model::{Resource, StateKind};
+use stepwell_asl::{StateMachine, WorkflowType};
 use stepwell_machine::limits::PAYLOAD_BYTES_MAX;
 use stepwell_machine::test_state::{Report, Test};
 use stepwell_machine::{Limits, Payload, TaskResult};
 use stepwell_task::{TaskRouter, Unsupported};
-use tokio::sync::{Semaphore, broadcast, oneshot};
+use tokio::sync::{Notify, Semaphore, broadcast, oneshot};
 
 use crate::arn::{Arns, Qualified, check_name};
 use crate::clock::Clock;
-use crate::configuration::{Configuration, Publish, SettingsChange};
+use crate::configuration::{Configuration, LogLevel, Logging, Publish, SettingsChange};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::registry::parse;
 use crate::kernel::{Definition, Event, MapRunChange, Reply, StartRequest};
@@ -25,7 +25,7 @@ use crate::meters::Meters;
 use crate::reader::Reader;
 use crate::record::{
     ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged, Started,
-    StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
+    StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, SyncExecution,
 };
 use crate::test_state;
 
@@ -34,6 +34,8 @@ use crate::test_state;
 pub struct CreateStateMachine {
     /// Its name.
     pub name: String,
+    /// Its type, for ever.
+    pub workflow: WorkflowType,
     /// The definition.
     pub definition: String,
     /// The role that `$$.Execution.RoleArn` shows; a default if there is none.
@@ -91,12 +93,15 @@ pub struct Handle(Arc<Inner>);
 pub(crate) struct World {
     pub(crate) router: Arc<dyn TaskRouter>,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Told when a clock was moved by hand.
+    pub(crate) nudged: Arc<Notify>,
 }
 
 struct Inner {
     events: Sender<Event>,
     router: Arc<dyn TaskRouter>,
     clock: Arc<dyn Clock>,
+    nudged: Arc<Notify>,
     arns: Arns,
     store: PathBuf,
     /// Connections that nobody reads with at the moment.
@@ -130,6 +135,7 @@ impl Handle {
             events,
             router: world.router,
             clock: world.clock,
+            nudged: world.nudged,
             arns: reader.arns().clone(),
             store: reader.path().to_owned(),
             readers: Mutex::new(vec![reader]),
@@ -147,14 +153,15 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::InvalidName`], [`Error::TooLong`], [`Error::InvalidDefinition`] with all findings,
-    /// [`Error::UnsupportedResource`], [`Error::StateMachineAlreadyExists`].
+    /// [`Error::UnsupportedResource`], [`Error::InvalidLoggingConfiguration`], [`Error::StateMachineAlreadyExists`].
     pub async fn create_state_machine(
         &self,
         request: CreateStateMachine,
     ) -> Result<StateMachineRecord, Error> {
-        let CreateStateMachine { name, definition, role_arn, configuration } = request;
+        let CreateStateMachine { name, workflow, definition, role_arn, configuration } = request;
         check_name(&name)?;
-        let definition = self.check_definition(definition)?;
+        let definition = self.check_definition(definition, workflow)?;
+        self.check_logging(&configuration.settings.logging).await?;
         let event =
             |reply| Event::CreateStateMachine { name, definition, role_arn, configuration, reply };
         self.ask(event).await
@@ -171,7 +178,16 @@ impl Handle {
     ) -> Result<StateMachineRecord, Error> {
         let name = self.0.arns.parse_state_machine(arn)?.to_owned();
         let UpdateStateMachine { definition, role_arn, settings, publish } = change;
-        let definition = definition.map(|text| self.check_definition(text)).transpose()?;
+        let definition = match definition {
+            Some(text) => {
+                let workflow = self.describe_state_machine(arn).await?.workflow;
+                Some(self.check_definition(text, workflow)?)
+            }
+            None => None,
+        };
+        if let Some(logging) = &settings.logging {
+            self.check_logging(logging).await?;
+        }
         self.ask(|reply| Event::UpdateStateMachine {
             name,
             definition,
@@ -226,14 +242,34 @@ impl Handle {
     }
 
     /// Starts an execution; answers once `ExecutionStarted` is on disk. The same name and input again while
-    /// it runs gives the same answer.
+    /// it runs gives the same answer. An Express execution runs in memory, and any number may have the same name.
     ///
     /// # Errors
     /// [`Error::StateMachineDoesNotExist`], [`Error::InvalidName`], [`Error::TooLong`],
     /// [`Error::InvalidExecutionInput`],
+    /// [`Error::TooManyExecutions`] if so many Express executions run already,
     /// [`Error::ExecutionAlreadyExists`] if the name is taken by an execution with another input or one that
     /// ended.
     pub async fn start_execution(&self, request: StartExecution) -> Result<Started, Error> {
+        let request = self.check_start(request)?;
+        self.ask(|reply| Event::Start { request, reply }).await
+    }
+
+    /// Starts an Express execution and waits for its end. It goes on if the caller stops waiting.
+    ///
+    /// # Errors
+    /// [`Error::StateMachineTypeNotSupported`] if the state machine is a Standard one, [`Error::TooManyExecutions`],
+    /// [`Error::ShuttingDown`] if a shutdown cuts it off, and those of [`start_execution`](Self::start_execution).
+    pub async fn start_sync_execution(
+        &self,
+        request: StartExecution,
+    ) -> Result<SyncExecution, Error> {
+        let request = self.check_start(request)?;
+        // Not through `ask`: who waits for minutes must not hold a place that others need.
+        self.send(|reply| Event::StartSync { request, reply }).await
+    }
+
+    fn check_start(&self, request: StartExecution) -> Result<StartRequest, Error> {
         let Qualified { state_machine, qualifier } =
             self.0.arns.parse_qualified(&request.state_machine_arn)?;
         request.name.as_deref().map(check_name).transpose()?;
@@ -242,8 +278,7 @@ impl Handle {
             .map_err(|error| Error::InvalidExecutionInput { reason: error.to_string() })?;
         let StartExecution { name, input, .. } = request;
         let limits = self.0.limits;
-        let request = StartRequest { state_machine, qualifier, name, input, data, limits };
-        self.ask(|reply| Event::Start { request, reply }).await
+        Ok(StartRequest { state_machine, qualifier, name, input, data, limits })
     }
 
     /// Stops an execution and gives the time of its end; one that ended already keeps its end.
@@ -376,12 +411,13 @@ impl Handle {
     pub fn nudge(&self) {
         // A kernel that has gone has no clock to look at.
         let _ = self.0.events.send(Event::Nudge);
+        self.0.nudged.notify_waiters();
     }
 
     /// Parses a definition and asks whether everything in it is served here.
-    fn check_definition(&self, text: String) -> Result<Definition, Error> {
+    fn check_definition(&self, text: String, workflow: WorkflowType) -> Result<Definition, Error> {
         self.check_length("definition", &text, DEFINITION_BYTES_MAX)?;
-        let machine = parse(&text)?;
+        let machine = parse(&text, workflow)?;
         self.check_resources(&machine)?;
         Ok(Definition { text: text.into(), machine })
     }
@@ -397,6 +433,24 @@ impl Handle {
             Limits::Aws if text.len() > bytes_max => Err(Error::TooLong { member, bytes_max }),
             Limits::Aws | Limits::None => Ok(()),
         }
+    }
+
+    /// The log group must be there. Where there are none, nothing can be logged.
+    async fn check_logging(&self, logging: &Logging) -> Result<(), Error> {
+        let invalid = |reason: String| Error::InvalidLoggingConfiguration { reason };
+        let Some(logs) = self.0.router.execution_logs() else {
+            return match logging.level {
+                LogLevel::Off => Ok(()),
+                _ => Err(invalid("stepwell keeps no log groups here.".to_owned())),
+            };
+        };
+        for arn in logging.destinations.iter().flatten() {
+            let is_there = logs.has_group(arn).await;
+            if !is_there.map_err(|error| invalid(error.to_string()))? {
+                return Err(invalid("Log Destination not found.".to_owned()));
+            }
+        }
+        Ok(())
     }
 
     fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {

@@ -41,6 +41,7 @@ mod clock;
 mod configuration;
 mod driver;
 mod error;
+mod execution_log;
 mod handle;
 pub mod kernel;
 pub mod limits;
@@ -61,13 +62,14 @@ pub use configuration::{
     Configuration, LogLevel, Logging, Publish, Route, Settings, SettingsChange, Tag,
 };
 pub use error::{Error, Halted, StoreError};
+pub use execution_log::{LogOrder, leave_out_data};
 pub use handle::{CreateStateMachine, ExecutionFilter, Handle, StartExecution, UpdateStateMachine};
 pub use options::Options;
 pub use reader::Reader;
 pub use record::{
     ActivityRecord, AliasRecord, ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary,
     Page, Paged, Started, StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange,
-    UnknownStatus, VersionRecord,
+    SyncExecution, UnknownStatus, VersionRecord,
 };
 pub use redrive::{NotRedrivable, RedriveExecution};
 pub use results::collect;

@@ -63,6 +63,22 @@ pub const MAP_RUN_RESULTS_READ: usize = 500;
 /// submitted only waits, and is not counted: the job may be an execution with tasks of its own.
 pub const TASKS_MAX: usize = 10_000;
 
+/// Express executions that run at once. Each is held in memory from start to end, five minutes at most.
+pub const EXPRESS_EXECUTIONS_MAX: usize = 10_000;
+
+/// Turns of executions whose log lines wait to be written; those of more are lost. Some megabytes, and far more than what
+/// comes in while log groups are asked.
+pub const LOG_ORDERS_WAITING: usize = 8_192;
+
+/// Turns whose log lines are written together.
+pub const LOG_ORDERS_GATHERED: usize = 512;
+
+/// How long a shutdown waits for the last lines of execution logs.
+pub const LOG_GRACE: Duration = Duration::from_secs(5);
+
+/// The longest sleep of an Express execution. The clock may be set meanwhile; then it wakes late by this much at most.
+pub const EXPRESS_SLEEP_MAX: Duration = Duration::from_secs(10);
+
 /// How long a task runs before the engine records that it started. Shorter tasks record start and end
 /// together and so cost one commit.
 pub const TASK_STARTED_AFTER: Duration = Duration::from_millis(50);

@@ -11,18 +11,21 @@ use crate::record::{Stats, Status};
 pub(crate) struct Meters {
     stats: AtomicStats,
     executions_running: Gauge,
+    express_running: Gauge,
     tasks_in_flight: Gauge,
     tasks_waiting: Gauge,
     tasks_throttled: Counter,
     commits: Counter,
     commit_seconds: Histogram,
     entries: Counter,
+    log_lines_lost: Counter,
     executions: [Counter; Status::ALL.len()],
 }
 
 #[derive(Default)]
 struct AtomicStats {
     running_executions: AtomicU64,
+    express_executions: AtomicU64,
     tasks_in_flight: AtomicU64,
     tasks_waiting: AtomicU64,
     throttled_tasks: AtomicU64,
@@ -36,12 +39,14 @@ impl Meters {
         Self {
             stats: AtomicStats::default(),
             executions_running: gauge!("stepwell_executions_running"),
+            express_running: gauge!("stepwell_express_executions_running"),
             tasks_in_flight: gauge!("stepwell_tasks_in_flight"),
             tasks_waiting: gauge!("stepwell_tasks_waiting"),
             tasks_throttled: counter!("stepwell_tasks_throttled_total"),
             commits: counter!("stepwell_commits_total"),
             commit_seconds: histogram!("stepwell_commit_seconds"),
             entries: counter!("stepwell_journal_entries_total"),
+            log_lines_lost: counter!("stepwell_execution_log_lines_lost_total"),
             executions: Status::ALL
                 .map(|status| counter!("stepwell_executions_total", "status" => status.as_str())),
         }
@@ -49,6 +54,10 @@ impl Meters {
 
     pub(crate) fn running_executions(&self, count: usize) {
         set(&self.stats.running_executions, &self.executions_running, count);
+    }
+
+    pub(crate) fn express_executions(&self, count: usize) {
+        set(&self.stats.express_executions, &self.express_running, count);
     }
 
     pub(crate) fn tasks(&self, in_flight: usize, waiting: usize) {
@@ -60,6 +69,11 @@ impl Meters {
     pub(crate) fn throttled(&self) {
         self.stats.throttled_tasks.fetch_add(1, Ordering::Relaxed);
         self.tasks_throttled.increment(1);
+    }
+
+    /// So many lines of execution logs found no place to wait.
+    pub(crate) fn log_lines_lost(&self, count: usize) {
+        self.log_lines_lost.increment(count as u64);
     }
 
     pub(crate) fn committed(&self, entries: usize, took: Duration) {
@@ -82,6 +96,7 @@ impl Meters {
         let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
         Stats {
             running_executions: read(&self.stats.running_executions),
+            express_executions: read(&self.stats.express_executions),
             tasks_in_flight: read(&self.stats.tasks_in_flight),
             tasks_waiting: read(&self.stats.tasks_waiting),
             throttled_tasks: read(&self.stats.throttled_tasks),

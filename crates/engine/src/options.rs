@@ -29,6 +29,8 @@ pub struct Options {
     pub aws_limits: bool,
     /// Tasks with a handler at once.
     pub tasks_max: usize,
+    /// Express executions at once.
+    pub express_executions_max: usize,
     /// Seconds that a graceful shutdown waits for handlers.
     pub shutdown_grace_seconds: u64,
 }
@@ -42,6 +44,7 @@ impl Default for Options {
             retention_days: 90,
             aws_limits: false,
             tasks_max: limits::TASKS_MAX,
+            express_executions_max: limits::EXPRESS_EXECUTIONS_MAX,
             shutdown_grace_seconds: 25,
         }
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
+use stepwell_asl::WorkflowType;
 use stepwell_asl::model::StateId;
 
 use crate::arn::{Arns, Qualified, Qualifier, split_label};
@@ -163,9 +164,11 @@ impl Reader {
         rows.retain(|row| !row.deleted && after.as_ref().is_none_or(|after| row.name > *after));
         rows.sort_unstable_by(|left, right| left.name.cmp(&right.name));
         let next = cut(&mut rows, page).map(|last| format!("m1-{}", last.name));
+        let types = self.archive.workflow_types()?;
         let summary = |row: StateMachineRow| StateMachineSummary {
             arn: self.arns.state_machine(&row.name),
             name: row.name,
+            workflow: types.get(&row.definition).copied().unwrap_or_default(),
             created_at: row.created_at,
         };
         Ok(Paged { items: rows.into_iter().map(summary).collect(), next })
@@ -204,6 +207,11 @@ impl Reader {
         let before = token(page, "e1-", |id| id.parse().ok())?.unwrap_or(i64::MAX);
         let origin =
             filter.state_machine_arn.as_deref().map(|arn| self.qualified(arn)).transpose()?;
+        if let Some((row, _)) = &origin
+            && self.archive.definition(row.definition)?.workflow == WorkflowType::Express
+        {
+            return Err(Error::StateMachineTypeNotSupported);
+        }
         let mut rows = self.archive.executions(
             origin.as_ref().map(|(row, qualifier)| (row.id, qualifier.as_ref())),
             shown,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use stepwell_asl::WorkflowType;
 use uuid::Uuid;
 
 use crate::arn::Arns;
@@ -79,6 +80,8 @@ pub struct StateMachineRecord {
     pub arn: String,
     /// Its name.
     pub name: String,
+    /// Its type.
+    pub workflow: WorkflowType,
     /// The definition, as it was given.
     pub definition: Arc<str>,
     /// The role, as it was given; stepwell itself never assumes it.
@@ -154,6 +157,7 @@ impl StateMachineRecord {
         Self {
             arn: arns.state_machine(&row.name),
             name: row.name.clone(),
+            workflow: definition.workflow,
             definition: definition.text.as_str().into(),
             role_arn: definition.role_arn.clone(),
             revision: definition.revision,
@@ -184,6 +188,8 @@ pub struct StateMachineSummary {
     pub arn: String,
     /// Its name.
     pub name: String,
+    /// Its type.
+    pub workflow: WorkflowType,
     /// When it was created.
     pub created_at: Timestamp,
 }
@@ -305,6 +311,31 @@ pub struct Started {
     pub started_at: Timestamp,
 }
 
+/// An Express execution that was waited for, as `StartSyncExecution` answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyncExecution {
+    /// `arn:aws:states:<region>:<account>:express:<state machine>:<name>:<uuid>`
+    pub execution_arn: String,
+    /// The state machine that it was started from.
+    pub state_machine_arn: String,
+    /// Its name.
+    pub name: String,
+    /// The input, as it was given.
+    pub input: String,
+    /// How it ended.
+    pub status: Status,
+    /// The output, if it succeeded.
+    pub output: Option<String>,
+    /// The error name, if it failed with one.
+    pub error: Option<String>,
+    /// The cause, likewise.
+    pub cause: Option<String>,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub stopped_at: Timestamp,
+}
+
 /// An execution started or ended. Sent after the commit that made it so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusChange {
@@ -339,6 +370,8 @@ pub struct Page {
 pub struct Stats {
     /// Executions that run.
     pub running_executions: u64,
+    /// Express executions that run.
+    pub express_executions: u64,
     /// Tasks with a handler now.
     pub tasks_in_flight: u64,
     /// Tasks that wait for a free place.

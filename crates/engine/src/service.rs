@@ -8,16 +8,21 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::SignedDuration;
 use stepwell_task::TaskRouter;
-use tokio::sync::{broadcast, oneshot};
+use tokio::runtime;
+use tokio::sync::{Notify, broadcast, oneshot};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::arn::Arns;
 use crate::clock::{Clock, Entropy};
-use crate::driver::{Committer, DataDriver, Dispatcher, EngineLoop, Job, Retention};
+use crate::driver::{
+    Committer, DataDriver, Dispatcher, EngineLoop, Express, ExpressShared, Inboxes, Job, LogDriver,
+    Reports, Retention,
+};
 use crate::error::{Halted, StoreError};
 use crate::handle::{Handle, World};
 use crate::kernel::{Event, Kernel};
-use crate::limits::{RETENTION_PERIOD, SUBSCRIBER_LAG_MAX};
+use crate::limits::{LOG_GRACE, RETENTION_PERIOD, SUBSCRIBER_LAG_MAX};
 use crate::meters::Meters;
 use crate::options::Options;
 use crate::reader::Reader;
@@ -35,6 +40,7 @@ pub struct Service {
     events: (Sender<Event>, Receiver<Event>),
     changes: broadcast::Sender<StatusChange>,
     halted: Arc<OnceLock<Halted>>,
+    nudged: Arc<Notify>,
     handle: Handle,
 }
 
@@ -51,17 +57,33 @@ impl Service {
         let kernel = Kernel::open(arns.clone(), store.archive()?, entropy)?.keeping_for(retention);
         let (meters, halted) = (Arc::new(Meters::new()), Arc::new(OnceLock::new()));
         let (changes, _) = broadcast::channel(SUBSCRIBER_LAG_MAX);
-        let events = channel();
+        let (events, nudged) = (channel(), Arc::new(Notify::new()));
         let handle = Handle::new(
             events.0.clone(),
-            World { router: Arc::clone(&router), clock: Arc::clone(&clock) },
+            World {
+                router: Arc::clone(&router),
+                clock: Arc::clone(&clock),
+                nudged: Arc::clone(&nudged),
+            },
             Reader::new(store.archive()?, arns),
             changes.clone(),
             Arc::clone(&meters),
             Arc::clone(&halted),
             options.limits(),
         );
-        Ok(Self { options, store, kernel, router, clock, meters, events, changes, halted, handle })
+        Ok(Self {
+            options,
+            store,
+            kernel,
+            router,
+            clock,
+            meters,
+            events,
+            changes,
+            halted,
+            nudged,
+            handle,
+        })
     }
 
     /// The door to it. Requests wait until [`run`](Self::run) runs.
@@ -78,8 +100,17 @@ impl Service {
     /// # Errors
     /// [`Halted`] if the store could not be written or read.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), Halted> {
-        let Running { jobs, events, dispatcher, mut engine, committer, clock, options } =
-            self.start();
+        let Running {
+            jobs,
+            events,
+            dispatcher,
+            express,
+            logs,
+            mut engine,
+            committer,
+            clock,
+            options,
+        } = self.start();
         let committer = committer.shared();
         let result = tokio::select! {
             result = &mut engine => result,
@@ -93,15 +124,19 @@ impl Service {
             () = shutdown.cancelled() => {
                 // If the kernel has gone, `engine` says why.
                 let _ = events.send(Event::Drain);
-                dispatcher.drain(options.shutdown_grace()).await;
+                let end = Instant::now() + options.shutdown_grace();
+                express.drain(options.shutdown_grace()).await;
+                dispatcher.drain(end.saturating_duration_since(Instant::now())).await;
                 let _ = events.send(Event::Close);
                 engine.await
             }
         };
+        express.drain(Duration::ZERO).await;
         dispatcher.drain(Duration::ZERO).await;
         drop(jobs);
         // The committer gives no result: a failed commit comes through the kernel, a panic through its end.
         let _ = committer.await;
+        logs.flush(LOG_GRACE).await;
         result.unwrap_or_else(|_| {
             Err(Halted { reason: "a thread of the engine panicked".to_owned() })
         })
@@ -119,6 +154,7 @@ impl Service {
             events,
             changes,
             halted,
+            nudged,
             handle: _,
         } = self;
         let (events, inbox) = events;
@@ -129,13 +165,26 @@ impl Service {
             options.store.clone(),
             Arns::new(&options.region, &options.account),
         );
+        let logs = LogDriver::new(router.execution_logs(), clock.now(), Arc::clone(&meters));
+        let inboxes = Inboxes::new(Arc::clone(&meters));
         let dispatcher = Dispatcher::new(
             router,
             Arc::clone(&clock),
-            events.clone(),
+            Reports { kernel: events.clone(), express: inboxes.clone() },
             Arc::clone(&meters),
             options.tasks_max,
         );
+        let express = Express::new(ExpressShared {
+            dispatcher: dispatcher.clone(),
+            inboxes,
+            logs: logs.clone(),
+            clock: Arc::clone(&clock),
+            meters: Arc::clone(&meters),
+            runtime: runtime::Handle::current(),
+            nudged,
+            stop: CancellationToken::new(),
+            executions_max: options.express_executions_max,
+        });
         let engine_loop = EngineLoop {
             kernel,
             events: inbox,
@@ -149,6 +198,8 @@ impl Service {
             jobs: job_queue,
             events: events.clone(),
             dispatcher: dispatcher.clone(),
+            express: express.clone(),
+            logs: logs.clone(),
             map_data,
             changes,
             meters,
@@ -161,6 +212,8 @@ impl Service {
             jobs,
             events,
             dispatcher,
+            express,
+            logs,
             clock,
             options,
         }
@@ -172,6 +225,8 @@ struct Running {
     jobs: Sender<Job>,
     events: Sender<Event>,
     dispatcher: Dispatcher,
+    express: Express,
+    logs: LogDriver,
     engine: oneshot::Receiver<Result<(), Halted>>,
     committer: oneshot::Receiver<()>,
     clock: Arc<dyn Clock>,

@@ -55,7 +55,7 @@ fn draw(arns: &Arns) -> (Names, u64) {
     let (seed, _) = name.as_u64_pair();
     let name = name.to_string();
     let names = Names {
-        execution_arn: arns.express(&machine, &name),
+        execution_arn: arns.tested(&machine, &name),
         state_machine_arn: arns.state_machine(&machine),
         execution_name: name,
         state_machine_name: machine,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::Clock;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::events::{self, EmbeddedEvents};
+use crate::logs::{self, EmbeddedLogs};
 use crate::s3::{self, EmbeddedS3};
 use crate::secretsmanager::{self, EmbeddedSecrets};
 use crate::service::{Facts, Place, Service};
@@ -19,6 +20,7 @@ use crate::vault::Vault;
 pub const EMBEDDED: &[&Facts] = &[
     &dynamodb::FACTS,
     &events::FACTS,
+    &logs::FACTS,
     &s3::FACTS,
     &secretsmanager::FACTS,
     &sns::FACTS,
@@ -36,8 +38,8 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Opens or creates the files `queues.db`, `topics.db`, `events.db`, `parameters.db` and `dynamodb.db` and the folder `s3` of all buckets in a
-    /// folder that is there.
+    /// Opens or creates the files `queues.db`, `topics.db`, `events.db`, `logs.db`, `parameters.db` and `dynamodb.db` and the folder
+    /// `s3` of all buckets in a folder that is there.
     ///
     /// # Errors
     /// [`sns::Error::Store`] names the file that cannot be used.
@@ -56,6 +58,7 @@ impl Installation {
         let topics =
             EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http, clocks()).await?;
         let events = EmbeddedEvents::open(&at("events.db"), place.clone(), reached(), clocks())?;
+        let logs = EmbeddedLogs::open(&at("logs.db"), place.clone(), clocks())?;
         let parameters = EmbeddedParameters::open(
             &at("parameters.db"),
             Arc::clone(&vault),
@@ -74,6 +77,7 @@ impl Installation {
             Arc::new(objects),
             Arc::new(tables),
             Arc::new(events),
+            Arc::new(logs),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),
             Arc::new(EmbeddedSts::new(place)),

@@ -14,7 +14,7 @@
 //!
 //! ```text
 //!   http::router        --\
-//!   task::Integrations  ---+--> service::Service <-- s3, dynamodb, sqs, sns, events, secretsmanager, ssm, sts:
+//!   task::Integrations  ---+--> service::Service <-- s3, dynamodb, sqs, sns, events, logs, secretsmanager, ssm, sts:
 //!                                                    installation::Installation
 //!                                                <-- aws::AwsService, sns::AwsSns
 //! ```
@@ -35,6 +35,7 @@ pub mod http;
 pub mod iam;
 pub mod installation;
 pub mod kinesis;
+pub mod logs;
 pub mod s3;
 pub mod secretsmanager;
 pub mod service;

@@ -18,7 +18,7 @@
 //!
 //! A task that others may end has `"Task": { "Token": "..." }` while its input is evaluated.
 //!
-//! An execution that was redriven has a `RedriveTime` as well.
+//! An execution that was redriven has a `RedriveTime` as well, one of `StartSyncExecution` no `RedriveCount`.
 //!
 //! `RetryCount` is there in states that have Retriers, `Map` within a Map iteration and its `ItemSelector`.
 
@@ -76,8 +76,10 @@ fn execution(run: &Run) -> Value {
         "StartTime": time(context.start_time),
         "Name": context.execution_name,
         "RoleArn": context.role_arn,
-        "RedriveCount": run.redrives(),
     });
+    if !run.is_sync {
+        execution["RedriveCount"] = run.redrives().into();
+    }
     if let Some(at) = run.redriven_at() {
         execution["RedriveTime"] = time(at).into();
     }

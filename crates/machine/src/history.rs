@@ -31,6 +31,62 @@ impl Entry {
     }
 }
 
+/// How bad an event is, for those who log only the bad ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It is logged with `ALL` only.
+    Plain,
+    /// With `ERROR` too: something failed, timed out or was given up, though the execution may go on.
+    Error,
+    /// With `FATAL` too: it ends the execution badly.
+    Fatal,
+}
+
+impl Event {
+    /// How bad it is. Source: Developer Guide, "Log levels for Step Functions execution events"; types that are newer than
+    /// the table there follow its rule.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::ExecutionFailed(_) | Self::ExecutionTimedOut(_) | Self::ExecutionAborted(_) => {
+                Severity::Fatal
+            }
+            Self::StateEntered { kind: StateType::Fail, .. }
+            | Self::EvaluationFailed { .. }
+            | Self::StateAborted { .. }
+            | Self::ParallelStateFailed
+            | Self::MapStateFailed
+            | Self::MapRunFailed(_)
+            | Self::MapIterationFailed(_)
+            | Self::MapIterationAborted(_)
+            | Self::TaskFailed { .. }
+            | Self::TaskTimedOut { .. } => Severity::Error,
+            Self::ExecutionStarted { .. }
+            | Self::ExecutionSucceeded { .. }
+            | Self::ExecutionRedriven { .. }
+            | Self::MapRunRedriven { .. }
+            | Self::TaskGivenBack
+            | Self::StateEntered { .. }
+            | Self::StateExited { .. }
+            | Self::ParallelStateStarted { .. }
+            | Self::ParallelStateSucceeded
+            | Self::MapStateStarted { .. }
+            | Self::MapStateSucceeded
+            | Self::MapRunStarted { .. }
+            | Self::MapRunSucceeded { .. }
+            | Self::MapIterationStarted(_)
+            | Self::MapIterationSucceeded(_)
+            | Self::TaskScheduled { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskSubmitted { .. }
+            | Self::TaskSucceeded { .. }
+            | Self::TaskHeartbeat
+            | Self::TaskReported(_)
+            | Self::WaitStarted { .. }
+            | Self::RetryScheduled { .. } => Severity::Plain,
+        }
+    }
+}
+
 fn header(id: EventId, entry: &Entry) -> Map<String, Value> {
     let mut event = Map::new();
     let seconds = entry.at.as_millisecond() as f64 / 1000.0;

@@ -21,6 +21,8 @@ use crate::token;
 pub struct Run {
     pub(crate) start: Start,
     pub(crate) folded: Folded,
+    /// Whether somebody waits for its end by `StartSyncExecution`.
+    pub(crate) is_sync: bool,
 }
 
 /// What the journal decides: equal journals give equal values.
@@ -81,12 +83,22 @@ impl Run {
             tasks: BTreeMap::new(),
             outstanding: 0,
         };
-        Self { start, folded }
+        Self { start, folded, is_sync: false }
+    }
+
+    /// An execution of `StartSyncExecution`: as recorded, its context object has no `RedriveCount`.
+    pub fn of_sync(start: Start) -> Self {
+        Self { is_sync: true, ..Self::new(start) }
     }
 
     /// The limits that it is held to.
     pub fn limits(&self) -> Limits {
         self.folded.limits
+    }
+
+    /// When it started.
+    pub fn started_at(&self) -> Timestamp {
+        self.start.context.start_time
     }
 
     /// How it stands.

@@ -56,6 +56,8 @@ pub struct Services {
     pub dynamodb: Provider,
     /// Topics.
     pub sns: Provider,
+    /// Log groups of CloudWatch.
+    pub logs: Provider,
     /// Parameters of Systems Manager.
     pub ssm: Provider,
     /// Buses of EventBridge.

@@ -89,7 +89,7 @@ fn readable(body: Result<Bytes, BytesRejection>) -> Result<Bytes, ApiError> {
 
 /// Whether an operation is served.
 pub(crate) fn serves(operation: &str) -> bool {
-    OPERATIONS.contains(&operation) && !NOT_YET.contains(&operation)
+    OPERATIONS.contains(&operation)
 }
 
 /// Performs an operation: a request in AWS JSON, and its response.
@@ -114,6 +114,7 @@ pub(crate) async fn perform(
         "ListStateMachines" => call(engine, body, ops::list_state_machines::handle).await,
         "RedriveExecution" => call(engine, body, ops::redrive_execution::handle).await,
         "StartExecution" => call(engine, body, ops::start_execution::handle).await,
+        "StartSyncExecution" => call(engine, body, ops::start_sync_execution::handle).await,
         "StopExecution" => call(engine, body, ops::stop_execution::handle).await,
         "TestState" => call(engine, body, ops::test_state::handle).await,
         "UpdateStateMachine" => call(engine, body, ops::update_state_machine::handle).await,
@@ -155,7 +156,6 @@ pub(crate) async fn perform(
         "TagResource" => call(engine, body, ops::tag_resource::handle).await,
         "UntagResource" => call(engine, body, ops::untag_resource::handle).await,
         "ListTagsForResource" => call(engine, body, ops::list_tags_for_resource::handle).await,
-        other if NOT_YET.contains(&other) => Err(ApiError::unsupported_operation(other)),
         other => Err(ApiError::unknown_operation(other)),
     }
 }
@@ -213,9 +213,6 @@ const OPERATIONS: &[&str] = &[
     "ValidateStateMachineDefinition",
 ];
 
-/// Those that are not served yet.
-const NOT_YET: &[&str] = &["StartSyncExecution"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -223,7 +220,6 @@ mod tests {
     #[test]
     fn every_operation_of_aws_is_known() {
         assert_eq!(OPERATIONS.len(), 37);
-        assert!(NOT_YET.iter().all(|operation| OPERATIONS.contains(operation)));
     }
 
     #[test]

@@ -52,10 +52,6 @@ impl ApiError {
         )
     }
 
-    pub(crate) fn unsupported_operation(name: &str) -> Self {
-        Self::new("UnsupportedOperation", format!("stepwell does not support {name} yet"))
-    }
-
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
@@ -97,6 +93,17 @@ impl From<Error> for ApiError {
             }
             Error::StateMachineAlreadyExists { arn } => {
                 format!("State Machine Already Exists: '{arn}'")
+            }
+            Error::StateMachineTypeNotSupported => {
+                "This operation is not supported by this type of state machine".to_owned()
+            }
+            Error::InvalidLoggingConfiguration { reason } => {
+                format!("Invalid Logging Configuration: {reason}")
+            }
+            Error::TooManyExecutions { .. } => {
+                "The maximum number of running executions has been reached. Running executions must \
+                 end or be stopped before a new execution can be started."
+                    .to_owned()
             }
             Error::ResourceNotFound { arn } => format!("Resource not found: '{arn}'"),
             Error::ReferenceDoesNotExist { .. } => {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, Serializer};
-use stepwell_engine::{LogLevel, Logging, Page, Publish, Settings, SettingsChange, Tag};
+use stepwell_engine::{Error, LogLevel, Logging, Page, Publish, Settings, SettingsChange, Tag};
 
 use crate::constraints::Constraints;
 use crate::error::ApiError;
@@ -75,8 +75,7 @@ impl LoggingConfiguration {
         constraints.one_of("loggingConfiguration.level", self.level.as_deref(), &known);
     }
 
-    /// What it means. A level other than `OFF` goes with exactly one destination, as in AWS; as execution logs are
-    /// not written yet, it is refused even then.
+    /// What it means. A level other than `OFF` goes with exactly one destination, as in AWS.
     fn checked(self) -> Result<Logging, ApiError> {
         let wanted = self.level.as_deref().unwrap_or("OFF");
         let level = LEVELS.iter().find(|(name, _)| *name == wanted).map(|(_, level)| *level);
@@ -87,9 +86,6 @@ impl LoggingConfiguration {
         if count > 1 || (count == 0 && level != LogLevel::Off) {
             return Err(invalid_logging("Must specify exactly one Log Destination."));
         }
-        if level != LogLevel::Off {
-            return Err(ApiError::unsupported_member("loggingConfiguration"));
-        }
         let include_execution_data = self.include_execution_data.unwrap_or(false);
         Ok(Logging { level, include_execution_data, destinations })
     }
@@ -98,7 +94,9 @@ impl LoggingConfiguration {
 impl Destination {
     fn arn(self) -> Result<String, ApiError> {
         let arn = self.cloud_watch_logs_log_group.and_then(|group| group.log_group_arn);
-        let is_group = |arn: &String| arn.starts_with("arn:") && arn.contains(":log-group:");
+        let is_group = |arn: &String| {
+            arn.starts_with("arn:") && arn.contains(":log-group:") && arn.ends_with(":*")
+        };
         arn.filter(is_group).ok_or_else(|| invalid_logging("Log Destination not found."))
     }
 }
@@ -119,8 +117,7 @@ impl From<&Logging> for LoggingConfiguration {
 }
 
 fn invalid_logging(reason: &str) -> ApiError {
-    let message = format!("Invalid Logging Configuration: {reason}");
-    ApiError::new("InvalidLoggingConfiguration", message)
+    Error::InvalidLoggingConfiguration { reason: reason.to_owned() }.into()
 }
 
 /// `{"enabled": false}`

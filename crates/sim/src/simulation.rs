@@ -186,6 +186,8 @@ impl<'a> Simulation<'a> {
             Action::ReadItems(_) | Action::CloseItems(_) | Action::WriteResults(_) => {
                 unreachable!("no load here has a Map run")
             }
+            Action::Log(_) => unreachable!("no load here logs"),
+            Action::RunExpress(_) => unreachable!("no load here has an Express state machine"),
             Action::Announce(change) => {
                 self.violations.extend(self.process.witness.announcement(&change));
                 self.note(&format!("{} {}", change.execution_arn, change.status));

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use stepwell_asl::model::{Resource, StateKind, Task, Written};
 use stepwell_asl::{Severity, StateMachine};
 use stepwell_integrations::installation::EMBEDDED;
+use stepwell_integrations::logs::{self, ServiceLogs};
 use stepwell_integrations::task::{self, Integrations};
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
@@ -15,8 +16,8 @@ use stepwell_pipeline::progress::{Progress, Silent, Update};
 use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
-    ItemSource, Items, MapData, Pattern, ResultDestination, Results, TaskFailure, TaskHandler,
-    TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+    ExecutionLogs, ItemSource, Items, MapData, Pattern, ResultDestination, Results, TaskFailure,
+    TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
 };
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
@@ -99,6 +100,12 @@ impl TaskRouter for Functions {
 
     fn map_data(&self) -> Option<Arc<dyn MapData>> {
         self.map_data.clone()
+    }
+
+    fn execution_logs(&self) -> Option<Arc<dyn ExecutionLogs>> {
+        let mut services = self.services.iter().flat_map(|it| it.services.iter());
+        let logs = services.find(|it| it.facts().name == logs::FACTS.name)?;
+        Some(Arc::new(ServiceLogs { logs: Arc::clone(logs) }))
     }
 }
 

@@ -130,6 +130,7 @@ fn provider(services: &Services, name: &str) -> Provider {
     match name {
         "dynamodb" => services.dynamodb,
         "events" => services.events,
+        "logs" => services.logs,
         "s3" => services.s3,
         "secretsmanager" => services.secretsmanager,
         "sns" => services.sns,

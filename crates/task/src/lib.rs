@@ -16,6 +16,7 @@
 //!
 //! Activities need no handler: the engine gives them to the workers that ask.
 
+mod execution_logs;
 mod job;
 mod pattern;
 
@@ -28,6 +29,7 @@ use async_trait::async_trait;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
+pub use execution_logs::{ExecutionLogs, LogLine, LogsUnavailable};
 pub use job::Job;
 pub use map_data::{ChildResult, ItemSource, Items, MapData, ResultDestination, Results};
 pub use pattern::Pattern;
@@ -155,6 +157,11 @@ pub trait TaskRouter: Send + Sync {
     /// [`Unsupported`] when nothing here does that work. The engine asks when a state machine is created,
     /// so that an unsupported integration is refused then and not at 3 a.m.
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported>;
+
+    /// Where executions write their logs, if anybody keeps log groups here.
+    fn execution_logs(&self) -> Option<Arc<dyn ExecutionLogs>> {
+        None
+    }
 
     /// Who reads the items and writes the results of Map runs, if anybody does here.
     fn map_data(&self) -> Option<Arc<dyn MapData>> {

@@ -158,7 +158,7 @@ impl<'t> Checker<'t> {
         let mut states = std::mem::take(&mut self.states);
         self.hand_out_references(&mut states);
         states.sort_by_key(|state| state.id);
-        Some(StateMachine::new(comment, timeout, start_at, states))
+        Some(StateMachine::new(comment, self.workflow, timeout, start_at, states))
     }
 
     fn comment(&mut self, object: &Object<'t>) -> Option<String> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::sync::broadcast;
 
-use super::{DataDriver, Dispatcher};
+use super::{DataDriver, Dispatcher, Express, LogDriver};
 use crate::error::{Halted, StoreError};
 use crate::kernel::{Action, Event, Write};
 use crate::limits::{CHECKPOINT_PAGES_IDLE, CHECKPOINT_PAGES_MAX, GROUP_ENTRIES_MAX};
@@ -30,6 +30,8 @@ pub(crate) struct Committer {
     pub(crate) jobs: Receiver<Job>,
     pub(crate) events: Sender<Event>,
     pub(crate) dispatcher: Dispatcher,
+    pub(crate) express: Express,
+    pub(crate) logs: LogDriver,
     pub(crate) map_data: DataDriver,
     pub(crate) changes: broadcast::Sender<StatusChange>,
     pub(crate) meters: Arc<Meters>,
@@ -163,6 +165,8 @@ impl Committer {
             Action::ReadItems(order) => self.map_data.read(order),
             Action::CloseItems(map_run) => self.map_data.close(map_run),
             Action::WriteResults(order) => self.map_data.write(order),
+            Action::Log(order) => self.logs.write(order),
+            Action::RunExpress(order) => self.express.run(order),
             Action::Announce(change) => {
                 self.meters.announced(change.status);
                 // Nobody may be listening.

@@ -4,7 +4,6 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
+use super::Reports;
 use crate::clock::Clock;
 use crate::kernel::{Event, TaskOrder};
 use crate::limits::TASK_STARTED_AFTER;
@@ -33,7 +33,7 @@ pub(crate) struct Dispatcher(Arc<Shared>);
 struct Shared {
     router: Arc<dyn TaskRouter>,
     clock: Arc<dyn Clock>,
-    events: Sender<Event>,
+    reports: Reports,
     runtime: runtime::Handle,
     meters: Arc<Meters>,
     tasks_max: usize,
@@ -64,18 +64,18 @@ struct Running {
 }
 
 impl Dispatcher {
-    /// A dispatcher that reports to `events`. Must be called within a tokio runtime, where tasks will run.
+    /// Must be called within a tokio runtime, where tasks will run.
     pub(crate) fn new(
         router: Arc<dyn TaskRouter>,
         clock: Arc<dyn Clock>,
-        events: Sender<Event>,
+        reports: Reports,
         meters: Arc<Meters>,
         tasks_max: usize,
     ) -> Self {
         Self(Arc::new(Shared {
             router,
             clock,
-            events,
+            reports,
             runtime: runtime::Handle::current(),
             meters,
             tasks_max,
@@ -271,8 +271,7 @@ impl Shared {
     }
 
     fn tell(&self, event: Event) {
-        // The kernel has gone only when the engine has ended; the task is outstanding on disk.
-        let _ = self.events.send(event);
+        self.reports.tell(event);
     }
 }
 

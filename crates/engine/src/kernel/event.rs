@@ -15,7 +15,7 @@ use super::write::HandOut;
 use crate::arn::Qualifier;
 use crate::configuration::{Configuration, Publish, SettingsChange, Tag};
 use crate::error::Error;
-use crate::record::{ActivityRecord, Started, StateMachineRecord};
+use crate::record::{ActivityRecord, Started, StateMachineRecord, SyncExecution};
 use crate::store::{ExecutionId, MapRunId};
 
 /// Where an answer goes. Nobody may be waiting any more; then it is dropped.
@@ -48,6 +48,8 @@ pub enum Event {
     Administer(Administration),
     /// A request: start an execution. The name is checked and the input is JSON.
     Start { request: StartRequest, reply: Reply<Started> },
+    /// A request: start an Express execution, and answer when it has ended.
+    StartSync { request: StartRequest, reply: Reply<SyncExecution> },
     /// A request: stop an execution.
     Stop {
         state_machine: String,

@@ -7,6 +7,7 @@ use stepwell_machine::{Input, Run, Start};
 
 use super::aliases::draw;
 use super::event::{Reply, StartRequest};
+use super::express::ExpressReply;
 use super::fold::context;
 use super::map_runs::MapRun;
 use super::slot::{Awake, Letter, Life, Receipt, Slot};
@@ -35,8 +36,8 @@ enum Begun {
 }
 
 /// What an execution runs, and why that.
-struct Origin {
-    revision: Arc<Revision>,
+pub(super) struct Origin {
+    pub(super) revision: Arc<Revision>,
     version: Option<i64>,
     alias: Option<String>,
 }
@@ -68,6 +69,9 @@ impl Kernel {
         reply: Reply<Started>,
         now: Timestamp,
     ) -> Result<(), Halted> {
+        if self.is_express(&request.state_machine) {
+            return self.start_express(request, ExpressReply::Started(reply), now);
+        }
         let input = Input::Start { limits: request.limits };
         match self.begin(request, now) {
             Ok(Begun::New(id)) => {
@@ -140,7 +144,7 @@ impl Kernel {
 
     /// What an execution runs: the newest revision, that of the version, or that of a version drawn among those of
     /// the alias.
-    fn origin(&mut self, request: &StartRequest) -> Result<Origin, Failed> {
+    pub(super) fn origin(&mut self, request: &StartRequest) -> Result<Origin, Failed> {
         let name = &request.state_machine;
         let missing = |arn| Error::StateMachineDoesNotExist { arn };
         let plain = || missing(self.arns.state_machine(name));

@@ -16,6 +16,7 @@ mod administration;
 mod aliases;
 mod event;
 mod executions;
+mod express;
 mod fold;
 mod map_runs;
 mod redrive;
@@ -36,6 +37,7 @@ use stepwell_machine::Input;
 
 pub use administration::{Administration, Tagged};
 pub use event::{Definition, Event, MapRunChange, Reply, StartRequest};
+pub use express::{ExpressOrder, ExpressReply};
 pub(crate) use map_runs::Batch;
 pub use redrive::{RedriveRequest, RedriveStart};
 pub use tokens::TokenRequest;
@@ -55,6 +57,7 @@ use registry::Registry;
 use slot::{Letter, Life, Slot};
 use state_machines::Change;
 use timers::Timers;
+pub(crate) use turn::status;
 
 /// The state of the engine.
 #[derive(Debug)]
@@ -180,6 +183,9 @@ impl Kernel {
             }
             Event::Administer(request) => self.administer(request, now),
             Event::Start { request, reply } => self.start(request, reply, now)?,
+            Event::StartSync { request, reply } => {
+                self.start_express(request, ExpressReply::Ended(reply), now)?;
+            }
             Event::Stop { state_machine, name, error, cause, reply } => {
                 self.stop(&state_machine, &name, Input::Stop { error, cause }, reply)?;
             }

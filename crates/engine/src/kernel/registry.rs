@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use stepwell_asl::{Severity, StateMachine};
+use stepwell_asl::{Severity, StateMachine, WorkflowType};
 
 use crate::error::{Error, StoreError};
 use crate::store::{
@@ -38,13 +38,13 @@ impl Revision {
     /// # Errors
     /// [`Error::InvalidDefinition`] if this program refuses what the one that stored it accepted.
     pub(super) fn machine(&self) -> Result<Arc<StateMachine>, Error> {
-        self.parsed.get_or_init(|| parse(&self.row.text)).clone()
+        self.parsed.get_or_init(|| parse(&self.row.text, self.row.workflow)).clone()
     }
 }
 
 /// Parses a definition; warnings do not refuse it.
-pub(crate) fn parse(text: &str) -> Result<Arc<StateMachine>, Error> {
-    match stepwell_asl::parse(text) {
+pub(crate) fn parse(text: &str, workflow: WorkflowType) -> Result<Arc<StateMachine>, Error> {
+    match stepwell_asl::parse_as(text, workflow) {
         (Some(machine), _) => Ok(Arc::new(machine)),
         (None, mut diagnostics) => {
             diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);

@@ -37,7 +37,9 @@ impl Kernel {
         let Configuration { settings, tags, publish } = configuration;
         if let Some(existing) = self.registry.active(name) {
             let newest = &self.registry.newest(existing).row;
-            let is_same = *newest.text == *definition.text && newest.settings == settings;
+            let is_same = *newest.text == *definition.text
+                && newest.workflow == definition.machine.workflow
+                && newest.settings == settings;
             if is_same && self.was_published_so(existing, publish.as_ref()) {
                 let existing = existing.clone();
                 return Ok(self.published(existing, publish, now));
@@ -98,6 +100,10 @@ impl Kernel {
         let row = self.changeable(name)?;
         let newest = Arc::clone(self.registry.newest(&row));
         let definition = match change.definition {
+            Some(definition) if definition.machine.workflow != newest.row.workflow => {
+                let reason = "The state machine was created anew with another type.".to_owned();
+                return Err(Error::Conflict { reason });
+            }
             Some(definition) => definition,
             None => {
                 Definition { text: newest.row.text.as_str().into(), machine: newest.machine()? }
@@ -166,6 +172,7 @@ impl Kernel {
             id: row.definition,
             state_machine: row.id,
             revision,
+            workflow: definition.machine.workflow,
             text: definition.text.as_ref().to_owned(),
             role_arn,
             created_at: now,

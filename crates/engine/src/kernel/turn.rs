@@ -11,6 +11,7 @@ use super::slot::{Awake, Letter, Life, Outcome, Receipt};
 use super::write::{Action, Answer, Delivery, TaskOrder};
 use super::{Kernel, Mode};
 use crate::error::{Error, Halted};
+use crate::execution_log::LogOrder;
 use crate::limits::DORMANT_AFTER;
 use crate::record::{Started, Status, StatusChange};
 use crate::redrive::NotRedrivable;
@@ -48,8 +49,14 @@ impl Kernel {
         let now = awake.birth.as_ref().map_or(now, |birth| birth.started_at);
         let activities = self.activities.known();
         let outcome = awake.take_turn(&mut slot.inbox, now, &mut *self.entropy, &activities);
+        let revision = self.registry.known(awake.definition);
+        let logged = revision.and_then(|revision| {
+            let (logging, entries) = (&revision.row.settings.logging, &outcome.decision.entries);
+            LogOrder::of(logging, &awake.arn, awake.run.redrives(), entries)
+        });
         let hands_out = self.mode == Mode::Open;
         let mut turn = Consequences::new(id, awake, slot.child, outcome, hands_out, now);
+        turn.actions.extend(logged.map(Action::Log));
         if turn.ended.is_some() {
             turn.release(slot.waiters.drain(..));
         }
@@ -329,7 +336,7 @@ fn redriven(awake: &Awake, is_accepted: bool) -> Result<Timestamp, Error> {
     at.ok_or(Error::ExecutionNotRedrivable { reason })
 }
 
-fn status(phase: &Phase) -> Status {
+pub(crate) fn status(phase: &Phase) -> Status {
     match phase {
         Phase::Running => Status::Running,
         Phase::Succeeded { .. } => Status::Succeeded,

@@ -7,7 +7,9 @@ use stepwell_asl::Data;
 use stepwell_machine::{EventId, MapRunData, MapRunPlan, Run, ScheduledTask};
 
 use super::event::Reply;
+use super::express::ExpressOrder;
 use crate::error::Error;
+use crate::execution_log::LogOrder;
 use crate::record::StatusChange;
 use crate::store::{ExecutionId, MapRunId, Record};
 
@@ -67,6 +69,10 @@ pub enum Action {
     CloseItems(MapRunId),
     /// Write the results of a Map run.
     WriteResults(WriteOrder),
+    /// Log events of an execution.
+    Log(LogOrder),
+    /// Run an Express execution in memory, unless there are too many already.
+    RunExpress(ExpressOrder),
     /// Tell the subscribers.
     Announce(StatusChange),
     /// Answer a request.

@@ -1,11 +1,14 @@
 //! The reading side of a store, as the engine itself needs it: names that are taken, journals to fold,
 //! definitions to parse, and what was open when the last process ended.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
+use stepwell_asl::WorkflowType;
 use stepwell_machine::Entry;
 
 use super::administration::from_json;
@@ -135,7 +138,7 @@ impl Archive {
     /// # Errors
     /// [`StoreError`] if the store cannot be read or lacks it.
     pub fn definition(&self, id: DefinitionId) -> Result<DefinitionRow, StoreError> {
-        let sql = "SELECT id, state_machine, revision, text, role_arn, created_at, settings
+        let sql = "SELECT id, state_machine, revision, text, role_arn, created_at, settings, type
                    FROM definition WHERE id = ?1";
         let found = self.one(sql, [id], |row| {
             Ok(DefinitionRow {
@@ -146,9 +149,21 @@ impl Archive {
                 role_arn: row.get(4)?,
                 created_at: timestamp(row, 5)?,
                 settings: from_json(row, 6)?,
+                workflow: spelled(row, 7)?,
             })
         })?;
         found.ok_or_else(|| self.damaged(format!("definition {id} is missing")))
+    }
+
+    /// The types of all revisions.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub(crate) fn workflow_types(&self) -> Result<HashMap<DefinitionId, WorkflowType>, StoreError> {
+        let types = self.all("SELECT id, type FROM definition", [], |row| {
+            Ok((row.get(0)?, spelled(row, 1)?))
+        })?;
+        Ok(types.into_iter().collect())
     }
 
     /// The highest ids of definitions and executions in use.
@@ -348,6 +363,14 @@ fn to_timestamp(milliseconds: i64, column: usize) -> rusqlite::Result<Timestamp>
 }
 
 pub(super) fn status(row: &Row<'_>, column: usize) -> rusqlite::Result<Status> {
+    spelled(row, column)
+}
+
+/// A text that stands for one of a few values.
+fn spelled<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
     row.get_ref(column)?.as_str()?.parse().map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(
             column,

@@ -209,8 +209,8 @@ fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusql
     transaction
         .prepare_cached(
             "INSERT INTO definition (id, state_machine, revision, text, role_arn, created_at,
-                 settings)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                 settings, type)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
         )?
         .execute(params![
             row.id,
@@ -220,6 +220,7 @@ fn write_definition(transaction: &Transaction<'_>, row: &DefinitionRow) -> rusql
             row.role_arn,
             row.created_at.as_millisecond(),
             administration::to_json(&row.settings),
+            row.workflow.as_str(),
         ])
         .map(drop)
 }

@@ -1,6 +1,7 @@
 //! What is written to the store, as the kernel hands it over.
 
 use jiff::Timestamp;
+use stepwell_asl::WorkflowType;
 use stepwell_asl::model::StateId;
 use stepwell_machine::{Entry, EventId, Reason};
 
@@ -15,6 +16,16 @@ impl ExecutionId {
     /// Bits of a journal row's id that number the batches of one execution: 268 million of them, which
     /// leaves room for 34 thousand million executions.
     const BATCH_BITS: u32 = 28;
+
+    /// The id of an Express execution, which has no row: the `n`th of this process.
+    pub(crate) fn express(n: u32) -> Self {
+        Self(-i64::from(n) - 1)
+    }
+
+    /// Whether it is that of an Express execution.
+    pub(crate) fn is_express(self) -> bool {
+        self.0 < 0
+    }
 
     /// Batches of one execution at most.
     pub(crate) const BATCHES_MAX: i64 = 1 << Self::BATCH_BITS;
@@ -163,6 +174,7 @@ pub struct DefinitionRow {
     pub id: DefinitionId,
     pub state_machine: StateMachineId,
     pub revision: i64,
+    pub workflow: WorkflowType,
     pub text: String,
     pub role_arn: String,
     pub created_at: Timestamp,

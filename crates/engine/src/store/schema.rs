@@ -121,6 +121,7 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE map_run ADD COLUMN error TEXT;
     ALTER TABLE map_run ADD COLUMN cause TEXT;
     ALTER TABLE activity ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE definition ADD COLUMN type TEXT NOT NULL DEFAULT 'STANDARD';
 ",
 ];
 

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use stepwell_engine::{Page, Status, TaskReport};
+use stepwell_engine::{Page, StartExecution, Status, TaskReport};
 
 use crate::rig::Rig;
 
 const FORMAT_1: &str = include_str!("golden/store-1.sql");
 const FORMAT_2: &str = include_str!("golden/store-2.sql");
+const FORMAT_3: &str = include_str!("golden/store-3.sql");
 
 /// Its machine calls `gate`, waits for a minute and succeeds.
 #[tokio::test]
@@ -67,4 +68,19 @@ async fn a_store_of_format_2_opens_and_goes_on() {
     let runs = engine.handle.list_map_runs(&parent, Page::default()).await.unwrap().items;
     let run = engine.handle.describe_map_run(&runs[0].arn).await.unwrap();
     assert_eq!((run.status, run.executions.succeeded), (Status::Succeeded, 2));
+}
+
+/// One of its machines is an Express one.
+#[tokio::test]
+async fn a_store_of_format_3_opens_and_goes_on() {
+    let rig = Rig::new();
+    rig.tamper(FORMAT_3);
+    let engine = rig.open();
+    let arn = |name| format!("arn:aws:states:us-east-1:000000000000:stateMachine:{name}");
+    let request =
+        |name| StartExecution { state_machine_arn: arn(name), name: None, input: "{}".to_owned() };
+    let ended = engine.handle.start_sync_execution(request("quick")).await.unwrap();
+    assert_eq!(ended.output.as_deref(), Some("1"));
+    let error = engine.handle.start_sync_execution(request("slow")).await.unwrap_err();
+    assert_eq!(error.aws_name(), "StateMachineTypeNotSupported");
 }

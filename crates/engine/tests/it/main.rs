@@ -6,6 +6,7 @@ mod by_hand;
 mod callbacks;
 mod damage;
 mod disk_full;
+mod express;
 mod golden;
 mod lists;
 mod map_runs;

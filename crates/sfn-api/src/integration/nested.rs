@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use stepwell_engine::Handle;
+use stepwell_asl::WorkflowType;
+use stepwell_engine::{Error, Handle};
 use stepwell_task::{Pattern, TaskFailure, TaskOutcome, TaskRequest};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -29,7 +30,7 @@ pub(super) async fn run(
 ) -> TaskOutcome {
     let started = match request.job.submitted() {
         Some(response) => Arc::clone(response),
-        None => match start(engine, request).await {
+        None => match start(engine, request, pattern).await {
             Ok(response) => Arc::new(response),
             Err(failure) => return TaskOutcome::Failed(failure),
         },
@@ -97,12 +98,35 @@ fn execution_arn(parameters: &Value) -> Option<String> {
 }
 
 /// Starts the execution and gives the response with its metadata.
-async fn start(engine: &Handle, request: &TaskRequest) -> Result<Value, TaskFailure> {
+async fn start(
+    engine: &Handle,
+    request: &TaskRequest,
+    pattern: Pattern,
+) -> Result<Value, TaskFailure> {
+    if matches!(pattern, Pattern::RunJob | Pattern::RunJobParsed) {
+        check_can_be_waited_for(engine, request).await?;
+    }
     let response = start_once(engine, request).await.map_err(|error| failure::of_start(&error))?;
     let mut result = members::response(response.clone(), Dates::Milliseconds);
     let at = started_at(&response);
     metadata::add(&mut result, &response, &failure::request_id(), at);
     Ok(result)
+}
+
+/// Nobody can ask how an Express execution ended: a job of it is refused before it starts.
+async fn check_can_be_waited_for(
+    engine: &Handle,
+    request: &TaskRequest,
+) -> Result<(), TaskFailure> {
+    let parameters = members::request(&request.parameters);
+    let arn = parameters["stateMachineArn"].as_str().unwrap_or_default();
+    // What is wrong with the ARN is told by the start.
+    match engine.describe_state_machine(arn).await {
+        Ok(machine) if machine.workflow == WorkflowType::Express => {
+            Err(failure::of_start(&Error::StateMachineTypeNotSupported.into()))
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn started_at(response: &Value) -> Timestamp {

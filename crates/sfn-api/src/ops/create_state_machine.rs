@@ -1,10 +1,7 @@
 //! `CreateStateMachine`. Source: API reference, "CreateStateMachine".
 
 use serde::{Deserialize, Serialize};
-use stepwell_asl::WorkflowType;
-use stepwell_engine::{
-    Configuration, CreateStateMachine, Error, Handle, Settings, StateMachineRecord,
-};
+use stepwell_engine::{Configuration, CreateStateMachine, Handle, Settings, StateMachineRecord};
 
 use crate::constraints::{ARN, Constraints, DEFINITION, NAME, of_aws};
 use crate::error::ApiError;
@@ -48,14 +45,7 @@ impl From<StateMachineRecord> for Response {
 }
 
 pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
-    let workflow = request.r#type.clone();
-    let request = checked(engine, request)?;
-    if workflow.as_deref() == Some("EXPRESS") {
-        check_express(&request.definition)?;
-        let message = "stepwell runs state machines of type STANDARD only, as yet";
-        return Err(ApiError::new("StateMachineTypeNotSupported", message));
-    }
-    Ok(engine.create_state_machine(request).await?.into())
+    Ok(engine.create_state_machine(checked(engine, request)?).await?.into())
 }
 
 /// The constraints of the service model first, then what AWS checks beyond them.
@@ -80,13 +70,6 @@ fn checked(engine: &Handle, request: Request) -> Result<CreateStateMachine, ApiE
         tracing: wanted.tracing.unwrap_or(false),
     };
     let configuration = Configuration { settings, tags, publish };
-    Ok(CreateStateMachine { name, definition, role_arn, configuration })
-}
-
-/// A definition that no Express state machine can have is refused as such.
-fn check_express(definition: &str) -> Result<(), ApiError> {
-    match stepwell_asl::parse_as(definition, WorkflowType::Express) {
-        (Some(_), _) => Ok(()),
-        (None, diagnostics) => Err(Error::InvalidDefinition { diagnostics }.into()),
-    }
+    let workflow = request.r#type.and_then(|name| name.parse().ok()).unwrap_or_default();
+    Ok(CreateStateMachine { name, workflow, definition, role_arn, configuration })
 }

@@ -60,7 +60,7 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
         definition: shows_data.then_some(found.definition),
         description,
         role_arn: found.role_arn,
-        r#type: "STANDARD",
+        r#type: found.workflow.as_str(),
         creation_date: created_at.into(),
         logging_configuration: (&found.settings.logging).into(),
         tracing_configuration: (&found.settings).into(),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use stepwell_engine::Handle;
+use stepwell_engine::{self as engine, Handle};
 
 use crate::constraints::{ARN, Constraints};
 use crate::error::ApiError;
@@ -26,37 +26,22 @@ pub(crate) struct Response {
     next_token: Option<String>,
 }
 
-pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response, ApiError> {
+pub(crate) async fn handle(handle: &Handle, request: Request) -> Result<Response, ApiError> {
     let mut constraints = Constraints::default();
     let arn = constraints.required("executionArn", request.execution_arn, ARN);
     constraints.range("maxResults", request.max_results, PAGE);
     constraints.length("nextToken", request.next_token.as_deref(), 1..=1_024);
     constraints.check()?;
     let page = page(request.max_results, request.next_token);
-    let mut found = engine.history(&arn, request.reverse_order.unwrap_or(false), page).await?;
+    let mut found = handle.history(&arn, request.reverse_order.unwrap_or(false), page).await?;
     if request.include_execution_data == Some(false) {
         found.items.iter_mut().for_each(leave_out_data);
     }
     Ok(Response { events: found.items, next_token: found.next })
 }
 
-/// Takes inputs, outputs and variables from the details of an event. Names, errors and causes stay, as recorded of
-/// execution logs without execution data.
 fn leave_out_data(event: &mut Value) {
     let members = event.as_object_mut().into_iter().flatten();
     let details = members.filter(|(name, _)| name.ends_with("EventDetails"));
-    for fields in details.filter_map(|(_, details)| details.as_object_mut()) {
-        fields.retain(|name, _| !DATA.contains(&name.as_str()));
-    }
+    details.filter_map(|(_, details)| details.as_object_mut()).for_each(engine::leave_out_data);
 }
-
-/// The members of event details that are execution data.
-const DATA: [&str; 7] = [
-    "assignedVariables",
-    "assignedVariablesDetails",
-    "input",
-    "inputDetails",
-    "output",
-    "outputDetails",
-    "parameters",
-];

@@ -36,7 +36,7 @@ impl From<StateMachineSummary> for Item {
         Self {
             state_machine_arn: summary.arn,
             name: summary.name,
-            r#type: "STANDARD",
+            r#type: summary.workflow.as_str(),
             creation_date: summary.created_at.into(),
         }
     }

@@ -28,6 +28,7 @@ pub(crate) mod send_task_failure;
 pub(crate) mod send_task_heartbeat;
 pub(crate) mod send_task_success;
 pub(crate) mod start_execution;
+pub(crate) mod start_sync_execution;
 pub(crate) mod stop_execution;
 pub(crate) mod tag_resource;
 pub(crate) mod test_state;

@@ -9,20 +9,25 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::matcher::Matcher;
-use crate::server::{ACCOUNT, Server, text};
+use crate::server::{ACCOUNT, ROLE, Server, text};
 
 /// The operations that are served.
-const SERVED: [&str; 37] = [
+const SERVED: [&str; 43] = [
+    "(read) execution-logs",
     "CreateActivity",
     "CreateBucket",
+    "CreateLogGroup",
+    "CreateQueue",
     "CreateStateMachine",
     "CreateStateMachineAlias",
     "DeleteActivity",
+    "DeleteLogGroup",
     "DeleteStateMachine",
     "DeleteStateMachineAlias",
     "DeleteStateMachineVersion",
     "DescribeActivity",
     "DescribeExecution",
+    "DescribeLogGroups",
     "DescribeMapRun",
     "DescribeStateMachine",
     "DescribeStateMachineAlias",
@@ -42,6 +47,7 @@ const SERVED: [&str; 37] = [
     "SendTaskHeartbeat",
     "SendTaskSuccess",
     "StartExecution",
+    "StartSyncExecution",
     "StopExecution",
     "TagResource",
     "TestState",
@@ -53,8 +59,7 @@ const SERVED: [&str; 37] = [
 ];
 
 /// How the ids of cases begin that are known to differ, and why.
-const DIFFERENT: [(&str, &str); 4] = [
-    ("test_sfn_api_express/", "no Express workflows yet"),
+const DIFFERENT: [(&str, &str); 3] = [
     (
         "test_sfn_api_variable_references/test_base_variable_references_in_assign_templates[MAP_STATE_REFERENCE_IN_MAX_ITEMS_PATH]",
         "no Distributed Map yet",
@@ -210,10 +215,14 @@ fn is_served(case: &Value) -> bool {
         Some(operation) => SERVED.contains(&operation),
         None => call.get("await").is_some(),
     };
-    // There are no functions here.
+    // There are neither functions nor queues here, but a queue that nobody uses does no harm.
+    let whole = case.to_string();
+    let uses_queues = whole.contains("CreateQueue") && whole.contains(":sqs:");
     let needs_functions =
         case["needs"].as_array().is_some_and(|needs| needs.contains(&json!("lambda")));
-    !needs_functions && case["calls"].as_array().is_some_and(|calls| calls.iter().all(is_known))
+    !needs_functions
+        && !uses_queues
+        && case["calls"].as_array().is_some_and(|calls| calls.iter().all(is_known))
 }
 
 /// Performs the calls of a case, up to the first that is answered otherwise.
@@ -240,6 +249,16 @@ pub(crate) async fn perform(
     matcher: &mut Matcher,
 ) -> Result<Value, String> {
     let request = filled(&call["request"], responses);
+    if call["operation"] == "(read) execution-logs" {
+        return read_logs(server, call, &text(&request["logGroupName"]), matcher).await;
+    }
+    if call["service"] == "logs" {
+        return Ok(server.logs(&text(&call["operation"]), request).await);
+    }
+    if call["service"] == "sqs" {
+        // No case here sends a message to its queue.
+        return Ok(Value::Null);
+    }
     if call["service"] == "s3" {
         if call["operation"] == "PutObject" {
             server.put_object(&request);
@@ -267,6 +286,108 @@ pub(crate) async fn perform(
         return Err(format!("{response}\n  recorded {recorded}"));
     }
     Ok(response)
+}
+
+/// The record of the end of an execution.
+async fn read_logs(
+    server: &Server,
+    call: &Value,
+    group: &str,
+    matcher: &mut Matcher,
+) -> Result<Value, String> {
+    let records = server.log_records(group, |records| records.iter().any(is_end)).await;
+    let end = records.into_iter().find(is_end).unwrap_or_default();
+    if matcher.matches(&call["response"], &end) {
+        return Ok(end);
+    }
+    Err(format!("{end}\n  recorded {}", call["response"]))
+}
+
+fn is_end(record: &Value) -> bool {
+    let ends = ["ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"];
+    ends.iter().any(|end| record["type"] == *end)
+}
+
+/// Executions of Express state machines, and what executions log.
+#[tokio::test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+#[expect(clippy::disallowed_methods, reason = "a variable names the recorded cases")]
+async fn express_executions_and_logs_are_as_aws_recorded_them() {
+    let Ok(folder) = std::env::var("STEPWELL_CONFORMANCE_DIR") else {
+        eprintln!("skipped: STEPWELL_CONFORMANCE_DIR is not set");
+        return;
+    };
+    let (mut verdicts, mut wrong) = (Vec::new(), Vec::new());
+    for case in logging_executions(Path::new(&folder)) {
+        let (verdict, reason) = match log_execution(&case).await {
+            Ok(()) => ("passed", String::new()),
+            Err(why) => {
+                wrong.push(format!("{}: {why}", case["id"]));
+                ("failed", why)
+            }
+        };
+        let (id, group) = (&case["id"], &case["group"]);
+        verdicts.push(json!({ "id": id, "group": group, "verdict": verdict, "reason": reason }));
+    }
+    if let Some(reports) = std::env::var_os("STEPWELL_CONFORMANCE_REPORT") {
+        let file = Path::new(&reports).join("sfn-api-express.json");
+        std::fs::write(file, Value::Array(verdicts).to_string()).expect("it can be written");
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Those that need no functions.
+fn logging_executions(folder: &Path) -> Vec<Value> {
+    let read = |group: &str| std::fs::read_to_string(folder.join(group)).expect("readable");
+    let texts = ["express.jsonl", "logging.jsonl"].map(read);
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let cases = lines.map(|line| serde_json::from_str::<Value>(line).expect("a case is JSON"));
+    cases.filter(|case| case["needs"] == json!([])).collect()
+}
+
+/// Plays an execution and compares everything that is recorded of it.
+async fn log_execution(case: &Value) -> Result<(), String> {
+    let (server, group) = (Server::start().await, "/aws/vendedlogs/states/recorded");
+    server.logs("CreateLogGroup", json!({ "logGroupName": group })).await;
+    let definition = filled(&case["definition"], &[]).to_string();
+    let mut create = json!({"name": "machine", "definition": definition, "roleArn": ROLE,
+        "type": case["type"]});
+    if let Some(logging) = case.get("logging") {
+        let arn = format!("arn:aws:logs:us-east-1:{ACCOUNT}:log-group:{group}:*");
+        create["loggingConfiguration"] = logging.clone();
+        create["loggingConfiguration"]["destinations"] =
+            json!([{"cloudWatchLogsLogGroup": {"logGroupArn": arn}}]);
+    }
+    let machine = server.ok("CreateStateMachine", create).await["stateMachineArn"].clone();
+    let input = spaced(&filled(&case["input"], &[]));
+    let start = json!({"stateMachineArn": machine, "input": input});
+    let (expected, mut matcher) = (&case["expected"], Matcher::new(&case["wildcards"]));
+    let ended = if expected.get("sync_response").is_some() {
+        server.ok("StartSyncExecution", start).await
+    } else {
+        let started = server.ok("StartExecution", start).await;
+        if case["type"] == "EXPRESS" {
+            let records = server.log_records(group, |records| records.iter().any(is_end)).await;
+            records.into_iter().find(is_end).unwrap_or_default()
+        } else {
+            server.ended(&text(&started["executionArn"])).await
+        }
+    };
+    for whole in ["sync_response", "log_end_event"] {
+        let recorded = expected.get(whole);
+        if recorded.is_some_and(|recorded| !matcher.matches(recorded, &ended)) {
+            return Err(format!("{ended}\n  recorded {}", expected[whole]));
+        }
+    }
+    let Some(recorded) = expected["log_events"].as_array() else { return Ok(()) };
+    let records = server.log_records(group, |records| records.len() >= recorded.len()).await;
+    for (recorded, record) in recorded.iter().zip(&records) {
+        if !matcher.matches(recorded, record) {
+            return Err(format!("{record}\n  recorded {recorded}"));
+        }
+    }
+    let are_same = records.len() == recorded.len();
+    if are_same { Ok(()) } else { Err(format!("{} records", records.len())) }
 }
 
 /// Polls until a condition of the recordings holds.

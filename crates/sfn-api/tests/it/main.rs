@@ -2,6 +2,7 @@
 
 mod conformance;
 mod executions;
+mod express;
 mod integration;
 // The rules by which recorded answers match; the interpreter's tests own them.
 mod map_runs;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stepwell_engine::Options;
+use stepwell_engine::{Clock as _, Options, SystemClock};
+use stepwell_integrations::logs::{EmbeddedLogs, ServiceLogs};
 use stepwell_integrations::s3::Buckets;
+use stepwell_integrations::service::{Origin, Place, Service};
 use stepwell_map_data::BucketData;
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
-    MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+    ExecutionLogs, MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,6 +28,7 @@ pub(crate) struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     directory: TempDir,
+    logs: Arc<dyn Service>,
 }
 
 /// What came back.
@@ -37,10 +40,12 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-/// There are no functions here: Step Functions itself, buckets for Map runs, and what only passes on its parameters.
+/// There are no functions here: Step Functions itself, buckets for Map runs, log groups, and what only passes on its
+/// parameters.
 struct Router {
     step_functions: Arc<Integration>,
     data: BucketData,
+    logs: Arc<dyn Service>,
 }
 
 impl TaskRouter for Router {
@@ -54,9 +59,19 @@ impl TaskRouter for Router {
         })
     }
 
+    fn execution_logs(&self) -> Option<Arc<dyn ExecutionLogs>> {
+        Some(Arc::new(ServiceLogs { logs: Arc::clone(&self.logs) }))
+    }
+
     fn map_data(&self) -> Option<Arc<dyn MapData>> {
         Some(Arc::new(self.data.clone()))
     }
+}
+
+fn log_groups(directory: &TempDir) -> Arc<dyn Service> {
+    let place = Place { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() };
+    let clock = Arc::new(|| SystemClock.now());
+    Arc::new(EmbeddedLogs::open(&directory.path().join("logs.db"), place, clock).unwrap())
 }
 
 struct Echo;
@@ -78,20 +93,51 @@ impl Server {
         let directory = tempfile::tempdir().unwrap();
         let step_functions = Integration::new();
         let data = BucketData::new(Buckets::embedded(directory.path().join("s3")));
-        let router = Router { step_functions: Arc::clone(&step_functions), data };
-        Self::serving_in(directory, Arc::new(router), &step_functions, options).await
+        let logs = log_groups(&directory);
+        let router =
+            Router { step_functions: Arc::clone(&step_functions), data, logs: Arc::clone(&logs) };
+        Self::serving_in(directory, Arc::new(router), &step_functions, logs, options).await
     }
 
     /// A server with functions.
     pub(crate) async fn serving(functions: Arc<dyn TaskRouter>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self::serving_in(directory, functions, &Integration::new(), Options::default()).await
+        let logs = log_groups(&directory);
+        Self::serving_in(directory, functions, &Integration::new(), logs, Options::default()).await
+    }
+
+    /// The response of CloudWatch Logs, which is there beside the API.
+    pub(crate) async fn logs(&self, action: &str, request: Value) -> Value {
+        let origin = Origin { base_url: String::new() };
+        self.logs.call(action, request, &origin).await.unwrap()
+    }
+
+    /// The records in a log group, once there are enough of them.
+    pub(crate) async fn log_records(
+        &self,
+        group: &str,
+        are_enough: impl Fn(&[Value]) -> bool,
+    ) -> Vec<Value> {
+        let reading = async {
+            loop {
+                let found = self.logs("FilterLogEvents", json!({"logGroupName": group})).await;
+                let events = found["events"].as_array().unwrap();
+                let read = |event: &Value| serde_json::from_str(&text(&event["message"])).unwrap();
+                let records: Vec<Value> = events.iter().map(read).collect();
+                if are_enough(&records) {
+                    return records;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), reading).await.expect("they are written")
     }
 
     async fn serving_in(
         directory: TempDir,
         functions: Arc<dyn TaskRouter>,
         step_functions: &Integration,
+        logs: Arc<dyn Service>,
         options: Options,
     ) -> Self {
         let store = directory.path().join("stepwell.db");
@@ -105,7 +151,7 @@ impl Server {
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, router).with_graceful_shutdown(stopped);
         tokio::spawn(async { serving.await });
-        Self { address, stop, directory }
+        Self { address, stop, directory, logs }
     }
 
     /// A `POST /` on a connection of its own.

@@ -7,6 +7,7 @@ mod dynamodb;
 mod events_wire;
 mod glue;
 mod iam;
+mod logs_wire;
 mod s3;
 mod secrets_wire;
 mod sns;
