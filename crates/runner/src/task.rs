@@ -37,6 +37,8 @@ struct Ask {
     target: Target,
     invocation: Invocation,
     is_event: bool,
+    /// The same when the task is dispatched again.
+    event_id: Uuid,
     wants_log: bool,
 }
 
@@ -48,10 +50,12 @@ impl Functions {
 
     async fn invoke(&self, ask: &Ask, stop: &CancellationToken) -> Result<Value, TaskFailure> {
         if ask.is_event {
-            let invoked = self.runner.invoke_later(&ask.target, &ask.invocation);
-            return invoked.map(|id| accepted(&id)).map_err(|it| refused(&it));
+            let Ask { target, invocation, .. } = ask;
+            let accepted_now = self.runner.invoke_later(target, invocation, ask.event_id).await;
+            accepted_now.map_err(|it| refused(&it))?;
+            return Ok(accepted(&ask.event_id.to_string()));
         }
-        let invoked = self.runner.invoke(&ask.target, &ask.invocation, stop).await;
+        let invoked = self.runner.invoke_patiently(&ask.target, &ask.invocation, stop).await;
         let invoked = invoked.map_err(|it| refused(&it))?;
         if let Some(error) = &invoked.error_type {
             return Err(failed(error, &invoked));
@@ -64,7 +68,7 @@ impl Functions {
 impl TaskHandler for Functions {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
         let is_direct = request.resource.starts_with("arn:aws:lambda:");
-        let ask = if is_direct { direct(&request) } else { optimised(&request.parameters) };
+        let ask = if is_direct { direct(&request) } else { optimised(&request) };
         let outcome = match ask {
             Ok(ask) => self.invoke(&ask, &stop).await,
             Err(refusal) => Err(refused(&refusal)),
@@ -84,11 +88,13 @@ fn direct(request: &TaskRequest) -> Result<Ask, Refusal> {
         target: Target::parse(&request.resource)?,
         invocation: Invocation::of(request.parameters.to_string()),
         is_event: false,
+        event_id: event_id(request),
         wants_log: false,
     })
 }
 
-fn optimised(parameters: &Value) -> Result<Ask, Refusal> {
+fn optimised(request: &TaskRequest) -> Result<Ask, Refusal> {
+    let parameters = &request.parameters;
     let known = |name: &&String| PARAMETERS.contains(&name.as_str());
     let unknown = parameters.as_object().and_then(|it| it.keys().find(|name| !known(name)));
     if let Some(name) = unknown {
@@ -116,8 +122,13 @@ fn optimised(parameters: &Value) -> Result<Ask, Refusal> {
             ..Invocation::of(payload)
         },
         is_event,
+        event_id: event_id(request),
         wants_log: text("LogType") == Some("Tail"),
     })
+}
+
+fn event_id(request: &TaskRequest) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, request.key.as_str().as_bytes())
 }
 
 /// The client context of a request: base64 of JSON.
@@ -204,7 +215,7 @@ fn failed(error: &str, invoked: &Invoked) -> TaskFailure {
 
 /// An error of Lambda, as the SDK inside Step Functions says it.
 fn refused(refusal: &Refusal) -> TaskFailure {
-    let Refusal { code, status, message } = refusal;
+    let Refusal { code, status, message, .. } = refusal;
     let cause = format!(
         "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {}; Proxy: null)",
         Uuid::new_v4()
