@@ -2,7 +2,7 @@
 //! its signature is right.
 //!
 //! ```text
-//!   request --> target::Target --> (service, action)      sigv4::verify: may the caller?
+//!   request --> target::Target --> (service, action)      sigv4::Signed: may the caller?
 //!           --> JSON body, or query::parse                 \
 //!   answer  <-- JSON body, or query::answer                 what the service does in between is not known here
 //!           <-- ServiceError::{json_body, xml_body}
@@ -16,4 +16,4 @@ pub mod sigv4;
 mod target;
 
 pub use error::ServiceError;
-pub use target::{Target, scope_service};
+pub use target::{Target, called_service, scope_service};

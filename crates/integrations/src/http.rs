@@ -14,35 +14,20 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use stepwell_aws_wire::{ServiceError, Target, query, sigv4};
+use stepwell_aws_wire::{ServiceError, Target, query};
 
-use crate::Clock;
 use crate::service::{Origin, Protocol, Service};
 
 /// Bytes of a request; SQS and SNS take at most 1 MiB of messages, which base64 and forms make longer.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
 
-/// The services and who may call them.
+/// The services. Who may call them is for [`crate::authentication`].
 #[derive(Clone)]
 pub struct Front {
     /// In any order.
     pub services: Arc<[Arc<dyn Service>]>,
     /// Refuses what a page in somebody's browser could send.
     pub is_refused: fn(&HeaderMap) -> bool,
-    /// Whose signatures are verified; without it everybody may call who reaches the port.
-    pub keys: Option<Keys>,
-}
-
-/// Finds the secret access key of an access key id.
-pub type SecretOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
-
-/// Access keys that may call.
-#[derive(Clone)]
-pub struct Keys {
-    /// The secret access key of an access key id.
-    pub secret: SecretOf,
-    /// For the window in which a signature is good.
-    pub clock: Clock,
 }
 
 /// The routes with the services before them.
@@ -95,9 +80,6 @@ impl Front {
                 format!("The request is longer than {REQUEST_BYTES_MAX} bytes or broke off.");
             ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
         })?;
-        if let Some(Keys { secret, clock }) = &self.keys {
-            sigv4::verify(parts, &body, clock(), |id| secret(id))?;
-        }
         let (action, input) = input(target, &body)?;
         if !service.facts().actions.contains(&&*action) {
             return Err(ServiceError::unsupported(service.facts().name, &action));

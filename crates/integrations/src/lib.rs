@@ -23,6 +23,7 @@
 //! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
 
 pub mod athena;
+pub mod authentication;
 pub mod aws;
 mod base64_text;
 pub mod cloudwatch;

@@ -6,6 +6,7 @@
 )]
 
 mod athena;
+mod authentication;
 mod aws_failures;
 mod catalog_file;
 mod cloudwatch;

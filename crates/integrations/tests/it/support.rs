@@ -214,16 +214,25 @@ pub(crate) struct Embedded {
 
 impl Embedded {
     pub(crate) async fn start(time: &Time) -> Self {
+        Self::behind(time, axum::Router::new(), |routes| routes).await
+    }
+
+    /// With something in front of them, and other routes beside them.
+    pub(crate) async fn behind(
+        time: &Time,
+        others: axum::Router,
+        front_of: impl FnOnce(axum::Router) -> axum::Router,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(MemoryVault::default());
         let installation =
             Installation::open(folder.path(), place, vault, http(), time.clock()).await.unwrap();
         let services = installation.services;
-        let front = Front { services: Arc::clone(&services), is_refused: |_| false, keys: None };
+        let front = Front { services: Arc::clone(&services), is_refused: |_| false };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let routes = router(front, axum::Router::new());
+        let routes = front_of(router(front, others));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
         Self { url, services, server, _folder: folder }
     }
