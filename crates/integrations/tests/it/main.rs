@@ -16,6 +16,7 @@ mod kinesis;
 mod ledger;
 mod queue_file;
 mod secrets;
+mod services;
 mod support;
 mod tasks;
 mod topics;

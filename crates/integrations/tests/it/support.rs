@@ -208,6 +208,7 @@ async fn read_request(stream: &mut TcpStream) -> Asked {
 pub(crate) struct Embedded {
     pub(crate) url: String,
     pub(crate) services: Arc<[Arc<dyn Service>]>,
+    vault: Arc<MemoryVault>,
     server: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
 }
@@ -227,14 +228,20 @@ impl Embedded {
         let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(MemoryVault::default());
         let installation =
-            Installation::open(folder.path(), place, vault, http(), time.clock()).await.unwrap();
+            Installation::open(folder.path(), place, vault.clone(), http(), time.clock())
+                .await
+                .unwrap();
         let services = installation.services;
         let front = Front { services: Arc::clone(&services), is_refused: |_| false };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let routes = front_of(router(front, others));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, services, server, _folder: folder }
+        Self { url, services, vault, server, _folder: folder }
+    }
+
+    pub(crate) async fn vault_names(&self) -> Vec<String> {
+        self.vault.names().await.unwrap()
     }
 }
 
