@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::Clock;
 use crate::events::{self, EmbeddedEvents};
+use crate::http_invoke::{self, HttpTasks};
 use crate::secretsmanager::{self, EmbeddedSecrets};
 use crate::service::{Facts, Place, Service};
 use crate::sns::{self, EmbeddedSns};
@@ -14,8 +15,15 @@ use crate::sts::{self, EmbeddedSts};
 use crate::vault::Vault;
 
 /// What can be embedded, and with which actions.
-pub const EMBEDDED: &[&Facts] =
-    &[&events::FACTS, &secretsmanager::FACTS, &sns::FACTS, &sqs::FACTS, &ssm::FACTS, &sts::FACTS];
+pub const EMBEDDED: &[&Facts] = &[
+    &events::FACTS,
+    &http_invoke::FACTS,
+    &secretsmanager::FACTS,
+    &sns::FACTS,
+    &sqs::FACTS,
+    &ssm::FACTS,
+    &sts::FACTS,
+];
 
 /// The embedded services.
 #[derive(Clone)]
@@ -43,8 +51,15 @@ impl Installation {
         let queues: Arc<dyn Service> = Arc::new(queues);
         let reached = || Arc::clone(&queues);
         let topics =
-            EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http, clocks()).await?;
-        let events = EmbeddedEvents::open(&at("events.db"), place.clone(), reached(), clocks())?;
+            EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http.clone(), clocks())
+                .await?;
+        let events = EmbeddedEvents::open(
+            &at("events.db"),
+            place.clone(),
+            reached(),
+            Arc::clone(&vault),
+            clocks(),
+        )?;
         let parameters = EmbeddedParameters::open(
             &at("parameters.db"),
             Arc::clone(&vault),
@@ -54,7 +69,8 @@ impl Installation {
         let services: Arc<[Arc<dyn Service>]> = Arc::new([
             queues,
             Arc::new(topics.clone()),
-            Arc::new(events),
+            Arc::new(events.clone()),
+            Arc::new(HttpTasks::new(events, http, clocks())),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),
             Arc::new(EmbeddedSts::new(place)),

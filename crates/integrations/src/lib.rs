@@ -14,7 +14,7 @@
 //!
 //! ```text
 //!   http::router        --\
-//!   task::Integrations  ---+--> service::Service <-- sqs, sns, events, secretsmanager, ssm, sts: installation::Installation
+//!   task::Integrations  ---+--> service::Service <-- sqs, sns, events, http_invoke, secretsmanager, ssm, sts: installation::Installation
 //!                                                <-- aws::AwsService, sns::AwsSns
 //! ```
 //!
@@ -32,6 +32,7 @@ pub mod dynamodb;
 pub mod events;
 pub mod glue;
 pub mod http;
+pub mod http_invoke;
 pub mod iam;
 pub mod installation;
 pub mod kinesis;

@@ -204,6 +204,10 @@ impl Handler {
     fn refused(&self, error: &ServiceError, request_id: &str) -> TaskOutcome {
         let facts = self.service.facts();
         let ServiceError { code, message, status, .. } = error;
+        // A name that is whole already, such as `States.Http.Socket`.
+        if code.contains('.') {
+            return failed(code, message);
+        }
         let exception = |name: &str| format!("{}Exception", name.trim_end_matches("Exception"));
         match self.kind {
             Kind::Optimised(_) => {

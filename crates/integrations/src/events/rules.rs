@@ -71,7 +71,7 @@ fn missing(name: &str) -> ServiceError {
 }
 
 impl EmbeddedEvents {
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, ServiceError>>
         + Send

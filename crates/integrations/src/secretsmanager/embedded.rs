@@ -46,6 +46,11 @@ pub const FACTS: Facts = Facts {
 /// Names with this begin belong to parameters.
 pub(crate) const PARAMETER_PREFIX: &str = "ssm:";
 
+/// Whether a name in the vault belongs to another service: no secret can be called so.
+fn is_of_others(name: &str) -> bool {
+    name.contains(':')
+}
+
 /// The secrets of this installation. Cheap to clone.
 #[derive(Clone)]
 pub struct EmbeddedSecrets {
@@ -149,7 +154,7 @@ impl EmbeddedSecrets {
         let id =
             id.ok_or_else(|| invalid("You must provide a value for the SecretId parameter."))?;
         let name = id.strip_prefix(&self.place.arn("secretsmanager", "secret:")).unwrap_or(id);
-        if name.starts_with("arn:") || name.starts_with(PARAMETER_PREFIX) {
+        if is_of_others(name) {
             return Err(not_found());
         }
         Ok(name.to_owned())
@@ -205,7 +210,7 @@ impl EmbeddedSecrets {
             return Err(invalid("MaxResults must be between 1 and 100."));
         }
         let mut names = self.vault.names().await?;
-        names.retain(|name| !name.starts_with(PARAMETER_PREFIX));
+        names.retain(|name| !is_of_others(name));
         for filter in &request.filters {
             filter.check()?;
             names.retain(|name| filter.lets_through(name));

@@ -129,7 +129,7 @@ async fn a_signature_for_one_service_opens_no_other() {
 fn each_json_service_is_known_by_its_prefix() {
     use stepwell_integrations::installation::EMBEDDED;
     use stepwell_integrations::service::Protocol;
-    for facts in EMBEDDED {
+    for facts in EMBEDDED.iter().filter(|it| !it.actions.is_empty()) {
         let Protocol::Json { target_prefix, .. } = facts.protocol else { continue };
         let request = axum::http::Request::post("/")
             .header("x-amz-target", format!("{target_prefix}.Any"))

@@ -11,6 +11,7 @@ mod aws_failures;
 mod catalog_file;
 mod cloudwatch;
 mod conformance;
+mod http_tasks;
 mod json_client;
 mod kinesis;
 mod ledger;

@@ -210,7 +210,7 @@ pub(crate) struct Embedded {
     pub(crate) services: Arc<[Arc<dyn Service>]>,
     vault: Arc<MemoryVault>,
     server: tokio::task::JoinHandle<()>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Embedded {
@@ -237,7 +237,11 @@ impl Embedded {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let routes = front_of(router(front, others));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, services, vault, server, _folder: folder }
+        Self { url, services, vault, server, folder }
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub(crate) async fn vault_names(&self) -> Vec<String> {
