@@ -2,7 +2,7 @@
 //! its signature is right.
 //!
 //! ```text
-//!   request --> target::Target --> (service, action)      sigv4::verify: may the caller?
+//!   request --> target::Target --> (service, action)      sigv4::Signed: may the caller?
 //!           --> JSON body, query::parse, or rest::read    \
 //!   answer  <-- JSON body, query::answer, or rest::document what the service does in between is not known here
 //!           <-- ServiceError::json_body, query::error_body, rest::error_body
@@ -19,4 +19,4 @@ mod target;
 
 pub use chunked::Chunked;
 pub use error::ServiceError;
-pub use target::{Target, scope_service, signed_service};
+pub use target::{Target, called_service, scope_service, signed_service};

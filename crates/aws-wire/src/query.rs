@@ -55,6 +55,9 @@ fn insert(input: &mut Value, name: &str, value: String) -> Result<(), ServiceErr
         let members = place.as_object_mut().ok_or_else(|| malformed("a name is given twice"))?;
         place = members.entry(part).or_insert(Value::Null);
     }
+    if !place.is_null() {
+        return Err(malformed("a name is given twice"));
+    }
     *place = Value::String(value);
     Ok(())
 }
@@ -121,6 +124,16 @@ pub fn error_body(error: &ServiceError, namespace: &str, request_id: &str) -> St
          <Message>{}</Message>\n  </Error>\n  <RequestId>{}</RequestId>\n</ErrorResponse>\n",
         error.fault(),
         escape(error.query_code()),
+        escape(&error.message),
+        escape(request_id)
+    )
+}
+
+/// The XML of an error as S3 has it, without what is around it elsewhere.
+pub fn bare_error_body(error: &ServiceError, request_id: &str) -> String {
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{}</Code><Message>{}</Message><RequestId>{}</RequestId></Error>",
+        escape(&*error.code),
         escape(&error.message),
         escape(request_id)
     )
@@ -193,7 +206,10 @@ mod tests {
     #[test]
     fn a_form_that_makes_no_sense_is_refused() {
         assert_eq!(parse(b"Version=1").unwrap_err().code, "MissingAction");
-        assert_eq!(parse(b"Action=A&a=1&a.b=2").unwrap_err().code, "MalformedQueryString");
+        for twice in ["a=1&a.b=2", "a.b=2&a=1", "a=1&a=1"] {
+            let form = format!("Action=A&{twice}");
+            assert_eq!(parse(form.as_bytes()).unwrap_err().code, "MalformedQueryString", "{twice}");
+        }
         let deep = format!("Action=A&{}=1", "a.".repeat(5000));
         assert_eq!(parse(deep.as_bytes()).unwrap_err().code, "MalformedQueryString");
     }

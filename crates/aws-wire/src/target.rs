@@ -1,6 +1,7 @@
 //! What a request asks for.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderMap, Uri};
 
 /// Which action of which service.
@@ -32,6 +33,31 @@ impl Target {
         let signed = text(AUTHORIZATION.as_str()).and_then(scope_service).map(str::to_owned);
         is_form.then_some(Self::Query { service: signed })
     }
+}
+
+/// The services of JSON protocols by the prefixes of their targets.
+const PREFIXES: &[(&str, &str)] = &[
+    ("AmazonAthena", "athena"),
+    ("AmazonSQS", "sqs"),
+    ("AmazonSSM", "ssm"),
+    ("AWSEvents", "events"),
+    ("AWSGlue", "glue"),
+    ("AWSStepFunctions", "states"),
+    ("DynamoDB_20120810", "dynamodb"),
+    ("DynamoDBStreams_20120810", "dynamodb"),
+    ("Kinesis_20131202", "kinesis"),
+    ("Logs_20140328", "logs"),
+    ("secretsmanager", "secretsmanager"),
+];
+
+/// The service that a request calls, by the name that it must be signed for; none if the signature itself says it, or if it
+/// is none of AWS's.
+pub fn called_service(request: &Parts) -> Option<&'static str> {
+    if let Some(Target::Json { prefix, .. }) = Target::of(&request.headers) {
+        let known = PREFIXES.iter().find(|(it, _)| *it == prefix);
+        return known.map(|(_, service)| *service);
+    }
+    request.uri.path().starts_with("/2015-03-31/").then_some("lambda")
 }
 
 /// The service that an `Authorization` header was made for.

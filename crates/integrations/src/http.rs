@@ -17,27 +17,21 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use crc::{CRC_32_ISO_HDLC, Crc};
 use serde_json::Value;
-use stepwell_aws_wire::{ServiceError, Target, query, rest, signed_service, sigv4};
+use stepwell_aws_wire::{ServiceError, Target, query, rest, signed_service};
 
-use crate::Clock;
 use crate::service::{Origin, Protocol, Service};
 
 /// Bytes of a request; a batch of DynamoDB has at most 16 MiB of items, which names of types and base64 make longer.
 const REQUEST_BYTES_MAX: usize = 24 << 20;
 
-/// The services and who may call them.
+/// The services. Who may call them is for [`crate::authentication`].
 #[derive(Clone)]
 pub struct Front {
     /// In any order.
     pub services: Arc<[Arc<dyn Service>]>,
     /// Refuses what a page in somebody's browser could send.
     pub is_refused: fn(&HeaderMap) -> bool,
-    /// Whose signatures are verified; without it everybody may call who reaches the port.
-    pub keys: Option<Keys>,
 }
-
-/// Finds the secret access key of an access key id.
-pub type SecretOf = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// A service that answers requests of its own form.
 #[async_trait]
@@ -47,15 +41,6 @@ pub trait RestService: Send + Sync {
 
     /// Answers a request that is not served.
     fn refuse(&self, error: &ServiceError, request_id: &str) -> Response;
-}
-
-/// Access keys that may call.
-#[derive(Clone)]
-pub struct Keys {
-    /// The secret access key of an access key id.
-    pub secret: SecretOf,
-    /// For the window in which a signature is good.
-    pub clock: Clock,
 }
 
 /// The routes with the services before them.
@@ -97,13 +82,7 @@ impl Front {
     async fn respond(&self, service: &dyn Service, request: Request) -> Response {
         let service = service.rest().expect("it was chosen because it has it");
         let (request_id, (parts, body)) = (request_id(), request.into_parts());
-        let verified = self.check_page(&parts.headers).and_then(|()| match &self.keys {
-            Some(Keys { secret, clock }) => {
-                sigv4::verify_rest(&parts, clock(), |id| secret(id)).map(drop)
-            }
-            None => Ok(()),
-        });
-        match verified {
+        match self.check_page(&parts.headers) {
             Ok(()) => service.respond(parts, body, &request_id).await,
             Err(error) => service.refuse(&error, &request_id),
         }
@@ -143,9 +122,6 @@ impl Front {
                 format!("The request is longer than {REQUEST_BYTES_MAX} bytes or broke off.");
             ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
         })?;
-        if let Some(Keys { secret, clock }) = &self.keys {
-            sigv4::verify(parts, &body, clock(), |id| secret(id))?;
-        }
         let (action, input) = input(target, &body)?;
         if !service.facts().actions.contains(&&*action) {
             return Err(ServiceError::unsupported(service.facts().name, &action));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::Clock;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
 use crate::events::{self, EmbeddedEvents};
+use crate::http_invoke::{self, HttpTasks};
 use crate::logs::{self, EmbeddedLogs};
 use crate::s3::{self, EmbeddedS3};
 use crate::secretsmanager::{self, EmbeddedSecrets};
@@ -20,6 +21,7 @@ use crate::vault::Vault;
 pub const EMBEDDED: &[&Facts] = &[
     &dynamodb::FACTS,
     &events::FACTS,
+    &http_invoke::FACTS,
     &logs::FACTS,
     &s3::FACTS,
     &secretsmanager::FACTS,
@@ -56,8 +58,15 @@ impl Installation {
         let queues: Arc<dyn Service> = Arc::new(queues);
         let reached = || Arc::clone(&queues);
         let topics =
-            EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http, clocks()).await?;
-        let events = EmbeddedEvents::open(&at("events.db"), place.clone(), reached(), clocks())?;
+            EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http.clone(), clocks())
+                .await?;
+        let events = EmbeddedEvents::open(
+            &at("events.db"),
+            place.clone(),
+            reached(),
+            Arc::clone(&vault),
+            clocks(),
+        )?;
         let logs = EmbeddedLogs::open(&at("logs.db"), place.clone(), clocks())?;
         let parameters = EmbeddedParameters::open(
             &at("parameters.db"),
@@ -76,7 +85,8 @@ impl Installation {
             Arc::new(topics.clone()),
             Arc::new(objects),
             Arc::new(tables),
-            Arc::new(events),
+            Arc::new(events.clone()),
+            Arc::new(HttpTasks::new(events, http, clocks())),
             Arc::new(logs),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),

@@ -14,7 +14,7 @@
 //!
 //! ```text
 //!   http::router        --\
-//!   task::Integrations  ---+--> service::Service <-- s3, dynamodb, sqs, sns, events, logs, secretsmanager, ssm, sts:
+//!   task::Integrations  ---+--> service::Service <-- s3, dynamodb, sqs, sns, events, http_invoke, logs, secretsmanager, ssm, sts:
 //!                                                    installation::Installation
 //!                                                <-- aws::AwsService, sns::AwsSns
 //! ```
@@ -24,6 +24,7 @@
 //! Which of them serves is decided by whoever opens them; nothing here reads settings. Time is given, too.
 
 pub mod athena;
+pub mod authentication;
 pub mod aws;
 mod base64_text;
 pub mod cloudwatch;
@@ -32,6 +33,7 @@ pub mod dynamodb;
 pub mod events;
 pub mod glue;
 pub mod http;
+pub mod http_invoke;
 pub mod iam;
 pub mod installation;
 pub mod kinesis;

@@ -7,8 +7,8 @@
 //! ```
 
 use async_trait::async_trait;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Deserializer, Serialize};
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 
@@ -144,6 +144,30 @@ impl Place {
 pub(crate) fn read<T: DeserializeOwned>(input: Value) -> Result<T, ServiceError> {
     serde_json::from_value(input)
         .map_err(|error| ServiceError::sender("SerializationException", error.to_string()))
+}
+
+/// As [`read`], for actions that share a type of input and differ in their members.
+pub(crate) fn read_only<T: DeserializeOwned>(
+    input: Value,
+    members: &[&str],
+) -> Result<T, ServiceError> {
+    let given = input.as_object().into_iter().flat_map(serde_json::Map::keys);
+    if let Some(other) = given.into_iter().find(|name| !members.contains(&name.as_str())) {
+        let message = format!("unknown field `{other}`, expected one of {}", members.join(", "));
+        return Err(ServiceError::sender("SerializationException", message));
+    }
+    read(input)
+}
+
+/// A list in the query protocol, in which an empty one is an empty text.
+pub(crate) fn list_of_form<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<Value>, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Array(items) => Ok(items),
+        Value::String(text) if text.is_empty() => Ok(Vec::new()),
+        other => Err(serde::de::Error::custom(format!("expected a list, not {other}"))),
+    }
 }
 
 pub(crate) fn written(output: &impl Serialize) -> Value {

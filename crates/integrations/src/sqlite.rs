@@ -107,8 +107,33 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
+        // Taken at once: a change that reads first must not find that another one came between.
+        self.run(TransactionBehavior::Immediate, work).await
+    }
+
+    /// As [`Self::change`] for what only reads: it waits for no other process that writes.
+    pub(crate) async fn read<T, E>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
+        self.run(TransactionBehavior::Deferred, work).await
+    }
+
+    async fn run<T, E>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+    {
         let this = self.clone();
-        let task = tokio::task::spawn_blocking(move || this.change_here(work));
+        let task = tokio::task::spawn_blocking(move || this.run_here(behavior, work));
         task.await.unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => unreachable!("a blocking task that has begun is not cancelled"),
@@ -120,12 +145,18 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
     ) -> Result<T, E> {
+        self.run_here(TransactionBehavior::Immediate, work)
+    }
+
+    fn run_here<T, E: From<StoreError>>(
+        &self,
+        behavior: TransactionBehavior,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
+    ) -> Result<T, E> {
         // A panic while the connection was held left no transaction open: dropping one rolls it back.
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let run = || {
-            // Taken at once: a change that reads first must not find that another one came between.
-            let transaction =
-                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = connection.transaction_with_behavior(behavior)?;
             let outcome = work(&transaction)?;
             if outcome.is_ok() {
                 transaction.commit()?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
-use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest, Unsupported};
+use stepwell_task::{Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, Unsupported};
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
@@ -18,9 +18,6 @@ use crate::service::{Facts, Optimised, Origin, Service};
 
 const PREFIX: &str = "arn:aws:states:::";
 const SDK_PREFIX: &str = "aws-sdk:";
-
-/// Its request is made here; who waits for the token is the engine.
-const CALLBACK_SUFFIX: &str = ".waitForTaskToken";
 
 /// Parameters that Step Functions turns into text where they are none.
 const TEXTS: &[&str] = &["Detail", "Input", "Message", "MessageBody", "SecretString"];
@@ -75,7 +72,11 @@ struct Named<'r> {
 impl<'r> Named<'r> {
     fn of(resource: &'r str) -> Option<Self> {
         let written = resource.strip_prefix(PREFIX)?;
-        let named = written.strip_suffix(CALLBACK_SUFFIX).unwrap_or(written);
+        // Who waits for a token is the engine; nothing here can run a job.
+        let named = match Pattern::split(written) {
+            (plain, Pattern::WaitForTaskToken) => plain,
+            _ => written,
+        };
         let (is_sdk, named) = match named.strip_prefix(SDK_PREFIX) {
             Some(named) => (true, named),
             None => (false, named),
@@ -213,6 +214,10 @@ impl Handler {
         let facts = self.service.facts();
         let conventions = facts.conventions;
         let ServiceError { code, message, status, .. } = error;
+        // A name that is whole already, such as `States.Http.Socket`.
+        if code.contains('.') {
+            return failed(code, message);
+        }
         let exception = |name: &str| format!("{}Exception", name.trim_end_matches("Exception"));
         let base = conventions.base_exception.unwrap_or(facts.legacy_name);
         match self.kind {

@@ -22,15 +22,13 @@ impl Target {
     ///
     /// Source: AWS Lambda API reference, `FunctionName` of `Invoke`.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let after = match text.rsplit_once("function:") {
-            Some((before, after)) if before.is_empty() || before.ends_with(':') => after,
-            _ => text,
-        };
+        let after = after_prefix(text);
         let (name, qualifier) = match after.split_once(':') {
             Some((name, qualifier)) => (name, Some(qualifier.to_owned())),
             None => (after, None),
         };
-        if !is_name(name) || text.len() > 170 || qualifier.as_deref().is_some_and(str::is_empty) {
+        let is_qualifier = |it: &str| it == LATEST || is_text(it);
+        if !is_name(name) || text.len() > 170 || !qualifier.as_deref().is_none_or(is_qualifier) {
             return Err(Refusal::constraint(
                 "functionName",
                 text,
@@ -56,10 +54,40 @@ impl Target {
     }
 }
 
+/// Without what may stand before the name, each part of it once: `arn:aws:lambda:`, a region, an account, `function:`.
+///
+/// Region and account are not compared with ours: an ARN that was made for AWS means the function of its name.
+fn after_prefix(text: &str) -> &str {
+    let is_account = |part: &str| part.len() == 12 && part.bytes().all(|it| it.is_ascii_digit());
+    let partition = text.strip_prefix("arn:").and_then(|rest| rest.split_once(':'));
+    let lambda = partition.filter(|(partition, _)| partition.starts_with("aws"));
+    let service = lambda.and_then(|(_, rest)| rest.strip_prefix("lambda:"));
+    let strip = |rest, is_part: &dyn Fn(&str) -> bool| match str::split_once(rest, ':') {
+        Some((part, after)) if is_part(part) => after,
+        _ => rest,
+    };
+    let rest = strip(service.unwrap_or(text), &is_region);
+    let rest = strip(rest, &is_account);
+    strip(rest, &|part| part == "function")
+}
+
+/// `us-east-1`
+fn is_region(part: &str) -> bool {
+    let parts: Vec<_> = part.split('-').collect();
+    let is_digit = |it: &str| it.len() == 1 && it.bytes().all(|it| it.is_ascii_digit());
+    parts.len() >= 3
+        && (parts[0].len() == 2 || parts[0] == "eusc")
+        && is_digit(parts[parts.len() - 1])
+}
+
 /// Letters, digits, `-` and `_`: also a plain name of a folder.
 pub(crate) fn is_name(name: &str) -> bool {
+    name.len() <= 64 && is_text(name)
+}
+
+fn is_text(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+    !text.is_empty() && text.bytes().all(allowed)
 }
 
 #[cfg(test)]
@@ -73,11 +101,24 @@ mod tests {
             ("my-fn:$LATEST", Some("$LATEST")),
             ("123456789012:function:my-fn", None),
             ("function:my-fn", None),
+            ("my-fn:a-b-1", Some("a-b-1")),
+            ("us-east-1:123456789012:function:my-fn:live", Some("live")),
             ("arn:aws:lambda:us-east-1:123456789012:function:my-fn", None),
             ("arn:aws:lambda:us-east-1:123456789012:function:my-fn:live", Some("live")),
         ] {
             let target = Target::parse(text).unwrap();
             assert_eq!((target.name.as_str(), target.qualifier.as_deref()), ("my-fn", qualifier));
+        }
+    }
+
+    #[test]
+    fn a_name_is_read_from_the_left() {
+        let arn = "arn:aws:lambda:us-east-1:123456789012:function";
+        let target = Target::parse(&format!("{arn}:function:live")).unwrap();
+        let expected = Target { name: "function".to_owned(), qualifier: Some("live".to_owned()) };
+        assert_eq!(target, expected);
+        for other in ["arn:aws:s3:::x:function:pay", "x:function:pay", "function:function:a:b"] {
+            assert_eq!(Target::parse(other).unwrap_err().code, "ValidationException", "{other}");
         }
     }
 

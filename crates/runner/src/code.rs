@@ -8,47 +8,74 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
 use crate::error::Refusal;
-use crate::function::LIMITS;
+use crate::function::{Function, LIMITS};
 
 /// Files in one package.
 const FILES_MAX: usize = 100_000;
 
-/// The SHA-256 of a package in base64, as Lambda shows it.
-pub(crate) fn sha256(package: &[u8]) -> String {
-    STANDARD.encode(Sha256::digest(package))
+/// Tells of which package the code of a function is: SHA-256 in base64, and bytes.
+pub(crate) fn describe(function: &mut Function, package: &[u8]) {
+    function.code_sha256 = STANDARD.encode(Sha256::digest(package));
+    function.code_bytes = package.len() as u64;
 }
 
-/// Unpacks a package below `parent` and gives its folder, which is named by what it holds.
+/// Unpacks a package into a new folder below `parent`, which goes with what is returned unless it is kept.
 ///
-/// The folder is there as a whole or not at all. No file lands outside of it, links are refused, and so is what
+/// All of it is on disk when this returns. No file lands outside of the folder, links are refused, and so is what
 /// unpacks to more than Lambda allows.
 ///
 /// # Errors
 /// `InvalidParameterValueException` for what is no such package.
-pub(crate) fn unpack(package: &[u8], parent: &Path) -> Result<PathBuf, Refusal> {
-    let name = hex::encode(&Sha256::digest(package)[..16]);
-    let folder = parent.join(format!("code-{name}"));
-    if folder.is_dir() {
-        return Ok(folder);
-    }
+pub(crate) fn unpack(package: &[u8], parent: &Path) -> Result<TempDir, Refusal> {
     let mut archive = ZipArchive::new(Cursor::new(package)).map_err(|_| not_unzipped())?;
     check(&mut archive)?;
     fs::create_dir_all(parent)?;
-    let staging = tempfile::Builder::new().prefix(".unpacking-").tempdir_in(parent)?;
+    let folder = tempfile::Builder::new().prefix("code-").tempdir_in(parent)?;
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).map_err(|_| not_unzipped())?;
-        extract(&mut file, staging.path())?;
+        extract(&mut file, folder.path())?;
     }
-    fs::set_permissions(staging.path(), fs::Permissions::from_mode(0o755))?;
-    fs::rename(staging.path(), &folder)?;
-    // It has moved: there is nothing to remove.
-    let _ = staging.keep();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755))?;
+    sync(folder.path())?;
     File::open(parent)?.sync_all()?;
     Ok(folder)
+}
+
+/// The only folder below `parent`, with what is in the package; unpacked if it is not there yet.
+///
+/// # Errors
+/// As [`unpack`].
+pub(crate) fn unpack_once(package: &[u8], parent: &Path) -> Result<PathBuf, Refusal> {
+    let name = hex::encode(&Sha256::digest(package)[..16]);
+    let folder = parent.join(format!("whole-{name}"));
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    if parent.exists() {
+        fs::remove_dir_all(parent)?;
+    }
+    let unpacked = unpack(package, parent)?;
+    fs::rename(unpacked.keep(), &folder)?;
+    File::open(parent)?.sync_all()?;
+    Ok(folder)
+}
+
+/// Brings a folder with all that is in it to disk, once everything is written: the system has done much of it by then.
+fn sync(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(folder)?.sync_all()
 }
 
 fn check(archive: &mut ZipArchive<Cursor<&[u8]>>) -> Result<(), Refusal> {
@@ -95,8 +122,7 @@ fn extract(file: &mut ZipFile<'_, Cursor<&[u8]>>, folder: &Path) -> Result<(), R
     if copied != size {
         return Err(not_unzipped());
     }
-    target.set_permissions(fs::Permissions::from_mode(mode))?;
-    Ok(target.sync_all()?)
+    Ok(target.set_permissions(fs::Permissions::from_mode(mode))?)
 }
 
 fn not_unzipped() -> Refusal {
@@ -124,14 +150,26 @@ mod tests {
     }
 
     #[test]
-    fn a_package_becomes_a_folder_once() {
+    fn a_package_becomes_a_folder_that_can_go_again() {
         let parent = tempfile::tempdir().unwrap();
         let package = package(&[("a/handler.py", "x"), ("bootstrap", "y")]);
         let folder = unpack(&package, parent.path()).unwrap();
-        assert_eq!(fs::read_to_string(folder.join("a/handler.py")).unwrap(), "x");
-        assert!(crate::runtime::is_executable(&folder.join("bootstrap")));
-        assert_eq!(unpack(&package, parent.path()).unwrap(), folder);
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_to_string(folder.path().join("a/handler.py")).unwrap(), "x");
+        assert!(crate::runtime::is_executable(&folder.path().join("bootstrap")));
+        drop(folder);
+        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_unpacked_once_takes_the_place_of_what_was_before() {
+        let parent = tempfile::tempdir().unwrap();
+        let code = parent.path().join("code");
+        let (old, new) = (package(&[("a.py", "old")]), package(&[("a.py", "new")]));
+        let before = unpack_once(&old, &code).unwrap();
+        assert_eq!(unpack_once(&old, &code).unwrap(), before);
+        let after = unpack_once(&new, &code).unwrap();
+        assert_eq!(fs::read_to_string(after.join("a.py")).unwrap(), "new");
+        assert_eq!(fs::read_dir(&code).unwrap().count(), 1);
     }
 
     #[test]

@@ -14,11 +14,13 @@ pub struct Refusal {
     pub status: u16,
     /// The text for people.
     pub message: String,
+    /// Which limit it is, where the code has several: `ConcurrentInvocationLimitExceeded`.
+    pub reason: Option<&'static str>,
 }
 
 impl Refusal {
     fn new(code: &'static str, status: u16, message: impl Into<String>) -> Self {
-        Self { code, status, message: message.into() }
+        Self { code, status, message: message.into(), reason: None }
     }
 
     /// The same, with the function that it is about.
@@ -28,6 +30,14 @@ impl Refusal {
 
     pub(crate) fn not_found(arn: &str) -> Self {
         Self::new("ResourceNotFoundException", 404, format!("Function not found: {arn}"))
+    }
+
+    /// The same for who asked for the newest version by name.
+    pub(crate) fn of_latest(self) -> Self {
+        if self.code != "ResourceNotFoundException" {
+            return self;
+        }
+        Self { message: format!("{}:{LATEST}", self.message), ..self }
     }
 
     /// A function that is there, but not in this version or under this alias.
@@ -56,8 +66,18 @@ impl Refusal {
         Self::new("PreconditionFailedException", 412, message)
     }
 
-    pub(crate) fn too_many_requests() -> Self {
-        Self::new("TooManyRequestsException", 429, "Rate Exceeded.")
+    pub(crate) fn too_many_requests(reason: &'static str) -> Self {
+        let refusal = Self::new("TooManyRequestsException", 429, "Rate Exceeded.");
+        Self { reason: Some(reason), ..refusal }
+    }
+
+    /// A request of more bytes than any may have.
+    pub(crate) fn entity_too_large(message: impl Into<String>) -> Self {
+        Self::new("RequestEntityTooLargeException", 413, message)
+    }
+
+    pub(crate) fn not_parsed(message: impl Into<String>) -> Self {
+        Self::new("SerializationException", 400, message)
     }
 
     pub(crate) fn payload_too_large(bytes: usize, bytes_max: usize) -> Self {

@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -63,7 +64,8 @@ impl Log {
         if path.metadata().is_ok_and(|it| it.len() >= FILE_BYTES_MAX) {
             fs::rename(&path, self.folder.join(format!("{day}.log.1")))?;
         }
-        let file = OpenOptions::new().create(true).append(true).open(&path)?;
+        // What functions say of their work is nobody else's, whatever the folder allows.
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(&path)?;
         let bytes = file.metadata()?.len();
         Ok(Open { day: day.to_owned(), file, bytes })
     }
@@ -122,6 +124,8 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
@@ -134,6 +138,8 @@ mod tests {
         log.write(b"new\n", "2026-11-30T12:00:00Z".parse().unwrap());
         assert_eq!(files(folder.path()), [path("2026-11-30.log.1"), path("2026-11-30.log")]);
         assert_eq!(fs::read_to_string(path("2026-11-30.log")).unwrap(), "new\n");
+        let mode = path("2026-11-30.log").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::error::Refusal;
 use crate::function::Function;
 
 const FILE: &str = "function.json";
@@ -34,6 +35,9 @@ impl Store {
         let functions = self.read()?;
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
+            if !entry.file_type()?.is_dir() {
+                continue;
+            }
             match functions.get(entry.file_name().to_string_lossy().as_ref()) {
                 Some(function) => forget_code(&entry.path(), function)?,
                 // Its creation was never acknowledged, or its deletion was.
@@ -49,7 +53,7 @@ impl Store {
         for entry in fs::read_dir(&self.folder).into_iter().flatten() {
             let text = match fs::read(entry?.path().join(FILE)) {
                 Ok(text) => text,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) if is_no_function(&error) => continue,
                 Err(error) => return Err(error),
             };
             let function: Function = serde_json::from_slice(&text)?;
@@ -66,13 +70,17 @@ impl Store {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Forgets a function.
+    /// Forgets a function. Its code stays for whoever runs it.
     pub(crate) fn delete(&self, name: &str) -> io::Result<()> {
         let folder = self.folder(name);
         fs::remove_file(folder.join(FILE))?;
-        File::open(&folder)?.sync_all()?;
-        fs::remove_dir_all(folder)
+        File::open(&folder)?.sync_all()
     }
+}
+
+/// A folder whose function never was, or no folder at all: file managers leave files of their own.
+fn is_no_function(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Removes what is left of earlier code and of packages that were never unpacked.
@@ -83,28 +91,42 @@ fn forget_code(folder: &Path, function: &Function) -> io::Result<()> {
             fs::remove_dir_all(path)?;
         }
     }
+    remove_unfinished(folder)
+}
+
+/// How the names of files begin that [`write`] has not finished.
+const UNFINISHED: &str = ".unfinished-";
+
+/// Removes files that an earlier process did not finish.
+pub(crate) fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            fs::remove_file(entry.path())?;
+        }
+    }
     Ok(())
+}
+
+/// Does work on disk, away from the threads that serve.
+pub(crate) async fn on_disk<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|_| Err(Refusal::service("work on disk broke off")))
 }
 
 /// Writes a file as a whole: a crash leaves the old one or the new one.
 pub(crate) fn write(path: &Path, value: &impl Serialize) -> io::Result<()> {
     let folder = path.parent().expect("a file has a folder");
-    let mut staging = tempfile::NamedTempFile::new_in(folder)?;
+    let mut staging = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
     staging.write_all(&serde_json::to_vec(value)?)?;
     staging.as_file().sync_all()?;
     staging.persist(path)?;
     File::open(folder)?.sync_all()
 }
 
-/// Reads all JSON files of a folder, with their paths, in the order of their names.
-pub(crate) fn read_all<T: DeserializeOwned>(folder: &Path) -> io::Result<Vec<(PathBuf, T)>> {
-    fs::create_dir_all(folder)?;
-    let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    let mut files: Vec<_> = entries.iter().map(fs::DirEntry::path).collect();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
-    files.sort();
-    files
-        .into_iter()
-        .map(|file| Ok((file.clone(), serde_json::from_slice(&fs::read(file)?)?)))
-        .collect()
+/// Reads a file that [`write`] wrote.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
 }

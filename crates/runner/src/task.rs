@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +38,22 @@ struct Ask {
     target: Target,
     invocation: Invocation,
     is_event: bool,
+    /// The same when the task is dispatched again.
+    event_id: Uuid,
     wants_log: bool,
+    /// Whether the resource is the function.
+    is_direct: bool,
+}
+
+impl Ask {
+    /// What Step Functions asks for without a qualifier is `$LATEST`, and so it is told, as recorded.
+    fn told(&self, refusal: Refusal) -> Refusal {
+        if self.is_direct || self.target.qualifier.is_some() {
+            refusal
+        } else {
+            refusal.of_latest()
+        }
+    }
 }
 
 impl Functions {
@@ -48,13 +64,15 @@ impl Functions {
 
     async fn invoke(&self, ask: &Ask, stop: &CancellationToken) -> Result<Value, TaskFailure> {
         if ask.is_event {
-            let invoked = self.runner.invoke_later(&ask.target, &ask.invocation);
-            return invoked.map(|id| accepted(&id)).map_err(|it| refused(&it));
+            let Ask { target, invocation, .. } = ask;
+            let accepted_now = self.runner.invoke_later(target, invocation, ask.event_id).await;
+            accepted_now.map_err(|it| refused(&ask.told(it)))?;
+            return Ok(accepted(&ask.event_id.to_string()));
         }
-        let invoked = self.runner.invoke(&ask.target, &ask.invocation, stop).await;
-        let invoked = invoked.map_err(|it| refused(&it))?;
+        let invoked = self.runner.invoke_patiently(&ask.target, &ask.invocation, stop).await;
+        let invoked = invoked.map_err(|it| refused(&ask.told(it)))?;
         if let Some(error) = &invoked.error_type {
-            return Err(failed(error, &invoked));
+            return Err(failed(error, &invoked, ask.is_direct));
         }
         Ok(succeeded(&invoked, ask.wants_log))
     }
@@ -64,7 +82,7 @@ impl Functions {
 impl TaskHandler for Functions {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
         let is_direct = request.resource.starts_with("arn:aws:lambda:");
-        let ask = if is_direct { direct(&request) } else { optimised(&request.parameters) };
+        let ask = if is_direct { direct(&request) } else { optimised(&request) };
         let outcome = match ask {
             Ok(ask) => self.invoke(&ask, &stop).await,
             Err(refusal) => Err(refused(&refusal)),
@@ -84,11 +102,14 @@ fn direct(request: &TaskRequest) -> Result<Ask, Refusal> {
         target: Target::parse(&request.resource)?,
         invocation: Invocation::of(request.parameters.to_string()),
         is_event: false,
+        event_id: event_id(request),
         wants_log: false,
+        is_direct: true,
     })
 }
 
-fn optimised(parameters: &Value) -> Result<Ask, Refusal> {
+fn optimised(request: &TaskRequest) -> Result<Ask, Refusal> {
+    let parameters = &request.parameters;
     let known = |name: &&String| PARAMETERS.contains(&name.as_str());
     let unknown = parameters.as_object().and_then(|it| it.keys().find(|name| !known(name)));
     if let Some(name) = unknown {
@@ -108,7 +129,7 @@ fn optimised(parameters: &Value) -> Result<Ask, Refusal> {
     };
     // AWS takes a payload of `null` for none, and gives the function an empty object.
     let payload = parameters.get("Payload").filter(|payload| !payload.is_null());
-    let payload = payload.map_or_else(|| "{}".to_owned(), Value::to_string);
+    let payload = payload.map_or_else(|| "{}".to_owned(), payload_text);
     Ok(Ask {
         target: Target::parse(function)?.qualified(text("Qualifier"))?,
         invocation: Invocation {
@@ -116,8 +137,22 @@ fn optimised(parameters: &Value) -> Result<Ask, Refusal> {
             ..Invocation::of(payload)
         },
         is_event,
+        event_id: event_id(request),
         wants_log: text("LogType") == Some("Tail"),
+        is_direct: false,
     })
+}
+
+fn event_id(request: &TaskRequest) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, request.key.as_str().as_bytes())
+}
+
+/// A text that is JSON is the payload itself, as recorded; every other value becomes JSON.
+fn payload_text(payload: &Value) -> String {
+    match payload {
+        Value::String(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => text.clone(),
+        payload => payload.to_string(),
+    }
 }
 
 /// The client context of a request: base64 of JSON.
@@ -196,15 +231,18 @@ fn http_date() -> String {
     Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
-/// The error of a function: its type, and its whole payload as the cause.
-fn failed(error: &str, invoked: &Invoked) -> TaskFailure {
-    let cause = String::from_utf8_lossy(&invoked.payload).into_owned();
+/// The error of a function: its type, and its whole payload as the cause, as the function wrote it or, of `lambda:invoke`, as
+/// Step Functions writes it again.
+fn failed(error: &str, invoked: &Invoked, is_direct: bool) -> TaskFailure {
+    let written = || serde_json::from_slice::<Value>(&invoked.payload).ok();
+    let again = (!is_direct).then(written).flatten().map(|payload| payload.to_string());
+    let cause = again.unwrap_or_else(|| String::from_utf8_lossy(&invoked.payload).into_owned());
     TaskFailure { error: error.to_owned(), cause: Some(cause) }
 }
 
 /// An error of Lambda, as the SDK inside Step Functions says it.
 fn refused(refusal: &Refusal) -> TaskFailure {
-    let Refusal { code, status, message } = refusal;
+    let Refusal { code, status, message, .. } = refusal;
     let cause = format!(
         "{message} (Service: AWSLambda; Status Code: {status}; Error Code: {code}; Request ID: {}; Proxy: null)",
         Uuid::new_v4()

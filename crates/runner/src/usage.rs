@@ -2,23 +2,22 @@
 
 use std::path::PathBuf;
 
-/// Resident bytes of a process and of all that descend from it. Zero where there is no `/proc`.
+/// Bytes that a process and all that descend from it have in memory of their own, shared memory among it but not files
+/// such as the interpreter. Zero where there is no `/proc`.
 pub(crate) fn resident_bytes(pid: u32) -> u64 {
     let mut waiting = vec![pid];
-    let mut pages = 0;
+    let mut kib = 0;
     while let Some(pid) = waiting.pop() {
-        pages += resident_pages(pid).unwrap_or_default();
+        kib += resident_kib(pid);
         waiting.extend(children(pid));
     }
-    pages * 4096
+    kib << 10
 }
 
-/// Without what is shared with other processes, such as the file of the interpreter.
-fn resident_pages(pid: u32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
-    let mut fields = text.split(' ').skip(1).map(str::parse);
-    let (resident, shared): (u64, u64) = (fields.next()?.ok()?, fields.next()?.ok()?);
-    Some(resident.saturating_sub(shared))
+fn resident_kib(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let of = |name: &str| text.lines().find_map(|line| line.strip_prefix(name));
+    ["RssAnon:", "RssShmem:"].into_iter().filter_map(of).flat_map(numbers).map(u64::from).sum()
 }
 
 fn children(pid: u32) -> Vec<u32> {
@@ -26,10 +25,11 @@ fn children(pid: u32) -> Vec<u32> {
     let lists = threads.map(|thread| thread.path().join("children"));
     lists
         .filter_map(|list: PathBuf| std::fs::read_to_string(list).ok())
-        .flat_map(|text| numbers(&text))
+        .flat_map(|text| numbers(&text).collect::<Vec<_>>())
         .collect()
 }
 
-fn numbers(text: &str) -> Vec<u32> {
-    text.split_whitespace().filter_map(|number| number.parse().ok()).collect()
+/// Those of a line such as `1024 kB`.
+fn numbers(text: &str) -> impl Iterator<Item = u32> {
+    text.split_whitespace().filter_map(|number| number.parse().ok())
 }

@@ -55,7 +55,7 @@ impl Server {
     /// All routes, with those that start executions.
     pub(crate) fn router(self, triggers: Router) -> Router {
         let services = Arc::clone(&self.services);
-        let front = Front { services, is_refused: stepwell_sfn_api::is_of_a_page, keys: None };
+        let front = Front { services, is_refused: stepwell_sfn_api::is_of_a_page };
         let api = stepwell_sfn_api::router(self.engine.clone());
         let lambda = self.processes.get().map(stepwell_runner::Runner::router).unwrap_or_default();
         let lambda = lambda.layer(middleware::from_fn(refuse_pages));

@@ -39,8 +39,8 @@ const SECRETS: &str = "services";
 /// There once the services were opened.
 const OPENED: &str = "topics.db";
 
-/// How long a subscriber may be silent.
-const SILENCE: Duration = Duration::from_secs(15);
+/// How long a subscriber, or the server of an HTTP Task, may be silent.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// In the addresses that answers to tasks name while nobody serves; what is read of them is only the name at the end.
 const NO_SERVER: &str = "http://127.0.0.1:4566";

@@ -3,6 +3,7 @@
 //! `PutEvents` answers once each matching queue has its message on disk. Rules are kept in a SQLite file. Other buses, schedules on
 //! rules and other targets are refused by name; schedules are stepwell's own.
 
+mod connections;
 mod pattern;
 mod rules;
 
@@ -17,8 +18,10 @@ use stepwell_aws_wire::ServiceError;
 
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
 use crate::sqlite::{Database, Format};
+use crate::vault::Vault;
 use crate::{Clock, StoreError};
 
+pub(crate) use connections::{AuthParameters, Basic, OAuth, Parameter};
 pub use pattern::{EventPattern, InvalidPattern};
 
 /// What EventBridge is called where.
@@ -33,10 +36,14 @@ pub const FACTS: Facts = Facts {
         error_namespace: "com.amazonaws.events",
     },
     actions: &[
+        "CreateConnection",
+        "DeleteConnection",
         "DeleteRule",
+        "DescribeConnection",
         "DescribeRule",
         "DisableRule",
         "EnableRule",
+        "ListConnections",
         "ListRules",
         "ListTargetsByRule",
         "PutEvents",
@@ -44,11 +51,13 @@ pub const FACTS: Facts = Facts {
         "PutTargets",
         "RemoveTargets",
         "TestEventPattern",
+        "UpdateConnection",
     ],
     optimised: &[Optimised { action: "PutEvents", parameters: &["Entries"], has_metadata: false }],
     modelled_errors: &[
         "InternalException",
         "InvalidEventPatternException",
+        "ResourceAlreadyExistsException",
         "ResourceNotFoundException",
     ],
     conventions: Conventions::USUAL,
@@ -57,7 +66,8 @@ pub const FACTS: Facts = Facts {
 const FORMAT: Format = Format {
     name: "a file of event rules",
     application_id: 0x5357_4531, // "SWE1"
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE rule (
             name TEXT PRIMARY KEY,
             pattern TEXT NOT NULL,
@@ -70,7 +80,19 @@ const FORMAT: Format = Format {
             target TEXT NOT NULL,
             PRIMARY KEY (rule, id)
         ) STRICT, WITHOUT ROWID;
-    "],
+    ",
+        "
+        CREATE TABLE connection (
+            name TEXT PRIMARY KEY,
+            id TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            description TEXT,
+            shown TEXT NOT NULL,
+            created_ms INTEGER NOT NULL,
+            modified_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+    ",
+    ],
 };
 
 /// Source: EventBridge API reference, `PutEvents`.
@@ -83,7 +105,10 @@ pub struct EmbeddedEvents {
     database: Database,
     place: Place,
     queues: Arc<dyn Service>,
+    vault: Arc<dyn Vault>,
     clock: Clock,
+    /// One change of connections at a time: each is one in the file and one in the vault.
+    connecting: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for EmbeddedEvents {
@@ -101,9 +126,19 @@ impl EmbeddedEvents {
         path: &Path,
         place: Place,
         queues: Arc<dyn Service>,
+        vault: Arc<dyn Vault>,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(path, FORMAT)?, place, queues, clock })
+        let database = Database::open(path, FORMAT)?;
+        Ok(Self { database, place, queues, vault, clock, connecting: Arc::default() })
+    }
+
+    /// How the connection of an ARN proves who it is; none if there is no such connection.
+    pub(crate) async fn authorization(
+        &self,
+        arn: &str,
+    ) -> Result<Option<AuthParameters>, ServiceError> {
+        connections::of_arn(self, arn).await
     }
 }
 
@@ -120,6 +155,11 @@ impl Service for EmbeddedEvents {
         origin: &Origin,
     ) -> Result<Value, ServiceError> {
         match action {
+            "CreateConnection" => connections::create(self, input).await,
+            "DeleteConnection" => connections::delete(self, input).await,
+            "DescribeConnection" => connections::describe(self, input).await,
+            "ListConnections" => connections::list(self, input).await,
+            "UpdateConnection" => connections::update(self, input).await,
             "DeleteRule" => rules::delete(self, input).await,
             "DescribeRule" => rules::describe(self, input).await,
             "DisableRule" => rules::enable(self, input, false).await,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use super::{EmbeddedEvents, EventPattern, check_bus, parse_pattern};
-use crate::service::{read, written};
+use crate::service::{read, read_only, written};
 
 /// Source: EventBridge quotas, targets of a rule.
 const TARGETS_MAX: usize = 5;
@@ -71,7 +71,7 @@ fn missing(name: &str) -> ServiceError {
 }
 
 impl EmbeddedEvents {
-    async fn change<T: Send + 'static>(
+    pub(super) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, ServiceError>>
         + Send
@@ -172,8 +172,9 @@ struct OfRule {
 }
 
 impl OfRule {
-    fn read(input: Value) -> Result<Self, ServiceError> {
-        let this: Self = read(input)?;
+    fn read(input: Value, members: &[&str]) -> Result<Self, ServiceError> {
+        let members = [members, &["EventBusName"]].concat();
+        let this: Self = read_only(input, &members)?;
         check_bus(this.event_bus_name.as_deref())?;
         Ok(this)
     }
@@ -181,7 +182,7 @@ impl OfRule {
 
 /// `DeleteRule`; one that has targets stays, one that is not there is no error.
 pub(super) async fn delete(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
-    let OfRule { name, .. } = OfRule::read(input)?;
+    let OfRule { name, .. } = OfRule::read(input, &["Name"])?;
     events
         .change(move |transaction| {
             if !targets_of(transaction, &name)?.is_empty() {
@@ -199,7 +200,7 @@ pub(super) async fn enable(
     input: Value,
     is_enabled: bool,
 ) -> Result<Value, ServiceError> {
-    let OfRule { name, .. } = OfRule::read(input)?;
+    let OfRule { name, .. } = OfRule::read(input, &["Name"])?;
     events
         .change(move |transaction| {
             let sql = "UPDATE rule SET is_enabled = ?1 WHERE name = ?2";
@@ -211,7 +212,7 @@ pub(super) async fn enable(
 
 /// `DescribeRule`
 pub(super) async fn describe(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
-    let OfRule { name, .. } = OfRule::read(input)?;
+    let OfRule { name, .. } = OfRule::read(input, &["Name"])?;
     let wanted = name.clone();
     let found = rows(events).await?.into_iter().find(|rule| rule["Name"] == wanted);
     found.ok_or_else(|| missing(&name))
@@ -262,7 +263,7 @@ pub(super) async fn put_targets(
     events: &EmbeddedEvents,
     input: Value,
 ) -> Result<Value, ServiceError> {
-    let OfRule { name, targets, .. } = OfRule::read(input)?;
+    let OfRule { name, targets, .. } = OfRule::read(input, &["Rule", "Targets"])?;
     let targets: Vec<Target> = targets.into_iter().map(read).collect::<Result<_, _>>()?;
     if let Some(problem) = targets.iter().find_map(Target::problem) {
         return Err(validation(problem));
@@ -290,7 +291,7 @@ pub(super) async fn remove_targets(
     events: &EmbeddedEvents,
     input: Value,
 ) -> Result<Value, ServiceError> {
-    let OfRule { name, ids, .. } = OfRule::read(input)?;
+    let OfRule { name, ids, .. } = OfRule::read(input, &["Rule", "Ids"])?;
     events
         .change(move |transaction| {
             if !exists(transaction, &name)? {
@@ -310,7 +311,7 @@ pub(super) async fn list_targets(
     events: &EmbeddedEvents,
     input: Value,
 ) -> Result<Value, ServiceError> {
-    let OfRule { name, .. } = OfRule::read(input)?;
+    let OfRule { name, .. } = OfRule::read(input, &["Rule"])?;
     let targets = events.change(move |transaction| {
         Ok(if exists(transaction, &name)? {
             Ok(targets_of(transaction, &name)?)

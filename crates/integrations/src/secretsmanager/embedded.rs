@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read};
+use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read, read_only};
 use crate::vault::Vault;
 
 /// What Secrets Manager is called where.
@@ -35,6 +35,7 @@ pub const FACTS: Facts = Facts {
     ],
     optimised: &[],
     modelled_errors: &[
+        "InvalidNextTokenException",
         "InvalidParameterException",
         "InvalidRequestException",
         "ResourceExistsException",
@@ -45,6 +46,11 @@ pub const FACTS: Facts = Facts {
 
 /// Names with this begin belong to parameters.
 pub(crate) const PARAMETER_PREFIX: &str = "ssm:";
+
+/// Whether a name in the vault belongs to another service: no secret can be called so.
+fn is_of_others(name: &str) -> bool {
+    name.contains(':')
+}
 
 /// The secrets of this installation. Cheap to clone.
 #[derive(Clone)]
@@ -73,6 +79,61 @@ struct Request {
     _client_request_token: Option<String>,
 }
 
+/// Secrets on a page. Source: API reference, `ListSecrets`.
+const PAGE_MAX: usize = 100;
+
+/// `{"Filters": [{"Key": "name", "Values": ["prod/"]}], "MaxResults": 20, "SortOrder": "desc"}`
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct List {
+    #[serde(default)]
+    filters: Vec<Filter>,
+    max_results: Option<usize>,
+    next_token: Option<String>,
+    sort_order: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Filter {
+    key: String,
+    values: Vec<String>,
+}
+
+impl Filter {
+    fn check(&self) -> Result<(), ServiceError> {
+        if self.key == "name" {
+            return Ok(());
+        }
+        let message =
+            format!("The filter key {} is not supported by stepwell: only name is.", self.key);
+        Err(invalid(&message))
+    }
+
+    /// One of the values begins the name; with `!` before it, it must not.
+    fn lets_through(&self, name: &str) -> bool {
+        self.values.iter().any(|value| match value.strip_prefix('!') {
+            Some(value) => !name.starts_with(value),
+            None => name.starts_with(value.as_str()),
+        })
+    }
+}
+
+fn invalid_token() -> ServiceError {
+    ServiceError::sender("InvalidNextTokenException", "The NextToken value is invalid.")
+}
+
+/// The members of an action.
+fn members(action: &str) -> &'static [&'static str] {
+    match action {
+        "CreateSecret" => &["Name", "SecretString", "ClientRequestToken"],
+        "DeleteSecret" => &["SecretId", "ForceDeleteWithoutRecovery"],
+        "DescribeSecret" => &["SecretId"],
+        "GetSecretValue" => &["SecretId", "VersionStage"],
+        _ => &["SecretId", "SecretString", "ClientRequestToken"],
+    }
+}
+
 fn not_found() -> ServiceError {
     let message = "Secrets Manager can't find the specified secret.";
     ServiceError::sender("ResourceNotFoundException", message)
@@ -94,7 +155,7 @@ impl EmbeddedSecrets {
         let id =
             id.ok_or_else(|| invalid("You must provide a value for the SecretId parameter."))?;
         let name = id.strip_prefix(&self.place.arn("secretsmanager", "secret:")).unwrap_or(id);
-        if name.starts_with("arn:") || name.starts_with(PARAMETER_PREFIX) {
+        if is_of_others(name) {
             return Err(not_found());
         }
         Ok(name.to_owned())
@@ -143,10 +204,37 @@ impl EmbeddedSecrets {
         Ok(self.described(name))
     }
 
-    async fn list(&self) -> Result<Value, ServiceError> {
-        let names = self.vault.names().await?;
-        let names = names.iter().filter(|name| !name.starts_with(PARAMETER_PREFIX));
-        Ok(json!({"SecretList": names.map(|name| self.described(name)).collect::<Vec<_>>()}))
+    /// By name; the token is the last name of the page before.
+    async fn list(&self, request: List) -> Result<Value, ServiceError> {
+        let most = request.max_results.unwrap_or(PAGE_MAX);
+        if !(1..=PAGE_MAX).contains(&most) {
+            return Err(invalid("MaxResults must be between 1 and 100."));
+        }
+        let mut names = self.vault.names().await?;
+        names.retain(|name| !is_of_others(name));
+        for filter in &request.filters {
+            filter.check()?;
+            names.retain(|name| filter.lets_through(name));
+        }
+        names.sort();
+        if request.sort_order.as_deref() == Some("desc") {
+            names.reverse();
+        }
+        let start = match &request.next_token {
+            None => 0,
+            Some(last) => {
+                let found = names.iter().position(|name| name == last);
+                found.ok_or_else(invalid_token)? + 1
+            }
+        };
+        let page: Vec<_> = names[start..].iter().take(most).collect();
+        let is_last = start + page.len() == names.len();
+        let shown: Vec<_> = page.iter().map(|name| self.described(name)).collect();
+        let mut answer = json!({"SecretList": shown});
+        if let Some(last) = page.last().filter(|_| !is_last) {
+            answer["NextToken"] = json!(last);
+        }
+        Ok(answer)
     }
 }
 
@@ -163,9 +251,9 @@ impl Service for EmbeddedSecrets {
         _origin: &Origin,
     ) -> Result<Value, ServiceError> {
         if action == "ListSecrets" {
-            return self.list().await;
+            return self.list(read(input)?).await;
         }
-        let request: Request = read(input)?;
+        let request: Request = read_only(input, members(action))?;
         if request.version_stage.as_deref().is_some_and(|stage| stage != "AWSCURRENT") {
             return Err(not_found());
         }

@@ -14,77 +14,25 @@ use async_trait::async_trait;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Transaction, params};
+use rusqlite::{Transaction, params};
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
-use super::delivery::{Failure, Notification};
+use super::delivery::Failure;
+use super::store::{
+    FORMAT, LEASE, Lane, Published, Taken, accept, forget, is_fifo, lanes, milliseconds,
+    set_due_behind,
+};
 use super::{Error, FilterPolicy, Message, Topics, check};
 use crate::Clock;
 use crate::service::{Place, Service};
-use crate::sqlite::{Database, Format};
-use crate::sqs::{DEDUPLICATION_WINDOW, Queue};
-
-const FORMAT: Format = Format {
-    name: "a file of topics",
-    application_id: 0x5357_4e31, // "SWN1"
-    migrations: &[
-        "
-        CREATE TABLE message (
-            id TEXT PRIMARY KEY,
-            topic TEXT NOT NULL,
-            message TEXT NOT NULL,
-            published_ms INTEGER NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE delivery (
-            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-            message_id TEXT NOT NULL REFERENCES message (id),
-            topic TEXT NOT NULL,
-            subscription TEXT NOT NULL,
-            state TEXT NOT NULL,
-            attempts INTEGER NOT NULL,
-            due_ms INTEGER NOT NULL,
-            reason TEXT
-        ) STRICT;
-        CREATE INDEX delivery_due ON delivery (due_ms) WHERE state = 'waiting';
-        CREATE INDEX delivery_of_topic ON delivery (topic, sequence);
-    ",
-        "
-        CREATE INDEX message_published ON message (published_ms);
-        CREATE INDEX delivery_of_message ON delivery (message_id);
-    ",
-        "
-        CREATE TABLE topic (
-            name TEXT PRIMARY KEY,
-            attributes TEXT NOT NULL
-        ) STRICT, WITHOUT ROWID;
-        CREATE TABLE subscription (
-            sequence INTEGER PRIMARY KEY,
-            topic TEXT NOT NULL REFERENCES topic (name),
-            name TEXT NOT NULL UNIQUE,
-            protocol TEXT NOT NULL,
-            endpoint TEXT NOT NULL,
-            attributes TEXT NOT NULL
-        ) STRICT;
-        CREATE TABLE deduplication (
-            sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-            topic TEXT NOT NULL,
-            deduplication_id TEXT NOT NULL,
-            until_ms INTEGER NOT NULL,
-            message_id TEXT NOT NULL,
-            UNIQUE (topic, deduplication_id)
-        ) STRICT;
-    ",
-    ],
-};
+use crate::sqlite::Database;
+use crate::sqs::Queue;
 
 /// Of one delivery, about an hour of them with the pauses in between.
 const ATTEMPTS_MAX: u32 = 20;
 const PAUSE_FIRST: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(5);
-
-/// How long a delivery belongs to who has taken it up; longer than an attempt lasts.
-const LEASE: Duration = Duration::from_mins(1);
 
 /// How soon deliveries are seen that another process has left.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -94,12 +42,6 @@ const AT_ONCE: usize = 16;
 
 /// Deliveries to one subscription, before the others have their turn again.
 const TURN: usize = 100;
-
-/// How long a message is kept that was delivered or given up.
-const RETENTION: Duration = Duration::from_hours(14 * 24);
-
-/// Messages that are forgotten at once.
-const FORGOTTEN_MAX: u32 = 1000;
 
 /// The name of the subscription that a topic without subscriptions has.
 const LOG: &str = "log";
@@ -204,14 +146,6 @@ impl fmt::Debug for EmbeddedTopics {
             .field("subscriptions", &self.subscriptions)
             .finish_non_exhaustive()
     }
-}
-
-/// A delivery that was taken up.
-struct Taken {
-    sequence: i64,
-    subscription: String,
-    attempts: u32,
-    notification: Notification,
 }
 
 impl EmbeddedTopics {
@@ -337,11 +271,13 @@ impl EmbeddedTopics {
     async fn take(&self, lane: Lane) -> Result<Option<Taken>, Error> {
         let place = self.place.clone();
         self.change(move |transaction, now| {
-            let sql = "SELECT d.sequence, d.subscription, d.attempts, m.id, m.topic, m.published_ms, m.message
+            // In a FIFO topic nothing overtakes what failed before it: those behind are not due before it is.
+            let order = if is_fifo(&lane.topic) { "d.sequence" } else { "d.due_ms, d.sequence" };
+            let sql = format!("SELECT d.sequence, d.subscription, d.attempts, m.id, m.topic, m.published_ms, m.message
                 FROM delivery d JOIN message m ON m.id = d.message_id
                 WHERE d.state = 'waiting' AND d.due_ms <= ?1 AND d.topic = ?2 AND d.subscription = ?3
-                ORDER BY d.due_ms, d.sequence LIMIT 1";
-            let mut statement = transaction.prepare_cached(sql)?;
+                ORDER BY {order} LIMIT 1");
+            let mut statement = transaction.prepare_cached(&sql)?;
             let mut rows = statement.query(params![now, lane.topic, lane.subscription])?;
             let Some(row) = rows.next()? else { return Ok(None) };
             let taken = Taken::read(row, &place)?;
@@ -379,10 +315,17 @@ impl EmbeddedTopics {
             Err(failure) => (State::Waiting, Some(failure.reason)),
         };
         let (sequence, pause) = (taken.sequence, milliseconds(pause_after(taken.attempts)));
+        let lane = Lane { topic: topic.clone(), subscription: subscription.clone() };
         self.change(move |transaction, now| {
+            let due = now + pause;
             let sql =
                 "UPDATE delivery SET state = ?1, reason = ?2, due_ms = ?3 WHERE sequence = ?4";
-            transaction.execute(sql, params![state.as_str(), reason, now + pause, sequence])
+            transaction.execute(sql, params![state.as_str(), reason, due, sequence])?;
+            if is_fifo(&lane.topic) {
+                let behind_from = if state == State::Waiting { due } else { now };
+                set_due_behind(transaction, &lane, sequence, behind_from)?;
+            }
+            Ok(())
         })
         .await?;
         Ok(state)
@@ -408,23 +351,42 @@ impl Topics for EmbeddedTopics {
     }
 }
 
-/// What became of a message.
-pub(super) struct Published {
-    pub(super) id: String,
-    /// Of a FIFO topic.
-    pub(super) sequence: Option<i64>,
-}
-
 impl EmbeddedTopics {
-    /// Takes a message that was checked.
+    /// Takes a message that was checked, and tries each delivery once.
     pub(super) async fn accept(&self, topic: &str, message: &Message) -> Result<Published, Error> {
+        let (published, taken) = self.keep(topic, message).await?;
+        self.deliver_all(&published.id, taken).await;
+        Ok(published)
+    }
+
+    /// As [`Self::accept`], without waiting for somebody else's server to answer.
+    pub(super) async fn accept_now(
+        &self,
+        topic: &str,
+        message: &Message,
+    ) -> Result<Published, Error> {
+        let (published, taken) = self.keep(topic, message).await?;
+        let is_far = |it: &Taken| matches!(self.endpoint(it), Some(Endpoint::Webhook { .. }));
+        let (far, near): (Vec<_>, Vec<_>) = taken.into_iter().partition(is_far);
+        self.deliver_all(&published.id, near).await;
+        if !far.is_empty() {
+            let (this, id) = (self.clone(), published.id.clone());
+            tokio::spawn(async move { this.deliver_all(&id, far).await });
+        }
+        Ok(published)
+    }
+
+    /// Returns once the message is on disk, with its deliveries taken up.
+    async fn keep(&self, topic: &str, message: &Message) -> Result<(Published, Vec<Taken>), Error> {
         let (names, topic) = (self.subscribed(topic, message), topic.to_owned());
         let (message, place) = (message.clone(), self.place.clone());
         let accepted = self.change(move |transaction, now| {
             accept(transaction, topic, message, &names, &place, now)
         });
-        let (published, taken) = accepted.await?;
-        let id = &published.id;
+        accepted.await
+    }
+
+    async fn deliver_all(&self, id: &str, taken: Vec<Taken>) {
         // What is accepted is accepted, whatever becomes of the first attempt.
         for outcome in join_all(taken.into_iter().map(|it| self.deliver(it))).await {
             if let Err(error) = outcome {
@@ -432,130 +394,11 @@ impl EmbeddedTopics {
             }
         }
         self.published.notify_waiters();
-        Ok(published)
     }
-}
-
-impl Taken {
-    fn read(row: &rusqlite::Row<'_>, place: &Place) -> rusqlite::Result<Self> {
-        let text = row.get_ref(6)?.as_str()?;
-        let message = serde_json::from_str(text).map_err(|error| {
-            let kind = rusqlite::types::Type::Text;
-            rusqlite::Error::FromSqlConversionFailure(6, kind, error.into())
-        })?;
-        let notification = Notification {
-            id: row.get(3)?,
-            topic: row.get(4)?,
-            place: place.clone(),
-            published_at: Timestamp::from_millisecond(row.get(5)?).unwrap_or_default(),
-            message,
-        };
-        let attempts = row.get::<_, u32>(2)? + 1;
-        Ok(Self { sequence: row.get(0)?, subscription: row.get(1)?, attempts, notification })
-    }
-}
-
-/// Keeps a message, unless its id was published within the last five minutes.
-fn accept(
-    transaction: &Transaction<'_>,
-    topic: String,
-    message: Message,
-    subscriptions: &[String],
-    place: &Place,
-    now: i64,
-) -> rusqlite::Result<(Published, Vec<Taken>)> {
-    let Some(deduplication_id) = message.deduplication_id.clone() else {
-        let (id, taken) = insert(transaction, topic, message, subscriptions, place, now)?;
-        return Ok((Published { id, sequence: None }, taken));
-    };
-    transaction.execute("DELETE FROM deduplication WHERE until_ms <= ?1", [now])?;
-    let sql =
-        "SELECT message_id, sequence FROM deduplication WHERE topic = ?1 AND deduplication_id = ?2";
-    let read = |row: &rusqlite::Row<'_>| Ok(Published { id: row.get(0)?, sequence: row.get(1)? });
-    let known = transaction.query_row(sql, params![topic, deduplication_id], read).optional()?;
-    if let Some(published) = known {
-        return Ok((published, Vec::new()));
-    }
-    let name = topic.clone();
-    let (id, taken) = insert(transaction, topic, message, subscriptions, place, now)?;
-    let sql = "INSERT INTO deduplication (topic, deduplication_id, until_ms, message_id) VALUES (?1, ?2, ?3, ?4)";
-    let until = now + milliseconds(DEDUPLICATION_WINDOW);
-    transaction.execute(sql, params![name, deduplication_id, until, id])?;
-    Ok((Published { id, sequence: Some(transaction.last_insert_rowid()) }, taken))
-}
-
-/// Keeps a message, and its deliveries as taken up by who publishes it; returns its id with them.
-fn insert(
-    transaction: &Transaction<'_>,
-    topic: String,
-    message: Message,
-    subscriptions: &[String],
-    place: &Place,
-    now: i64,
-) -> rusqlite::Result<(String, Vec<Taken>)> {
-    let id = new_id(transaction)?;
-    let text = serde_json::to_string(&message).expect("a message is JSON");
-    let sql = "INSERT INTO message VALUES (?1, ?2, ?3, ?4)";
-    transaction.execute(sql, params![id, topic, text, now])?;
-    let published_at = Timestamp::from_millisecond(now).unwrap_or_default();
-    let place = place.clone();
-    let notification = Notification { id: id.clone(), topic, place, published_at, message };
-    let sql = "INSERT INTO delivery (message_id, topic, subscription, state, attempts, due_ms)
-        VALUES (?1, ?2, ?3, 'waiting', 1, ?4)";
-    let mut statement = transaction.prepare_cached(sql)?;
-    let mut taken = Vec::new();
-    for subscription in subscriptions {
-        let values = params![id, notification.topic, subscription, now + milliseconds(LEASE)];
-        let sequence = statement.insert(values)?;
-        let (subscription, notification) = (subscription.clone(), notification.clone());
-        taken.push(Taken { sequence, subscription, attempts: 1, notification });
-    }
-    Ok((id, taken))
-}
-
-pub(super) fn new_id(transaction: &Transaction<'_>) -> rusqlite::Result<String> {
-    let sql = "SELECT lower(hex(randomblob(16)))";
-    let random: String = transaction.query_row(sql, [], |row| row.get(0))?;
-    let parts = [&random[..8], &random[8..12], &random[12..16], &random[16..20], &random[20..]];
-    Ok(parts.join("-"))
-}
-
-/// A subscription that something waits for.
-#[derive(Clone)]
-struct Lane {
-    topic: String,
-    subscription: String,
-}
-
-/// Those with a delivery that is due.
-fn lanes(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<Vec<Lane>> {
-    let sql = "SELECT DISTINCT topic, subscription FROM delivery WHERE state = 'waiting' AND due_ms <= ?1";
-    let mut statement = transaction.prepare_cached(sql)?;
-    let lanes = statement
-        .query_map([now], |row| Ok(Lane { topic: row.get(0)?, subscription: row.get(1)? }))?;
-    lanes.collect()
-}
-
-/// Removes some of the old messages that wait for nobody, with their deliveries.
-fn forget(transaction: &Transaction<'_>, now: i64) -> rusqlite::Result<()> {
-    let sql = "SELECT id FROM message WHERE published_ms < ?1
-        AND NOT EXISTS (SELECT 1 FROM delivery WHERE message_id = id AND state = 'waiting') LIMIT ?2";
-    let mut statement = transaction.prepare_cached(sql)?;
-    let before = now - milliseconds(RETENTION);
-    let old = statement.query_map(params![before, FORGOTTEN_MAX], |row| row.get::<_, String>(0))?;
-    for id in old.collect::<Result<Vec<_>, _>>()? {
-        transaction.execute("DELETE FROM delivery WHERE message_id = ?1", [&id])?;
-        transaction.execute("DELETE FROM message WHERE id = ?1", [&id])?;
-    }
-    Ok(())
 }
 
 /// Doubles with every attempt.
 fn pause_after(attempts: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
     PAUSE_FIRST.saturating_mul(doubled).min(PAUSE_MAX)
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

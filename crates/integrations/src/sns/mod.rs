@@ -8,6 +8,7 @@ mod delivery;
 mod embedded;
 mod filter;
 mod service;
+mod store;
 mod subscriptions;
 
 use std::collections::BTreeMap;

@@ -16,7 +16,9 @@ use super::embedded::EmbeddedTopics;
 use super::subscriptions;
 use super::{Attribute, Error, FIFO_SUFFIX, MESSAGE_BYTES_MAX, Message, Structure, problem_of};
 use crate::Clock;
-use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
+use crate::service::{
+    Conventions, Facts, Optimised, Origin, Place, Protocol, Service, list_of_form, read,
+};
 
 /// What SNS is called where.
 pub const FACTS: Facts = Facts {
@@ -460,7 +462,7 @@ async fn accept(
         }
         message.deduplication_id = Some(hex::encode(sha2::Sha256::digest(&message.text)));
     }
-    let published = sns.topics.accept(topic, &message).await?;
+    let published = sns.topics.accept_now(topic, &message).await?;
     let mut answer = json!({"MessageId": published.id});
     if let Some(sequence) = published.sequence {
         answer["SequenceNumber"] = json!(format!("1{sequence:016}000"));
@@ -472,7 +474,7 @@ async fn accept(
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct PublishBatch {
     topic_arn: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list_of_form")]
     publish_batch_request_entries: Vec<Value>,
 }
 

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::embedded::new_id;
 use super::service::{EmbeddedSns, invalid, not_found};
+use super::store::new_id;
 use super::{Endpoint, Error, FIFO_SUFFIX, FilterPolicy, Subscription};
-use crate::service::read;
+use crate::service::{read, read_only};
 
 /// As it is on disk.
 struct Stored {
@@ -30,6 +30,19 @@ impl Stored {
         let (topic, name, protocol, endpoint) =
             (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
         Ok(Self { topic, name, protocol, endpoint, attributes })
+    }
+
+    /// The same again, unless attributes are asked for that it has not.
+    fn unless_differs(self, asked: &BTreeMap<String, String>) -> Result<Self, ServiceError> {
+        let value = |name: &str| self.attributes.get(name).map(String::as_str);
+        let is_same = |(name, asked): (&String, &String)| match value(name) {
+            None => name == "RawMessageDelivery" && asked == "false",
+            Some(value) => value == asked,
+        };
+        if asked.iter().all(is_same) {
+            return Ok(self);
+        }
+        Err(invalid("Attributes Reason: Subscription already exists with different attributes"))
     }
 
     fn arn(&self, sns: &EmbeddedSns) -> String {
@@ -122,14 +135,14 @@ pub(super) async fn subscribe(sns: &EmbeddedSns, input: Value) -> Result<Value, 
         let sql = format!("{COLUMNS} WHERE topic = ?1 AND protocol = ?2 AND endpoint = ?3");
         let known = transaction.query_row(&sql, params![topic, protocol, endpoint], Stored::read);
         if let Some(known) = known.optional()? {
-            return Ok((known, false));
+            return Ok(known.unless_differs(&attributes).map(|known| (known, false)));
         }
         let name = new_id(transaction)?;
         let sql = "INSERT INTO subscription (topic, name, protocol, endpoint, attributes) VALUES (?1, ?2, ?3, ?4, ?5)";
         transaction.execute(sql, params![topic, name, protocol, endpoint, json!(attributes).to_string()])?;
-        Ok((Stored { topic, name, protocol, endpoint, attributes }, true))
+        Ok(Ok((Stored { topic, name, protocol, endpoint, attributes }, true)))
     });
-    let (stored, is_new) = stored.await?;
+    let (stored, is_new) = stored.await??;
     if is_new {
         let live = stored.live(sns)?;
         let mut all = sns.topics.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
@@ -175,6 +188,8 @@ fn check_attribute((name, value): (&String, &String)) -> Result<(), ServiceError
     }
 }
 
+const ARN: &str = "SubscriptionArn";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct OfSubscription {
@@ -196,7 +211,7 @@ impl OfSubscription {
 
 /// `Unsubscribe`; one that is not there is no error.
 pub(super) async fn unsubscribe(sns: &EmbeddedSns, input: Value) -> Result<Value, ServiceError> {
-    let name = read::<OfSubscription>(input)?.name()?;
+    let name = read_only::<OfSubscription>(input, &[ARN])?.name()?;
     let gone = name.clone();
     let deleted = sns.topics.change(move |transaction, _| {
         transaction.execute("DELETE FROM subscription WHERE name = ?1", [gone])
@@ -218,7 +233,7 @@ async fn stored(sns: &EmbeddedSns, name: String) -> Result<Stored, ServiceError>
 
 /// `GetSubscriptionAttributes`
 pub(super) async fn get_attributes(sns: &EmbeddedSns, input: Value) -> Result<Value, ServiceError> {
-    let stored = stored(sns, read::<OfSubscription>(input)?.name()?).await?;
+    let stored = stored(sns, read_only::<OfSubscription>(input, &[ARN])?.name()?).await?;
     let mut attributes = stored.attributes.clone();
     attributes.entry("RawMessageDelivery".to_owned()).or_insert_with(|| "false".to_owned());
     attributes.insert("PendingConfirmation".to_owned(), "false".to_owned());

@@ -110,6 +110,7 @@ impl Entry {
     fn outgoing(&self) -> Outgoing<'_> {
         Outgoing {
             group: Some(&self.group),
+            fair_group: None,
             deduplication_id: Some(&self.deduplication_id),
             body: &self.body,
             attributes: None,

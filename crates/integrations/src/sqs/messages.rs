@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use stepwell_aws_wire::ServiceError;
 
 use super::digest::{self, Attributes};
-use super::service::{Done, EmbeddedQueues, Turn, name_of, seconds};
+use super::service::{Done, EmbeddedQueues, Turn, name_of, seconds, settings as settings_of};
 use super::settings::{MESSAGE_BYTES_MAX, Settings, invalid_value, missing};
 use super::store::{
     Delivery, Grave, Outgoing, Received, Redrive, Sent, delete, forget_old_ids, insert,
@@ -51,12 +51,12 @@ pub(super) async fn send(queues: &EmbeddedQueues, input: Value) -> Result<Value,
     }
     let name = name_of(message.queue_url.as_deref())?;
     let sent = queues
-        .change_queue(name, move |turn, name, settings| {
+        .change_queue(name.clone(), move |turn, name, settings| {
             forget_old_ids(turn.transaction, name, turn.now)?;
             message.send(turn, name, &settings)
         })
         .await?;
-    queues.arrived.notify_waiters();
+    queues.arrivals.notify(&name);
     Ok(sent)
 }
 
@@ -87,6 +87,7 @@ impl SendMessage {
             turn.now,
             &Outgoing {
                 group: self.message_group_id.as_deref().filter(|_| settings.is_fifo()),
+                fair_group: self.message_group_id.as_deref().filter(|_| !settings.is_fifo()),
                 deduplication_id: deduplication_id.as_deref(),
                 body,
                 attributes: attributes.as_deref(),
@@ -309,12 +310,12 @@ pub(super) async fn send_batch(
         return Err(error.with_query_code("AWS.SimpleQueueService.BatchRequestTooLong"));
     }
     let answer = queues
-        .change_queue(name, move |turn, name, settings| {
+        .change_queue(name.clone(), move |turn, name, settings| {
             forget_old_ids(turn.transaction, name, turn.now)?;
             each(&entries, |entry| entry.send(turn, name, &settings))
         })
         .await?;
-    queues.arrived.notify_waiters();
+    queues.arrivals.notify(&name);
     Ok(answer)
 }
 
@@ -367,12 +368,18 @@ pub(super) async fn receive(queues: &EmbeddedQueues, input: Value) -> Result<Val
             settings.wait(),
         )?,
     };
-    let look = || {
-        queues.change_queue(name.clone(), move |turn, name, settings| {
-            receive_now(turn, name, &settings, wanted)
-        })
+    let arrived = queues.arrivals.of(&name);
+    let look = async || {
+        if !queues.has_deliverable(name.clone()).await? {
+            return Ok(Vec::new());
+        }
+        queues
+            .change_queue(name.clone(), move |turn, name, settings| {
+                receive_now(turn, name, &settings, wanted)
+            })
+            .await
     };
-    let found = wait_for(&queues.arrived, wanted.wait, look).await?;
+    let found = wait_for(&arrived, wanted.wait, look).await?;
     let messages: Vec<_> =
         found.iter().map(|message| request.shown(queues, message, &settings)).collect();
     Ok(if messages.is_empty() { json!({}) } else { json!({"Messages": messages}) })
@@ -385,9 +392,14 @@ fn receive_now(
     wanted: Receive,
 ) -> Done<Vec<Received>> {
     forget_expired(turn, queue, settings.retention())?;
-    let redrive = settings
-        .redrive()
-        .map(|(name, max_receive_count)| Redrive { max_receive_count, to: Grave::Queue(name) });
+    let redrive = match settings.redrive() {
+        // A dead-letter queue that was deleted takes nothing: messages stay where they are.
+        Some((name, max_receive_count)) => settings_of(turn, &name)?.map(|_| Redrive {
+            max_receive_count,
+            to: Grave::Queue { name, keeps_age: !settings.is_fifo() },
+        }),
+        None => None,
+    };
     take(turn.transaction, queue, turn.now, wanted, redrive.as_ref()).map(Ok)
 }
 
@@ -462,6 +474,9 @@ fn system_attributes(
         all.push(("MessageGroupId", message.group.clone()));
         all.push(("MessageDeduplicationId", message.deduplication_id.clone()));
         all.push(("SequenceNumber", sequence_number(message.sequence)));
+    }
+    if let Some(group) = &message.fair_group {
+        all.push(("MessageGroupId", group.clone()));
     }
     if let Some(header) = &message.trace_header {
         all.push(("AWSTraceHeader", header.clone()));
@@ -548,9 +563,11 @@ pub(super) async fn delete_message(
     let request: OfMessage = read(input)?;
     let name = name_of(request.queue_url.as_deref())?;
     let done = queues
-        .change_queue(name, move |turn, name, settings| request.delete(turn, name, &settings))
+        .change_queue(name.clone(), move |turn, name, settings| {
+            request.delete(turn, name, &settings)
+        })
         .await;
-    queues.arrived.notify_waiters();
+    queues.arrivals.notify(&name);
     done
 }
 
@@ -560,11 +577,11 @@ pub(super) async fn delete_message_batch(
     input: Value,
 ) -> Result<Value, ServiceError> {
     let (name, entries) = Batch::read::<OfMessage>(input, "DeleteMessageBatchRequestEntry")?;
-    let done = queues.change_queue(name, move |turn, name, settings| {
+    let done = queues.change_queue(name.clone(), move |turn, name, settings| {
         each(&entries, |entry| entry.delete(turn, name, &settings))
     });
     let done = done.await;
-    queues.arrived.notify_waiters();
+    queues.arrivals.notify(&name);
     done
 }
 
@@ -575,9 +592,10 @@ pub(super) async fn change_visibility(
 ) -> Result<Value, ServiceError> {
     let request: OfMessage = read(input)?;
     let name = name_of(request.queue_url.as_deref())?;
-    let done =
-        queues.change_queue(name, move |turn, name, _| request.change_visibility(turn, name)).await;
-    queues.arrived.notify_waiters();
+    let done = queues
+        .change_queue(name.clone(), move |turn, name, _| request.change_visibility(turn, name))
+        .await;
+    queues.arrivals.notify(&name);
     done
 }
 
@@ -588,10 +606,10 @@ pub(super) async fn change_visibility_batch(
 ) -> Result<Value, ServiceError> {
     let (name, entries) =
         Batch::read::<OfMessage>(input, "ChangeMessageVisibilityBatchRequestEntry")?;
-    let done = queues.change_queue(name, move |turn, name, _| {
+    let done = queues.change_queue(name.clone(), move |turn, name, _| {
         each(&entries, |entry| entry.change_visibility(turn, name))
     });
     let done = done.await;
-    queues.arrived.notify_waiters();
+    queues.arrivals.notify(&name);
     done
 }

@@ -2,8 +2,9 @@
 //!
 //! The messages lie where those of [`super::EmbeddedQueue`] do. Counts are exact; a standard queue keeps the order, too.
 
+use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ use tokio::sync::Notify;
 use super::messages;
 use super::queues;
 use super::settings::{Settings, invalid_value, missing};
-use super::store::FORMAT;
+use super::store::{FORMAT, is_deliverable};
 use crate::Clock;
 use crate::StoreError;
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service};
@@ -89,12 +90,33 @@ pub struct EmbeddedQueues {
     database: Database,
     pub(super) place: Place,
     clock: Clock,
-    pub(super) arrived: Arc<Notify>,
+    pub(super) arrivals: Arrivals,
 }
 
 impl std::fmt::Debug for EmbeddedQueues {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EmbeddedQueues").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// Wakes those who wait for messages of a queue.
+#[derive(Clone, Default)]
+pub(super) struct Arrivals(Arc<Mutex<HashMap<String, Arc<Notify>>>>);
+
+impl Arrivals {
+    /// That of one queue.
+    pub(super) fn of(&self, queue: &str) -> Arc<Notify> {
+        Arc::clone(self.all().entry(queue.to_owned()).or_default())
+    }
+
+    pub(super) fn notify(&self, queue: &str) {
+        if let Some(arrived) = self.all().get(queue) {
+            arrived.notify_waiters();
+        }
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Notify>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -124,7 +146,7 @@ impl EmbeddedQueues {
     /// [`StoreError`]
     pub fn open(path: &Path, place: Place, clock: Clock) -> Result<Self, StoreError> {
         let database = Database::open(path, FORMAT)?;
-        Ok(Self { database, place, clock, arrived: Arc::default() })
+        Ok(Self { database, place, clock, arrivals: Arrivals::default() })
     }
 
     pub(super) async fn change<T: Send + 'static>(
@@ -133,6 +155,19 @@ impl EmbeddedQueues {
     ) -> Result<T, ServiceError> {
         let now = (self.clock)().as_millisecond();
         self.database.change(move |transaction| work(&Turn { transaction, now })).await
+    }
+
+    /// Whether a queue has something to take. Who polls looks often, and must not hold up who writes.
+    pub(super) async fn has_deliverable(&self, name: String) -> Result<bool, ServiceError> {
+        let now = (self.clock)().as_millisecond();
+        let look = move |transaction: &Transaction<'_>| {
+            let turn = Turn { transaction, now };
+            Ok(match settings(&turn, &name)? {
+                Some(_) => Ok(is_deliverable(transaction, &name, now)?),
+                None => Err(no_such_queue()),
+            })
+        };
+        self.database.read(look).await
     }
 
     /// As [`EmbeddedQueues::change`], with the settings of a queue that must be there.

@@ -65,16 +65,21 @@ pub(super) const FORMAT: Format = Format {
             purged_ms INTEGER
         ) STRICT, WITHOUT ROWID;
     ",
+        "ALTER TABLE message ADD COLUMN fair_group TEXT;",
     ],
 };
 
-/// The oldest messages that may be delivered: not in flight, nor any other of their group.
+/// The oldest messages that may be delivered. A message in flight holds back all of its group, one that is delayed those
+/// after it.
 const DELIVERABLE: &str = "
-    SELECT sequence, group_id, deduplication_id, body, sent_ms, receive_count,
-        coalesce(message_id, CAST(sequence AS TEXT)), attributes, trace_header, first_received_ms, dead_letter_source FROM message
-    WHERE queue = :queue AND visible_ms <= :now AND group_id NOT IN (
-        SELECT group_id FROM message WHERE queue = :queue AND visible_ms > 0 AND visible_ms > :now
+    WITH held AS (
+        SELECT group_id, min(CASE WHEN receive_count > 0 THEN 0 ELSE sequence END) AS behind FROM message
+        WHERE queue = :queue AND visible_ms > 0 AND visible_ms > :now GROUP BY group_id
     )
+    SELECT sequence, message.group_id, deduplication_id, body, sent_ms, receive_count,
+        coalesce(message_id, CAST(sequence AS TEXT)), attributes, trace_header, first_received_ms, dead_letter_source, fair_group
+    FROM message LEFT JOIN held ON held.group_id = message.group_id
+    WHERE queue = :queue AND visible_ms <= :now AND (behind IS NULL OR sequence < behind)
     ORDER BY sequence LIMIT :max";
 
 /// How soon a waiting consumer sees what another process has sent, or what has become visible again.
@@ -107,6 +112,15 @@ pub(super) fn forget_old_ids(
     transaction.execute(sql, params![queue, now])
 }
 
+/// Whether there is something to take, or to bury.
+pub(super) fn is_deliverable(
+    transaction: &Transaction<'_>,
+    queue: &str,
+    now: i64,
+) -> rusqlite::Result<bool> {
+    deliverable(transaction, queue, now, 1).map(|found| !found.is_empty())
+}
+
 fn deliverable(
     transaction: &Transaction<'_>,
     queue: &str,
@@ -124,6 +138,8 @@ fn deliverable(
 pub(super) struct Outgoing<'m> {
     /// Of a standard queue each message is a group of its own, so that none waits for another.
     pub(super) group: Option<&'m str>,
+    /// The group that the sender of a message of a standard queue named, which is told and orders nothing.
+    pub(super) fair_group: Option<&'m str>,
     pub(super) deduplication_id: Option<&'m str>,
     pub(super) body: &'m str,
     /// JSON, as they were sent.
@@ -154,7 +170,7 @@ pub(super) fn insert(
     }
     let message_id = new_id(transaction)?;
     let sql = "INSERT INTO message (queue, group_id, deduplication_id, body, sent_ms, receive_count,
-        visible_ms, message_id, attributes, trace_header) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9)";
+        visible_ms, message_id, attributes, trace_header, fair_group) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10)";
     let sequence = transaction.prepare_cached(sql)?.insert(params![
         queue,
         message.group.unwrap_or(&message_id),
@@ -164,7 +180,8 @@ pub(super) fn insert(
         message.visible_ms,
         message_id,
         message.attributes,
-        message.trace_header
+        message.trace_header,
+        message.fair_group
     ])?;
     if let Some(id) = message.deduplication_id {
         let sql =
@@ -207,7 +224,11 @@ pub(super) enum Grave {
     /// The dead letters of the queue itself.
     Letters,
     /// Another queue.
-    Queue(String),
+    Queue {
+        name: String,
+        /// Whether its retention counts from when the message was first sent. Source: SQS developer guide, "Message retention periods for dead-letter queues".
+        keeps_age: bool,
+    },
 }
 
 /// Marks messages as received. Those that were received too often are buried on the way, as SQS does it.
@@ -243,10 +264,11 @@ fn give_up(
         Grave::Letters => {
             bury(transaction, now, message.sequence, &reason_of_receives(message.receive_count))
         }
-        Grave::Queue(name) => {
-            let sql = "UPDATE message SET dead_letter_source = queue, queue = ?1, visible_ms = 0
-                WHERE sequence = ?2";
-            transaction.execute(sql, params![name, message.sequence]).map(drop)
+        Grave::Queue { name, keeps_age } => {
+            let sql = "UPDATE message SET dead_letter_source = queue, queue = ?1, visible_ms = 0, sent_ms = ?2
+                WHERE sequence = ?3";
+            let sent = if *keeps_age { message.sent_at.as_millisecond() } else { now };
+            transaction.execute(sql, params![name, sent, message.sequence]).map(drop)
         }
     }
 }
@@ -264,6 +286,7 @@ pub(super) struct Received {
     pub(super) trace_header: Option<String>,
     pub(super) first_received_ms: Option<i64>,
     pub(super) dead_letter_source: Option<String>,
+    pub(super) fair_group: Option<String>,
 }
 
 impl Received {
@@ -280,6 +303,7 @@ impl Received {
             trace_header: row.get(8)?,
             first_received_ms: row.get(9)?,
             dead_letter_source: row.get(10)?,
+            fair_group: row.get(11)?,
         })
     }
 

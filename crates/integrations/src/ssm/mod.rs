@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use crate::secretsmanager::PARAMETER_PREFIX;
-use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read};
+use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read, read_only};
 use crate::sqlite::{Database, Format};
 use crate::vault::Vault;
 use crate::{Clock, StoreError};
@@ -58,6 +58,11 @@ const FORMAT: Format = Format {
 /// Bytes of a value. Source: API reference, `PutParameter`.
 const VALUE_BYTES_MAX: usize = 4096;
 
+/// Parameters of one answer. Source: API reference, `GetParameters`, `GetParametersByPath`.
+const PAGE_MAX: usize = 10;
+
+const DECRYPTED: &str = "WithDecryption";
+
 const SECURE: &str = "SecureString";
 
 /// The parameters of this installation. Cheap to clone.
@@ -67,6 +72,8 @@ pub struct EmbeddedParameters {
     vault: Arc<dyn Vault>,
     place: Place,
     clock: Clock,
+    /// One change at a time: each is one in the file and one among the secrets.
+    changes: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl std::fmt::Debug for EmbeddedParameters {
@@ -130,10 +137,16 @@ impl EmbeddedParameters {
         place: Place,
         clock: Clock,
     ) -> Result<Self, StoreError> {
-        Ok(Self { database: Database::open(path, FORMAT)?, vault, place, clock })
+        Ok(Self {
+            database: Database::open(path, FORMAT)?,
+            vault,
+            place,
+            clock,
+            changes: Arc::default(),
+        })
     }
 
-    /// What is secret is in the vault before its name is in the file.
+    /// What is secret is in the vault before its name is in the file, and goes from there once the file says otherwise.
     async fn put(&self, request: Put) -> Result<Value, ServiceError> {
         let Put { name, value, r#type, overwrite } = request;
         check_name(&name)?;
@@ -143,11 +156,13 @@ impl EmbeddedParameters {
             );
             return Err(ServiceError::sender("ValidationException", message));
         }
+        let _change = self.changes.lock().await;
         let known = self.stored(name.clone()).await?;
         if known.is_some() && overwrite != Some(true) {
             let message = "The parameter already exists. To overwrite this value, set the overwrite option in the request to true.";
             return Err(ServiceError::sender("ParameterAlreadyExists", message));
         }
+        let was_secure = known.as_ref().is_some_and(|it| it.kind == SECURE);
         let kind = r#type.or(known.map(|it| it.kind)).ok_or_else(|| {
             ServiceError::sender(
                 "ValidationException",
@@ -158,8 +173,10 @@ impl EmbeddedParameters {
             let message = format!("The parameter type {kind} is not supported.");
             return Err(ServiceError::sender("UnsupportedParameterType", message));
         }
-        let plain = if kind == SECURE {
-            self.vault.put(&format!("{PARAMETER_PREFIX}{name}"), SecretString::from(value)).await?;
+        let in_vault = format!("{PARAMETER_PREFIX}{name}");
+        let is_secure = kind == SECURE;
+        let plain = if is_secure {
+            self.vault.put(&in_vault, SecretString::from(value)).await?;
             None
         } else {
             Some(value)
@@ -171,13 +188,23 @@ impl EmbeddedParameters {
             let version = transaction.query_row(sql, params![name, kind, plain, now], |row| row.get::<_, i64>(0))?;
             Ok(Ok::<_, ServiceError>(version))
         });
-        Ok(json!({"Version": version.await?, "Tier": "Standard"}))
+        let version = version.await?;
+        if was_secure && !is_secure {
+            self.vault.remove(&in_vault).await?;
+        }
+        Ok(json!({"Version": version, "Tier": "Standard"}))
     }
 
+    /// By its name or its ARN; that of `a` and that of `/a` are the same.
     async fn stored(&self, name: String) -> Result<Option<Stored>, ServiceError> {
-        let found = self.database.change(move |transaction| {
-            let sql = format!("{COLUMNS} WHERE name = ?1");
-            transaction.query_row(&sql, [name], Stored::read).optional().map(Ok::<_, ServiceError>)
+        let found = self.database.read(move |transaction| {
+            let (name, other) = match of_arn(&name) {
+                Some(path) => (path, path.trim_start_matches('/')),
+                None => (name.as_str(), name.as_str()),
+            };
+            let sql = format!("{COLUMNS} WHERE name IN (?1, ?2) ORDER BY name LIMIT 1");
+            let found = transaction.query_row(&sql, [name, other], Stored::read);
+            found.optional().map(Ok::<_, ServiceError>)
         });
         found.await
     }
@@ -206,15 +233,23 @@ impl EmbeddedParameters {
 
     async fn get(&self, request: Get) -> Result<Value, ServiceError> {
         let name = request.name.unwrap_or_default();
-        let stored = self.stored(bare(&name).to_owned()).await?.ok_or_else(|| not_found(&name))?;
+        let stored = self.stored(name.clone()).await?.ok_or_else(|| not_found(&name))?;
         let parameter = self.shown(stored, request.with_decryption == Some(true)).await?;
         Ok(json!({"Parameter": parameter}))
     }
 
     async fn get_all(&self, request: Get) -> Result<Value, ServiceError> {
+        let given = request.names.len();
+        if !(1..=PAGE_MAX).contains(&given) {
+            let (relation, limit) = if given == 0 { ("greater", 1) } else { ("less", PAGE_MAX) };
+            return Err(constraint(&format!(
+                "Value '[{}]' at 'names' failed to satisfy constraint: Member must have length {relation} than or equal to {limit}",
+                request.names.join(", ")
+            )));
+        }
         let (mut parameters, mut invalid) = (Vec::new(), Vec::new());
         for name in request.names {
-            match self.stored(bare(&name).to_owned()).await? {
+            match self.stored(name.clone()).await? {
                 Some(stored) => parameters
                     .push(self.shown(stored, request.with_decryption == Some(true)).await?),
                 None => invalid.push(name),
@@ -231,6 +266,13 @@ impl EmbeddedParameters {
                 "The parameter doesn't meet the parameter name requirements.",
             )
         })?;
+        let max = request.max_results.unwrap_or(PAGE_MAX);
+        if !(1..=PAGE_MAX).contains(&max) {
+            let (relation, limit) = if max == 0 { ("greater", 1) } else { ("less", PAGE_MAX) };
+            return Err(constraint(&format!(
+                "Value '{max}' at 'maxResults' failed to satisfy constraint: Member must have value {relation} than or equal to {limit}"
+            )));
+        }
         let (prefix, is_recursive) =
             (format!("{}/", path.trim_end_matches('/')), request.recursive == Some(true));
         let after = request.next_token.unwrap_or_default();
@@ -248,7 +290,6 @@ impl EmbeddedParameters {
             Ok(Ok::<_, ServiceError>(all.into_iter().filter(is_below).collect::<Vec<_>>()))
         });
         let mut found = found.await?;
-        let max = request.max_results.unwrap_or(10).clamp(1, 10);
         let is_last = found.len() <= max;
         found.truncate(max);
         let token = found.last().filter(|_| !is_last).map(|it| it.name.clone());
@@ -264,27 +305,30 @@ impl EmbeddedParameters {
     }
 
     async fn delete(&self, request: Get) -> Result<Value, ServiceError> {
-        let name = request.name.unwrap_or_default();
-        let gone = name.clone();
+        let _change = self.changes.lock().await;
+        let asked = request.name.unwrap_or_default();
+        let found = self.stored(asked.clone()).await?.ok_or_else(|| not_found(&asked))?;
+        let name = found.name.clone();
         let deleted = self.database.change(move |transaction| {
             transaction
-                .execute("DELETE FROM parameter WHERE name = ?1", [gone])
+                .execute("DELETE FROM parameter WHERE name = ?1", [name])
                 .map(Ok::<_, ServiceError>)
         });
-        if deleted.await? == 0 {
-            return Err(not_found(&name));
-        }
-        self.vault.remove(&format!("{PARAMETER_PREFIX}{name}")).await?;
+        deleted.await?;
+        self.vault.remove(&format!("{PARAMETER_PREFIX}{}", found.name)).await?;
         Ok(json!({}))
     }
 }
 
-/// The name of an ARN: `arn:aws:ssm:us-east-1:111111111111:parameter/a/b` is `/a/b`.
-fn bare(name: &str) -> &str {
-    match name.split_once(":parameter/") {
-        Some((arn, _)) if arn.starts_with("arn:") => &name[arn.len() + ":parameter".len()..],
-        _ => name,
-    }
+/// What an ARN names: `arn:aws:ssm:us-east-1:111111111111:parameter/a/b` is `/a/b`.
+fn of_arn(name: &str) -> Option<&str> {
+    let (arn, _) = name.split_once(":parameter/").filter(|(arn, _)| arn.starts_with("arn:"))?;
+    Some(&name[arn.len() + ":parameter".len()..])
+}
+
+fn constraint(problem: &str) -> ServiceError {
+    let message = format!("1 validation error detected: {problem}");
+    ServiceError::sender("ValidationException", message)
 }
 
 fn check_name(name: &str) -> Result<(), ServiceError> {
@@ -313,10 +357,13 @@ impl Service for EmbeddedParameters {
         _origin: &Origin,
     ) -> Result<Value, ServiceError> {
         match action {
-            "DeleteParameter" => self.delete(read(input)?).await,
-            "GetParameter" => self.get(read(input)?).await,
-            "GetParameters" => self.get_all(read(input)?).await,
-            "GetParametersByPath" => self.by_path(read(input)?).await,
+            "DeleteParameter" => self.delete(read_only(input, &["Name"])?).await,
+            "GetParameter" => self.get(read_only(input, &["Name", DECRYPTED])?).await,
+            "GetParameters" => self.get_all(read_only(input, &["Names", DECRYPTED])?).await,
+            "GetParametersByPath" => {
+                let members = ["Path", "Recursive", DECRYPTED, "MaxResults", "NextToken"];
+                self.by_path(read_only(input, &members)?).await
+            }
             "PutParameter" => self.put(read(input)?).await,
             other => Err(ServiceError::unsupported("ssm", other)),
         }

@@ -6,16 +6,19 @@
 )]
 
 mod athena;
+mod authentication;
 mod aws_failures;
 mod catalog_file;
 mod cloudwatch;
 mod conformance;
+mod http_tasks;
 mod json_client;
 mod kinesis;
 mod ledger;
 mod objects;
 mod queue_file;
 mod secrets;
+mod services;
 mod support;
 mod table_file;
 mod tasks;

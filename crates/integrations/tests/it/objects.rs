@@ -1,5 +1,6 @@
 //! Embedded S3 beside what else knows its folders, over a restart, and where signatures are verified.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::TryStreamExt as _;
@@ -7,8 +8,9 @@ use object_store::path::Path;
 use object_store::{ObjectStore as _, ObjectStoreExt as _, PutPayload};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
+use secrecy::SecretString;
 use serde_json::{Value, json};
-use stepwell_integrations::http::Keys;
+use stepwell_integrations::authentication::{self, Keys};
 use stepwell_integrations::s3::Buckets;
 use stepwell_integrations::service::Origin;
 
@@ -95,7 +97,7 @@ async fn the_bucket_may_stand_in_the_host() {
 #[tokio::test]
 async fn pipelines_and_clients_see_the_same_objects() {
     let embedded = with_bucket().await;
-    let buckets = Buckets::embedded(embedded.folder.path().join("s3"));
+    let buckets = Buckets::embedded(embedded.folder().join("s3"));
     let raw = buckets.bucket("raw").await.unwrap();
     let put =
         json!({"Bucket": "raw", "Key": "by/client", "Body": "1", "ContentType": "text/plain"});
@@ -154,12 +156,13 @@ async fn what_was_answered_is_there_after_a_restart() {
 #[tokio::test]
 async fn nobody_gets_in_without_a_signature_where_they_are_verified() {
     let time = Time::manual();
-    let secret = |id: &str| (id == "AKIA").then(|| "secret".to_owned());
-    let keys = Keys { secret: Arc::new(secret), clock: time.clock() };
-    let folder = tempfile::tempdir().unwrap();
-    let embedded = Embedded::open(folder, &time, Some(keys)).await;
+    let secrets = BTreeMap::from([("AKIA".to_owned(), SecretString::from("secret"))]);
+    let keys = Keys { secrets: Arc::new(secrets), region: None, clock: time.clock() };
+    let others = axum::Router::new();
+    let embedded =
+        Embedded::behind(&time, others, |routes| authentication::router(keys, routes)).await;
     let answer = embedded.send(Method::GET, "/raw/a", &[], Vec::new()).await;
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
     let presigned = format!(
         "/raw/a?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIA%2F20260301%2F{REGION}%2Fs3%2Faws4_request\
          &X-Amz-Date=20260301T090000Z&X-Amz-Expires=600&X-Amz-SignedHeaders=host&X-Amz-Signature=00"

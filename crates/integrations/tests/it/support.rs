@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
-use stepwell_integrations::http::{Front, Keys, router};
+use stepwell_integrations::http::{Front, router};
 use stepwell_integrations::installation::Installation;
 use stepwell_integrations::service::{Place, Service};
 use stepwell_integrations::vault::{Vault, VaultError};
@@ -214,34 +214,63 @@ async fn read_request(stream: &mut TcpStream) -> Asked {
 pub(crate) struct Embedded {
     pub(crate) url: String,
     pub(crate) services: Arc<[Arc<dyn Service>]>,
+    vault: Arc<MemoryVault>,
     server: tokio::task::JoinHandle<()>,
     pub(crate) folder: TempDir,
 }
 
 impl Embedded {
     pub(crate) async fn start(time: &Time) -> Self {
-        Self::open(tempfile::tempdir().unwrap(), time, None).await
+        Self::open(tempfile::tempdir().unwrap(), time).await
     }
 
     /// The same files in another process of which the first knows nothing any more.
     pub(crate) async fn restarted(mut self, time: &Time) -> Self {
         let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
         drop(self);
-        Self::open(folder, time, None).await
+        Self::open(folder, time).await
     }
 
-    pub(crate) async fn open(folder: TempDir, time: &Time, keys: Option<Keys>) -> Self {
+    pub(crate) async fn open(folder: TempDir, time: &Time) -> Self {
+        Self::serve(folder, time, axum::Router::new(), |routes| routes).await
+    }
+
+    /// With something in front of them, and other routes beside them.
+    pub(crate) async fn behind(
+        time: &Time,
+        others: axum::Router,
+        front_of: impl FnOnce(axum::Router) -> axum::Router,
+    ) -> Self {
+        Self::serve(tempfile::tempdir().unwrap(), time, others, front_of).await
+    }
+
+    async fn serve(
+        folder: TempDir,
+        time: &Time,
+        others: axum::Router,
+        front_of: impl FnOnce(axum::Router) -> axum::Router,
+    ) -> Self {
         let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(MemoryVault::default());
         let installation =
-            Installation::open(folder.path(), place, vault, http(), time.clock()).await.unwrap();
+            Installation::open(folder.path(), place, vault.clone(), http(), time.clock())
+                .await
+                .unwrap();
         let services = installation.services;
-        let front = Front { services: Arc::clone(&services), is_refused: |_| false, keys };
+        let front = Front { services: Arc::clone(&services), is_refused: |_| false };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let routes = router(front, axum::Router::new());
+        let routes = front_of(router(front, others));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, services, server, folder }
+        Self { url, services, vault, server, folder }
+    }
+
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub(crate) async fn vault_names(&self) -> Vec<String> {
+        self.vault.names().await.unwrap()
     }
 }
 

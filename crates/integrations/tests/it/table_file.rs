@@ -42,7 +42,7 @@ async fn a_file_of_the_first_format_is_taken_over() {
     )
     .unwrap();
     drop(old);
-    let embedded = Embedded::open(folder, &Time::manual(), None).await;
+    let embedded = Embedded::open(folder, &Time::manual()).await;
     let described = embedded.dynamodb("DescribeTable", json!({"TableName": "orders"})).await;
     assert_eq!(described["Table"]["ItemCount"], 1);
     let get = json!({"TableName": "orders", "Key": {"pk": {"S": "a"}}});
@@ -53,7 +53,7 @@ async fn a_file_of_the_first_format_is_taken_over() {
 #[tokio::test]
 async fn pipelines_and_clients_see_the_same_tables_and_indexes() {
     let embedded = Embedded::start(&Time::manual()).await;
-    let tables = EmbeddedTables::open(&file(embedded.folder.path())).unwrap();
+    let tables = EmbeddedTables::open(&file(embedded.folder())).unwrap();
     let by_pipeline =
         Table { name: "runs".to_owned(), hash: KeyAttribute::text("pk"), range: None };
     tables.ensure_table(&by_pipeline).await.unwrap();

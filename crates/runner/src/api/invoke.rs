@@ -15,7 +15,8 @@ use crate::arn::{LATEST, Target};
 use crate::error::Refusal;
 use crate::function::LIMITS;
 use crate::invocation::{Invocation, Invoked};
-use crate::runner::{Runner, check_payload};
+use crate::runner::Runner;
+use crate::shared::check_payload;
 use crate::task::client_context;
 
 #[derive(Deserialize)]
@@ -36,11 +37,14 @@ pub(super) async fn invoke(
     let invocation = invocation(header("x-amz-client-context"), body)?;
     match header("x-amz-invocation-type").unwrap_or("RequestResponse") {
         "RequestResponse" => {
-            // When the caller goes away, so does this future, and with it the process.
-            let invoked = runner.invoke(&target, &invocation, &CancellationToken::new()).await?;
+            let invoked = invoke_to_the_end(runner, target, invocation).await?;
             Ok(answered(invoked, header("x-amz-log-type") == Some("Tail")))
         }
-        "Event" => Ok(empty(StatusCode::ACCEPTED, &runner.invoke_later(&target, &invocation)?)),
+        "Event" => {
+            let id = Uuid::new_v4();
+            runner.invoke_later(&target, &invocation, id).await?;
+            Ok(empty(StatusCode::ACCEPTED, &id.to_string()))
+        }
         "DryRun" => {
             runner.function(&target)?;
             check_payload(&invocation, LIMITS.payload_bytes_max)?;
@@ -52,6 +56,18 @@ pub(super) async fn invoke(
             "Member must satisfy enum value set: [Event, DryRun, RequestResponse]",
         )),
     }
+}
+
+/// A caller that goes away, or waits no longer, does not end the invocation; nor does it on AWS.
+async fn invoke_to_the_end(
+    runner: Runner,
+    target: Target,
+    invocation: Invocation,
+) -> Result<Invoked, Refusal> {
+    let running = tokio::spawn(async move {
+        runner.invoke(&target, &invocation, &CancellationToken::new()).await
+    });
+    running.await.unwrap_or_else(|_| Err(Refusal::service("the invocation broke off")))
 }
 
 fn invocation(

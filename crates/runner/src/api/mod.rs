@@ -11,6 +11,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 
+use crate::function::LIMITS;
 use crate::runner::Runner;
 
 /// Bytes of a request: a package of 50 MB in base64, and what is around it.
@@ -19,6 +20,7 @@ const REQUEST_BYTES_MAX: usize = 72 << 20;
 impl Runner {
     /// The Lambda API, as routes.
     pub fn router(&self) -> Router {
+        let payloads = DefaultBodyLimit::max(LIMITS.payload_bytes_max);
         let functions = "/2015-03-31/functions";
         let one = format!("{functions}/{{function}}");
         Router::new()
@@ -30,7 +32,7 @@ impl Runner {
                 &format!("{one}/configuration"),
                 get(requests::get_configuration).put(requests::update_configuration),
             )
-            .route(&format!("{one}/invocations"), post(invoke::invoke))
+            .route(&format!("{one}/invocations"), post(invoke::invoke).layer(payloads))
             .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
             .with_state(self.clone())
     }

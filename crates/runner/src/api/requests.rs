@@ -40,7 +40,7 @@ pub(super) struct Paging {
 pub(super) async fn create(State(runner): State<Runner>, body: Body) -> Result<Response, Refusal> {
     let request: Create = wire::read(body)?;
     let (function, package) = wanted(request)?;
-    let function = runner.create(function, &package).await?;
+    let function = runner.create(function, package).await?;
     Ok(wire::answer(StatusCode::CREATED, &shown(&runner, &function, None)))
 }
 
@@ -82,11 +82,10 @@ fn checked(package: Option<Vec<u8>>) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::invalid_parameter("Please provide a source for function code."));
     };
     if package.len() > LIMITS.zip_bytes_max {
-        return Err(Refusal {
-            code: "RequestEntityTooLargeException",
-            status: 413,
-            message: format!("a package has at most {} bytes", LIMITS.zip_bytes_max),
-        });
+        return Err(Refusal::entity_too_large(format!(
+            "a package has at most {} bytes",
+            LIMITS.zip_bytes_max
+        )));
     }
     Ok(package)
 }
@@ -167,7 +166,15 @@ pub(super) async fn list(
             &format!("Member must have value {rule}"),
         ));
     }
-    let qualifier = query.function_version.as_deref().map(|_| LATEST);
+    let qualifier = match query.function_version.as_deref() {
+        None => None,
+        // The one version of each.
+        Some("ALL") => Some(LATEST),
+        Some(other) => {
+            let rule = "Member must satisfy enum value set: [ALL]";
+            return Err(Refusal::constraint("functionVersion", other, rule));
+        }
+    };
     let after = query.marker.unwrap_or_default();
     let mut rest = runner.functions().into_iter().filter(|function| function.name > after);
     let page: Vec<_> = rest.by_ref().take(most.min(PAGE_MAX)).collect();
@@ -193,7 +200,7 @@ pub(super) async fn update_code(
     }
     let package = checked(request.zip_file)?;
     let (target, revision) = (Target::parse(&name)?, request.revision_id.as_deref());
-    let function = runner.change(&target, revision, |_| (), Some(&package)).await?;
+    let function = runner.change(&target, revision, |_| (), Some(package)).await?;
     Ok(wire::answer(StatusCode::OK, &shown(&runner, &function, None)))
 }
 

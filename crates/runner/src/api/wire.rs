@@ -129,23 +129,17 @@ fn package<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<u8>>
 
 /// Reads the body of a request.
 pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Refusal> {
-    let body = body.map_err(|_| Refusal {
-        code: "RequestEntityTooLargeException",
-        status: 413,
-        message: format!(
+    let body = body.map_err(|_| {
+        Refusal::entity_too_large(format!(
             "Request must be smaller than {} bytes for the CreateFunction operation",
             LIMITS.zip_bytes_max
-        ),
+        ))
     })?;
     serde_json::from_slice(&body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Refusal::validation(
             error.to_string().replace("unknown field", "not supported here: the member"),
         ),
-        _ => Refusal {
-            code: "SerializationException",
-            status: 400,
-            message: format!("Could not parse request body into json: {error}"),
-        },
+        _ => Refusal::not_parsed(format!("Could not parse request body into json: {error}")),
     })
 }
 
@@ -154,8 +148,8 @@ impl IntoResponse for Refusal {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let at_fault = if status.is_server_error() { "Service" } else { "User" };
         let mut body = json!({"Type": at_fault, "Message": self.message});
-        if self.code == "TooManyRequestsException" {
-            body["Reason"] = "ReservedFunctionConcurrentInvocationLimitExceeded".into();
+        if let Some(reason) = self.reason {
+            body["Reason"] = reason.into();
         }
         let mut response = answer(status, &body);
         if let Ok(code) = self.code.parse() {

@@ -105,7 +105,7 @@ def told(failed):
 def posted_error(connection, path, failed):
     told(failed)
     sys.stderr.flush()
-    body = json.dumps(failed, separators=(",", ":")).encode()
+    body = json.dumps(failed).encode()
     call(connection, "POST", path, body, {
         "Content-Type": "application/vnd.aws.lambda.error+json",
         "Lambda-Runtime-Function-Error-Type": failed["errorType"],

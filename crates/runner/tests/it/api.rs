@@ -191,3 +191,68 @@ async fn a_change_of_what_was_seen_is_a_change_of_that_alone() {
     api.put("/f/configuration", &json!({"Timeout": 0})).await.is(400, "ValidationException");
     assert_eq!(api.get("/f/configuration").await.body["Timeout"], 5);
 }
+
+#[tokio::test]
+async fn a_caller_that_goes_away_ends_nothing() {
+    let api = Api::new().await;
+    let source = "import socket\ndef handler(event, context):\n    socket.create_connection(('127.0.0.1', event)).recv(1)\n    print('to the end')\n";
+    api.post("", &create("goes-on", source)).await;
+    let gate = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let event = gate.local_addr().unwrap().port().to_string();
+    let request = api.client.post(format!("{}/goes-on/invocations", api.base)).body(event);
+    let caller = tokio::spawn(request.send());
+    let (held, _) = gate.accept().await.unwrap();
+    caller.abort();
+    assert!(caller.await.unwrap_err().is_cancelled());
+    // Long enough for the server to see that the connection is gone: it has served another one.
+    api.create("other").await;
+    drop(held);
+    while !api.fixture.log("goes-on").contains("REPORT") {
+        tokio::task::yield_now().await;
+    }
+    let log = api.fixture.log("goes-on");
+    assert!(log.contains("to the end") && !log.contains("Runtime.ExitError"), "{log}");
+}
+
+#[tokio::test]
+async fn code_that_was_replaced_or_refused_goes() {
+    let api = Api::new().await;
+    api.create("f").await;
+    let folder = api.fixture.folder.path().join(".stepwell/functions/created/f");
+    let count = || {
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        entries.filter(|entry| entry.path().is_dir()).count()
+    };
+    for source in ["def handler(event, context):\n    return 2\n", ECHO, ECHO] {
+        let zip = STANDARD.encode(package(&[("handler.py", source)]));
+        assert_eq!(api.put("/f/code", &json!({"ZipFile": zip})).await.status, 200);
+    }
+    while count() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(api.post("/f/invocations", &json!(7)).await.body, json!(7));
+    let broken = json!({"ZipFile": STANDARD.encode(package(&[("../handler.py", ECHO)]))});
+    api.put("/f/code", &broken).await.is(400, "InvalidParameterValueException");
+    assert_eq!(count(), 1);
+    assert_eq!(api.delete("/f").await.status, 204);
+    while folder.exists() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_event_has_its_own_limit() {
+    let api = Api::new().await;
+    api.create("f").await;
+    let large = json!("x".repeat(7 << 20));
+    api.post("/f/invocations", &large).await.is(413, "RequestTooLargeException");
+}
+
+#[tokio::test]
+async fn what_only_looks_like_a_name_is_refused() {
+    let api = Api::new().await;
+    let taken = api.create("stepwell-canvas").await;
+    taken.is(400, "InvalidParameterValueException");
+    let listed = api.get("/?FunctionVersion=LATEST").await;
+    listed.is(400, "ValidationException");
+}

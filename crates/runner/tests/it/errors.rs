@@ -199,7 +199,7 @@ async fn nothing_of_a_refused_function_remains() {
     reserved.environment.insert("AWS_REGION".into(), "x".into());
     cases.push((reserved, good.clone(), "InvalidParameterValueException"));
     for (function, package, code) in cases {
-        let refusal = fixture.runner.create(function, &package).await.unwrap_err();
+        let refusal = fixture.runner.create(function, package).await.unwrap_err();
         assert_eq!(refusal.code, code, "{refusal}");
     }
     assert!(fixture.runner.functions().is_empty());

@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 
-use crate::support::{ECHO, Fixture, error_of, has_namespaces};
+use crate::support::{ECHO, Fixture, error_of};
 
 /// A runner with a function that behaves.
 async fn with_neighbour() -> Fixture {
@@ -28,6 +28,21 @@ async fn garbage_on_its_streams_is_log() {
     assert_eq!(Fixture::returned(&invoked), json!("fine"));
     assert!(invoked.log_tail.windows(2).any(|pair| pair == b"\xff\x00"));
     assert_unharmed(&fixture).await;
+}
+
+/// What a process has written before it answered is in the tail of the invocation, and not in that of the next.
+#[tokio::test]
+async fn each_tail_has_its_own_lines() {
+    let fixture = Fixture::new().await;
+    let source = "def handler(event, context):\n    print('said', event)\n    return event\n";
+    fixture.python("says", source).await;
+    for number in 0..50 {
+        let invoked = fixture.invoke("says", &number.to_string()).await;
+        let tail = String::from_utf8(invoked.log_tail).unwrap();
+        let lines: Vec<_> = tail.lines().collect();
+        assert_eq!(lines.len(), 4, "{tail}");
+        assert_eq!(lines[1], format!("said {number}"));
+    }
 }
 
 #[tokio::test]
@@ -62,20 +77,20 @@ async fn fork_and_hang(fixture: &Fixture, apart: &str) {
 
 #[tokio::test]
 async fn what_it_forked_ends_with_it() {
-    if !has_namespaces() {
+    let fixture = with_neighbour().await;
+    if !fixture.has_namespaces().await {
         return;
     }
-    let fixture = with_neighbour().await;
     fork_and_hang(&fixture, "os.setsid()").await;
     assert_unharmed(&fixture).await;
 }
 
 #[tokio::test]
 async fn what_is_covered_stays_covered() {
-    if !has_namespaces() {
+    let fixture = Fixture::new().await;
+    if !fixture.has_namespaces().await {
         return;
     }
-    let fixture = Fixture::new().await;
     let source = "import os, subprocess\ndef handler(event, context):\n    state = event\n    subprocess.run(['umount', state])\n    subprocess.run(['mount', '-o', 'remount,bind,rw', '/var/task'])\n    try:\n        open('/var/task/more', 'w')\n    except OSError as error:\n        return [error.strerror, os.access(state + '/functions', os.F_OK)]\n";
     fixture.python("digs", source).await;
     let state = fixture.folder.path().join(".stepwell").display().to_string();
@@ -162,16 +177,84 @@ def handler(event, context):
 #[tokio::test]
 async fn a_crash_while_idle_is_not_noticed() {
     let fixture = with_neighbour().await;
-    let source = "import os, threading\ndef handler(event, context):\n    threading.Timer(0.01, lambda: os._exit(1)).start()\n    return os.environ['AWS_LAMBDA_LOG_STREAM_NAME']\n";
+    let gate = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = "import os, socket, threading\ndef crash(port):\n    socket.create_connection(('127.0.0.1', port)).recv(1)\n    os._exit(1)\ndef handler(event, context):\n    threading.Thread(target=crash, args=[event], daemon=True).start()\n    return os.environ['AWS_LAMBDA_LOG_STREAM_NAME']\n";
     fixture.python("fades", source).await;
-    let first = fixture.call("fades", "{}").await;
+    let port = gate.local_addr().unwrap().port().to_string();
+    let first = fixture.call("fades", &port).await;
+    drop(gate.accept().await.unwrap());
     let mut second = first.clone();
     while second == first {
         // As long as the first process lives it may answer; once it is gone a new one does.
-        let invoked = fixture.invoke("fades", "{}").await;
+        let invoked = fixture.invoke("fades", &port).await;
         if invoked.error_type.is_none() {
             second = Fixture::returned(&invoked);
         }
     }
     assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn programs_of_the_function_start_nothing() {
+    let fixture = with_neighbour().await;
+    let files = [
+        (
+            "handler.py",
+            "import os\ndef handler(event, context):\n    return [os.environ['PATH'], os.environ['LD_PRELOAD'], os.environ['UID_OF'], 'NAMES' in os.environ]\n",
+        ),
+        ("nice", "#!/bin/sh\nexit 7\n"),
+        ("setpriv", "#!/bin/sh\nexit 7\n"),
+    ];
+    let mut function = crate::support::function("own-path", "python3.12", "handler.handler");
+    let own = [("PATH", "/var/task"), ("LD_PRELOAD", "none.so"), ("UID_OF", "a 'b' \"c\" $d\n")];
+    function.environment = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    fixture.runner.create(function, crate::support::package(&files)).await.unwrap();
+    let told = fixture.call("own-path", "{}").await;
+    assert_eq!(told, json!(["/var/task", "none.so", "a 'b' \"c\" $d\n", false]));
+    assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn memory_that_is_shared_counts() {
+    let fixture = with_neighbour().await;
+    let source = "import mmap\ndef handler(event, context):\n    held = mmap.mmap(-1, 400 << 20)\n    for at in range(0, 400 << 20, 4096):\n        held[at] = 1\n    __import__('time').sleep(600)\n";
+    fixture.changed("shares", source, |function| function.memory_mb = 128).await;
+    let (error, message) = error_of(&fixture.invoke("shares", "{}").await);
+    assert_eq!(error, "Runtime.ExitError");
+    assert_eq!(message, "RequestId: ID Error: Runtime exited with error: signal: killed");
+    assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn what_grows_between_invocations_is_ended() {
+    let fixture = with_neighbour().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let source = "import socket, threading, time\nheld = []\ndef grow(port):\n    held.append(socket.create_connection(('127.0.0.1', port)))\n    held.append(bytearray(b'x') * (300 << 20))\n    time.sleep(600)\ndef handler(event, context):\n    threading.Thread(target=grow, args=[event], daemon=True).start()\n    return 'done'\n";
+    fixture.changed("grows", source, |function| function.memory_mb = 128).await;
+    let port = listener.local_addr().unwrap().port().to_string();
+    let (invoked, accepted) = tokio::join!(fixture.invoke("grows", &port), listener.accept());
+    drop(invoked);
+    let read = accepted.unwrap().0.read(&mut [0]).await;
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
+    assert_unharmed(&fixture).await;
+}
+
+#[tokio::test]
+async fn what_is_shared_between_functions_is_not_there() {
+    let fixture = Fixture::new().await;
+    if !fixture.has_namespaces().await {
+        return;
+    }
+    let source = "import os\ndef handler(event, context):\n    there = os.listdir('/dev/shm')\n    open('/dev/shm/left', 'w').close()\n    return there\n";
+    for name in ["first", "second"] {
+        fixture.python(name, source).await;
+        assert_eq!(fixture.call(name, "{}").await, json!([]), "{name}");
+    }
+}
+
+/// Without namespaces: the function kills what would have killed it.
+#[tokio::test]
+async fn a_group_ends_without_its_watcher() {
+    let fixture = Fixture::without_namespaces().await;
+    fork_and_hang(&fixture, "os.system('pkill -KILL -P ' + str(os.getppid()) + ' -x sh')").await;
 }

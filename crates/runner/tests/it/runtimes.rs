@@ -108,7 +108,7 @@ async fn a_handler_in_a_folder_and_a_logger() {
     let source = "import logging\nlogging.getLogger().setLevel('INFO')\ndef go(event, context):\n    logging.info('hello')\n    return __name__\n";
     let mut nested = function("nested", "python3.12", "pkg/mod.go");
     nested.timeout_seconds = 60;
-    fixture.runner.create(nested, &package(&[("pkg/mod.py", source)])).await.unwrap();
+    fixture.runner.create(nested, package(&[("pkg/mod.py", source)])).await.unwrap();
     let invoked = fixture.invoke("nested", "{}").await;
     assert_eq!(Fixture::returned(&invoked), json!("pkg.mod"));
     let line = format!("Z\t{}\thello\n", invoked.request_id);
@@ -121,7 +121,7 @@ async fn node(
     event: &str,
 ) -> (Fixture, stepwell_runner::Invoked) {
     let fixture = Fixture::new().await;
-    fixture.runner.create(function("node", "nodejs20.x", handler), &package(files)).await.unwrap();
+    fixture.runner.create(function("node", "nodejs20.x", handler), package(files)).await.unwrap();
     let invoked = fixture.invoke("node", event).await;
     (fixture, invoked)
 }
@@ -213,7 +213,7 @@ const base = `http://${host}:${port}/2018-06-01/runtime`;
 async fn an_executable_of_its_own() {
     let fixture = Fixture::new().await;
     let own = function("own", "provided.al2023", "whatever");
-    fixture.runner.create(own, &package(&[("bootstrap", BOOTSTRAP)])).await.unwrap();
+    fixture.runner.create(own, package(&[("bootstrap", BOOTSTRAP)])).await.unwrap();
     for event in 1..=2 {
         let expected = json!({"event": event, "handler": "whatever"});
         assert_eq!(fixture.call("own", &event.to_string()).await, expected);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::Value;
-use stepwell_runner::{Function, Invocation, Invoked, Options, Runner, Secrets, Target};
+use stepwell_runner::{Function, Invocation, Invoked, Options, Refusal, Runner, Secrets, Target};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -25,17 +26,8 @@ impl Secrets for OneSecret {
     }
 }
 
-/// Whether this system lets processes have users, mounts and processes of their own.
-pub(crate) fn has_namespaces() -> bool {
-    let arguments = ["--user", "--map-root-user", "--mount", "--pid", "--fork", "true"];
-    let started = std::process::Command::new("unshare").args(arguments).status();
-    let has_them = started.is_ok_and(|it| it.success());
-    if !has_them {
-        // Not `eprintln!`, which the test harness keeps to itself.
-        let _ = writeln!(std::io::stderr(), "\nSKIPPED: this system allows no namespaces\n");
-    }
-    has_them
-}
+/// Where functions see their code if processes have users, mounts and processes of their own.
+const APART: &str = "/var/task";
 
 pub(crate) struct Fixture {
     pub(crate) runner: Runner,
@@ -54,9 +46,7 @@ pub(crate) fn options(folder: &TempDir) -> Options {
 
 impl Fixture {
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let runner = Runner::open(options(&folder), Vec::new()).await.unwrap();
-        Self { runner, folder }
+        Self::at(tempfile::tempdir().unwrap()).await
     }
 
     /// On a system without namespaces.
@@ -71,8 +61,24 @@ impl Fixture {
     pub(crate) async fn restarted(self) -> Self {
         let Self { runner, folder } = self;
         drop(runner);
+        Self::at(folder).await
+    }
+
+    pub(crate) async fn at(folder: TempDir) -> Self {
         let runner = Runner::open(options(&folder), Vec::new()).await.unwrap();
         Self { runner, folder }
+    }
+
+    /// Whether this system lets processes have users, mounts and processes of their own.
+    pub(crate) async fn has_namespaces(&self) -> bool {
+        let source = "import os\ndef handler(event, context):\n    return os.getcwd()\n";
+        self.python("where", source).await;
+        let has_them = self.call("where", "{}").await == APART;
+        if !has_them {
+            // Not `eprintln!`, which the test harness keeps to itself.
+            let _ = writeln!(std::io::stderr(), "\nSKIPPED: this system allows no namespaces\n");
+        }
+        has_them
     }
 
     /// Creates a function in Python: `handler.handler` in `source`.
@@ -88,13 +94,19 @@ impl Fixture {
     ) {
         let mut function = function(name, "python3.12", "handler.handler");
         change(&mut function);
-        self.runner.create(function, &package(&[("handler.py", source)])).await.unwrap();
+        self.runner.create(function, package(&[("handler.py", source)])).await.unwrap();
     }
 
     pub(crate) async fn invoke(&self, name: &str, event: &str) -> Invoked {
         let target = Target::parse(name).unwrap();
         let invocation = Invocation::of(event.to_owned());
         self.runner.invoke(&target, &invocation, &CancellationToken::new()).await.unwrap()
+    }
+
+    pub(crate) async fn invoke_later(&self, name: &str, event: &str) -> Result<Uuid, Refusal> {
+        let (target, id) = (Target::parse(name).unwrap(), Uuid::new_v4());
+        self.runner.invoke_later(&target, &Invocation::of(event.to_owned()), id).await?;
+        Ok(id)
     }
 
     /// What a function returns that succeeds.
