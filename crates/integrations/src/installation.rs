@@ -37,6 +37,8 @@ pub struct Installation {
     /// All of [`EMBEDDED`].
     pub services: Arc<[Arc<dyn Service>]>,
     topics: EmbeddedSns,
+    /// The bus of EventBridge, for events of Step Functions itself.
+    pub events: EmbeddedEvents,
 }
 
 impl Installation {
@@ -86,13 +88,13 @@ impl Installation {
             Arc::new(objects),
             Arc::new(tables),
             Arc::new(events.clone()),
-            Arc::new(HttpTasks::new(events, http, clocks())),
+            Arc::new(HttpTasks::new(events.clone(), http, clocks())),
             Arc::new(logs),
             Arc::new(EmbeddedSecrets::new(vault, place.clone())),
             Arc::new(parameters),
             Arc::new(EmbeddedSts::new(place)),
         ]);
-        Ok(Self { services, topics })
+        Ok(Self { services, topics, events })
     }
 
     /// Delivers again and again what subscribers did not take yet; never returns.

@@ -13,6 +13,7 @@ use stepwell_task::{Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest,
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
+use crate::events;
 use crate::http;
 use crate::service::{Facts, Optimised, Origin, Service};
 
@@ -147,7 +148,7 @@ impl TaskHandler for Handler {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
         #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
         let request_id = uuid::Uuid::new_v4().to_string();
-        let input = match self.input(&request.parameters) {
+        let input = match self.input(&request.parameters, &request.execution_arn) {
             Ok(input) => input,
             Err(cause) => return failed("States.Runtime", cause),
         };
@@ -168,7 +169,7 @@ fn failed(error: impl Into<String>, cause: impl Into<String>) -> TaskOutcome {
 }
 
 impl Handler {
-    fn input(&self, parameters: &Value) -> Result<Value, String> {
+    fn input(&self, parameters: &Value, execution_arn: &str) -> Result<Value, String> {
         let Value::Object(members) = parameters else {
             return Err("The parameters of an integration must be an object.".to_owned());
         };
@@ -180,7 +181,13 @@ impl Handler {
                 "The field '{other}' is not supported by Step Functions in {name}:{action}"
             ));
         }
-        Ok(with_texts(parameters.clone()))
+        let mut input = with_texts(parameters.clone());
+        if matches!(self.kind, Kind::Optimised(_))
+            && self.service.facts().name == events::FACTS.name
+        {
+            events::add_resources(&mut input, execution_arn);
+        }
+        Ok(input)
     }
 
     fn succeeded(&self, output: Value, request_id: &str) -> TaskOutcome {

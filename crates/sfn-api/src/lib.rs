@@ -13,6 +13,7 @@ mod dispatch;
 mod error;
 mod integration;
 mod ops;
+mod status_change;
 mod wire;
 
 use axum::Router;
@@ -22,6 +23,7 @@ use stepwell_engine::Handle;
 
 pub use dispatch::is_of_a_page;
 pub use integration::Integration;
+pub use status_change::status_change;
 
 /// Bytes of a request. A definition has at most 1 MiB; an input has no limit of its own here, but a body
 /// is held in memory.

@@ -8,6 +8,7 @@
     reason = "the binary is the edge that meets the clock and the environment"
 )]
 
+mod access;
 mod alarms;
 mod built_in;
 mod cli;
@@ -30,6 +31,7 @@ mod secrets;
 mod server;
 mod services;
 mod shutdown;
+mod status_events;
 mod telemetry;
 mod test_functions;
 mod triggers;

@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use stepwell_pipeline::secret::Secrets;
 use stepwell_runner::{Options, Refusal, Runner};
 
+use crate::access::AccessKey;
 use crate::config::{Config, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::project::Project;
@@ -17,6 +18,7 @@ pub(crate) async fn open(
     project: &Project,
     config: &Config,
     endpoint: Option<String>,
+    access_key: AccessKey,
 ) -> Outcome<Runner> {
     let secrets = References(wiring::surroundings(project, config).secrets);
     let path = variables::get("PATH").unwrap_or_default();
@@ -25,6 +27,7 @@ pub(crate) async fn open(
         region: engine.region,
         account: engine.account,
         endpoint,
+        access_key,
         search: std::env::split_paths(&path).collect(),
         ..Options::at(project.state(), Arc::new(secrets))
     };

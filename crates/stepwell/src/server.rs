@@ -17,6 +17,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use ring::hmac;
 use serde_json::json;
 use stepwell_engine::{Handle, Stats};
+use stepwell_integrations::authentication::{self, Keys};
 use stepwell_integrations::http::{self, Front};
 use stepwell_integrations::service::Service;
 use tokio::sync::mpsc;
@@ -40,6 +41,8 @@ const TOLD_MAX: usize = 16;
 pub(crate) struct Server {
     pub(crate) engine: Handle,
     pub(crate) processes: Processes,
+    /// Whose signatures count, where requests must be signed.
+    pub(crate) keys: Option<Keys>,
     /// Those that answer AWS's own protocols here.
     pub(crate) services: Arc<[Arc<dyn Service>]>,
     pub(crate) machines: Arc<[Machine]>,
@@ -52,23 +55,31 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// All routes, with those that start executions.
+    /// All routes, with those that start executions. With keys, what AWS has is for those alone who sign; triggers and commands
+    /// have tokens of their own, and `/healthz` tells nothing.
     pub(crate) fn router(self, triggers: Router) -> Router {
         let services = Arc::clone(&self.services);
         let front = Front { services, is_refused: stepwell_sfn_api::is_of_a_page };
         let api = stepwell_sfn_api::router(self.engine.clone());
         let lambda = self.processes.get().map(stepwell_runner::Runner::router).unwrap_or_default();
         let lambda = lambda.layer(middleware::from_fn(refuse_pages));
-        let routes = Router::new()
-            .route("/healthz", get(health))
+        let guarded = Router::new()
             .route("/metrics", get(metrics))
+            .with_state(self.clone())
+            .merge(api)
+            .merge(lambda);
+        let guarded = http::router(front, guarded);
+        let guarded = match self.keys.clone() {
+            Some(keys) => authentication::router(keys, guarded),
+            None => guarded,
+        };
+        Router::new()
+            .route("/healthz", get(health))
             .route(RUN_PATH, post(run))
             .route(REDRIVE_PATH, post(redrive))
             .with_state(self)
-            .merge(api)
-            .merge(lambda)
-            .merge(triggers);
-        http::router(front, routes)
+            .merge(triggers)
+            .fallback_service(guarded)
     }
 }
 

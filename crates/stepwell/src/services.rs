@@ -16,6 +16,7 @@ use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::AwsService;
+use stepwell_integrations::events::EmbeddedEvents;
 use stepwell_integrations::http::RestService;
 use stepwell_integrations::installation::{EMBEDDED, Installation};
 use stepwell_integrations::s3;
@@ -95,6 +96,12 @@ impl ProjectServices {
             // What is wrong is told in the log, and to whoever calls.
             let _ = self.installation().await;
         }
+    }
+
+    /// The bus of EventBridge, if it is embedded, opened and somebody waits there for events.
+    pub(crate) async fn events_with_rules(&self) -> Option<&EmbeddedEvents> {
+        let events = &self.installation.get()?.events;
+        events.has_rules().await.is_ok_and(|it| it).then_some(events)
     }
 
     async fn installation(&self) -> Result<&Installation, ServiceError> {

@@ -5,7 +5,7 @@
 //! the first failing command ends it. What it starts in the background is stopped with it.
 
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Result, ensure};
@@ -131,7 +131,7 @@ mod tests {
         // Gone, or dead and not yet collected.
         wait_until(|| {
             std::fs::read_to_string(&stat).is_ok_and(|stat| stat.contains(") Z "))
-                || !Path::new(&stat).exists()
+                || !std::path::Path::new(&stat).exists()
         });
     }
 

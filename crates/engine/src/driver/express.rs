@@ -2,7 +2,7 @@
 //! dispatcher as all others.
 //!
 //! Nothing of them is on disk but the logs that they are told to write, so that nothing is left of those that run when the
-//! process ends (ADR 0014). Left to others: what runs (the kernel), handlers (the dispatcher).
+//! process ends (ADR 0015). Left to others: what runs (the kernel), handlers (the dispatcher).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -133,6 +133,37 @@ impl EmbeddedEvents {
         Ok(Self { database, place, queues, vault, clock, connecting: Arc::default() })
     }
 
+    /// Whether somebody waits for events.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub async fn has_rules(&self) -> Result<bool, ServiceError> {
+        Ok(!rules::enabled(self).await?.is_empty())
+    }
+
+    /// Delivers an event of a service of AWS, which `PutEvents` refuses from anybody else. Not to be tried again: some targets may
+    /// have it.
+    ///
+    /// # Errors
+    /// If a queue cannot be used.
+    pub async fn announce(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resources: Vec<String>,
+        detail: Value,
+    ) -> Result<(), ServiceError> {
+        let rules = rules::enabled(self).await?;
+        #[expect(clippy::disallowed_methods, reason = "an event has its id from here on")]
+        let id = uuid::Uuid::new_v4().to_string();
+        let head = Head { source, detail_type, resources, time: (self.clock)() };
+        let event = head.event(&self.place, &id, &detail);
+        // No answer to a target names an address.
+        let origin = Origin { base_url: String::new() };
+        let delivered = self.deliver(&event, &rules, &origin).await;
+        delivered.map_err(|Refused(code, words)| ServiceError::sender(code, words))
+    }
+
     /// How the connection of an ARN proves who it is; none if there is no such connection.
     pub(crate) async fn authorization(
         &self,
@@ -239,18 +270,56 @@ impl Entry {
         }
         let time = instant(self.time.as_ref(), now)
             .ok_or_else(|| Refused("InvalidArgument", "Parameter Time is not valid.".to_owned()))?;
-        Ok(json!({
+        let resources = self.resources;
+        let head = Head { source: &source, detail_type: &detail_type, resources, time };
+        Ok(head.event(place, id, &detail))
+    }
+}
+
+/// What an event says beside its detail.
+struct Head<'h> {
+    source: &'h str,
+    detail_type: &'h str,
+    resources: Vec<String>,
+    time: Timestamp,
+}
+
+impl Head<'_> {
+    /// The event as rules and targets see it.
+    fn event(self, place: &Place, id: &str, detail: &Value) -> Value {
+        json!({
             "version": "0",
             "id": id,
-            "detail-type": detail_type,
-            "source": source,
+            "detail-type": self.detail_type,
+            "source": self.source,
             "account": place.account,
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             "region": place.region,
             "resources": self.resources,
             "detail": detail,
-        }))
+        })
     }
+}
+
+/// Names the state machine and the execution among the resources of every entry of `PutEvents`, as Step Functions does.
+pub(crate) fn add_resources(input: &mut Value, execution_arn: &str) {
+    let arns = [state_machine(execution_arn), execution_arn.to_owned()].map(Value::String);
+    let entries = input.get_mut("Entries").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let resources = entry.entry("Resources").or_insert_with(|| json!([]));
+        if let Some(resources) = resources.as_array_mut() {
+            resources.extend(arns.iter().cloned());
+        }
+    }
+}
+
+/// `arn:aws:states:us-east-1:111111111111:execution:orders:one` is of `arn:aws:states:us-east-1:111111111111:stateMachine:orders`.
+fn state_machine(execution_arn: &str) -> String {
+    let parts: Vec<_> = execution_arn.splitn(8, ':').collect();
+    let name = parts.get(6).copied().unwrap_or_default();
+    // A child of a Map run names its label as well.
+    let name = name.split('/').next().unwrap_or(name);
+    format!("{}:stateMachine:{name}", parts[..parts.len().min(5)].join(":"))
 }
 
 fn instant(time: Option<&Value>, now: Timestamp) -> Option<Timestamp> {

@@ -101,7 +101,10 @@ impl Response {
 }
 
 /// Whether `RedriveExecution` would be accepted, and why not.
-fn redrive_status(record: &ExecutionRecord, now: Timestamp) -> (&'static str, Option<String>) {
+pub(crate) fn redrive_status(
+    record: &ExecutionRecord,
+    now: Timestamp,
+) -> (&'static str, Option<String>) {
     match record.redrivable(now) {
         Ok(()) => ("REDRIVABLE", None),
         Err(NotRedrivable::ChildOfMapRun) => ("REDRIVABLE_BY_MAP_RUN", None),

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::Global;
+use crate::access;
 use crate::alarms::Watcher;
 use crate::client::ServerFile;
 use crate::config::Config;
@@ -26,7 +27,7 @@ use crate::server::Server;
 use crate::triggers::http;
 use crate::triggers::queue::Consumer;
 use crate::wiring::{self, Machine, Parts, Running};
-use crate::{secrets, shutdown, telemetry, test_functions, triggers};
+use crate::{secrets, shutdown, status_events, telemetry, test_functions, triggers};
 
 /// How long requests that are under way may take to finish once the server is told to stop.
 const REQUESTS_FINISH_WITHIN: Duration = Duration::from_secs(3);
@@ -39,9 +40,12 @@ pub(crate) struct Serve {
     /// Folder of the project; the same as `--project`
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Where to listen; loopback only
+    /// Where to listen; beyond loopback, requests must be signed by one of [access-keys]
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:4566", env = "STEPWELL_LISTEN")]
     listen: SocketAddr,
+    /// Let nobody in without a signature of one of [access-keys], on loopback too
+    #[arg(long, env = "STEPWELL_REQUIRE_AUTH")]
+    require_auth: bool,
     /// Hold executions to AWS's limits: 256 KiB of data, 25,000 history events
     #[arg(long)]
     aws_limits: bool,
@@ -73,8 +77,9 @@ impl Serve {
 
     pub(crate) fn run(self, global: &Global) -> Outcome {
         let project = self.project(global)?;
-        let listener = bind(self.listen)?;
         let mut config = project.config()?;
+        let is_authenticated = access::check(&config, self.listen, self.require_auth)?;
+        let listener = bind(self.listen)?;
         config.aws_limits |= self.aws_limits;
         let mut parts = Parts::read(&project, &config, None)?;
         if let Some(effects) = &self.test_functions {
@@ -85,18 +90,12 @@ impl Serve {
         }
         parts.machines.iter().try_for_each(Machine::check)?;
         triggers::check(&config, &parts.machines)?;
-        wiring::runtime()?.block_on(serve(&project, &config, parts, listener))
+        wiring::runtime()?.block_on(serve(&project, &config, parts, listener, is_authenticated))
     }
 }
 
 /// Binds before any serious work, so that a wrong setting fails in the first second.
 fn bind(address: SocketAddr) -> Outcome<TcpListener> {
-    if !address.ip().is_loopback() {
-        let message =
-            format!("`{address}` is no loopback address, and requests are not authenticated yet");
-        return Err(Failure::message(Exit::Usage, message)
-            .hint("listen on 127.0.0.1 and put a proxy with authentication in front of it"));
-    }
     let listener = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)
@@ -108,7 +107,13 @@ fn bind(address: SocketAddr) -> Outcome<TcpListener> {
     })
 }
 
-async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpListener) -> Outcome {
+async fn serve(
+    project: &Project,
+    config: &Config,
+    parts: Parts,
+    listener: TcpListener,
+    is_authenticated: bool,
+) -> Outcome {
     let stop = shutdown::on_signal()?;
     let hub = Hub::new();
     let metrics = telemetry::metrics();
@@ -116,13 +121,19 @@ async fn serve(project: &Project, config: &Config, parts: Parts, listener: TcpLi
     let progress = Arc::new(hub.clone());
     let mut running =
         Running::start(project, config, &parts.pipelines, progress, Some(endpoint)).await??;
-    let services = running.services.clone();
-    tokio::spawn(async move {
-        if let Some(services) = services {
-            services.go_on().await;
-        }
-    });
+    if let Some(services) = running.services.clone() {
+        tokio::spawn(status_events::tell(
+            running.engine.clone(),
+            Arc::clone(&services),
+            stop.clone(),
+        ));
+        tokio::spawn(async move { services.go_on().await });
+    }
+    let resolver = wiring::surroundings(project, config).secrets;
+    let keys = access::keys(config, &*resolver, running.function_key.clone());
+    let keys = if is_authenticated { Some(keys.await?) } else { None };
     let server = Server {
+        keys,
         engine: running.engine.clone(),
         processes: Arc::clone(&running.processes),
         services: running.services.iter().flat_map(|it| it.on_the_port().to_vec()).collect(),

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use stepwell_pipeline::secret::SecretRef;
 use stepwell_pipeline::surroundings::Services;
 
 pub(crate) use self::alarms::{Alarm, MINUTES_MAX, Metric};
@@ -54,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) functions: Vec<stepwell_runner::Function>,
     /// `[alarms.*]`
     pub(crate) alarms: BTreeMap<String, Alarm>,
+    /// `[access-keys]`: secret access keys by access key id.
+    pub(crate) access_keys: BTreeMap<String, SecretRef>,
     /// Whether executions are held to AWS's limits.
     pub(crate) aws_limits: bool,
 }
@@ -201,6 +204,7 @@ impl Reader {
         let logs = root.remove_entry("logs").into_iter().collect();
         let alarms = root.remove("alarms");
         let functions = self.section(root.remove("functions"));
+        let access_keys = root.remove("access-keys");
         let keys = variables::take_root(&mut root, &self.variables);
         for (key, entry) in root {
             self.problems.push(unknown_section(&key).at(&entry.key));
@@ -209,6 +213,8 @@ impl Reader {
         let pipelines = self.pipelines(pipelines);
         warnings.extend(pipelines.values().flat_map(Section::exposed));
         let (triggers, exposed) = self.triggers_section(triggers);
+        warnings.extend(exposed);
+        let (access_keys, exposed) = self.access_keys(access_keys);
         warnings.extend(exposed);
         // Whoever writes log files has read them before.
         self.logs(logs);
@@ -222,6 +228,7 @@ impl Reader {
             triggers,
             functions: self.functions(functions),
             alarms: self.alarms(alarms),
+            access_keys,
             aws_limits: self.typed::<Root>(keys, &Place::Unknown).unwrap_or_default().aws_limits,
         }
     }
@@ -235,6 +242,21 @@ impl Reader {
     fn logs(&mut self, mut root: Table) -> Logs {
         let table = self.section(root.remove("logs"));
         self.typed(table, &Place::Unknown).unwrap_or_default()
+    }
+
+    /// Secret access keys by access key id, and those that stand in the file as they are.
+    fn access_keys(&mut self, entry: Option<Entry>) -> (BTreeMap<String, SecretRef>, Vec<Problem>) {
+        let table = self.section(entry);
+        let places: Vec<_> =
+            table.iter().map(|(id, entry)| (id.clone(), entry.node.place.clone())).collect();
+        let keys: BTreeMap<String, SecretRef> =
+            self.typed(table, &Place::Unknown).unwrap_or_default();
+        let is_literal = |id: &String| matches!(keys.get(id), Some(SecretRef::Literal(_)));
+        let literal = places.iter().filter(|(id, _)| is_literal(id));
+        let exposed = literal
+            .filter_map(|(id, place)| pipelines::exposed(id, place, &format!("access-keys/{id}")));
+        let exposed = exposed.collect();
+        (keys, exposed)
     }
 
     fn state_machines(&mut self, sections: Table) -> BTreeMap<String, StateMachine> {
@@ -277,6 +299,7 @@ fn unknown_section(key: &str) -> Problem {
         "functions",
         "triggers",
         "alarms",
+        "access-keys",
         "logs",
         variables::AWS_LIMITS_KEY,
     ];

@@ -263,12 +263,6 @@ fn health_metrics_and_request_ids_are_there() {
 }
 
 #[test]
-fn another_address_than_loopback_is_refused_with_the_reason() {
-    let says = Project::new().fails(2, &["serve", "--listen", "0.0.0.0:0"]);
-    assert!(says.contains("requests are not authenticated yet"), "{says}");
-}
-
-#[test]
 fn logs_are_json_where_asked() {
     let project = Project::new();
     Server::start(&project, &["--log-format", "json"]).stop();
@@ -404,13 +398,54 @@ fn boto3_is_understood() {
 }
 
 #[test]
+fn who_signs_is_let_in_and_nobody_else() {
+    let Some(python) = provided("STEPWELL_PYTHON") else { return };
+    let mut project = Project::configured("[access-keys]\nany = \"secret:clients/any\"\n");
+    project.variable("STEPWELL_SECRET_CLIENTS_ANY", "any");
+    project.variable("PATH", &path_with(&python));
+    let server = Server::start(&project, &["--require-auth"]);
+    let refused = server.call("ListStateMachines", &json!({}));
+    assert_eq!(refused.status, 400);
+    assert!(refused.body.contains("MissingAuthenticationTokenException"), "{}", refused.body);
+    assert_eq!((server.get("/metrics").status, server.get("/healthz").status), (403, 200));
+    // Functions sign with a key of their own.
+    script(&server, &python, "boto3_client.py", &[]);
+    script(&server, &python, "services_client.py", &["before"]);
+    server.stop();
+    project.variable("STEPWELL_SECRET_CLIENTS_ANY", "another");
+    let server = Server::start(&project, &["--require-auth"]);
+    let client = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/boto3_client.py");
+    let address = format!("http://{}", server.address);
+    let output = Command::new(python).arg(client).arg(address).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stderr).contains("(InvalidSignatureException)"));
+}
+
+#[test]
+fn beyond_loopback_there_must_be_access_keys() {
+    let project = Project::new();
+    let says = project.fails(2, &["serve", "--listen", "0.0.0.0:0"]);
+    assert!(says.contains("must be signed"), "{says}");
+    project.write(
+        "stepwell.toml",
+        "[access-keys]\nme = \"hunter2\"\n[triggers.http.hook]\nstate_machine = \"m\"\npath = \"/m\"\n",
+    );
+    let says = project.fails(2, &["serve", "--require-auth"]);
+    assert!(says.contains("the trigger `hook` has no `token`"), "{says}");
+    assert!(says.contains("`stepwell secret set access-keys/me`"), "{says}");
+    assert!(!says.contains("hunter2"), "{says}");
+}
+
+/// The Python that functions run with has boto3, as AWS's has.
+fn path_with(python: &str) -> String {
+    let folder = Path::new(python).parent().unwrap();
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
 fn services_are_for_clients_functions_and_tasks_and_survive_a_kill() {
     let Some(python) = provided("STEPWELL_PYTHON") else { return };
     let mut project = Project::new();
-    // The Python that functions run with has boto3, as AWS's has.
-    let folder = Path::new(&python).parent().unwrap();
-    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-    project.variable("PATH", &path);
+    project.variable("PATH", &path_with(&python));
     let server = Server::start(&project, &[]);
     script(&server, &python, "services_client.py", &["before"]);
     server.kill();
