@@ -125,7 +125,8 @@ impl Service {
                 // If the kernel has gone, `engine` says why.
                 let _ = events.send(Event::Drain);
                 let end = Instant::now() + options.shutdown_grace();
-                express.drain(options.shutdown_grace()).await;
+                // The other half is for the tasks of Standard executions, which save what they have come to.
+                express.drain(options.shutdown_grace() / 2).await;
                 dispatcher.drain(end.saturating_duration_since(Instant::now())).await;
                 let _ = events.send(Event::Close);
                 engine.await

@@ -63,12 +63,17 @@ fn operation(headers: &HeaderMap) -> Result<&str, ApiError> {
         .ok_or_else(|| ApiError::unknown_operation(text(TARGET).unwrap_or_default()))
 }
 
-/// Whether a request comes of a page in a browser: it names an origin, or a host that is no address, as one does whose
-/// name was bound to this machine.
+/// Whether a request comes of a page in a browser: it names an origin or, without one, says how a browser came to it, or it
+/// names a host that is no address, as one does whose name was bound to this machine.
 pub fn is_of_a_page(headers: &HeaderMap) -> bool {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    headers.contains_key(ORIGIN) || !host.is_some_and(is_plain_host)
+    headers.contains_key(ORIGIN)
+        || headers.contains_key(FETCH_SITE)
+        || !host.is_some_and(is_plain_host)
 }
+
+/// Only browsers send it, with every request that they make to loopback.
+const FETCH_SITE: &str = "sec-fetch-site";
 
 /// An IP address, `localhost` or a name below it.
 fn is_plain_host(host: &str) -> bool {

@@ -13,13 +13,14 @@ use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::project::REGION;
 use crate::secrets;
+use crate::server::is_authorised;
 
 /// An access key id with its secret access key.
 pub(crate) type AccessKey = (String, String);
 
-/// The key of functions, new with every process.
+/// The key of functions, new with every process; nobody else knows even its id.
 pub(crate) fn of_functions() -> AccessKey {
-    ("STEPWELLFUNCTIONS".to_owned(), secrets::token())
+    (format!("FUNCTIONS{}", secrets::token()), secrets::token())
 }
 
 /// Whether requests to this address must be signed, which needs keys and triggers that ask for a token.
@@ -46,7 +47,7 @@ pub(crate) fn check(config: &Config, address: SocketAddr, is_required: bool) -> 
     Ok(true)
 }
 
-/// The keys, with that of the functions.
+/// The keys, with that of the functions. Commands of the project are known by the token that is in its folder.
 ///
 /// # Errors
 /// If a secret is missing.
@@ -54,6 +55,7 @@ pub(crate) async fn keys(
     config: &Config,
     secrets: &dyn Secrets,
     functions: AccessKey,
+    token: Arc<str>,
 ) -> Outcome<Keys> {
     let mut known = BTreeMap::from([(functions.0, SecretString::from(functions.1))]);
     for (id, secret) in &config.access_keys {
@@ -65,5 +67,10 @@ pub(crate) async fn keys(
     }
     #[expect(clippy::disallowed_methods, reason = "the binary is the edge")]
     let clock = Arc::new(Timestamp::now);
-    Ok(Keys { secrets: Arc::new(known), region: Some(REGION.to_owned()), clock })
+    Ok(Keys {
+        secrets: Arc::new(known),
+        region: Some(REGION.to_owned()),
+        clock,
+        is_known: Arc::new(move |headers| is_authorised(headers, &token)),
+    })
 }

@@ -161,6 +161,7 @@ impl Client {
             .post(format!("http://{}/", self.server.address))
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", "AWSStepFunctions.StopExecution")
+            .bearer_auth(&self.server.token)
             .body(body);
         let answer = request.send().await.map_err(|error| self.lost(&error))?;
         if answer.status().is_success() {
@@ -193,8 +194,13 @@ impl Client {
         let silence = std::time::Duration::from_mins(16);
         let http = http::client(silence).map_err(|error| Failure::new(Exit::Unavailable, error))?;
         let url = format!("http://{}/2015-03-31/functions/{name}/invocations", self.server.address);
-        let answer =
-            http.post(url).body(payload).send().await.map_err(|error| self.lost(&error))?;
+        let answer = http
+            .post(url)
+            .bearer_auth(&self.server.token)
+            .body(payload)
+            .send()
+            .await
+            .map_err(|error| self.lost(&error))?;
         if answer.status().is_success() {
             let has_failed = answer.headers().contains_key("x-amz-function-error");
             let payload = answer.bytes().await.map_err(|error| self.lost(&error))?;

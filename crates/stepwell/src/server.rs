@@ -56,7 +56,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// All routes, with those that start executions. With keys, what AWS has is for those alone who sign; triggers and commands
-    /// have tokens of their own, and `/healthz` tells nothing.
+    /// have tokens of their own, and `/healthz` tells how many executions run.
     pub(crate) fn router(self, triggers: Router) -> Router {
         let services = Arc::clone(&self.services);
         let front = Front { services, is_refused: stepwell_sfn_api::is_of_a_page };

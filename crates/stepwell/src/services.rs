@@ -250,7 +250,13 @@ struct Elsewhere(&'static Facts);
 impl Elsewhere {
     fn refusal(&self) -> ServiceError {
         let name = self.0.name;
-        let variable = format!("AWS_ENDPOINT_URL_{}", name.to_ascii_uppercase());
+        let id = match name {
+            "events" => "EVENTBRIDGE".to_owned(),
+            "logs" => "CLOUDWATCH_LOGS".to_owned(),
+            "secretsmanager" => "SECRETS_MANAGER".to_owned(),
+            other => other.to_ascii_uppercase(),
+        };
+        let variable = format!("AWS_ENDPOINT_URL_{id}");
         let message = format!(
             "`{name}` is served by AWS (`{name} = \"aws\"` in [services] of stepwell.toml): call it there, with `{variable}` in the environment of a function"
         );

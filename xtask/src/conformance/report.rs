@@ -76,6 +76,20 @@ impl Report {
         Ok(Self { verdicts })
     }
 
+    /// The cases that failed for no known reason.
+    pub(super) fn failed_ids(&self) -> Vec<String> {
+        self.of(Kind::Failed).map(|verdict| verdict.id.clone()).collect()
+    }
+
+    /// Takes the verdict of a case from another report.
+    pub(super) fn replace(&mut self, id: &str, other: Self) {
+        let found = other.verdicts.into_iter().find(|verdict| verdict.id == id);
+        let mine = self.verdicts.iter_mut().find(|verdict| verdict.id == id);
+        if let (Some(mine), Some(found)) = (mine, found) {
+            *mine = found;
+        }
+    }
+
     /// Whether a case failed for no known reason.
     pub(super) fn has_failed(&self) -> bool {
         self.of(Kind::Failed).next().is_some()

@@ -97,8 +97,8 @@ pub enum Event {
     UpdateMapRun { uuid: String, change: MapRunChange, reply: Reply<()> },
     /// Items of a Map run were read, those behind the first `skip`; `end` says that there are no more.
     ItemsRead { map_run: MapRunId, skip: u64, items: Vec<Value>, end: bool },
-    /// The items of a Map run cannot be read.
-    ItemsFailed { map_run: MapRunId, reason: Reason },
+    /// The items of a Map run cannot be read, as they were asked for after so many redrives.
+    ItemsFailed { map_run: MapRunId, attempt: u32, reason: Reason },
     /// The results of a Map run were written, or could not be, as they were asked for after so many redrives.
     ResultsWritten { map_run: MapRunId, attempt: u32, outcome: TaskResult },
 

@@ -227,7 +227,9 @@ impl Kernel {
             Event::ItemsRead { map_run, skip, items, end } => {
                 self.items_read(map_run, skip, items, end);
             }
-            Event::ItemsFailed { map_run, reason } => self.fail_map_run(map_run, reason),
+            Event::ItemsFailed { map_run, attempt, reason } => {
+                self.items_failed(map_run, attempt, reason);
+            }
             Event::ResultsWritten { map_run, attempt, outcome } => {
                 self.results_written(map_run, attempt, outcome, now);
             }

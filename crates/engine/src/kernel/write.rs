@@ -138,6 +138,8 @@ impl std::fmt::Debug for HandOut {
 pub struct ReadOrder {
     /// The Map run.
     pub map_run: MapRunId,
+    /// How often it was redriven.
+    pub attempt: u32,
     /// Its `ItemReader`.
     pub reader: MapRunData,
     /// So many items were read before.

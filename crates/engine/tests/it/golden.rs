@@ -82,7 +82,7 @@ async fn a_store_of_format_3_opens_and_goes_on() {
     let ended = engine.handle.start_sync_execution(request("quick")).await.unwrap();
     assert_eq!(ended.output.as_deref(), Some("1"));
     let again = "arn:aws:states:us-east-1:000000000000:execution:frail:again";
-    assert_eq!(engine.handle.describe_execution(again).await.unwrap().redrives, 1);
+    assert_eq!(engine.handle.describe_execution(again).await.unwrap().summary.redrives, 1);
     let error = engine.handle.start_sync_execution(request("slow")).await.unwrap_err();
     assert_eq!(error.aws_name(), "StateMachineTypeNotSupported");
 }

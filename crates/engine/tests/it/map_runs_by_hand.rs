@@ -119,7 +119,7 @@ fn why_a_map_run_fails_survives_a_crash_among_its_children() {
     assert_eq!(bench.settle().len(), 2);
     let error = Some("States.ItemReaderFailed".to_owned());
     let reason = Reason { error, cause: Some("gone".to_owned()) };
-    bench.tell(Event::ItemsFailed { map_run: 1, reason });
+    bench.tell(Event::ItemsFailed { map_run: 1, attempt: 0, reason });
     while bench.query::<u64>("SELECT count(*) FROM execution WHERE status = 'ABORTED'") == 0 {
         let writes = bench.step();
         for write in &writes {

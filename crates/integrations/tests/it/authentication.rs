@@ -23,7 +23,12 @@ const SECRET: &str = "x";
 
 fn keys(secret: &str) -> Keys {
     let secrets = BTreeMap::from([(KEY_ID.to_owned(), SecretString::from(secret))]);
-    Keys { secrets: Arc::new(secrets), region: Some(REGION.to_owned()), clock: Time::Real.clock() }
+    Keys {
+        secrets: Arc::new(secrets),
+        region: Some(REGION.to_owned()),
+        clock: Time::Real.clock(),
+        is_known: Arc::new(|_| false),
+    }
 }
 
 /// The services, and other routes, for those who sign with this secret.

@@ -112,4 +112,6 @@ async fn a_web_page_is_turned_away() {
     let server = Server::start().await;
     let origin = ("Origin", "http://evil.example");
     is_error(&server.post(&[JSON, LIST, origin], b"{}").await, 403, "AccessDeniedException");
+    let fetched = ("Sec-Fetch-Site", "cross-site");
+    is_error(&server.post(&[JSON, LIST, fetched], b"{}").await, 403, "AccessDeniedException");
 }

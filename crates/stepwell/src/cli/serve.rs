@@ -90,7 +90,11 @@ impl Serve {
         }
         parts.machines.iter().try_for_each(Machine::check)?;
         triggers::check(&config, &parts.machines)?;
-        wiring::runtime()?.block_on(serve(&project, &config, parts, listener, is_authenticated))
+        let runtime = wiring::runtime()?;
+        let served = runtime.block_on(serve(&project, &config, parts, listener, is_authenticated));
+        // What still runs on a thread of its own was not acknowledged.
+        runtime.shutdown_timeout(REQUESTS_FINISH_WITHIN);
+        served
     }
 }
 
@@ -130,7 +134,9 @@ async fn serve(
         tokio::spawn(async move { services.go_on().await });
     }
     let resolver = wiring::surroundings(project, config).secrets;
-    let keys = access::keys(config, &*resolver, running.function_key.clone());
+    let token: Arc<str> = secrets::token().into();
+    let function_key = running.function_key.clone();
+    let keys = access::keys(config, &*resolver, function_key, Arc::clone(&token));
     let keys = if is_authenticated { Some(keys.await?) } else { None };
     let server = Server {
         keys,
@@ -140,7 +146,7 @@ async fn serve(
         machines: parts.machines.clone().into(),
         hub,
         metrics,
-        token: secrets::token().into(),
+        token,
         stop: stop.clone(),
     };
     let meters = Arc::clone(&running.meters);

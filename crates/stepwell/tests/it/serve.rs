@@ -408,6 +408,10 @@ fn who_signs_is_let_in_and_nobody_else() {
     assert_eq!(refused.status, 400);
     assert!(refused.body.contains("MissingAuthenticationTokenException"), "{}", refused.body);
     assert_eq!((server.get("/metrics").status, server.get("/healthz").status), (403, 200));
+    // Commands of the project have its token.
+    let machine = "arn:aws:states:us-east-1:000000000000:execution:none:one";
+    let says = project.fails(3, &["execution", "stop", machine]);
+    assert!(says.contains("Execution Does Not Exist"), "{says}");
     // Functions sign with a key of their own.
     script(&server, &python, "boto3_client.py", &[]);
     script(&server, &python, "services_client.py", &["before"]);

@@ -84,11 +84,12 @@ impl DataDriver {
     pub(crate) fn read(&self, order: ReadOrder) {
         let shared = Arc::clone(&self.0);
         self.0.runtime.spawn(async move {
-            let (map_run, skip) = (order.map_run, order.skip);
+            let (map_run, attempt, skip) = (order.map_run, order.attempt, order.skip);
             let event = match shared.read(order).await {
                 Ok((items, end)) => Event::ItemsRead { map_run, skip, items, end },
                 Err(TaskFailure { error, cause }) => {
-                    Event::ItemsFailed { map_run, reason: Reason { error: Some(error), cause } }
+                    let reason = Reason { error: Some(error), cause };
+                    Event::ItemsFailed { map_run, attempt, reason }
                 }
             };
             shared.tell(event);
@@ -130,7 +131,7 @@ impl Shared {
     /// The next items, and whether they are the last.
     async fn read(&self, order: ReadOrder) -> Result<(Vec<Value>, bool), TaskFailure> {
         let _turn = self.reading.acquire().await.expect("the turns are never closed");
-        let ReadOrder { map_run, reader, skip, count } = order;
+        let ReadOrder { map_run, reader, skip, count, .. } = order;
         let mut stream = match self.take(map_run) {
             Some((position, stream)) if position == skip => stream,
             _ => self.open(reader, skip).await?,
@@ -293,7 +294,7 @@ mod tests {
     }
 
     fn read_on(shared: &Shared, map_run: MapRunId, skip: u64) -> Vec<Value> {
-        let order = ReadOrder { map_run, reader: nowhere(), skip, count: 2 };
+        let order = ReadOrder { map_run, attempt: 0, reader: nowhere(), skip, count: 2 };
         let (items, is_end) = futures_util::future::FutureExt::now_or_never(shared.read(order))
             .expect("nothing waits")
             .unwrap();

@@ -75,6 +75,7 @@ impl Kernel {
         let execution = self.place(state_machine, name, awake);
         if let Some(map_run) = self.map_runs.get_mut(&id) {
             map_run.next_child += 1;
+            map_run.placed += items;
             map_run.running.insert(execution);
         }
         self.deliver(execution, Letter::from(Input::Start { limits }));

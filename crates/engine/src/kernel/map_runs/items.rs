@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use serde_json::Value;
+use stepwell_machine::Reason;
 
 use super::MapRun;
 use crate::kernel::Kernel;
@@ -41,8 +42,16 @@ impl Kernel {
         let Some(reader) = map_run.plan.reader.clone() else { return };
         map_run.source.is_reading = true;
         let skip = map_run.source.behind();
-        let order = ReadOrder { map_run: id, reader, skip, count };
+        let attempt = map_run.row.redrives;
+        let order = ReadOrder { map_run: id, attempt, reader, skip, count };
         self.write(Vec::new(), vec![Action::ReadItems(order)], None);
+    }
+
+    /// A failure to read from before a redrive says nothing of what is read now.
+    pub(in crate::kernel) fn items_failed(&mut self, id: MapRunId, attempt: u32, reason: Reason) {
+        if self.map_runs.get(&id).is_some_and(|map_run| map_run.row.redrives == attempt) {
+            self.fail_map_run(id, reason);
+        }
     }
 
     pub(in crate::kernel) fn items_read(

@@ -47,6 +47,8 @@ pub(super) struct MapRun {
     arn: Arc<str>,
     source: Source,
     batch: Batch,
+    /// Items that are in children.
+    placed: u64,
     /// The number of the next child.
     next_child: u64,
     running: HashSet<ExecutionId>,
@@ -218,6 +220,7 @@ impl MapRun {
             arn: "".into(),
             source: Source::default(),
             batch: Batch::default(),
+            placed: 0,
             next_child: 0,
             running: HashSet::new(),
             executions: Counts::default(),
@@ -245,6 +248,7 @@ impl MapRun {
     fn count_on(&mut self, executions: Counts, items: Counts, running: HashSet<ExecutionId>) {
         self.next_child = executions.total();
         self.source.taken = items.total();
+        self.placed = items.total();
         self.executions = Counts { running: 0, ..executions };
         self.items = Counts { running: 0, ..items };
         self.running = running;

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use stepwell_asl::model::{StateKind, WorkflowType};
 use stepwell_machine::{Input, RedriveFrom, StartMapRun, TaskResult};
 
-use super::{MapRun, Stage, processor};
+use super::items::Source;
+use super::{Batch, MapRun, Stage, processor};
 use crate::error::{Error, Halted, StoreError};
 use crate::kernel::Kernel;
 use crate::kernel::registry::Revision;
@@ -185,6 +186,9 @@ impl MapRun {
         self.items = to_redrive(self.items);
         self.redrive = Redrive::default();
         self.has_stopped = false;
+        // What was read or asked for before is read again, behind the items that are in children.
+        self.source = Source { taken: self.placed, ..Source::default() };
+        self.batch = Batch::default();
         self.stage = Stage::Open;
         self.attach(start);
     }
@@ -194,7 +198,9 @@ impl MapRun {
         if child.attempt < self.row.redrives && status.is_unsuccessful() {
             self.executions.pending_redrive += 1;
             self.items.pending_redrive += child.items;
-            let from = self.redrive.from.min(child.index);
+            // Those that were looked up and wait are looked up again.
+            let next = self.redrive.next.front().and_then(|open| open.child);
+            let from = next.map_or(self.redrive.from, |next| next.index).min(child.index);
             self.redrive = Redrive { next: VecDeque::new(), from };
             return;
         }

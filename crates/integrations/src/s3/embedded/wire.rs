@@ -32,6 +32,10 @@ impl RestService for EmbeddedS3 {
             Ok(response) => response,
             Err(error) => refusal(&error, is_head, request_id),
         };
+        // An object that somebody opens in a browser is shown and runs nothing: it would run as this server's own.
+        let headers = response.headers_mut();
+        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        headers.insert("content-security-policy", HeaderValue::from_static("sandbox"));
         for name in ["x-amz-request-id", "x-amz-id-2"] {
             if let Ok(id) = HeaderValue::from_str(request_id) {
                 response.headers_mut().insert(name, id);
