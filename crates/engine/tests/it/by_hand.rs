@@ -167,7 +167,7 @@ impl Bench {
         });
     }
 
-    fn redrive(&mut self, token: &str) -> oneshot::Receiver<Result<Timestamp, Error>> {
+    pub(crate) fn redrive(&mut self, token: &str) -> oneshot::Receiver<Result<Timestamp, Error>> {
         let (reply, answer) = oneshot::channel();
         let request = RedriveRequest {
             state_machine: "m".to_owned(),

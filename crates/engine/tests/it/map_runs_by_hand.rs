@@ -133,3 +133,51 @@ fn why_a_map_run_fails_survives_a_crash_among_its_children() {
     let error = bench.query::<String>("SELECT error FROM execution_data WHERE execution = 1");
     assert_eq!(error, "States.ItemReaderFailed");
 }
+
+/// The Map run is still in memory: its results were on their way out when its parent was stopped.
+#[test]
+fn a_redriven_map_run_reads_on_behind_its_children_whatever_was_asked_for_before() {
+    let mut machine = reads();
+    machine["States"]["M"]["ResultWriter"] =
+        json!({"Resource": "arn:aws:states:::s3:putObject", "Parameters": {"Bucket": "out"}});
+    let mut bench = Bench::new(&machine);
+    let _answer = bench.start("{}");
+    bench.settle();
+    let items = vec![json!(1), json!(2)];
+    bench.tell(Event::ItemsRead { map_run: 1, skip: 0, items, end: false });
+    for order in bench.settle() {
+        bench.finish(&order);
+    }
+    bench.settle();
+    let failed = || Event::ItemsFailed {
+        map_run: 1,
+        attempt: 0,
+        reason: Reason { error: Some("States.ItemReaderFailed".to_owned()), cause: None },
+    };
+    bench.tell(failed());
+    let writes = bench.step();
+    bench.commit(&writes);
+    bench.stop();
+    while bench.status() != Some(Status::Aborted) {
+        let writes = bench.step();
+        bench.commit(&writes);
+    }
+    let _redriven = bench.redrive("again");
+    let asked: Vec<_> = bench.run_down();
+    let asked = asked.iter().filter_map(|action| match action {
+        Action::ReadItems(order) => Some((order.skip, order.attempt)),
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), [(2, 1)]);
+
+    bench.tell(failed());
+    let late = TaskResult::Succeeded { output: Arc::new(json!("late")) };
+    bench.tell(Event::ResultsWritten { map_run: 1, attempt: 0, outcome: late });
+    bench.tell(Event::ItemsRead { map_run: 1, skip: 2, items: vec![json!(3)], end: true });
+    for order in bench.settle() {
+        bench.finish(&order);
+    }
+    bench.settle();
+    assert_eq!(bench.query::<u64>("SELECT count(*) FROM execution WHERE map_run = 1"), 3);
+    assert_eq!(bench.query::<String>("SELECT status FROM map_run"), "SUCCEEDED");
+}

@@ -1,8 +1,7 @@
 //! The conformance corpus: what AWS answered to executions, against what the interpreter does with them.
 //!
 //! `STEPWELL_CONFORMANCE_DIR` names the corpus; without it the test says that it was skipped. Only cases
-//! that need nothing but the interpreter and Lambda functions run here; time is virtual. Where
-//! `STEPWELL_CONFORMANCE_REPORT` names a folder, a file in it gets the verdict of every case, for `cargo xtask conformance`.
+//! that need nothing but the interpreter and Lambda functions run here; time is virtual. `cargo xtask conformance` runs them all.
 
 use std::path::{Path, PathBuf};
 
@@ -24,31 +23,12 @@ fn executions_go_as_aws_recorded_them() {
     let folder = Path::new(&folder);
     let broken = std::fs::read_to_string(folder.join("broken.txt")).unwrap_or_default();
     let cases = cases(folder);
-    let verdicts: Vec<_> = cases.iter().map(|case| (case, verdict(case, &broken))).collect();
-    if let Some(reports) = std::env::var_os("STEPWELL_CONFORMANCE_REPORT") {
-        let file = Path::new(&reports).join("machine.json");
-        std::fs::write(file, report(&verdicts)).expect("the report can be written");
-    }
-    let failed = verdicts.iter().filter_map(|(case, verdict)| match verdict {
+    let failed = cases.iter().filter_map(|case| match verdict(case, &broken) {
         Verdict::Failed(why) => Some(format!("{}: {why}", id(case))),
-        Verdict::Passed | Verdict::Known(_) | Verdict::Skipped(_) => None,
+        Verdict::Passed | Verdict::Known | Verdict::Skipped => None,
     });
     let failed: Vec<_> = failed.collect();
     assert!(failed.is_empty(), "{} cases failed:\n{}", failed.len(), failed.join("\n"));
-}
-
-/// Every verdict as JSON: `[{"id": ..., "group": ..., "verdict": "skipped", "reason": ...}]`.
-fn report(verdicts: &[(&Value, Verdict)]) -> String {
-    let lines = verdicts.iter().map(|(case, verdict)| {
-        let (verdict, reason) = match verdict {
-            Verdict::Passed => ("passed", ""),
-            Verdict::Failed(why) => ("failed", &**why),
-            Verdict::Known(why) => ("known", *why),
-            Verdict::Skipped(why) => ("skipped", &**why),
-        };
-        json!({ "id": id(case), "group": case["group"], "verdict": verdict, "reason": reason })
-    });
-    Value::Array(lines.collect()).to_string()
 }
 
 /// Cases that are known to differ, and why.
@@ -72,14 +52,14 @@ enum Verdict {
     Passed,
     Failed(String),
     /// It differs, and is listed above.
-    Known(&'static str),
+    Known,
     /// It was not run.
-    Skipped(String),
+    Skipped,
 }
 
 fn verdict(case: &Value, broken: &str) -> Verdict {
-    if let Some(reason) = skip_reason(case, broken) {
-        return Verdict::Skipped(reason);
+    if is_skipped(case, broken) {
+        return Verdict::Skipped;
     }
     let outcome = std::panic::catch_unwind(|| compare(case));
     let outcome = outcome.unwrap_or_else(|panic| Err(panic_text(&*panic)));
@@ -87,26 +67,20 @@ fn verdict(case: &Value, broken: &str) -> Verdict {
     match (outcome, known) {
         (Ok(()), None) => Verdict::Passed,
         (Err(why), None) => Verdict::Failed(why),
-        (Err(_), Some((_, reason))) => Verdict::Known(reason),
+        (Err(_), Some(_)) => Verdict::Known,
         (Ok(()), Some(_)) => {
             Verdict::Failed("a known difference is gone: take it off the list".to_owned())
         }
     }
 }
 
-fn skip_reason(case: &Value, broken: &str) -> Option<String> {
-    if broken.lines().any(|line| line == id(case)) {
-        return Some("its description is incomplete".to_owned());
-    }
-    if case.get("definition").is_none() {
-        return Some("calls of the API".to_owned());
-    }
-    let needs = case["needs"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let needs: Vec<_> = needs.filter(|need| *need != "lambda").collect();
-    if !needs.is_empty() {
-        return Some(format!("needs {}", needs.join(", ")));
-    }
-    uses_unsupported(case).then(|| "an engine's, or not supported yet".to_owned())
+/// Whether a case needs more than the interpreter and functions, or is described incompletely.
+fn is_skipped(case: &Value, broken: &str) -> bool {
+    let needs = case["needs"].as_array().into_iter().flatten();
+    broken.lines().any(|line| line == id(case))
+        || case.get("definition").is_none()
+        || needs.into_iter().any(|need| *need != "lambda")
+        || uses_unsupported(case)
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {

@@ -47,14 +47,6 @@ async fn an_operation_that_aws_does_not_know_is_named() {
 }
 
 #[tokio::test]
-async fn an_operation_that_is_not_there_yet_says_so() {
-    let server = Server::start().await;
-    let answer = server.send("StartSyncExecution", br#"{"stateMachineArn":"a"}"#).await;
-    is_error(&answer, 400, "UnsupportedOperation");
-    assert_eq!(answer.error().1, "stepwell does not support StartSyncExecution yet");
-}
-
-#[tokio::test]
 async fn another_content_type_is_refused() {
     let server = Server::start().await;
     for content in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {

@@ -46,10 +46,10 @@ fn a_resource_that_nobody_serves_is_refused_by_name() {
         )
     };
     for (resource, says) in [
-        ("arn:aws:states:::sqs:sendMessage", "the integration `sqs:sendMessage` is not there yet"),
+        ("arn:aws:states:::batch:submitJob", "the integration `batch:submitJob` is not there yet"),
         (
-            "arn:aws:states:::sns:publish.waitForTaskToken",
-            "the integration `sns:publish.waitForTaskToken` is not there yet",
+            "arn:aws:states:::ecs:runTask.waitForTaskToken",
+            "the integration `ecs:runTask.waitForTaskToken` is not there yet",
         ),
         ("arn:aws:states:::lambda:invoke.sync", "the integration `lambda:invoke.sync`"),
     ] {

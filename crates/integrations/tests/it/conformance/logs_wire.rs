@@ -178,11 +178,13 @@ async fn events_are_found_in_all_streams(fixture: &Fixture) {
     let group = fixture.group().await;
     fixture.put(&group, "a", &[-40, -20]).await;
     fixture.put(&group, "b", &[-30, -10]).await;
-    let all = fixture.call("FilterLogEvents", json!({"logGroupName": group})).await;
+    // AWS always does; moto only where it is asked to.
+    let interleaved = json!({"logGroupName": group, "interleaved": true});
+    let all = fixture.call("FilterLogEvents", interleaved).await;
     assert_eq!(messages(&all), ["a 0", "b 0", "a 1", "b 1"]);
     let (mut found, mut token) = (Vec::new(), Value::Null);
     loop {
-        let mut request = json!({"logGroupName": group, "limit": 3});
+        let mut request = json!({"logGroupName": group, "limit": 3, "interleaved": true});
         if !token.is_null() {
             request["nextToken"] = token;
         }
