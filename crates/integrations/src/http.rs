@@ -19,6 +19,7 @@ use crc::{CRC_32_ISO_HDLC, Crc};
 use serde_json::Value;
 use stepwell_aws_wire::{ServiceError, Target, query, rest, signed_service};
 
+use crate::s3;
 use crate::service::{Origin, Protocol, Service};
 
 /// Bytes of a request; a batch of DynamoDB has at most 16 MiB of items, which names of types and base64 make longer.
@@ -38,9 +39,6 @@ pub struct Front {
 pub trait RestService: Send + Sync {
     /// Answers a request of somebody who may call.
     async fn respond(&self, parts: Parts, body: Body, request_id: &str) -> Response;
-
-    /// Answers a request that is not served.
-    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response;
 }
 
 /// The routes with the services before them.
@@ -84,7 +82,7 @@ impl Front {
         let (request_id, (parts, body)) = (request_id(), request.into_parts());
         match self.check_page(&parts.headers) {
             Ok(()) => service.respond(parts, body, &request_id).await,
-            Err(error) => service.refuse(&error, &request_id),
+            Err(error) => s3::refused(&error, &request_id),
         }
     }
 

@@ -60,6 +60,11 @@ impl Runner {
         Ok(Self { shared, _thinning: Arc::new(thinning), events })
     }
 
+    /// The access key id and the secret access key that functions sign with.
+    pub fn access_key(&self) -> (String, String) {
+        self.shared.options.access_key.clone()
+    }
+
     /// Whether there is a function with this plain name.
     pub fn has(&self, name: &str) -> bool {
         self.shared.pool(name).is_some()

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use secrecy::SecretString;
 use stepwell_integrations::authentication::Keys;
 use stepwell_pipeline::secret::Secrets;
@@ -12,8 +11,8 @@ use stepwell_pipeline::secret::Secrets;
 use crate::config::Config;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::project::REGION;
-use crate::secrets;
 use crate::server::is_authorised;
+use crate::{secrets, services};
 
 /// An access key id with its secret access key.
 pub(crate) type AccessKey = (String, String);
@@ -54,10 +53,11 @@ pub(crate) fn check(config: &Config, address: SocketAddr, is_required: bool) -> 
 pub(crate) async fn keys(
     config: &Config,
     secrets: &dyn Secrets,
-    functions: AccessKey,
+    functions: Option<AccessKey>,
     token: Arc<str>,
 ) -> Outcome<Keys> {
-    let mut known = BTreeMap::from([(functions.0, SecretString::from(functions.1))]);
+    let functions = functions.into_iter().map(|(id, secret)| (id, secret.into()));
+    let mut known: BTreeMap<String, SecretString> = functions.collect();
     for (id, secret) in &config.access_keys {
         let secret = secret.reveal(secrets).await;
         let secret = secret.map_err(|error| {
@@ -65,12 +65,10 @@ pub(crate) async fn keys(
         })?;
         known.insert(id.clone(), secret);
     }
-    #[expect(clippy::disallowed_methods, reason = "the binary is the edge")]
-    let clock = Arc::new(Timestamp::now);
     Ok(Keys {
         secrets: Arc::new(known),
         region: Some(REGION.to_owned()),
-        clock,
+        clock: services::clock(),
         is_known: Arc::new(move |headers| is_authorised(headers, &token)),
     })
 }

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use stepwell_pipeline::secret::Secrets;
 use stepwell_runner::{Options, Refusal, Runner};
 
-use crate::access::AccessKey;
+use crate::access;
 use crate::config::{Config, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::project::Project;
@@ -18,7 +18,6 @@ pub(crate) async fn open(
     project: &Project,
     config: &Config,
     endpoint: Option<String>,
-    access_key: AccessKey,
 ) -> Outcome<Runner> {
     let secrets = References(wiring::surroundings(project, config).secrets);
     let path = variables::get("PATH").unwrap_or_default();
@@ -27,7 +26,7 @@ pub(crate) async fn open(
         region: engine.region,
         account: engine.account,
         endpoint,
-        access_key,
+        access_key: access::of_functions(),
         search: std::env::split_paths(&path).collect(),
         ..Options::at(project.state(), Arc::new(secrets))
     };

@@ -98,10 +98,9 @@ impl ProjectServices {
         }
     }
 
-    /// The bus of EventBridge, if it is embedded, opened and somebody waits there for events.
-    pub(crate) async fn events_with_rules(&self) -> Option<&EmbeddedEvents> {
-        let events = &self.installation.get()?.events;
-        events.has_rules().await.is_ok_and(|it| it).then_some(events)
+    /// The bus of EventBridge, if the services were opened: before that nobody waits there for events.
+    pub(crate) fn events(&self) -> Option<&EmbeddedEvents> {
+        Some(&self.installation.get()?.events)
     }
 
     async fn installation(&self) -> Result<&Installation, ServiceError> {
@@ -127,7 +126,8 @@ impl ProjectServices {
     }
 }
 
-fn clock() -> Clock {
+/// That of the machine.
+pub(crate) fn clock() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "the binary is the edge")]
     Arc::new(Timestamp::now)
 }
@@ -196,13 +196,9 @@ impl RestService for Embedded {
         let opened = self.open().await;
         match opened.map(|service| service.rest()) {
             Ok(Some(service)) => service.respond(parts, body, request_id).await,
-            Ok(None) => self.refuse(&ServiceError::internal(), request_id),
-            Err(error) => self.refuse(&error, request_id),
+            Ok(None) => s3::refused(&ServiceError::internal(), request_id),
+            Err(error) => s3::refused(&error, request_id),
         }
-    }
-
-    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response {
-        s3::refused(error, request_id)
     }
 }
 
@@ -287,11 +283,7 @@ impl Service for Elsewhere {
 #[async_trait]
 impl RestService for Elsewhere {
     async fn respond(&self, _parts: Parts, _body: Body, request_id: &str) -> Response {
-        self.refuse(&self.refusal(), request_id)
-    }
-
-    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response {
-        s3::refused(error, request_id)
+        s3::refused(&self.refusal(), request_id)
     }
 }
 

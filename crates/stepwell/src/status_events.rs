@@ -31,9 +31,11 @@ pub(crate) async fn tell(engine: Handle, services: Arc<ProjectServices>, stop: C
 }
 
 async fn tell_one(engine: &Handle, services: &ProjectServices, change: &StatusChange) {
-    let Some(events) = services.events_with_rules().await else { return };
-    let Ok(record) = engine.describe_execution(&change.execution_arn).await else { return };
-    let detail = stepwell_sfn_api::status_change(change, record, engine.now());
+    let Some(events) = services.events() else { return };
+    let detail = async {
+        let record = engine.describe_execution(&change.execution_arn).await.ok()?;
+        Some(stepwell_sfn_api::status_change(change, record, engine.now()))
+    };
     let resources = vec![change.execution_arn.to_string()];
     if let Err(error) = events.announce("aws.states", DETAIL_TYPE, resources, detail).await {
         warn!(%error, execution = %change.execution_arn, "EventBridge was not told");

@@ -10,7 +10,6 @@ use stepwell_services::Opener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::{self, AccessKey};
 use crate::built_in::{self, BuiltIn};
 pub(crate) use crate::config::Trigger;
 use crate::config::{Config, Problem, Section, variables};
@@ -238,8 +237,6 @@ pub(crate) struct Running {
     pub(crate) processes: Processes,
     /// What its functions and tasks call; nothing where there are none.
     pub(crate) services: Option<Arc<ProjectServices>>,
-    /// What its functions sign with.
-    pub(crate) function_key: AccessKey,
     shutdown: CancellationToken,
     serving: JoinHandle<Result<(), Halted>>,
 }
@@ -272,18 +269,10 @@ impl Running {
             Err(refusal) => return Ok(Err(refusal)),
         };
         spare_unfinished(&store, pipelines)?;
-        let function_key = access::of_functions();
         // Only who holds the store may go on with what functions left.
-        let _ =
-            processes.set(processes::open(project, config, endpoint, function_key.clone()).await?);
+        let _ = processes.set(processes::open(project, config, endpoint).await?);
         step_functions.connect(service.handle());
-        Ok(Ok(Self {
-            meters,
-            processes,
-            services: Some(services),
-            function_key,
-            ..Self::of(service)
-        }))
+        Ok(Ok(Self { meters, processes, services: Some(services), ..Self::of(service) }))
     }
 
     /// Lets an opened engine run.
@@ -292,8 +281,7 @@ impl Running {
         let engine = service.handle();
         let serving = tokio::spawn(service.run(shutdown.clone()));
         let (meters, processes) = (Arc::default(), Arc::default());
-        let function_key = access::of_functions();
-        Self { engine, meters, processes, services: None, function_key, shutdown, serving }
+        Self { engine, meters, processes, services: None, shutdown, serving }
     }
 
     /// Returns if the engine ends without being asked to: its disk failed.

@@ -133,16 +133,8 @@ impl EmbeddedEvents {
         Ok(Self { database, place, queues, vault, clock, connecting: Arc::default() })
     }
 
-    /// Whether somebody waits for events.
-    ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub async fn has_rules(&self) -> Result<bool, ServiceError> {
-        Ok(!rules::enabled(self).await?.is_empty())
-    }
-
-    /// Delivers an event of a service of AWS, which `PutEvents` refuses from anybody else. Not to be tried again: some targets may
-    /// have it.
+    /// Delivers an event of a service of AWS, which `PutEvents` refuses from anybody else. Its detail is asked for if there are
+    /// rules at all; none is no event. Not to be tried again: some targets may have it.
     ///
     /// # Errors
     /// If a queue cannot be used.
@@ -151,9 +143,13 @@ impl EmbeddedEvents {
         source: &str,
         detail_type: &str,
         resources: Vec<String>,
-        detail: Value,
+        detail: impl Future<Output = Option<Value>>,
     ) -> Result<(), ServiceError> {
         let rules = rules::enabled(self).await?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let Some(detail) = detail.await else { return Ok(()) };
         #[expect(clippy::disallowed_methods, reason = "an event has its id from here on")]
         let id = uuid::Uuid::new_v4().to_string();
         let head = Head { source, detail_type, resources, time: (self.clock)() };

@@ -263,27 +263,40 @@ fn detail(details: &Value) -> String {
     fields.iter().filter_map(|field| details.get(field)).map(text).collect::<Vec<_>>().join("  ")
 }
 
-/// Through the server if one runs, otherwise with an engine that does nothing else.
 async fn stop(
     project: &Project,
     arn: &str,
     error: Option<String>,
     cause: Option<String>,
 ) -> Outcome {
-    let config = project.config()?;
-    let options =
-        stepwell_engine::Options { shutdown_grace_seconds: 0, ..project.options(&config)? };
-    match options.build(Arc::new(Idle)) {
-        Ok(service) => {
-            let running = Running::of(service);
+    match Decider::of(project)? {
+        Decider::Engine(running) => {
             let stopped = running.engine.stop_execution(arn, error, cause).await;
             running.stop().await?;
             stopped?;
             Ok(())
         }
-        Err(refusal) => {
-            let client = Client::behind(refusal, project).map_err(end_it_first)?;
-            client.stop(arn, error.as_deref(), cause.as_deref()).await
+        Decider::Server(client) => client.stop(arn, error.as_deref(), cause.as_deref()).await,
+    }
+}
+
+/// Who records a decision: the server if one runs, otherwise an engine that does nothing else.
+enum Decider {
+    Engine(Running),
+    Server(Client),
+}
+
+impl Decider {
+    /// Opens the store, or finds who holds it.
+    fn of(project: &Project) -> Outcome<Self> {
+        let config = project.config()?;
+        let options =
+            stepwell_engine::Options { shutdown_grace_seconds: 0, ..project.options(&config)? };
+        match options.build(Arc::new(Idle)) {
+            Ok(service) => Ok(Self::Engine(Running::of(service))),
+            Err(refusal) => {
+                Ok(Self::Server(Client::behind(refusal, project).map_err(end_it_first)?))
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
+use stepwell_runner::Runner;
 use stepwell_services::Opener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
@@ -133,11 +134,14 @@ async fn serve(
         ));
         tokio::spawn(async move { services.go_on().await });
     }
-    let resolver = wiring::surroundings(project, config).secrets;
     let token: Arc<str> = secrets::token().into();
-    let function_key = running.function_key.clone();
-    let keys = access::keys(config, &*resolver, function_key, Arc::clone(&token));
-    let keys = if is_authenticated { Some(keys.await?) } else { None };
+    let keys = if is_authenticated {
+        let resolver = wiring::surroundings(project, config).secrets;
+        let functions = running.processes.get().map(Runner::access_key);
+        Some(access::keys(config, &*resolver, functions, Arc::clone(&token)).await?)
+    } else {
+        None
+    };
     let server = Server {
         keys,
         engine: running.engine.clone(),

@@ -43,10 +43,6 @@ impl RestService for EmbeddedS3 {
         }
         response
     }
-
-    fn refuse(&self, error: &ServiceError, request_id: &str) -> Response {
-        refused(error, request_id)
-    }
 }
 
 /// How S3 tells that it does not serve a request.

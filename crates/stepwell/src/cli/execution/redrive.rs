@@ -1,19 +1,16 @@
 //! `stepwell execution redrive`
 
-use std::sync::Arc;
-
 use clap::Args;
 use stepwell_engine::RedriveExecution;
 
-use super::{Store, end_it_first};
+use super::{Decider, Store};
 use crate::cli::Global;
 use crate::cli::run::read_input;
-use crate::client::{AskRedrive, Client};
+use crate::client::AskRedrive;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::functions::Idle;
 use crate::output;
 use crate::project::Project;
-use crate::wiring::{self, Running};
+use crate::wiring;
 
 /// Let an execution go on that ended without success
 ///
@@ -62,21 +59,16 @@ impl Redrive {
     }
 }
 
-/// Through the server if one runs, otherwise with an engine that does nothing else; says which.
+/// Says whether a server did it.
 async fn redrive(project: &Project, ask: AskRedrive) -> Outcome<bool> {
-    let config = project.config()?;
-    let options =
-        stepwell_engine::Options { shutdown_grace_seconds: 0, ..project.options(&config)? };
-    match options.build(Arc::new(Idle)) {
-        Ok(service) => {
-            let running = Running::of(service);
+    match Decider::of(project)? {
+        Decider::Engine(running) => {
             let redriven = running.engine.redrive_execution(ask.into()).await;
             running.stop().await?;
             redriven?;
             Ok(false)
         }
-        Err(refusal) => {
-            let client = Client::behind(refusal, project).map_err(end_it_first)?;
+        Decider::Server(client) => {
             client.redrive(&ask).await?;
             Ok(true)
         }
