@@ -30,6 +30,7 @@ fn command_lines(naming: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{BufRead as _, BufReader};
     use std::process::{Command, Stdio};
 
     #[test]
@@ -39,8 +40,10 @@ mod tests {
         let naming = folder.path().display().to_string();
         assert_eq!(command_lines(&naming), [""; 0]);
         let mut process = Command::new("sh");
-        let process = process.args(["-c", "read line", "sh", &naming]).stdin(Stdio::piped());
-        let mut process = process.spawn().unwrap();
+        let process = process.args(["-c", "echo started; read line", "sh", &naming]);
+        let mut process = process.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Linux lets `spawn` return before the command line of the new process can be read.
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut String::new()).unwrap();
         assert_eq!(command_lines(&naming).len(), 1);
         drop(process.stdin.take());
         process.wait().unwrap();
