@@ -5,11 +5,13 @@
 #![expect(clippy::disallowed_methods, reason = "it measures")]
 #![expect(clippy::print_stdout, reason = "a command-line tool: what it prints is its work")]
 
+mod callbacks;
 mod canvas;
 mod child;
 mod data_mesh;
 mod data_products;
 mod engine;
+mod functions;
 mod jsonata;
 mod lake;
 mod machine;
@@ -32,6 +34,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Suite {
     Engine(engine::Args),
+    Functions(functions::Args),
+    Callbacks(callbacks::Args),
     Canvas(canvas::Args),
     Jsonata(jsonata::Args),
     DataProducts(data_products::Args),
@@ -58,6 +62,8 @@ fn main() -> anyhow::Result<()> {
     }
     match suite {
         Suite::Engine(args) => engine::run(&args),
+        Suite::Functions(args) => functions::run(&args),
+        Suite::Callbacks(args) => callbacks::run(&args),
         Suite::Canvas(args) => canvas::run(&args),
         Suite::Jsonata(args) => jsonata::run(&args),
         Suite::DataProducts(args) => data_products::run(&args),

@@ -7,12 +7,11 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Result, ensure};
 
-use crate::cargo;
 use crate::moto::Moto;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
-use crate::ui;
+use crate::{cargo, clients, ui};
 
 /// Measure the engine, JSONata or a pipeline beside its peers
 ///
@@ -27,8 +26,20 @@ pub struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum Suite {
-    /// Executions per second, latencies, recovery, start-up and memory; beside Restate (npm)
+    /// Executions per second, latencies, recovery, start-up and memory; beside Restate (npm) and LocalStack (pip)
     Engine {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// Warm invocations and cold starts of functions in Python, Node.js and Rust
+    Functions {
+        /// Arguments of the measuring program, see `-- --help`
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// 10,000 callbacks that are open while the server is killed
+    Callbacks {
         /// Arguments of the measuring program, see `-- --help`
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -117,6 +128,8 @@ impl Suite {
     fn named(&self) -> (&'static str, &[String]) {
         match self {
             Self::Engine { arguments } => ("engine", arguments),
+            Self::Functions { arguments } => ("functions", arguments),
+            Self::Callbacks { arguments } => ("callbacks", arguments),
             Self::Jsonata { arguments } => ("jsonata", arguments),
             Self::DataProducts { arguments } => ("data-products", arguments),
             Self::DataMesh { arguments } => ("data-mesh", arguments),
@@ -141,10 +154,20 @@ impl Peers {
     fn prepare(suite: &Suite, repository: &Repository) -> Result<Self> {
         match suite {
             // They install their own, by npm, or have none that can be installed.
-            Suite::Engine { .. }
+            Suite::Callbacks { .. }
             | Suite::Jsonata { .. }
             | Suite::DataProducts { .. }
             | Suite::MapRun { .. } => Ok(Self::default()),
+            Suite::Engine { .. } => {
+                let localstack = Python::localstack(repository).inspect_err(ui::error).ok();
+                let variables =
+                    localstack.map(|python| (Python::LOCALSTACK, python)).into_iter().collect();
+                Ok(Self { variables, ..Self::default() })
+            }
+            Suite::Functions { .. } => {
+                let variables = vec![("STEPWELL_RUST_CLIENTS", clients::build(repository)?)];
+                Ok(Self { variables, ..Self::default() })
+            }
             Suite::DataMesh { .. } => {
                 let moto = Moto::start(&Python::prepare(repository)?)?;
                 let variables = vec![("STEPWELL_TEST_MOTO", moto.url().into())];

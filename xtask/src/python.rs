@@ -26,7 +26,16 @@ const PEERS: &[&str] = &["duckdb==2.0.1", "pandas==3.1.1", "pyarrow==26.0.1"];
 /// The reference of quality control, apart: its requirements are many. `gsw` measures its distances on a sphere.
 const IOOS_QC: &[&str] = &["ioos-qc==3.0.0", "gsw==3.6.20", "numpy==2.4.6", "pandas==3.1.1"];
 
-/// Names to look for; the client needs Python 3.11.
+/// The last open version of LocalStack, apart: its requirements are many.
+const LOCALSTACK: &[&str] = &["localstack-core[runtime]==2026.3.0"];
+
+/// The minor version of Python 3 that LocalStack needs.
+const LOCALSTACK_NEEDS: u8 = 12;
+
+/// The minor version of Python 3 that everything else needs: the official DAP client does.
+const NEEDED: u8 = 11;
+
+/// Names to look for.
 const INTERPRETERS: &[&str] = &["python3", "python3.14", "python3.13", "python3.12", "python3.11"];
 
 /// The environments, ready to use.
@@ -39,6 +48,9 @@ pub struct Python {
 }
 
 impl Python {
+    /// The variable that names an interpreter with LocalStack, for a machine whose own Python is too old for it.
+    pub const LOCALSTACK: &str = "STEPWELL_LOCALSTACK_PYTHON";
+
     /// Makes the environments, or finds those made before.
     ///
     /// # Errors
@@ -80,6 +92,20 @@ impl Python {
         Ok(Environment::prepare(repository, "peers", PEERS)?.binary("python"))
     }
 
+    /// The interpreter with LocalStack: the one that the environment names, or one made here.
+    ///
+    /// # Errors
+    /// If there is no Python 3.12 or newer, or if `pip` fails.
+    pub fn localstack(repository: &Repository) -> Result<PathBuf> {
+        if let Some(named) = std::env::var_os(Self::LOCALSTACK) {
+            return Ok(named.into());
+        }
+        let interpreter =
+            find(LOCALSTACK_NEEDS).context("LocalStack needs Python 3.12 or newer")?;
+        let made = Environment::made(repository, "localstack", LOCALSTACK, || Ok(interpreter))?;
+        Ok(made.binary("python"))
+    }
+
     /// The interpreter with `ioos_qc`.
     pub fn ioos_qc(&self) -> PathBuf {
         self.ioos_qc.binary("python")
@@ -99,6 +125,15 @@ struct Environment {
 
 impl Environment {
     fn prepare(repository: &Repository, name: &str, packages: &[&str]) -> Result<Self> {
+        Self::made(repository, name, packages, find_or_install)
+    }
+
+    fn made(
+        repository: &Repository,
+        name: &str,
+        packages: &[&str],
+        interpreter: impl FnOnce() -> Result<&'static str>,
+    ) -> Result<Self> {
         let folder = repository.target.join("xtask").join(name);
         let stamp = folder.join("packages");
         let environment = Self { folder };
@@ -106,7 +141,7 @@ impl Environment {
             return Ok(environment);
         }
         ui::step(format!("making a Python environment with {}", packages.join(" and ")));
-        environment.create(packages)?;
+        environment.create(packages, interpreter()?)?;
         fs::write(stamp, packages.join("\n"))?;
         Ok(environment)
     }
@@ -115,8 +150,7 @@ impl Environment {
         self.folder.join("bin").join(name)
     }
 
-    fn create(&self, packages: &[&str]) -> Result<()> {
-        let interpreter = find_interpreter()?;
+    fn create(&self, packages: &[&str], interpreter: &str) -> Result<()> {
         let make = || {
             let mut make = Command::new(interpreter);
             make.args(["-m", "venv", "--clear"]).arg(&self.folder).stdout(Stdio::null()).status()
@@ -133,20 +167,23 @@ impl Environment {
     }
 }
 
-fn find_interpreter() -> Result<&'static str> {
-    let is_new_enough = |name: &&&str| {
-        let asks = "import sys; sys.exit(sys.version_info < (3, 11))";
-        Command::new(name)
-            .args(["-c", asks])
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|status| status.success())
-    };
-    if let Some(found) = INTERPRETERS.iter().find(is_new_enough) {
+fn find_or_install() -> Result<&'static str> {
+    if let Some(found) = find(NEEDED) {
         return Ok(found);
     }
     debian::install("Python", &["python3", "python3-venv"])?;
-    INTERPRETERS.iter().find(is_new_enough).copied().context(
+    find(NEEDED).context(
         "Python 3.11 or newer is needed, for the official DAP client that the tests compare with",
     )
+}
+
+/// An interpreter of Python 3 with at least this minor version.
+fn find(minor: u8) -> Option<&'static str> {
+    let asks = format!("import sys; sys.exit(sys.version_info < (3, {minor}))");
+    let is_new_enough = |name: &&&str| {
+        let mut command = Command::new(name);
+        let status = command.args(["-c", &asks]).stderr(Stdio::null()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    INTERPRETERS.iter().find(is_new_enough).copied()
 }

@@ -12,16 +12,12 @@ use stepwell_task::{TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupport
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::restate::Restate;
+use super::peers::Peers;
 use super::{Row, STARTERS, definitions};
 use crate::sample::Latencies;
 use crate::table::number;
 
-pub(super) async fn measure(
-    duration: Duration,
-    recover: usize,
-    peer: Option<&Restate>,
-) -> Result<Vec<Row>> {
+pub(super) async fn measure(duration: Duration, recover: usize, peers: &Peers) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     let engine = Engine::open(&folder.path().join("stepwell.db"))?;
     let mut rows = Vec::new();
@@ -37,12 +33,11 @@ pub(super) async fn measure(
         for starters in STARTERS {
             let latencies = engine.throughput(&machine, starters, duration).await?;
             let row = Row::latencies(format!("{work}, {starters} starters"), &latencies, budget);
-            let theirs =
-                peer.filter(|_| work.contains("Task")).and_then(|peer| peer.five(starters));
+            let theirs = peers.five_tasks(starters).filter(|_| work.contains("Task"));
             rows.push(row.beside(theirs, latencies.per_second()));
         }
     }
-    rows.extend(engine.measure_long_executions(peer).await?);
+    rows.extend(engine.measure_long_executions(peers).await?);
     engine.close().await?;
     rows.push(measure_recovery(recover).await?);
     Ok(rows)
@@ -100,14 +95,14 @@ impl Engine {
         Ok(latencies.end())
     }
 
-    async fn measure_long_executions(&self, peer: Option<&Restate>) -> Result<Vec<Row>> {
+    async fn measure_long_executions(&self, peers: &Peers) -> Result<Vec<Row>> {
         let steps = 1_000.0;
         let machine = self.create("durable-steps", &definitions::task_loop()).await?;
         let took = run_to_end(&self.handle, &machine, r#"{"i":0,"n":1000}"#).await?;
         let per_second = steps / took.as_secs_f64();
         let row =
             Row::rate("1,000 durable steps in one execution", per_second, "steps", ">= 3,000 /s");
-        let durable_steps = row.beside(peer.map(|peer| peer.steps_per_second), per_second);
+        let durable_steps = row.beside(peers.durable_steps(), per_second);
 
         // Each turn is a Choice and two Pass states.
         let turns = 50_000;
@@ -117,6 +112,7 @@ impl Engine {
         let per_second = f64::from(turns * 3) / took.as_secs_f64();
         let pass_loop =
             Row::rate("loop of Choice and Pass", per_second, "transitions", ">= 100,000 /s");
+        let pass_loop = pass_loop.beside(peers.transitions(), per_second);
 
         let items = 1_000;
         let machine = self.create("map", &definitions::map()).await?;
@@ -125,6 +121,7 @@ impl Engine {
         let per_second = f64::from(items) / took.as_secs_f64();
         let map =
             Row::rate("inline Map, 1,000 items x 2 states", per_second, "items", ">= 50,000 /s");
+        let map = map.beside(peers.items(), per_second);
         Ok(vec![durable_steps, pass_loop, map])
     }
 }

@@ -2,7 +2,9 @@
 
 mod definitions;
 mod in_process;
+mod localstack;
 mod over_http;
+mod peers;
 mod restate;
 
 use std::path::PathBuf;
@@ -10,13 +12,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use self::peers::{Peer, Peers};
 use crate::sample::Latencies;
 use crate::table::{markdown, number};
 
 /// How many start executions at a time, in turn.
 const STARTERS: [usize; 2] = [8, 64];
 
-/// Measure the engine, beside Restate where npm can install it
+/// Measure the engine, beside Restate (npm) and LocalStack (pip, Python 3.12) where they can be installed
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Seconds of each measurement of throughput
@@ -27,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100_000)]
     recover: usize,
 
-    /// Leave out the peer
+    /// Leave out the peers
     #[arg(long)]
     no_peer: bool,
 
@@ -38,6 +41,10 @@ pub(crate) struct Args {
     /// Where the peer is installed
     #[arg(long, env = "STEPWELL_BENCH_DIR", value_name = "DIR")]
     peers: PathBuf,
+
+    /// An interpreter with LocalStack
+    #[arg(long, env = "STEPWELL_LOCALSTACK_PYTHON", value_name = "FILE")]
+    localstack: Option<PathBuf>,
 }
 
 /// One line of the table.
@@ -62,26 +69,23 @@ impl Row {
         Self { latency, ..Self::rate(work, latencies.per_second(), "executions", budget) }
     }
 
-    fn beside(self, peer: Option<f64>, ours: f64) -> Self {
-        let Some(theirs) = peer else { return self };
-        Self { peer: format!("Restate {}/s: {:.1} x", number(theirs), ours / theirs), ..self }
+    fn beside(self, peer: Option<Peer>, ours: f64) -> Self {
+        let Some(peer) = peer else { return self };
+        Self { peer: peer.cell(ours), ..self }
     }
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let peer = if args.no_peer { None } else { restate::measure(&args.peers, args.seconds) };
+    let peers = Peers::measure(args);
     let runtime = tokio::runtime::Runtime::new()?;
     let duration = Duration::from_secs(args.seconds);
-    let mut rows = runtime.block_on(in_process::measure(duration, args.recover, peer.as_ref()))?;
+    let mut rows = runtime.block_on(in_process::measure(duration, args.recover, &peers))?;
     drop(runtime);
-    rows.extend(over_http::measure(&args.binary, duration, peer.as_ref())?);
+    rows.extend(over_http::measure(&args.binary, duration, &peers)?);
     let columns = ["work", "stepwell", "p50, p99", "peer in the same run", "budget"];
     let rows = rows
         .into_iter()
         .map(|row| vec![row.work, row.measured, row.latency, row.peer, row.budget.to_owned()]);
-    println!("{}", markdown(&columns, rows));
-    if let Some(peer) = peer {
-        println!("\nRestate {} with {:.0} MiB after the run.", peer.version, peer.rss_mib);
-    }
+    println!("{}\n\n{}", markdown(&columns, rows), peers.versions());
     Ok(())
 }

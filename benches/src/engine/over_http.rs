@@ -1,5 +1,6 @@
 //! The real binary through its API: what a client sees, from the start of the process on.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::{self, sleep};
 use std::time::{Duration, Instant};
@@ -9,18 +10,14 @@ use serde_json::{Value, json};
 use xtask::server::{self, Launch};
 use xtask::sfn::Client;
 
-use super::restate::Restate;
+use super::peers::Peers;
 use super::{Row, STARTERS, definitions};
 use crate::machine::resident_mib;
 use crate::sample::Latencies;
 
 const START_PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn measure(
-    binary: &Path,
-    duration: Duration,
-    peer: Option<&Restate>,
-) -> Result<Vec<Row>> {
+pub(super) fn measure(binary: &Path, duration: Duration, peers: &Peers) -> Result<Vec<Row>> {
     let folder = tempfile::tempdir()?;
     std::fs::write(folder.path().join("stepwell.toml"), "")?;
     let effects = folder.path().join("effects.db").display().to_string();
@@ -30,7 +27,7 @@ pub(super) fn measure(
         address: server::free_address()?,
         arguments: vec!["--test-functions".to_owned(), effects],
     };
-    let mut rows = vec![measure_start(&launch)?];
+    let mut rows = vec![measure_start(&launch, peers)?];
     let mut server = launch.start()?;
     server.wait_until_up(START_PATIENCE)?;
     sleep(Duration::from_secs(2));
@@ -38,28 +35,26 @@ pub(super) fn measure(
         work: "memory of an idle server".to_owned(),
         measured: format!("{:.0} MiB", resident_mib(server.id())),
         latency: String::new(),
-        peer: peer.map(|peer| format!("Restate {:.0} MiB", peer.rss_mib)).unwrap_or_default(),
+        peer: peers.idle_memory(),
         budget: "<= 25 MiB",
     });
     for (work, definition, budget) in [
         ("five Pass states", definitions::five_passes(), ">= 2,000 /s, p50 <= 5 ms at 8"),
         ("five Task states", definitions::five_tasks(), ""),
     ] {
-        let request = json!({
-            "name": work.replace(' ', "-"),
-            "definition": definition.to_string(),
-            "roleArn": "arn:aws:iam::000000000000:role/bench",
-        });
-        let created = Client::new(launch.address).call("CreateStateMachine", &request)?;
+        let machine = create(launch.address, &work.replace(' ', "-"), &definition)?;
+        let load = Load { machine, input: json!({}), pause: Duration::from_millis(1) };
         for starters in STARTERS {
-            let latencies = throughput(&launch, &created["stateMachineArn"], starters, duration)?;
+            let latencies = load.throughput(launch.address, starters, duration)?;
             let row = Row::latencies(
                 format!("{work} through HTTP, {starters} clients"),
                 &latencies,
                 budget,
             );
-            let theirs =
-                peer.filter(|_| work.contains("Task")).and_then(|peer| peer.five(starters));
+            let theirs = match work {
+                "five Pass states" => peers.five_passes(starters),
+                _ => peers.five_tasks(starters),
+            };
             rows.push(row.beside(theirs, latencies.per_second()));
         }
     }
@@ -68,7 +63,7 @@ pub(super) fn measure(
 }
 
 /// From the start of the process to its first answer, the middle of several.
-fn measure_start(launch: &Launch) -> Result<Row> {
+fn measure_start(launch: &Launch, peers: &Peers) -> Result<Row> {
     let mut latencies = Latencies::start();
     for _ in 0..11 {
         let mut server = launch.start()?;
@@ -80,50 +75,72 @@ fn measure_start(launch: &Launch) -> Result<Row> {
         work: "start of the process to its first answer".to_owned(),
         measured: latencies.at(0.5).to_string(),
         latency: format!("{}, {}", latencies.at(0.5), latencies.at(0.99)),
-        peer: String::new(),
+        peer: peers.start(),
         budget: "<= 50 ms",
     })
 }
 
-fn throughput(
-    launch: &Launch,
-    machine: &Value,
-    clients: usize,
-    duration: Duration,
-) -> Result<Latencies> {
-    let mut latencies = Latencies::start();
-    let each = thread::scope(|scope| {
-        let one = || {
-            let mut client = Client::new(launch.address);
-            let (started, mut each) = (Instant::now(), Vec::new());
-            while started.elapsed() < duration {
-                each.push(run_to_end(&mut client, machine)?);
-            }
-            anyhow::Ok(each)
-        };
-        let running: Vec<_> = (0..clients).map(|_| scope.spawn(one)).collect();
-        running
-            .into_iter()
-            .map(|client| client.join().expect("no client panics"))
-            .collect::<Result<Vec<_>>>()
-    })?;
-    for each in each {
-        latencies.extend(each);
-    }
-    Ok(latencies.end())
+/// Creates a state machine through the API; gives its ARN.
+pub(super) fn create(address: SocketAddr, name: &str, definition: &Value) -> Result<Value> {
+    let request = json!({
+        "name": name,
+        "definition": definition.to_string(),
+        "roleArn": "arn:aws:iam::000000000000:role/bench",
+    });
+    Ok(Client::new(address).call("CreateStateMachine", &request)?["stateMachineArn"].take())
 }
 
-fn run_to_end(client: &mut Client, machine: &Value) -> Result<Duration> {
-    let started = Instant::now();
-    let execution = client.call("StartExecution", &json!({"stateMachineArn": machine}))?;
-    let arn = json!({"executionArn": execution["executionArn"]});
-    loop {
-        let described = client.call("DescribeExecution", &arn)?;
-        match described["status"].as_str() {
-            Some("SUCCEEDED") => return Ok(started.elapsed()),
-            // A client that asks without a pause would measure itself.
-            Some("RUNNING") => sleep(Duration::from_millis(1)),
-            _ => bail!("{described}"),
+/// Executions of one state machine, each from its start to its end.
+pub(super) struct Load {
+    pub(super) machine: Value,
+    pub(super) input: Value,
+    /// Between two questions whether an execution has ended.
+    pub(super) pause: Duration,
+}
+
+impl Load {
+    /// Each client starts an execution, waits for its end, and starts the next.
+    pub(super) fn throughput(
+        &self,
+        address: SocketAddr,
+        clients: usize,
+        duration: Duration,
+    ) -> Result<Latencies> {
+        let mut latencies = Latencies::start();
+        let each = thread::scope(|scope| {
+            let one = || {
+                let mut client = Client::new(address);
+                let (started, mut each) = (Instant::now(), Vec::new());
+                while started.elapsed() < duration {
+                    each.push(self.run_once(&mut client)?);
+                }
+                anyhow::Ok(each)
+            };
+            let running: Vec<_> = (0..clients).map(|_| scope.spawn(one)).collect();
+            running
+                .into_iter()
+                .map(|client| client.join().expect("no client panics"))
+                .collect::<Result<Vec<_>>>()
+        })?;
+        for each in each {
+            latencies.extend(each);
+        }
+        Ok(latencies.end())
+    }
+
+    pub(super) fn run_once(&self, client: &mut Client) -> Result<Duration> {
+        let started = Instant::now();
+        let request = json!({"stateMachineArn": self.machine, "input": self.input.to_string()});
+        let execution = client.call("StartExecution", &request)?;
+        let arn = json!({"executionArn": execution["executionArn"]});
+        loop {
+            let described = client.call("DescribeExecution", &arn)?;
+            match described["status"].as_str() {
+                Some("SUCCEEDED") => return Ok(started.elapsed()),
+                // A client that asks without a pause would measure itself.
+                Some("RUNNING") => sleep(self.pause),
+                _ => bail!("{described}"),
+            }
         }
     }
 }

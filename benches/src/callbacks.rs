@@ -1,0 +1,172 @@
+//! `callbacks`: executions that wait for their task tokens while the server is killed, and go on when they are told to.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+use xtask::server::{self, Launch};
+use xtask::sfn::Client;
+use xtask::ui;
+
+use crate::machine::resident_mib;
+use crate::table::{markdown, number};
+
+const START_PATIENCE: Duration = Duration::from_secs(30);
+const CLIENTS: usize = 8;
+
+/// Measure callbacks that are open across a restart
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Callbacks
+    #[arg(long, default_value_t = 10_000)]
+    callbacks: usize,
+
+    /// The release binary
+    #[arg(long, env = "STEPWELL_BINARY", value_name = "FILE")]
+    binary: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join("stepwell.toml"), "")?;
+    let launch = Launch {
+        binary: args.binary.clone(),
+        folder: folder.path().to_owned(),
+        address: server::free_address()?,
+        arguments: Vec::new(),
+    };
+    let mut server = launch.start()?;
+    server.wait_until_up(START_PATIENCE)?;
+    let bench = Bench::prepare(&launch, args.callbacks)?;
+    ui::step(format!("starting {} executions", number(args.callbacks as f64)));
+    let opened = timed(|| bench.start())?;
+    let (tokens, received) = timed_value(|| bench.receive())?;
+    let memory = resident_mib(server.id());
+    ui::step("killing the server");
+    server.kill()?;
+    let mut server = launch.start()?;
+    let restart = server.wait_until_up(START_PATIENCE)?;
+    let first = timed(|| bench.count("RUNNING").map(drop))?;
+    ui::step("answering the callbacks");
+    let ended = timed(|| bench.succeed(&tokens))?;
+    let rows = [
+        ("started, each with a message in a queue", bench.rate(opened), String::new()),
+        ("received from the queue", bench.rate(received), format!("{memory:.0} MiB")),
+        (
+            "first answer after kill -9",
+            format!("{:.0} ms", restart.as_secs_f64() * 1e3),
+            String::new(),
+        ),
+        ("all listed as RUNNING", format!("{:.0} ms", first.as_secs_f64() * 1e3), String::new()),
+        (
+            "SendTaskSuccess to the last SUCCEEDED",
+            bench.rate(ended),
+            format!("{:.0} MiB", resident_mib(server.id())),
+        ),
+    ];
+    let rows = rows.map(|(work, measured, memory)| vec![work.to_owned(), measured, memory]);
+    println!("{}", markdown(&["callbacks", "measured", "memory then"], rows));
+    server.kill()
+}
+
+struct Bench<'a> {
+    launch: &'a Launch,
+    callbacks: usize,
+    queue: Value,
+    machine: Value,
+}
+
+impl<'a> Bench<'a> {
+    fn prepare(launch: &'a Launch, callbacks: usize) -> Result<Self> {
+        let mut client = Client::new(launch.address);
+        let queue = client.call_service("AmazonSQS", "CreateQueue", &json!({"QueueName": "work"}));
+        let queue = queue?["QueueUrl"].take();
+        let definition = json!({"StartAt": "Ask", "States": {"Ask": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"},
+            "End": true,
+        }}});
+        let request = json!({
+            "name": "callbacks",
+            "definition": definition.to_string(),
+            "roleArn": "arn:aws:iam::000000000000:role/bench",
+        });
+        let machine = client.call("CreateStateMachine", &request)?["stateMachineArn"].take();
+        Ok(Self { launch, callbacks, queue, machine })
+    }
+
+    fn start(&self) -> Result<()> {
+        let request = json!({"stateMachineArn": self.machine});
+        let share = self.callbacks / CLIENTS;
+        self.in_parallel(|client, _| {
+            for _ in 0..share {
+                client.call("StartExecution", &request)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The tokens, from the messages.
+    fn receive(&self) -> Result<Vec<Value>> {
+        let share = self.callbacks / CLIENTS * CLIENTS;
+        let mut client = Client::new(self.launch.address);
+        let request = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 5, "VisibilityTimeout": 600});
+        let mut tokens = Vec::new();
+        while tokens.len() < share {
+            let mut answer = client.call_service("AmazonSQS", "ReceiveMessage", &request)?;
+            let Value::Array(messages) = answer["Messages"].take() else { continue };
+            tokens.extend(messages.into_iter().map(|mut message| message["Body"].take()));
+        }
+        Ok(tokens)
+    }
+
+    fn succeed(&self, tokens: &[Value]) -> Result<()> {
+        self.in_parallel(|client, number| {
+            for token in tokens.iter().skip(number).step_by(CLIENTS) {
+                client.call("SendTaskSuccess", &json!({"taskToken": token, "output": "{}"}))?;
+            }
+            Ok(())
+        })?;
+        while self.count("RUNNING")? > 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let succeeded = self.count("SUCCEEDED")?;
+        ensure!(succeeded == tokens.len(), "{succeeded} of {} succeeded", tokens.len());
+        Ok(())
+    }
+
+    fn count(&self, status: &str) -> Result<usize> {
+        let request =
+            json!({"stateMachineArn": self.machine, "statusFilter": status, "maxResults": 1000});
+        let mut client = Client::new(self.launch.address);
+        Ok(client.call_paged("ListExecutions", request, "executions")?.len())
+    }
+
+    fn in_parallel(&self, work: impl Fn(&mut Client, usize) -> Result<()> + Sync) -> Result<()> {
+        thread::scope(|scope| {
+            let one = |number| {
+                let work = &work;
+                scope.spawn(move || work(&mut Client::new(self.launch.address), number))
+            };
+            let running: Vec<_> = (0..CLIENTS).map(one).collect();
+            running.into_iter().try_for_each(|it| it.join().expect("no client panics"))
+        })
+    }
+
+    fn rate(&self, took: Duration) -> String {
+        format!("{}/s", number(self.callbacks as f64 / took.as_secs_f64()))
+    }
+}
+
+fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
+    timed_value(work).map(|((), took)| took)
+}
+
+fn timed_value<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
+    let started = Instant::now();
+    let value = work()?;
+    Ok((value, started.elapsed()))
+}
