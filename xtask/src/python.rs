@@ -27,7 +27,10 @@ const PEERS: &[&str] = &["duckdb==2.0.1", "pandas==3.1.1", "pyarrow==26.0.1"];
 const IOOS_QC: &[&str] = &["ioos-qc==3.0.0", "gsw==3.6.20", "numpy==2.4.6", "pandas==3.1.1"];
 
 /// The last open version of LocalStack, apart: its requirements are many.
-const LOCALSTACK: &[&str] = &["localstack-core[runtime]==2026.3.0"];
+const LOCALSTACK: &str = "localstack-core[runtime]==2026.3.0";
+
+/// Most of them have no upper bound, and what came later breaks it.
+const LOCALSTACK_OF: &str = "2026-04-01";
 
 /// The minor version of Python 3 that LocalStack needs.
 const LOCALSTACK_NEEDS: u8 = 12;
@@ -102,7 +105,8 @@ impl Python {
         }
         let interpreter =
             find(LOCALSTACK_NEEDS).context("LocalStack needs Python 3.12 or newer")?;
-        let made = Environment::made(repository, "localstack", LOCALSTACK, || Ok(interpreter))?;
+        let made = Environment::made(repository, "localstack", &["uv"], || Ok(interpreter))?;
+        made.install_as_of(LOCALSTACK_OF, LOCALSTACK)?;
         Ok(made.binary("python"))
     }
 
@@ -144,6 +148,15 @@ impl Environment {
         environment.create(packages, interpreter()?)?;
         fs::write(stamp, packages.join("\n"))?;
         Ok(environment)
+    }
+
+    /// Installs a package with what it could require on that day, which `pip` cannot.
+    fn install_as_of(&self, day: &str, package: &str) -> Result<()> {
+        let install = ["pip", "install", "--quiet", "--exclude-newer", day, "--python"];
+        let mut command = Command::new(self.binary("uv"));
+        let status = command.args(install).args([self.binary("python")]).arg(package).status()?;
+        ensure!(status.success(), "`uv pip install {package}` failed");
+        Ok(())
     }
 
     fn binary(&self, name: &str) -> PathBuf {

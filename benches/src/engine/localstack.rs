@@ -109,7 +109,7 @@ impl Server {
             .args(["-m", "localstack.runtime.main"])
             .env("GATEWAY_LISTEN", address.to_string())
             .envs([("SERVICES", "stepfunctions"), ("DISABLE_EVENTS", "1")])
-            .envs([("SKIP_SSL_CERT_DOWNLOAD", "1"), ("SKIP_INFRA_DOWNLOADS", "1")])
+            .env("SKIP_SSL_CERT_DOWNLOAD", "1")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
