@@ -29,6 +29,9 @@ impl Group {
     }
 }
 
+/// Groups whose numbers are remembered for the next rows.
+const RECENT: usize = 64;
+
 /// The day of a row without one.
 const NO_DAY: i32 = i32::MIN;
 
@@ -56,13 +59,17 @@ impl Groups {
         };
         let columns: Vec<_> = partition.iter().map(|place| batch.column(*place)).collect();
         let partitions = self.partitions(&columns, batch.num_rows())?;
-        let mut last = None;
-        let number = |(day, partition)| match last {
-            Some((known, number)) if known == (day, partition) => number,
-            _ => {
-                let number = self.number(day, partition);
-                last = Some(((day, partition), number));
-                number
+        // Rows of few groups come in any order, and each asks.
+        let mut recent = [None; RECENT];
+        let number = |(day, partition): (i32, u32)| {
+            let slot = &mut recent[(day as usize ^ partition as usize) % RECENT];
+            match *slot {
+                Some((known, number)) if known == (day, partition) => number,
+                _ => {
+                    let number = self.number(day, partition);
+                    *slot = Some(((day, partition), number));
+                    number
+                }
             }
         };
         Ok(days.into_iter().zip(partitions).map(number).collect())
