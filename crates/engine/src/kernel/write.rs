@@ -32,10 +32,10 @@ pub struct Write {
 }
 
 impl Write {
-    /// Journal entries in the records.
+    /// Journal entries in the records; a turn without any counts as one.
     pub fn entries(&self) -> usize {
         let entries = |record: &Record| match record {
-            Record::Turn(turn) => turn.entries.len(),
+            Record::Turn(turn) => turn.entries.len().max(1),
             Record::StateMachine(_)
             | Record::Definition(_)
             | Record::Version(_)

@@ -10,7 +10,7 @@ use stepwell_asl::model::StateId;
 use stepwell_machine::Reason;
 
 use super::archive::{Archive, optional_timestamp, status, timestamp};
-use super::queries::{EXECUTION, ExecutionRow, Shown, execution_row};
+use super::queries::{EXECUTION, EXECUTION_COLUMNS, ExecutionRow, Shown, execution_row};
 use super::rows::{ExecutionId, MapRunId, MapRunRow};
 use crate::error::StoreError;
 use crate::record::Status;
@@ -190,10 +190,10 @@ impl Archive {
         self.all(&sql, params![map_run, from, limit], |row| {
             Ok(ChildData {
                 row: execution_row(row)?,
-                input: row.get("input")?,
-                output: row.get("output")?,
-                error: row.get("error")?,
-                cause: row.get("cause")?,
+                input: row.get(EXECUTION_COLUMNS)?,
+                output: row.get(EXECUTION_COLUMNS + 1)?,
+                error: row.get(EXECUTION_COLUMNS + 2)?,
+                cause: row.get(EXECUTION_COLUMNS + 3)?,
             })
         })
     }
