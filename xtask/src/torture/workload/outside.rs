@@ -6,7 +6,7 @@ use crate::torture::project::{ACTIVITY_ARN, CONFIGURED, CREATED, TOPIC_ARN};
 use crate::torture::queue::{CALLBACKS, EFFECTS};
 
 /// Names an effect of the state that is entered: unique in its execution.
-pub(super) const EFFECT: &str =
+const EFFECT: &str =
     "States.Format('{}#{}/{}', $$.Execution.Id, $$.State.Name, $$.State.RetryCount)";
 
 /// A function that runs as a process, which fails a few times, and then one that nobody waits for.

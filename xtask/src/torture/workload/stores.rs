@@ -2,14 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::outside::EFFECT;
 use crate::torture::stores::{BUCKET, TABLE};
+
+/// Names an effect: unique in its execution.
+const NAME: &str = "States.Format('{}#{}', $$.Execution.Id, $$.State.Name)";
 
 /// Writes an object and an item, each named as the effect that it is, and reads both.
 pub(super) fn keep() -> Value {
     let object = json!({"Bucket": BUCKET, "Key.$": "$.name"});
     let named = |next: &str| json!({
-        "Type": "Pass", "Parameters": {"name.$": EFFECT, "value.$": "$.value"}, "Next": next,
+        "Type": "Pass", "Parameters": {"name.$": NAME, "value.$": "$.value"}, "Next": next,
     });
     let mut put_object = object.clone();
     put_object["Body.$"] = json!("$.value");
@@ -19,7 +21,7 @@ pub(super) fn keep() -> Value {
         "PutObject": call("aws-sdk:s3:putObject", &put_object, Value::Null, "GetObject"),
         "GetObject": call("aws-sdk:s3:getObject", &object, json!({"body.$": "$.Body"}), "Item"),
         "Item": {"Type": "Pass", "Parameters": {
-            "name.$": EFFECT, "value.$": "$.value", "body.$": "$.read.body",
+            "name.$": NAME, "value.$": "$.value", "body.$": "$.read.body",
         }, "Next": "PutItem"},
         "PutItem": call("dynamodb:putItem", &json!({"TableName": TABLE, "Item": item}), Value::Null, "GetItem"),
         "GetItem": call(
