@@ -99,9 +99,11 @@ impl<'a> Fleet<'a> {
         let mut patience = Patience { is_quiet: self.is_quiet, since: Instant::now() };
         let trouble = start(client, machine, name, &input.to_string(), &mut patience)
             .and_then(|()| wait_for_end(client, &arn, &mut patience))
-            .and_then(|ended| match workload::is_redriven(machine) {
-                true => redrive_to_success(client, &arn, ended, &mut patience),
-                false => Ok(()),
+            .and_then(|ended| {
+                if workload::is_redriven(machine) {
+                    redrive_to_success(client, &arn, ended, &mut patience)?;
+                }
+                Ok(())
             })
             .err();
         self.runs.lock().expect("no client panics").push(Run { case, arn, trouble });

@@ -10,9 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use stepwell_machine::{EventId, TaskResult};
-use stepwell_task::{
-    Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter,
-};
+use stepwell_task::{Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter};
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{ECHO, Fixture, error_of, function, options};
 
 /// Nothing here takes so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A script in the place of an interpreter, as version managers put one there.
 fn shim(folder: &Path, script: &str) {

@@ -51,9 +51,10 @@ impl Ending {
         let outcome = fields.map(|field| (field.to_owned(), comparable(execution[field].take())));
         let request = json!({"executionArn": arn, "maxResults": 1000});
         let has_history = workload::has_history(arn);
-        let events = match has_history {
-            true => client.call_paged("GetExecutionHistory", request, "events")?,
-            false => Vec::new(),
+        let events = if has_history {
+            client.call_paged("GetExecutionHistory", request, "events")?
+        } else {
+            Vec::new()
         };
         let mut ending = Self {
             arn: arn.to_owned(),

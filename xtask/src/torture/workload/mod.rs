@@ -85,8 +85,7 @@ const EXPRESS_CHILDREN: &str = "map-run-express";
 /// An Express state machine: it calls the test function once.
 const EXPRESS: &str = "express";
 /// Its ARN.
-pub(super) const EXPRESS_ARN: &str =
-    "arn:aws:states:us-east-1:000000000000:stateMachine:express";
+pub(super) const EXPRESS_ARN: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:express";
 
 /// Whether an execution has a history.
 pub(super) fn has_history(arn: &str) -> bool {

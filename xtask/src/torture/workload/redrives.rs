@@ -37,7 +37,6 @@ pub(super) fn map_run() -> Value {
 }
 
 fn until_redriven(next: &str) -> Value {
-    let fails =
-        json!({"attempt.$": "$$.Execution.RedriveCount", "failures.$": "$.failures"});
+    let fails = json!({"attempt.$": "$$.Execution.RedriveCount", "failures.$": "$.failures"});
     task(&fails, next)
 }

@@ -10,9 +10,11 @@ const NAME: &str = "States.Format('{}#{}', $$.Execution.Id, $$.State.Name)";
 /// Writes an object and an item, each named as the effect that it is, and reads both.
 pub(super) fn keep() -> Value {
     let object = json!({"Bucket": BUCKET, "Key.$": "$.name"});
-    let named = |next: &str| json!({
-        "Type": "Pass", "Parameters": {"name.$": NAME, "value.$": "$.value"}, "Next": next,
-    });
+    let named = |next: &str| {
+        json!({
+            "Type": "Pass", "Parameters": {"name.$": NAME, "value.$": "$.value"}, "Next": next,
+        })
+    };
     let mut put_object = object.clone();
     put_object["Body.$"] = json!("$.value");
     let item = json!({"id": {"S.$": "$.name"}, "value": {"N.$": "States.Format('{}', $.value)"}});

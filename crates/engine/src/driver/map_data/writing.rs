@@ -100,7 +100,11 @@ mod tests {
             unreachable!("nothing is read here")
         }
 
-        async fn write(&self, _: ResultDestination, results: Results) -> Result<Value, TaskFailure> {
+        async fn write(
+            &self,
+            _: ResultDestination,
+            results: Results,
+        ) -> Result<Value, TaskFailure> {
             assert!(!self.is_busy.swap(true, Ordering::Relaxed), "two write the same objects");
             self.begun.add_permits(1);
             self.gate.acquire().await.unwrap().forget();
