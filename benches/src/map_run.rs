@@ -28,12 +28,18 @@ pub(crate) struct Args {
     /// Rows, which are children
     #[arg(long, default_value_t = 1_000_000)]
     rows: usize,
+
+    /// Children of type STANDARD, which have a history, in the place of EXPRESS
+    #[arg(long)]
+    standard: bool,
 }
 
 /// The engine, in a process of its own.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Side {
     folder: PathBuf,
+    #[arg(long)]
+    standard: bool,
 }
 
 /// What the process prints.
@@ -50,7 +56,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     write_rows(&folder.path().join("s3/items"), args.rows)?;
     ui::step("running a child for each");
     let mut command = Command::new(std::env::current_exe()?);
-    let (cost, printed) = measure(command.arg("map-run-side").arg(folder.path()))?;
+    command.arg("map-run-side").arg(folder.path()).args(args.standard.then_some("--standard"));
+    let (cost, printed) = measure(&mut command)?;
     let printed: Printed =
         serde_json::from_str(&printed).with_context(|| format!("it printed {printed}"))?;
     ensure!(printed.children == args.rows as u64, "{} children ended", printed.children);
@@ -85,19 +92,19 @@ fn write_rows(folder: &Path, rows: usize) -> Result<()> {
 /// Runs the Map run to its end.
 pub(crate) fn run_side(side: &Side) -> Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
-    let printed = runtime.block_on(map_run(&side.folder))?;
+    let printed = runtime.block_on(map_run(side))?;
     println!("{}", serde_json::to_string(&printed)?);
     Ok(())
 }
 
-async fn map_run(folder: &Path) -> Result<Printed> {
-    let store = folder.join("stepwell.db");
-    let buckets = BucketData::new(Buckets::embedded(folder.join("s3")));
+async fn map_run(side: &Side) -> Result<Printed> {
+    let store = side.folder.join("stepwell.db");
+    let buckets = BucketData::new(Buckets::embedded(side.folder.join("s3")));
     let service = Options::at(&store).build(Arc::new(DataOnly(buckets)))?;
     let (engine, stop) = (service.handle(), CancellationToken::new());
     let running = tokio::spawn(service.run(stop.clone()));
     let began = Instant::now();
-    let children = run_to_end(&engine).await?;
+    let children = run_to_end(&engine, definition(side.standard)).await?;
     let seconds = began.elapsed().as_secs_f64();
     stop.cancel();
     running.await??;
@@ -105,8 +112,8 @@ async fn map_run(folder: &Path) -> Result<Printed> {
 }
 
 /// How many children succeeded.
-async fn run_to_end(engine: &Handle) -> Result<u64> {
-    let definition = definition().to_string();
+async fn run_to_end(engine: &Handle, definition: Value) -> Result<u64> {
+    let definition = definition.to_string();
     let machine = CreateStateMachine { name: "rows".to_owned(), definition, ..Default::default() };
     let state_machine_arn = engine.create_state_machine(machine).await?.arn;
     let start = StartExecution { state_machine_arn, name: None, input: "{}".to_owned() };
@@ -117,13 +124,14 @@ async fn run_to_end(engine: &Handle) -> Result<u64> {
     Ok(engine.describe_map_run(&runs[0].arn).await?.executions.succeeded)
 }
 
-fn definition() -> Value {
+fn definition(is_standard: bool) -> Value {
+    let kind = if is_standard { "STANDARD" } else { "EXPRESS" };
     json!({"StartAt": "Rows", "States": {"Rows": {
         "Type": "Map", "End": true, "Label": "row",
         "ItemReader": {"Resource": "arn:aws:states:::s3:getObject",
             "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
             "Parameters": {"Bucket": "items", "Key": "rows.csv"}},
-        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+        "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
             "StartAt": "Row", "States": {"Row": {"Type": "Pass", "End": true}}},
         "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject",
             "Parameters": {"Bucket": "results", "Prefix": "rows"}}}}})

@@ -88,10 +88,8 @@ impl Client {
     /// # Errors
     /// As [`Client::call`]; the code is the HTTP status, the message the whole answer.
     pub fn call_form(&mut self, service: &str, form: &str) -> Result<(), Error> {
-        let headers = format!(
-            "Content-Type: application/x-www-form-urlencoded\r\nAuthorization: AWS4-HMAC-SHA256 \
-             Credential=any/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=none\r\n"
-        );
+        let headers =
+            format!("Content-Type: application/x-www-form-urlencoded\r\n{}", signed_for(service));
         let (status, answer) = self.send("POST", "/", &headers, form)?;
         if status == 200 { Ok(()) } else { Err(refusal_by_status(status, &answer)) }
     }
@@ -108,6 +106,20 @@ impl Client {
             return Err(refusal_by_status(status, &answer));
         }
         Ok(serde_json::from_slice(&answer).map_err(io::Error::from)?)
+    }
+
+    /// Calls S3, for instance `PUT` and `/bucket/key`. Which service is meant stands in what the request is signed for, as
+    /// in [`Self::call_form`].
+    ///
+    /// # Errors
+    /// As [`Client::call_form`].
+    pub fn call_object(&mut self, method: &str, path: &str, body: &str) -> Result<String, Error> {
+        let headers = format!("{}x-amz-content-sha256: UNSIGNED-PAYLOAD\r\n", signed_for("s3"));
+        let (status, answer) = self.send(method, path, &headers, body)?;
+        if !(200..300).contains(&status) {
+            return Err(refusal_by_status(status, &answer));
+        }
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     }
 
     fn send(
@@ -174,6 +186,14 @@ impl Client {
         }
         Ok(self.connection.as_mut().expect("it was just connected"))
     }
+}
+
+/// The header that tells for which service a request is signed, without a signature.
+fn signed_for(service: &str) -> String {
+    format!(
+        "Authorization: AWS4-HMAC-SHA256 Credential=any/20260101/us-east-1/{service}/aws4_request, \
+         SignedHeaders=host, Signature=none\r\n"
+    )
 }
 
 fn refusal(answer: &Value) -> Error {

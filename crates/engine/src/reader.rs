@@ -300,6 +300,11 @@ impl Reader {
             }
             !is_full
         })?;
+        // Every journal begins with a start. Only a child of type EXPRESS has none.
+        if items.is_empty() && from.is_none() {
+            let reason = "Resource type not valid in this context: express";
+            return Err(Error::InvalidArn { arn: arn.to_owned(), reason });
+        }
         let next = refused.map(|place| format!("h1-{}-{}", place.batch, place.index));
         Ok(Paged { items, next })
     }

@@ -202,4 +202,6 @@ pub struct StartMapRun {
     pub items: Option<Data>,
     /// How often it was redriven; 0 for one that starts.
     pub redrives: u32,
+    /// What its parent is held to, and so its children.
+    pub limits: Limits,
 }

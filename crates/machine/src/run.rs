@@ -171,6 +171,7 @@ impl Run {
                     plan: Arc::clone(&started.plan),
                     items: run.items.clone(),
                     redrives: started.redrives,
+                    limits: self.folded.limits,
                 }));
             }
             _ => return None,

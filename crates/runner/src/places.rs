@@ -21,6 +21,11 @@ const CALLS_OF_ONE_MAX: usize = 32;
 const EVENTS_MAX: usize = 16;
 /// Events at the same time of one function.
 const EVENTS_OF_ONE_MAX: usize = 8;
+/// Processes that come up at the same time, for each processor: more at once would come up no sooner. After a restart with
+/// many invocations none would before its deadline.
+const STARTS_PER_PROCESSOR: usize = 2;
+/// A process that takes longer to come up lets others start meanwhile.
+pub(crate) const START_MAX: Duration = Duration::from_secs(5);
 /// While no reserved place is free, an event is kept back this long.
 const THROTTLED: Duration = Duration::from_secs(1);
 
@@ -32,12 +37,14 @@ pub(crate) const PATIENCE_OF_CALLS: Duration = Duration::from_secs(5);
 pub(crate) struct Places {
     calls: Arc<Semaphore>,
     events: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
 }
 
 /// The places of one function.
 pub(crate) struct OwnPlaces {
     calls: Arc<Semaphore>,
     events: Arc<Semaphore>,
+    starts: Arc<Semaphore>,
     is_reserved: bool,
 }
 
@@ -48,6 +55,8 @@ impl OwnPlaces {
         Self {
             calls: Arc::new(Semaphore::new(calls)),
             events: Arc::new(Semaphore::new(EVENTS_OF_ONE_MAX)),
+            // Half of all: a function that never comes up leaves the others some.
+            starts: Arc::new(Semaphore::new(starts_max() / 2)),
             is_reserved: reserved.is_some(),
         }
     }
@@ -70,7 +79,13 @@ impl Places {
         Self {
             calls: Arc::new(Semaphore::new(CALLS_MAX)),
             events: Arc::new(Semaphore::new(EVENTS_MAX)),
+            starts: Arc::new(Semaphore::new(starts_max())),
         }
+    }
+
+    /// A place for a process to come up.
+    pub(crate) async fn for_start(&self, own: &OwnPlaces) -> Place {
+        both(&own.starts, &self.starts).await
     }
 
     /// A place for who waits for the outcome: no longer than `patience`, and not once `stop` is cancelled.
@@ -110,6 +125,11 @@ impl Places {
             sleep(THROTTLED).await;
         }
     }
+}
+
+fn starts_max() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    STARTS_PER_PROCESSOR * processors
 }
 
 async fn both(own: &Arc<Semaphore>, shared: &Arc<Semaphore>) -> Place {
@@ -162,6 +182,26 @@ mod tests {
         assert!(late.is_err(), "there was a place");
         call(&places, &flooded).await.unwrap();
         let _place = places.for_event(&other).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn processes_come_up_some_at_a_time_and_no_function_keeps_others_from_it() {
+        let (places, one, other) = (Places::new(), OwnPlaces::new(None), OwnPlaces::new(None));
+        let half = starts_max() / 2;
+        let mut held = Vec::new();
+        for _ in 0..half {
+            held.push(places.for_start(&one).await);
+        }
+        let late = tokio::time::timeout(Duration::from_mins(1), places.for_start(&one)).await;
+        assert!(late.is_err(), "one function has half of all places");
+        for _ in 0..half {
+            held.push(places.for_start(&other).await);
+        }
+        let third = OwnPlaces::new(None);
+        let late = tokio::time::timeout(Duration::from_mins(1), places.for_start(&third)).await;
+        assert!(late.is_err(), "all places were taken");
+        held.clear();
+        places.for_start(&one).await;
     }
 
     #[tokio::test(start_paused = true)]

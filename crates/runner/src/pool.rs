@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::function::Function;
@@ -22,6 +23,7 @@ pub(crate) struct Pool {
     pub(crate) is_configured: bool,
     pub(crate) places: OwnPlaces,
     idle: Mutex<Idle>,
+    returned: Notify,
 }
 
 #[derive(Default)]
@@ -36,7 +38,14 @@ struct Idle {
 impl Pool {
     pub(crate) fn new(function: Function, log: Arc<Log>, is_configured: bool) -> Self {
         let places = OwnPlaces::new(function.concurrency);
-        Self { function: Arc::new(function), log, is_configured, places, idle: Mutex::default() }
+        Self {
+            function: Arc::new(function),
+            log,
+            is_configured,
+            places,
+            idle: Mutex::default(),
+            returned: Notify::new(),
+        }
     }
 
     /// The process that waited the shortest.
@@ -50,7 +59,13 @@ impl Pool {
         let mut idle = self.idle();
         if process.is_alive() && !idle.is_retired {
             idle.processes.push(process);
+            self.returned.notify_one();
         }
+    }
+
+    /// Waits until a process may have been put back.
+    pub(crate) async fn returned(&self) {
+        self.returned.notified().await;
     }
 
     /// Processes that wait.

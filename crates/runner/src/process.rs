@@ -18,6 +18,7 @@ use crate::function::Function;
 use crate::invocation::{Invocation, Invoked, Reply};
 use crate::logs::Log;
 use crate::output::Output;
+use crate::places::{Place, START_MAX};
 use crate::runtime_api::{Event, Session};
 use crate::usage;
 
@@ -36,6 +37,8 @@ pub(crate) struct Process {
     /// How long it took to come up; nothing once that was told.
     init: Option<Duration>,
     is_initialised: bool,
+    /// The place in which it comes up.
+    starting: Option<Place>,
 }
 
 /// What a process is made of.
@@ -47,12 +50,13 @@ pub(crate) struct Started {
     pub(crate) child: Child,
     pub(crate) log: Arc<Log>,
     pub(crate) private: Option<TempDir>,
+    pub(crate) starting: Place,
 }
 
 impl Process {
     /// Takes a process into care.
     pub(crate) fn of(started: Started) -> Self {
-        let Started { function, arn, session, api, mut child, log, private } = started;
+        let Started { function, arn, session, api, mut child, log, private, starting } = started;
         let output = Output::of(&mut child, log);
         let bytes_max = u64::from(function.memory_mb) << 20;
         Self {
@@ -66,6 +70,7 @@ impl Process {
             started: Instant::now(),
             init: None,
             is_initialised: false,
+            starting: Some(starting),
         }
     }
 
@@ -101,15 +106,16 @@ impl Process {
         if self.is_initialised {
             return Ok(());
         }
-        let patience = INIT_MAX + self.timeout();
-        let mut exited = self.life.exited();
+        let place = self.starting.take();
+        let came_up = self.initialised(request_id, stop);
+        let late = async {
+            sleep(START_MAX).await;
+            drop(place);
+            std::future::pending().await
+        };
         let came_up = tokio::select! {
-            came_up = self.session.initialised() => came_up,
-            status = exited.wait_for(Option::is_some) => {
-                Err(exit_reply(request_id, status.ok().and_then(|it| *it)))
-            }
-            () = sleep(patience) => Err(Reply::timed_out(request_id, self.function.timeout_seconds)),
-            () = stop.cancelled() => Err(self.killed(request_id)),
+            came_up = came_up => came_up,
+            never = late => never,
         };
         match came_up {
             Ok(()) => {
@@ -121,6 +127,20 @@ impl Process {
                 self.life.end();
                 Err(reply)
             }
+        }
+    }
+
+    /// Waits until it asks for its first invocation.
+    async fn initialised(&self, request_id: &str, stop: &CancellationToken) -> Result<(), Reply> {
+        let patience = INIT_MAX + self.timeout();
+        let mut exited = self.life.exited();
+        tokio::select! {
+            came_up = self.session.initialised() => came_up,
+            status = exited.wait_for(Option::is_some) => {
+                Err(exit_reply(request_id, status.ok().and_then(|it| *it)))
+            }
+            () = sleep(patience) => Err(Reply::timed_out(request_id, self.function.timeout_seconds)),
+            () = stop.cancelled() => Err(self.killed(request_id)),
         }
     }
 

@@ -54,6 +54,8 @@ impl Runner {
             let name = function.name.clone();
             shared.configure(function).await.map_err(|refusal| refusal.of_function(&name))?;
         }
+        let looking = Arc::clone(&shared);
+        tokio::spawn(async move { looking.look_for_interpreters().await });
         let thinning = AbortOnDropHandle::new(tokio::spawn(thin_out(Arc::downgrade(&shared))));
         let events = Arc::new(Events::open(folder.join("events"))?);
         events.go_on(&shared)?;

@@ -60,6 +60,29 @@ impl Runtime {
             .collect()
     }
 
+    /// Whether there is a program that may be the interpreter. It is not asked: that takes long where a version manager
+    /// stands in front of it, and a start waits for this.
+    ///
+    /// # Errors
+    /// As [`Self::interpreter`].
+    pub(crate) fn check(&self, search: &[PathBuf]) -> Result<(), Refusal> {
+        let Some((runtime, programs, _)) = self.programs() else { return Ok(()) };
+        let is_there = programs.iter().any(|program| find(search, program).is_some());
+        is_there.then_some(()).ok_or_else(|| missing(runtime, &programs))
+    }
+
+    /// The name of the runtime, the programs that may run it, and how to ask one for its own path.
+    fn programs(&self) -> Option<(&str, Vec<&str>, [&'static str; 2])> {
+        match self {
+            Self::Python(name) => {
+                let question = ["-c", "import sys; print(sys.executable)"];
+                Some((name, vec![name, "python3"], question))
+            }
+            Self::Node(name) => Some((name, vec!["node"], ["-p", "process.execPath"])),
+            Self::Provided => None,
+        }
+    }
+
     /// Finds the interpreter in the folders of `search`; there is none for an executable.
     ///
     /// Python of another minor version serves where the named one is missing, as any Node.js does. What is found is
@@ -68,19 +91,13 @@ impl Runtime {
     /// # Errors
     /// `InvalidParameterValueException` with the name of the program that is missing.
     pub(crate) async fn interpreter(&self, search: &[PathBuf]) -> Result<Option<PathBuf>, Refusal> {
-        let (runtime, programs, question) = match self {
-            Self::Python(name) => {
-                (name, vec![name.as_str(), "python3"], ["-c", "import sys; print(sys.executable)"])
-            }
-            Self::Node(name) => (name, vec!["node"], ["-p", "process.execPath"]),
-            Self::Provided => return Ok(None),
-        };
+        let Some((runtime, programs, question)) = self.programs() else { return Ok(None) };
         for file in programs.iter().filter_map(|program| find(search, program)) {
             if let Some(own) = own_path(&file, question).await {
                 return Ok(Some(own));
             }
         }
-        Err(missing(runtime, programs.last().expect("each runtime has a program")))
+        Err(missing(runtime, &programs))
     }
 }
 
@@ -96,7 +113,8 @@ async fn own_path(program: &Path, question: [&str; 2]) -> Option<PathBuf> {
     is_executable(&path).then_some(path)
 }
 
-fn missing(runtime: &str, program: &str) -> Refusal {
+fn missing(runtime: &str, programs: &[&str]) -> Refusal {
+    let program = programs.last().expect("each runtime has a program");
     Refusal::invalid_parameter(format!(
         "The runtime {runtime} needs the program `{program}`, which is in no folder of PATH"
     ))
@@ -133,8 +151,10 @@ mod tests {
         let empty = tempfile::tempdir().unwrap();
         let search = [empty.path().to_owned()];
         for (runtime, program) in [("python3.12", "`python3`"), ("nodejs20.x", "`node`")] {
-            let refusal = Runtime::parse(runtime).unwrap().interpreter(&search).await.unwrap_err();
+            let runtime = Runtime::parse(runtime).unwrap();
+            let refusal = runtime.interpreter(&search).await.unwrap_err();
             assert!(refusal.message.contains(program), "{refusal}");
+            assert_eq!(runtime.check(&search), Err(refusal));
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::invocation::{Invocation, Invoked, Reply};
 use crate::launch::{Isolation, Launch};
 use crate::logs::Log;
 use crate::options::Options;
-use crate::places::Places;
+use crate::places::{Place, Places};
 use crate::pool::Pool;
 use crate::process::{Process, Started};
 use crate::runtime::Runtime;
@@ -27,6 +27,9 @@ use crate::store::{Store, on_disk};
 
 /// Processes of all functions that wait for work; beyond them the one that waits the longest ends.
 const IDLE_PROCESSES_MAX: usize = 64;
+
+/// The program that runs a runtime, once it was looked for; there is none for an executable.
+type Interpreter = Arc<OnceCell<Option<PathBuf>>>;
 
 /// Shared by all clones of a runner.
 pub(crate) struct Shared {
@@ -37,7 +40,7 @@ pub(crate) struct Shared {
     pools: RwLock<BTreeMap<String, Arc<Pool>>>,
     /// One change at a time.
     pub(crate) changes: tokio::sync::Mutex<()>,
-    interpreters: Mutex<HashMap<String, Option<PathBuf>>>,
+    interpreters: Mutex<HashMap<String, Interpreter>>,
     pub(crate) places: Places,
 }
 
@@ -53,6 +56,14 @@ impl<'c> Call<'c> {
     pub(crate) fn new(stop: &'c CancellationToken) -> Self {
         Self { request_id: Uuid::new_v4(), patience: None, stop }
     }
+}
+
+/// What an invocation can go on with.
+enum Ready {
+    /// A process that waits for work.
+    Waiting(Box<Process>),
+    /// A place to start one.
+    ToStart(Place),
 }
 
 /// Refuses an event that is too large or no JSON.
@@ -150,7 +161,7 @@ impl Shared {
             return Err(Refusal::invalid_parameter(message));
         }
         function.check_code()?;
-        self.interpreter(&function).await?;
+        Runtime::parse(&function.runtime)?.check(&self.options.search)?;
         self.publish(function, true);
         Ok(())
     }
@@ -160,14 +171,24 @@ impl Shared {
         &self,
         function: &Function,
     ) -> Result<Option<PathBuf>, Refusal> {
-        let known = self.interpreters.lock().expect(UNPOISONED).get(&function.runtime).cloned();
-        if let Some(known) = known {
-            return Ok(known);
+        let runtime = Runtime::parse(&function.runtime)?;
+        let cell = {
+            let mut interpreters = self.interpreters.lock().expect(UNPOISONED);
+            Arc::clone(interpreters.entry(function.runtime.clone()).or_default())
+        };
+        let look = async || runtime.interpreter(&self.options.search).await;
+        cell.get_or_try_init(look).await.cloned()
+    }
+
+    /// Looks for the interpreters of all functions while nobody waits for them, and tells of those that cannot run.
+    pub(crate) async fn look_for_interpreters(&self) {
+        let functions: Vec<_> =
+            self.pools().values().map(|pool| Arc::clone(&pool.function)).collect();
+        for function in functions {
+            if let Err(refusal) = self.interpreter(&function).await {
+                tracing::error!(function = function.name, %refusal, "a function cannot run");
+            }
         }
-        let found = Runtime::parse(&function.runtime)?.interpreter(&self.options.search).await?;
-        let mut interpreters = self.interpreters.lock().expect(UNPOISONED);
-        interpreters.insert(function.runtime.clone(), found.clone());
-        Ok(found)
     }
 
     pub(crate) async fn invoke(
@@ -191,24 +212,58 @@ impl Shared {
         stop: &CancellationToken,
     ) -> Result<Invoked, Refusal> {
         let request_id = request_id.to_string();
-        if let Some(mut process) = pool.take() {
+        loop {
+            let mut process = match self.ready(pool, stop).await? {
+                Ready::Waiting(process) => process,
+                Ready::ToStart(place) => {
+                    return self.run_cold(pool, place, invocation, request_id, stop).await;
+                }
+            };
             let invoked = process.invoke(invocation, &request_id, stop).await;
-            self.put(pool, process);
+            self.put(pool, *process);
             if let Some(invoked) = invoked {
                 return Ok(invoked);
             }
         }
-        self.run_cold(pool, invocation, request_id, stop).await
+    }
+
+    /// Waits for a process, or for a place to start one. One that another invocation leaves is there sooner than a new one.
+    async fn ready(&self, pool: &Pool, stop: &CancellationToken) -> Result<Ready, Refusal> {
+        let place = self.place_to_start(pool, stop);
+        tokio::pin!(place);
+        loop {
+            if let Some(process) = pool.take() {
+                return Ok(Ready::Waiting(Box::new(process)));
+            }
+            tokio::select! {
+                biased;
+                place = &mut place => return Ok(Ready::ToStart(place?)),
+                () = pool.returned() => {}
+            }
+        }
+    }
+
+    async fn place_to_start(
+        &self,
+        pool: &Pool,
+        stop: &CancellationToken,
+    ) -> Result<Place, Refusal> {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(Refusal::service("the invocation was given up")),
+            place = self.places.for_start(&pool.places) => Ok(place),
+        }
     }
 
     async fn run_cold(
         &self,
         pool: &Pool,
+        place: Place,
         invocation: &Invocation,
         request_id: String,
         stop: &CancellationToken,
     ) -> Result<Invoked, Refusal> {
-        match self.start(pool).await {
+        match self.start(pool, place).await {
             Ok(mut process) => {
                 let invoked = process.invoke(invocation, &request_id, stop).await;
                 self.put(pool, process);
@@ -236,7 +291,7 @@ impl Shared {
         }
     }
 
-    async fn start(&self, pool: &Pool) -> Result<Process, String> {
+    async fn start(&self, pool: &Pool, starting: Place) -> Result<Process, String> {
         let function = &pool.function;
         let interpreter = self.interpreter(function).await.map_err(|refusal| refusal.message)?;
         let runtime = Runtime::parse(&function.runtime).map_err(|refusal| refusal.message)?;
@@ -256,7 +311,7 @@ impl Shared {
         let (child, private) = launch.start().map_err(in_words)?;
         let (function, log) = (Arc::clone(function), Arc::clone(&pool.log));
         let arn = self.arn(&function.name);
-        Ok(Process::of(Started { function, arn, session, api, child, log, private }))
+        Ok(Process::of(Started { function, arn, session, api, child, log, private, starting }))
     }
 
     /// What the options ask for, as far as this system allows it.

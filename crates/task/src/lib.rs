@@ -114,6 +114,12 @@ impl IdempotencyKey {
         Self(format!("{execution_arn}#{scheduled_event_id}").into())
     }
 
+    /// The key of a task whose execution begins anew in another process: `<execution ARN>#<id>-<life>`. The same event is
+    /// another task in another `life`.
+    pub fn of_life(execution_arn: &str, scheduled_event_id: u64, life: u64) -> Self {
+        Self(format!("{execution_arn}#{scheduled_event_id}-{life:016x}").into())
+    }
+
     /// The text of the key.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -12,14 +12,17 @@ use std::time::{Duration, Instant};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::workload::Case;
+use super::workload::{self, Case};
 use crate::sfn::{Client, Error};
 
 /// An execution that is open for longer, with nobody killing the server, is stuck. Undisturbed the longest case takes some
 /// ten seconds. While the server is killed nothing can be said: whatever takes longer than it lives begins again and again.
 const OPEN_MAX: Duration = Duration::from_mins(3);
+
+/// A case that is to be redriven succeeds after fewer redrives.
+const REDRIVES_MAX: u64 = 12;
 
 /// Between two looks at an execution, or two tries to reach the server. What is tortured is not to be busy with this alone.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -96,6 +99,12 @@ impl<'a> Fleet<'a> {
         let mut patience = Patience { is_quiet: self.is_quiet, since: Instant::now() };
         let trouble = start(client, machine, name, &input.to_string(), &mut patience)
             .and_then(|()| wait_for_end(client, &arn, &mut patience))
+            .and_then(|ended| {
+                if workload::is_redriven(machine) {
+                    redrive_to_success(client, &arn, ended, &mut patience)?;
+                }
+                Ok(())
+            })
             .err();
         self.runs.lock().expect("no client panics").push(Run { case, arn, trouble });
     }
@@ -143,10 +152,53 @@ fn start(
     }
 }
 
-fn wait_for_end(client: &mut Client, arn: &str, patience: &mut Patience<'_>) -> Result<(), String> {
+/// Redrives an execution that failed, until it fails no more. What was acknowledged must count.
+fn redrive_to_success(
+    client: &mut Client,
+    arn: &str,
+    mut ended: Value,
+    patience: &mut Patience<'_>,
+) -> Result<(), String> {
+    for count in 1..=REDRIVES_MAX {
+        if ended["status"] == "SUCCEEDED" {
+            return Ok(());
+        }
+        redrive(client, arn, &format!("{count}"), patience)?;
+        ended = wait_for_end(client, arn, patience)?;
+        if ended["redriveCount"] != count {
+            return Err(format!(
+                "redriven {count} times and has a redriveCount of {}",
+                ended["redriveCount"]
+            ));
+        }
+    }
+    Err(format!("it did not succeed after {REDRIVES_MAX} redrives"))
+}
+
+/// Redrives an execution, again and again until it is acknowledged; by its token it is one redrive.
+fn redrive(
+    client: &mut Client,
+    arn: &str,
+    token: &str,
+    patience: &mut Patience<'_>,
+) -> Result<(), String> {
+    loop {
+        match client.call("RedriveExecution", &json!({"executionArn": arn, "clientToken": token})) {
+            Ok(_) => return Ok(()),
+            Err(Error::NoAnswer(_)) if patience.lasts() => {}
+            Err(error) => return Err(format!("redrive {token} was refused: {error}")),
+        }
+    }
+}
+
+fn wait_for_end(
+    client: &mut Client,
+    arn: &str,
+    patience: &mut Patience<'_>,
+) -> Result<Value, String> {
     while patience.lasts() {
         match client.call("DescribeExecution", &json!({"executionArn": arn})) {
-            Ok(execution) if execution["status"] != "RUNNING" => return Ok(()),
+            Ok(execution) if execution["status"] != "RUNNING" => return Ok(execution),
             Ok(_) | Err(Error::NoAnswer(_)) => {}
             Err(error) => return Err(format!("lost after it was acknowledged: {error}")),
         }

@@ -2,7 +2,7 @@
 //!
 //! An effect is known by the ARN of its execution, `#`, and what is unique in it. The test function writes one row for
 //! each, under the idempotency key of the invocation; functions that run as processes, topics, rules and the states that
-//! send messages leave it as a message of one queue.
+//! send messages leave it as a message of one queue; others leave an object or an item that is named so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::history::Ending;
 use super::queue::EFFECTS;
+use super::stores;
 use crate::sfn::Client;
 
 /// The table's file in the project folder.
@@ -28,6 +29,8 @@ const ARRIVAL_MAX: Duration = Duration::from_mins(4);
 pub(super) struct Effects {
     /// Execution ARN to its effects.
     written: BTreeMap<String, BTreeSet<String>>,
+    /// ARN of an Express execution to how often it had an effect.
+    express: BTreeMap<String, u64>,
     redelivered: u64,
 }
 
@@ -35,7 +38,12 @@ impl Effects {
     /// Reads the table, and the queue until everything that these executions must have done is there.
     pub(super) fn read(folder: &Path, client: &mut Client, endings: &[&Ending]) -> Result<Self> {
         let mut effects = Self::default();
-        effects.read_table(folder)?;
+        for (key, deliveries) in table(folder)? {
+            effects.add(&key, deliveries).with_context(|| format!("`{key}` is no effect"))?;
+        }
+        for key in [stores::objects(client)?, stores::items(client)?].concat() {
+            effects.add(&key, 1).with_context(|| format!("`{key}` is no effect"))?;
+        }
         let since = Instant::now();
         loop {
             let received = effects.receive(client)?;
@@ -44,19 +52,6 @@ impl Effects {
                 return Ok(effects);
             }
         }
-    }
-
-    /// Reads the table `effects (key TEXT PRIMARY KEY, value, deliveries INTEGER)`.
-    fn read_table(&mut self, folder: &Path) -> Result<()> {
-        let file = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .context("the tasks wrote no table")?;
-        let mut rows = file.prepare("SELECT key, deliveries FROM effects")?;
-        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        for row in rows {
-            let (key, deliveries): (String, u64) = row?;
-            self.add(&key, deliveries).with_context(|| format!("`{key}` is no effect"))?;
-        }
-        Ok(())
     }
 
     fn receive(&mut self, client: &mut Client) -> Result<usize> {
@@ -69,8 +64,12 @@ impl Effects {
         Ok(messages.len())
     }
 
-    fn add(&mut self, key: &str, deliveries: u64) -> Option<()> {
+    pub(super) fn add(&mut self, key: &str, deliveries: u64) -> Option<()> {
         let (arn, effect) = key.split_once('#')?;
+        if arn.contains(":express:") {
+            *self.express.entry(arn.to_owned()).or_default() += deliveries;
+            return Some(());
+        }
         let is_new = self.written.entry(arn.to_owned()).or_default().insert(effect.to_owned());
         self.redelivered += deliveries - u64::from(is_new);
         Some(())
@@ -79,6 +78,11 @@ impl Effects {
     /// Effects that came again: at least once is the promise.
     pub(super) fn redelivered(&self) -> u64 {
         self.redelivered
+    }
+
+    /// How often each Express execution had an effect.
+    pub(super) fn express(&self) -> &BTreeMap<String, u64> {
+        &self.express
     }
 
     fn missing(&self, ending: &Ending) -> BTreeSet<String> {
@@ -90,6 +94,10 @@ impl Effects {
     /// Tasks in the history without an effect, and effects of tasks that the history does not know: those would have
     /// been performed before they were committed.
     pub(super) fn problems(&self, ending: &Ending) -> Vec<String> {
+        if !ending.has_history {
+            let is_there = self.written.contains_key(&ending.arn);
+            return if is_there { Vec::new() } else { vec!["it has no effect".to_owned()] };
+        }
         let scheduled = ending.effects();
         let missing = self.missing(ending);
         let missing = missing.iter().map(|id| format!("the effect {id} of a task is missing"));
@@ -104,6 +112,15 @@ impl Effects {
         let unknown = self.written.keys().filter(|arn| !known.contains(arn));
         unknown.map(|arn| format!("effects of `{arn}`, which nobody started")).collect()
     }
+}
+
+/// Reads the table `effects (key TEXT PRIMARY KEY, value, deliveries INTEGER)`.
+pub(super) fn table(folder: &Path) -> Result<Vec<(String, u64)>> {
+    let file = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .context("the tasks wrote no table")?;
+    let mut rows = file.prepare("SELECT key, deliveries FROM effects")?;
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// The effect in a message: its body, or the detail of an event in it.

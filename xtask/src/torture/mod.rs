@@ -3,10 +3,12 @@
 //! ```text
 //! workload  the cases: state machines and inputs, drawn from the seed
 //! project   the folder with a function, and the queues and whatever else the cases need
-//! clients   start executions of cases and wait for their end, whatever happens to the server
+//! clients   start executions of cases, wait for their end and redrive some, whatever happens to the server
 //! workers   answer messages with task tokens, and work at an activity
 //! traffic   numbered messages through queues, from outside and back
-//! registers numbers that are written to parameters, secrets, rules, queues and state machines
+//! express   Express executions, waited for and not
+//! stores    buckets and tables
+//! registers numbers that are written to parameters, secrets, rules, queues, state machines, objects and items
 //! mod       1. runs every case once, undisturbed: the twins
 //!           2. runs all of these, kills and restarts the server under them
 //!           3. compares every acknowledged execution with the twin of its case
@@ -22,12 +24,14 @@
 
 mod clients;
 mod effects;
+mod express;
 mod history;
 mod processes;
 mod project;
 mod queue;
 mod registers;
 mod report;
+mod stores;
 mod traffic;
 mod workers;
 mod workload;
@@ -52,6 +56,7 @@ use crate::sfn::Client;
 use crate::ui::{self, Progress};
 use clients::{Fleet, Run};
 use effects::Effects;
+use express::Started;
 use history::Ending;
 use registers::Written;
 use report::{Report, Verdict};
@@ -161,6 +166,7 @@ struct Tortured {
     runs: Vec<Run>,
     messages: Messages,
     written: Written,
+    express: Started,
     /// What workers found wrong, and processes that outlived the last server.
     findings: Vec<String>,
     seconds_up: f64,
@@ -175,24 +181,27 @@ fn run_under_kills(binary: &Path, cases: &[Case], seed: u64, args: &Args) -> Res
     let enough = AtomicBool::new(false);
     let fleet = Fleet::new(launch.address, cases, &enough);
     let traffic = Traffic::new(launch.address, &enough);
-    let ((runs, messages, written, killed), mut findings) =
+    let path = folder.path();
+    let ((runs, messages, written, express, killed), mut findings) =
         workers::while_at_work(launch.address, || {
             thread::scope(|scope| {
                 let fleet = scope.spawn(|| fleet.run_until_quiet(args.clients, seed));
                 let traffic = scope.spawn(|| traffic.run());
                 let written = scope.spawn(|| registers::run(launch.address, &enough));
+                let express = scope.spawn(|| express::run(launch.address, path, &enough));
                 let killed = kill_again_and_again(&launch, server, seed, args);
                 enough.store(true, Ordering::Relaxed);
                 // The last server stays up until every client has seen the end of what it started.
                 let runs = fleet.join().expect("the clients do not panic");
                 let messages = traffic.join().expect("the traffic does not panic");
-                (runs, messages, written.join().expect("the writers do not panic"), killed)
+                let written = written.join().expect("the writers do not panic");
+                (runs, messages, written, express.join().expect("no starter panics"), killed)
             })
         });
     let (last_server, seconds_up) = killed?;
     last_server.kill()?;
     findings.extend(processes::outliving(folder.path()));
-    Ok(Tortured { folder, runs, messages, written, findings, seconds_up })
+    Ok(Tortured { folder, runs, messages, written, express, findings, seconds_up })
 }
 
 fn kill_again_and_again(
@@ -256,6 +265,7 @@ fn compare(
         messages: tortured.messages.acknowledged,
         messages_again: tortured.messages.received_again,
         writes: tortured.written.count(),
+        express: tortured.express.counts(),
         findings: findings(&mut client, tortured, &found, &effects)?,
         ..Verdict::default()
     };
@@ -288,6 +298,7 @@ fn findings(
         traffic::left_over(client)?,
         tortured.written.lost(client)?,
         started_by_nobody(client, endings)?,
+        tortured.express.findings(effects),
         effects.of_nobody(&with_descendants(endings.iter().copied())),
     ]
     .concat())

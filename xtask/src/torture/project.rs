@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::queue::{EFFECTS, QUEUES};
-use super::{effects, registers, workload};
+use super::{effects, registers, stores, workload};
 use crate::server::{self, Launch};
 use crate::sfn::Client;
 
@@ -86,7 +86,8 @@ pub(super) fn launch(binary: &Path, folder: &Path) -> Result<Launch> {
     })
 }
 
-/// Creates what the cases need: queues, a topic and a rule that lead to one of them, an activity, state machines.
+/// Creates what the cases need: queues, a topic and a rule that lead to one of them, buckets and tables, an activity, state
+/// machines.
 pub(super) fn furnish(client: &mut Client) -> Result<()> {
     for queue in QUEUES {
         queue.create(client).with_context(|| format!("queue `{}`", queue.name))?;
@@ -94,6 +95,7 @@ pub(super) fn furnish(client: &mut Client) -> Result<()> {
     subscribe(client).context("topic")?;
     follow_bus(client).context("rule")?;
     create_functions(client).context("functions")?;
+    stores::create(client).context("buckets and tables")?;
     registers::create(client).context("registers")?;
     client.call("CreateActivity", &json!({"name": "torture"}))?;
     workload::create_state_machines(client)

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use Request::{Json, Path};
+use Request::{Json, Object, Path};
 
 use super::project::DESCRIBED;
 use super::queue::NUMBERED;
+use super::stores;
 use crate::sfn::{Client, Error};
 
 /// The server is busy enough with executions.
@@ -32,6 +33,8 @@ enum Request {
     Json(&'static str, &'static str, Value),
     /// Method, path, members.
     Path(&'static str, String, Value),
+    /// Method, path, body.
+    Object(&'static str, String, String),
 }
 
 /// A place that holds a number.
@@ -44,7 +47,7 @@ struct Register {
     at: &'static str,
 }
 
-const REGISTERS: [Register; 6] = [
+const REGISTERS: [Register; 8] = [
     Register {
         name: "a parameter",
         create: put_parameter,
@@ -110,6 +113,24 @@ const REGISTERS: [Register; 6] = [
         read: || Path("GET", configuration(), Value::Null),
         at: "/Description",
     },
+    Register {
+        name: "an object",
+        create: put_object,
+        write: put_object,
+        read: || Object("GET", object(), String::new()),
+        at: "",
+    },
+    Register {
+        name: "an item",
+        create: put_item,
+        write: put_item,
+        read: || {
+            let wanted =
+                json!({"TableName": stores::REGISTERS, "Key": key(), "ConsistentRead": true});
+            Json("DynamoDB_20120810", "GetItem", wanted)
+        },
+        at: "/Item/number/S",
+    },
 ];
 
 const MACHINE_ARN: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:register";
@@ -141,6 +162,24 @@ fn describe_function(number: u64) -> Request {
     Path("PUT", configuration(), json!({"Description": number.to_string()}))
 }
 
+fn put_object(number: u64) -> Request {
+    Object("PUT", object(), number.to_string())
+}
+
+fn object() -> String {
+    format!("/{}/register", stores::REGISTERS)
+}
+
+fn put_item(number: u64) -> Request {
+    let mut item = key();
+    item["number"] = json!({"S": number.to_string()});
+    Json("DynamoDB_20120810", "PutItem", json!({"TableName": stores::REGISTERS, "Item": item}))
+}
+
+fn key() -> Value {
+    json!({"id": {"S": "register"}})
+}
+
 fn configuration() -> String {
     format!("/2015-03-31/functions/{DESCRIBED}/configuration")
 }
@@ -167,6 +206,7 @@ fn call(client: &mut Client, request: &Request) -> Result<Value, Error> {
     match request {
         Json(service, operation, members) => client.call_service(service, operation, members),
         Path(method, path, members) => client.call_path(method, path, members),
+        Object(method, path, body) => client.call_object(method, path, body).map(Value::String),
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Verdict {
     pub(super) messages_again: u64,
     /// Writes of registers that were acknowledged.
     pub(super) writes: u64,
+    /// Express executions: how many were started, and how many of them told their end.
+    pub(super) express: (usize, usize),
     /// What is wrong and belongs to no one execution.
     pub(super) findings: Vec<String>,
     /// The executions that differ from their twins.
@@ -67,6 +69,7 @@ pub(super) struct Report {
     messages: u64,
     messages_again: u64,
     writes: u64,
+    express: (usize, usize),
     findings: Vec<String>,
     /// By state machine: executions, and how many of them differ.
     machines: BTreeMap<&'static str, (usize, usize)>,
@@ -102,6 +105,7 @@ impl Report {
             messages: verdict.messages,
             messages_again: verdict.messages_again,
             writes: verdict.writes,
+            express: verdict.express,
             findings: verdict.findings,
             machines,
             differing: verdict.differing,
@@ -162,6 +166,8 @@ impl Report {
             "{} messages acknowledged by queues, {} received again; {} writes acknowledged by other services",
             self.messages, self.messages_again, self.writes
         );
+        let (started, ended) = self.express;
+        println!("{started} Express executions started, {ended} of them waited for to their end");
         println!("torture: {} differences", self.differing.len() + self.findings.len());
     }
 

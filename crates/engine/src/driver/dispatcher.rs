@@ -10,9 +10,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use stepwell_machine::{EventId, TaskResult};
-use stepwell_task::{
-    IdempotencyKey, Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter,
-};
+use stepwell_task::{Job, Pulse, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter};
 use tokio::runtime;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -244,7 +242,7 @@ impl Shared {
         started_at: Timestamp,
         given_up: CancellationToken,
     ) -> TaskRequest {
-        let (execution, scheduled) = id(&order);
+        let ((execution, scheduled), key) = (id(&order), order.key());
         let shared = Arc::clone(self);
         let pulse = match order.task.heartbeat {
             Some(_) => {
@@ -258,7 +256,7 @@ impl Shared {
             shared.give_place_back((execution, scheduled));
         });
         TaskRequest {
-            key: IdempotencyKey::new(&order.execution_arn, scheduled),
+            key,
             execution_arn: order.execution_arn,
             state_name: order.task.state_name,
             resource: order.task.resource,

@@ -163,6 +163,7 @@ impl Execution {
                     execution: self.inbox.id,
                     execution_arn: Arc::clone(&self.arn),
                     task,
+                    life: None,
                 }),
                 Command::CancelTask { scheduled } => {
                     self.shared.dispatcher.cancel(self.inbox.id, scheduled);

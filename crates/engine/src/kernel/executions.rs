@@ -10,7 +10,7 @@ use super::event::{Reply, StartRequest};
 use super::express::ExpressReply;
 use super::fold::context;
 use super::map_runs::MapRun;
-use super::slot::{Awake, Letter, Life, Receipt, Slot};
+use super::slot::{Awake, Keeping, Letter, Life, Receipt, Slot};
 use super::{Kernel, registry::Revision};
 use crate::arn::{Qualifier, split_label};
 use crate::clock::uuid;
@@ -205,6 +205,7 @@ impl Kernel {
             next_seq: 0,
             more: false,
             is_child: false,
+            keeping: Keeping::Journal,
             last_write: 0,
             redrives: 0,
         };

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::thread;
 
 use jiff::Timestamp;
-use stepwell_machine::{Command, ExecutionContext, Payload, Run, Start, apply};
+use stepwell_machine::{
+    Command, Entry, ExecutionContext, Kept, Payload, Run, Start, apply, stand_in,
+};
 
 use super::Kernel;
 use super::activities::is_activity;
 use super::map_runs::MapRun;
 use super::registry::{Registry, Revision};
-use super::slot::{Awake, Life, Slot};
+use super::slot::{Awake, Keeping, Life, Slot};
 use super::write::{Action, TaskOrder};
 use crate::arn::Arns;
 use crate::error::{Error, StoreError};
@@ -56,7 +58,10 @@ impl Kernel {
         let open = self.archive.open_execution(id)?;
         self.registry.revision(open.definition, &self.archive)?;
         let folder = self.folder();
-        let life = folder.fold(&open, &self.archive)?;
+        let mut life = folder.fold(&open, &self.archive)?;
+        if let Life::Awake(awake) = &mut life {
+            awake.begin_life(&mut *self.entropy);
+        }
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.life = life;
         }
@@ -172,8 +177,9 @@ impl Folder<'_> {
     fn fold_journal(&self, open: &OpenExecution, journal: &Journal) -> Result<Awake, String> {
         let start = self.start(open, &journal.input)?;
         let (arn, input) = (Arc::clone(&start.context.execution_arn), start.input.clone());
+        let stand_in = self.stand_in(open, &start);
         let mut run = Run::new(start);
-        for entry in &journal.entries {
+        for entry in stand_in.as_ref().unwrap_or(&journal.entries) {
             apply(&mut run, entry).map_err(|error| error.to_string())?;
         }
         Ok(Awake {
@@ -188,8 +194,24 @@ impl Folder<'_> {
             next_batch: journal.next_batch,
             next_seq: journal.entries.len() as i64,
             is_child: open.child.is_some(),
+            keeping: if open.has_journal() { Keeping::Journal } else { Keeping::Ends { life: 0 } },
             last_write: 0,
         })
+    }
+
+    /// What is folded in the place of a journal, where there is none.
+    fn stand_in(&self, open: &OpenExecution, start: &Start) -> Option<Vec<Entry>> {
+        if open.has_journal() {
+            return None;
+        }
+        let map_run = self.map_runs.get(&open.child?.map_run)?;
+        let kept = Kept {
+            limits: map_run.limits,
+            redrives: open.redrives,
+            redriven_at: open.redriven_at,
+            has_failed: open.status.is_unsuccessful(),
+        };
+        Some(stand_in(start, &kept))
     }
 
     fn start(&self, open: &OpenExecution, input: &str) -> Result<Start, String> {
@@ -244,7 +266,8 @@ fn resumption(open: &OpenExecution, life: Life) -> Resumption {
 
 /// The open tasks of an execution.
 fn outstanding(awake: &Awake, execution: ExecutionId) -> Vec<TaskOrder> {
-    let order = |task| TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task };
+    let life = awake.keeping.life();
+    let order = |task| TaskOrder { execution, execution_arn: Arc::clone(&awake.arn), task, life };
     let tasks = awake.run.outstanding().into_iter().filter_map(|command| match command {
         Command::ScheduleTask(task) => Some(task),
         Command::StartMapRun(_) | Command::CancelTask { .. } => None,

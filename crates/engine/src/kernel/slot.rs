@@ -130,10 +130,34 @@ pub(super) struct Awake {
     pub(super) more: bool,
     /// A child of a Map run: there may be millions, of which no subscriber is told.
     pub(super) is_child: bool,
+    pub(super) keeping: Keeping,
     /// The number of the last write that it is part of.
     pub(super) last_write: u64,
     /// How often it was redriven, as of the last turn that was written.
     pub(super) redrives: u32,
+}
+
+/// What is on disk of an execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// All that happened: another process goes on where this one was.
+    Journal,
+    /// That it started and how it ended: another process begins anew. A child of type EXPRESS, of which AWS keeps no
+    /// history either, is so made cheap.
+    Ends {
+        /// Tells what it does in this life from what it did in those before.
+        life: u64,
+    },
+}
+
+impl Keeping {
+    /// The life that tasks belong to, if they do not outlive it.
+    pub(super) fn life(self) -> Option<u64> {
+        match self {
+            Self::Journal => None,
+            Self::Ends { life } => Some(life),
+        }
+    }
 }
 
 /// What an execution did with its turn.
@@ -180,6 +204,13 @@ impl Awake {
             }
         }
         outcome
+    }
+
+    /// Begins a new life, if this process has to begin anew what it is.
+    pub(super) fn begin_life(&mut self, entropy: &mut dyn Entropy) {
+        if let Keeping::Ends { life } = &mut self.keeping {
+            *life = entropy.next_u64();
+        }
     }
 
     /// Letters go first, so that an execution in an endless loop still hears that it is stopped.

@@ -7,7 +7,7 @@ use stepwell_machine::{Command, Entry, EventId, Phase, StartMapRun};
 
 use super::activities::{Worker, is_activity};
 use super::event::Reply;
-use super::slot::{Awake, Letter, Life, Outcome, Receipt};
+use super::slot::{Awake, Keeping, Letter, Life, Outcome, Receipt};
 use super::write::{Action, Answer, Delivery, TaskOrder};
 use super::{Kernel, Mode};
 use crate::error::{Error, Halted};
@@ -95,7 +95,8 @@ impl Kernel {
         }
         let (records, actions) =
             (std::mem::take(&mut turn.records), std::mem::take(&mut turn.actions));
-        let settles = turn.ended.is_some() || is_idle_for_long(&turn.standing, now);
+        let rests = turn.may_rest && is_idle_for_long(&turn.standing, now);
+        let settles = turn.ended.is_some() || rests;
         let number = self.write(records, actions, settles.then_some(id));
         self.remember_write(id, number, turn.ended.map(|status| (now, status)));
     }
@@ -161,6 +162,8 @@ impl Kernel {
 /// What follows from a turn.
 struct Consequences {
     standing: Standing,
+    /// Whether what it is can be folded from what is on disk.
+    may_rest: bool,
     /// How the execution ended, if it did.
     ended: Option<Status>,
     records: Vec<Record>,
@@ -186,6 +189,7 @@ impl Consequences {
         let Outcome { decision, receipts, records } = outcome;
         let mut turn = Self {
             standing: awake.standing(now),
+            may_rest: awake.keeping == Keeping::Journal,
             ended: awake.has_ended().then(|| status(awake.run.phase())),
             records,
             actions: Vec::new(),
@@ -209,7 +213,8 @@ impl Consequences {
         match command {
             Command::ScheduleTask(task) => {
                 let execution_arn = Arc::clone(&awake.arn);
-                let order = TaskOrder { execution, execution_arn, task };
+                let life = awake.keeping.life();
+                let order = TaskOrder { execution, execution_arn, task, life };
                 if is_activity(&order.task.resource) {
                     self.offers.push(order);
                 } else if hands_out {
@@ -263,15 +268,23 @@ impl Awake {
         if entries.is_empty() {
             return None;
         }
+        let redrive = self.redrive(child);
+        let standing = self.standing(now);
+        let (standing, entries) = match self.keeping {
+            Keeping::Journal => (standing, entries),
+            Keeping::Ends { .. } => {
+                let is_kept = self.birth.is_some() || redrive.is_some() || self.has_ended();
+                is_kept.then_some((begins_anew(standing, now), Vec::new()))?
+            }
+        };
         let (batch, first_seq) = (self.next_batch, self.next_seq);
         self.next_batch += 1;
         self.next_seq += entries.len() as i64;
-        let standing = self.standing(now);
-        let redrive = self.redrive(child);
         self.redrives = self.run.redrives();
         let (birth, end) = (self.birth.take(), end(self.run.phase(), now));
         Some(Record::Turn(Turn {
             execution,
+            child,
             birth,
             batch,
             first_seq,
@@ -359,6 +372,12 @@ fn end(phase: &Phase, stopped_at: Timestamp) -> Option<End> {
             Some(End { stopped_at, output: None, error, cause })
         }
     }
+}
+
+/// How another process finds an execution without a journal: with everything still to do.
+fn begins_anew(standing: Standing, now: Timestamp) -> Standing {
+    let next_wakeup = standing.status.is_running().then_some(now);
+    Standing { next_wakeup, open_tasks: 0, ..standing }
 }
 
 /// Whether an execution only waits, and for so long that it is better folded again when its time comes, or when

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use stepwell_asl::Data;
 use stepwell_machine::{EventId, MapRunData, MapRunPlan, Run, ScheduledTask};
+use stepwell_task::IdempotencyKey;
 
 use super::event::Reply;
 use super::express::ExpressOrder;
@@ -31,10 +32,10 @@ pub struct Write {
 }
 
 impl Write {
-    /// Journal entries in the records.
+    /// Journal entries in the records; a turn without any counts as one.
     pub fn entries(&self) -> usize {
         let entries = |record: &Record| match record {
-            Record::Turn(turn) => turn.entries.len(),
+            Record::Turn(turn) => turn.entries.len().max(1),
             Record::StateMachine(_)
             | Record::Definition(_)
             | Record::Version(_)
@@ -88,6 +89,19 @@ pub struct TaskOrder {
     pub execution_arn: Arc<str>,
     /// The task.
     pub task: ScheduledTask,
+    /// Set if the task does not outlive this process, because its execution would begin anew in another.
+    pub life: Option<u64>,
+}
+
+impl TaskOrder {
+    /// Names the task to its handler.
+    pub fn key(&self) -> IdempotencyKey {
+        let (arn, scheduled) = (&self.execution_arn, self.task.scheduled);
+        match self.life {
+            None => IdempotencyKey::new(arn, scheduled),
+            Some(life) => IdempotencyKey::of_life(arn, scheduled, life),
+        }
+    }
 }
 
 /// A task of an activity on its way to a worker.

@@ -52,6 +52,16 @@ pub struct OpenExecution {
     pub open_tasks: usize,
     pub entries: usize,
     pub child: Option<ChildRow>,
+    pub status: Status,
+    pub redrives: u32,
+    pub redriven_at: Option<Timestamp>,
+}
+
+impl OpenExecution {
+    /// Whether what happens to it is kept. A child of type EXPRESS has nothing but its row.
+    pub fn has_journal(&self) -> bool {
+        self.entries > 0
+    }
 }
 
 /// What an execution was given and all that happened to it.
@@ -65,7 +75,8 @@ pub struct Journal {
 }
 
 pub(super) const OPEN_EXECUTION: &str = "SELECT id, state_machine, definition, name, started_at,
-        next_wakeup, open_tasks, entries, map_run, map_index, map_items, map_attempt
+        next_wakeup, open_tasks, entries, map_run, map_index, map_items, map_attempt, status,
+        redrives, redriven_at
     FROM execution";
 
 impl Archive {
@@ -342,6 +353,9 @@ pub(super) fn open_execution(row: &Row<'_>) -> rusqlite::Result<OpenExecution> {
                 Some(ChildRow { map_run, index, items, attempt })
             }
         },
+        status: status(row, 12)?,
+        redrives: row.get(13)?,
+        redriven_at: optional_timestamp(row, 14)?,
     })
 }
 

@@ -122,6 +122,11 @@ fn forget_execution(
     transaction
         .prepare_cached("DELETE FROM execution_data WHERE execution = ?1")?
         .execute([id.0])?;
+    transaction
+        .prepare_cached(
+            "DELETE FROM child_count WHERE map_run IN (SELECT id FROM map_run WHERE execution = ?1)",
+        )?
+        .execute([id.0])?;
     transaction.prepare_cached("DELETE FROM map_run WHERE execution = ?1")?.execute([id.0])?;
     transaction.prepare_cached("DELETE FROM execution WHERE id = ?1")?.execute([id.0])?;
     Ok(true)

@@ -1,8 +1,8 @@
 //! Map runs and their children.
 //!
 //! A child is an execution with a number. Children are committed in the order of their numbers, so that those on disk
-//! are the first ones without a gap: how far the items were read, and what became of them, is counted from the children
-//! alone and written nowhere else.
+//! are the first ones without a gap: how far the items were read, and what became of them, follows from how many children
+//! there are in each status ([`super::tally`]).
 
 use jiff::Timestamp;
 use rusqlite::{Row, Transaction, params};
@@ -10,7 +10,7 @@ use stepwell_asl::model::StateId;
 use stepwell_machine::Reason;
 
 use super::archive::{Archive, optional_timestamp, status, timestamp};
-use super::queries::{EXECUTION, ExecutionRow, Shown, execution_row};
+use super::queries::{EXECUTION, EXECUTION_COLUMNS, ExecutionRow, Shown, execution_row};
 use super::rows::{ExecutionId, MapRunId, MapRunRow};
 use crate::error::StoreError;
 use crate::record::Status;
@@ -129,10 +129,10 @@ impl Archive {
 
     /// How many children and items there are in each status.
     pub(crate) fn child_counts(&self, map_run: MapRunId) -> Result<(Counts, Counts), StoreError> {
-        let sql = "SELECT execution.status, count(*), sum(map_items),
-                       map_run.status = 'RUNNING' AND map_attempt < map_run.redrives AS is_old
-                   FROM execution JOIN map_run ON map_run.id = execution.map_run
-                   WHERE execution.map_run = ?1 GROUP BY execution.status, is_old";
+        let sql = "SELECT child_count.status, executions, child_count.items,
+                       map_run.status = 'RUNNING' AND attempt < map_run.redrives
+                   FROM child_count JOIN map_run ON map_run.id = child_count.map_run
+                   WHERE child_count.map_run = ?1";
         let rows: Vec<(Status, u64, u64, bool)> = self.all(sql, [map_run], |row| {
             Ok((status(row, 0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
@@ -190,10 +190,10 @@ impl Archive {
         self.all(&sql, params![map_run, from, limit], |row| {
             Ok(ChildData {
                 row: execution_row(row)?,
-                input: row.get("input")?,
-                output: row.get("output")?,
-                error: row.get("error")?,
-                cause: row.get("cause")?,
+                input: row.get(EXECUTION_COLUMNS)?,
+                output: row.get(EXECUTION_COLUMNS + 1)?,
+                error: row.get(EXECUTION_COLUMNS + 2)?,
+                cause: row.get(EXECUTION_COLUMNS + 3)?,
             })
         })
     }

@@ -15,6 +15,7 @@ mod queries;
 mod redrives;
 mod rows;
 mod schema;
+mod tally;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use rows::{
 use crate::error::StoreError;
 use format::Encoder;
 use lock::Lock;
+use tally::Tally;
 
 /// The writing side of a store. One per process and store.
 #[derive(Debug)]
@@ -101,9 +103,11 @@ impl Store {
     ) -> Result<(), StoreError> {
         let run = |connection: &mut Connection, encoder: &mut Encoder| {
             let transaction = connection.transaction()?;
+            let mut tally = Tally::default();
             for record in records {
-                write(&transaction, record, encoder)?;
+                write(&transaction, record, encoder, &mut tally)?;
             }
+            tally.write(&transaction)?;
             transaction.commit()
         };
         run(&mut self.connection, &mut self.encoder)
@@ -147,6 +151,7 @@ fn write(
     transaction: &Transaction<'_>,
     record: &Record,
     encoder: &mut Encoder,
+    tally: &mut Tally,
 ) -> rusqlite::Result<()> {
     match record {
         Record::StateMachine(row) => write_state_machine(transaction, row),
@@ -159,7 +164,7 @@ fn write(
         Record::AliasGone { state_machine, name } => {
             administration::remove_alias(transaction, *state_machine, name)
         }
-        Record::Turn(turn) => write_turn(transaction, turn, encoder),
+        Record::Turn(turn) => write_turn(transaction, turn, encoder, tally),
         Record::Activity(row) => write_activity(transaction, row),
         Record::ActivityDeleted { id } => transaction
             .prepare_cached("DELETE FROM activity WHERE id = ?1")?
@@ -229,10 +234,15 @@ fn write_turn(
     transaction: &Transaction<'_>,
     turn: &Turn,
     encoder: &mut Encoder,
+    tally: &mut Tally,
 ) -> rusqlite::Result<()> {
+    tally.count(transaction, turn)?;
     match &turn.birth {
         Some(birth) => insert_execution(transaction, turn, birth)?,
         None => update_execution(transaction, turn)?,
+    }
+    if turn.entries.is_empty() {
+        return Ok(());
     }
     let (format, entries) = encoder.encode(&turn.entries);
     transaction

@@ -84,6 +84,9 @@ pub(super) const EXECUTION: &str = "SELECT execution.id, state_machine.name, exe
     FROM execution JOIN state_machine ON state_machine.id = execution.state_machine
     LEFT JOIN map_run ON map_run.id = execution.map_run";
 
+/// What is selected by it.
+pub(super) const EXECUTION_COLUMNS: usize = 16;
+
 impl Archive {
     pub(crate) fn state_machine(&self, name: &str) -> Result<Option<StateMachineRow>, StoreError> {
         let found = self.state_machines()?;

@@ -1,6 +1,6 @@
 //! What goes on after its end.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 use rusqlite::{Transaction, params};
 use stepwell_machine::{Event, Limits, is_full_history};
@@ -36,19 +36,23 @@ impl Archive {
         found.ok_or_else(|| self.damaged(format!("execution {} is missing", id.0)))
     }
 
-    /// Children of a Map run that ended without success before its redrive number `attempt`, from an index on.
+    /// Children of a Map run that ended without success before its redrive number `attempt`, by their index.
     pub(crate) fn children_to_redrive(
         &self,
         map_run: MapRunId,
         attempt: u32,
-        from: u64,
+        indexes: Range<u64>,
         limit: usize,
     ) -> Result<Vec<OpenExecution>, StoreError> {
         let sql = format!(
-            "{OPEN_EXECUTION} WHERE map_run = ?1 AND map_attempt < ?2 AND map_index >= ?3
-                AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED') ORDER BY map_index LIMIT ?4"
+            "{OPEN_EXECUTION} WHERE map_run = ?1 AND map_attempt < ?2
+                AND map_index >= ?3 AND map_index < ?4
+                AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED') ORDER BY map_index LIMIT ?5"
         );
-        self.all(&sql, params![map_run, attempt, from, limit], open_execution)
+        let Range { start, end } = indexes;
+        // Larger than any index is as good as none.
+        let end = i64::try_from(end).unwrap_or(i64::MAX);
+        self.all(&sql, params![map_run, attempt, start, end, limit], open_execution)
     }
 
     /// Whether the history of an execution is too long for a redrive.

@@ -186,13 +186,15 @@ pub struct DefinitionRow {
 pub struct Turn {
     /// The execution.
     pub execution: ExecutionId,
+    /// Set on a child of a Map run: as it is after this turn.
+    pub child: Option<ChildRow>,
     /// Set on the first turn.
     pub birth: Option<Birth>,
     /// The number of this batch, from 0.
     pub batch: i64,
     /// The number of the first entry, from 0.
     pub first_seq: i64,
-    /// The entries; never empty.
+    /// The entries; empty for an execution without a journal alone.
     pub entries: Vec<Entry>,
     /// How the execution stands.
     pub standing: Standing,

@@ -123,6 +123,21 @@ const MIGRATIONS: &[&str] = &[
     ALTER TABLE activity ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
     ALTER TABLE definition ADD COLUMN type TEXT NOT NULL DEFAULT 'STANDARD';
 ",
+    "
+    CREATE TABLE child_count (
+        map_run INTEGER NOT NULL,
+        attempt INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        executions INTEGER NOT NULL,
+        items INTEGER NOT NULL,
+        PRIMARY KEY (map_run, attempt, status)
+    ) WITHOUT ROWID;
+    INSERT INTO child_count (map_run, attempt, status, executions, items)
+        SELECT map_run, map_attempt, status, count(*), sum(map_items) FROM execution
+        WHERE map_run IS NOT NULL GROUP BY map_run, map_attempt, status;
+    CREATE INDEX execution_unsuccessful ON execution (map_run, map_index)
+        WHERE map_run IS NOT NULL AND status IN ('FAILED', 'TIMED_OUT', 'ABORTED');
+",
 ];
 
 /// The format of a store: the number of migrations behind it.

@@ -158,7 +158,7 @@ impl Bench {
         });
     }
 
-    fn fail(&mut self, order: &TaskOrder) {
+    pub(crate) fn fail(&mut self, order: &TaskOrder) {
         self.tell(Event::TaskFinished {
             execution: order.execution,
             scheduled: order.task.scheduled,
@@ -181,7 +181,7 @@ impl Bench {
     }
 
     /// Lets every task succeed until none is left; gives how many there were.
-    fn succeed(&mut self) -> usize {
+    pub(crate) fn succeed(&mut self) -> usize {
         let mut count = 0;
         loop {
             let orders = self.settle();
@@ -196,7 +196,7 @@ impl Bench {
     }
 
     /// Lets every task succeed until so many writes are on disk; false if everything is done before.
-    fn succeed_for(&mut self, mut writes: usize) -> bool {
+    pub(crate) fn succeed_for(&mut self, mut writes: usize) -> bool {
         loop {
             let mut orders = Vec::new();
             while self.kernel.has_work() {

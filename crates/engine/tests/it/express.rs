@@ -286,6 +286,23 @@ async fn a_shutdown_lets_it_end_within_the_grace() {
     assert_eq!(running.await.unwrap().unwrap().status, Status::Succeeded);
 }
 
+/// Half of the grace is for tasks of Standard executions, which save what they have come to.
+#[tokio::test]
+async fn one_that_does_not_end_leaves_standard_executions_time_to_save() {
+    let rig = Rig::new();
+    let engine = rig.open_with(Options { shutdown_grace_seconds: 4, ..rig.options() });
+    let express = engine.create_express("m", task("deaf")).await.unwrap();
+    let standard = engine.create("s", task("saver")).await;
+    engine.handle.start_execution(request(&express, "{}")).await.unwrap();
+    let arn = engine.start(&standard, "one", "{}").await;
+    rig.functions.wait_for_calls(2).await;
+    engine.close().await.unwrap();
+
+    let engine = rig.open();
+    assert_eq!(engine.wait(&arn).await.output.as_deref(), Some(r#""saved""#));
+    assert_eq!(rig.functions.calls().len(), 2, "it is not called again");
+}
+
 #[tokio::test]
 async fn a_shutdown_cuts_off_what_goes_on_after_the_grace() {
     let rig = Rig::new();

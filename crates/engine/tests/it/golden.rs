@@ -9,6 +9,7 @@ use crate::rig::Rig;
 const FORMAT_1: &str = include_str!("golden/store-1.sql");
 const FORMAT_2: &str = include_str!("golden/store-2.sql");
 const FORMAT_3: &str = include_str!("golden/store-3.sql");
+const FORMAT_4: &str = include_str!("golden/store-4.sql");
 
 /// Its machine calls `gate`, waits for a minute and succeeds.
 #[tokio::test]
@@ -85,4 +86,26 @@ async fn a_store_of_format_3_opens_and_goes_on() {
     assert_eq!(engine.handle.describe_execution(again).await.unwrap().summary.redrives, 1);
     let error = engine.handle.start_sync_execution(request("slow")).await.unwrap_err();
     assert_eq!(error.aws_name(), "StateMachineTypeNotSupported");
+}
+
+/// The first of three children without a journal has ended, the others were at `gate`.
+#[tokio::test]
+async fn a_store_of_format_4_opens_and_goes_on() {
+    let rig = Rig::new();
+    rig.tamper(FORMAT_4);
+    let engine = rig.open();
+    rig.functions.wait_for_calls(2).await;
+    let parent = "arn:aws:states:us-east-1:000000000000:execution:beds:digging";
+    let gates = async {
+        while engine.status(parent).await.is_running() {
+            rig.functions.open_gate();
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), gates).await.unwrap();
+    assert_eq!(engine.wait(parent).await.output.as_deref(), Some("[1,2,3]"));
+    let runs = engine.handle.list_map_runs(parent, Page::default()).await.unwrap().items;
+    let run = engine.handle.describe_map_run(&runs[0].arn).await.unwrap();
+    assert_eq!((run.executions.succeeded, run.executions.total()), (3, 3));
+    assert_eq!(rig.functions.calls().len(), 2, "what had ended does not run again");
 }

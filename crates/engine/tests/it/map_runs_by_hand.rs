@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stepwell_engine::kernel::{Action, Event};
+use stepwell_engine::store::Record;
 use stepwell_engine::{Status, store};
 use stepwell_machine::{Reason, TaskResult};
 
@@ -180,4 +181,141 @@ fn a_redriven_map_run_reads_on_behind_its_children_whatever_was_asked_for_before
     bench.settle();
     assert_eq!(bench.query::<u64>("SELECT count(*) FROM execution WHERE map_run = 1"), 3);
     assert_eq!(bench.query::<String>("SELECT status FROM map_run"), "SUCCEEDED");
+}
+
+/// The journal of one child is damaged, so that it cannot be redriven. Two others are told to stop, and their ends come to
+/// disk when the redrive has gone past them: they are redriven all the same, and the damaged one counts once.
+#[test]
+fn children_that_end_behind_a_redrive_are_redriven_and_one_that_was_given_up_counts_once() {
+    let mut bench = Bench::new(&calls());
+    let _answer = bench.start("[1,2,3]");
+    let orders = bench.settle();
+    bench.fail(&orders[1]);
+    bench.settle();
+    bench.tamper(&format!(
+        "UPDATE journal SET entries = x'00' WHERE id >> 28 = {}",
+        orders[1].execution.0
+    ));
+    bench.stop();
+    let mut held = Vec::new();
+    while bench.kernel.has_work() {
+        for write in bench.step() {
+            let is_end_of_child = write.records.iter().any(|record| {
+                matches!(record, Record::Turn(turn) if turn.child.is_some() && turn.end.is_some())
+            });
+            if is_end_of_child || !held.is_empty() {
+                held.push(write);
+            } else {
+                bench.commit(&[write]);
+            }
+        }
+    }
+    assert_eq!(bench.status(), Some(Status::Aborted));
+    let _redriven = bench.redrive("a");
+    while bench.kernel.has_work() {
+        held.extend(bench.step());
+    }
+    bench.commit(&held);
+    assert_eq!(bench.succeed(), 2);
+    assert_eq!(bench.status(), Some(Status::Succeeded), "one of three may fail");
+    assert_eq!(bench.query::<u64>("SELECT sum(redrives) FROM execution WHERE map_run = 1"), 2);
+}
+
+/// A Distributed Map that calls `echo` twice in a row for each item, without a history.
+fn express() -> Value {
+    let mut machine = calls();
+    let processor = &mut machine["States"]["M"]["ItemProcessor"];
+    processor["ProcessorConfig"]["ExecutionType"] = json!("EXPRESS");
+    processor["States"] = json!({
+        "T": {"Type": "Task", "Resource": function("echo"), "Next": "U"},
+        "U": {"Type": "Task", "Resource": function("echo"), "End": true}});
+    machine
+}
+
+#[test]
+fn a_child_of_type_express_is_on_disk_when_it_starts_and_when_it_ends() {
+    let mut bench = Bench::new(&express());
+    let _answer = bench.start("[1]");
+    let first = bench.settle();
+    bench.finish(&first[0]);
+    let second = bench.settle();
+    assert_eq!(second[0].task.state_name.as_ref(), "U");
+    assert_eq!(bench.query::<u64>("SELECT count(*) FROM journal WHERE id >> 28 = 2"), 0);
+
+    // The next process begins with the first state again, and nobody takes its tasks for those before.
+    let mut bench = bench.crash();
+    let again = bench.settle();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].task.state_name.as_ref(), "T");
+    assert_ne!(again[0].key(), first[0].key());
+    bench.finish(&again[0]);
+    assert_eq!(bench.succeed(), 1);
+    assert_eq!(bench.status(), Some(Status::Succeeded));
+    assert_eq!(bench.query::<u64>("SELECT count(*) FROM journal WHERE id >> 28 = 2"), 0);
+}
+
+/// Wherever the process ends between two writes, every child comes to one end, those of a redrive too.
+#[test]
+fn children_of_type_express_come_to_the_same_results_wherever_the_process_ends() {
+    let mut writes = 0;
+    loop {
+        let mut bench = Bench::new(&express());
+        let _answer = bench.start("[1,2,3]");
+        for order in bench.settle() {
+            bench.fail(&order);
+        }
+        bench.settle();
+        assert_eq!(bench.status(), Some(Status::Failed));
+        let _redriven = bench.redrive("a");
+        let is_cut_off = bench.succeed_for(writes);
+        let mut bench = bench.crash();
+        let _again = bench.redrive("a");
+        bench.succeed();
+        assert_eq!(bench.status(), Some(Status::Succeeded), "after {writes} writes");
+        assert_eq!(
+            bench.query::<u64>("SELECT count(*) FROM execution WHERE map_run = 1 AND redrives = 1"),
+            3,
+            "after {writes} writes"
+        );
+        assert_eq!(counts(&bench), "1 SUCCEEDED 3 3", "after {writes} writes");
+        if !is_cut_off {
+            break;
+        }
+        writes += 1;
+    }
+    assert!(writes > 5, "a redrive of a Map run takes several writes");
+}
+
+/// What is counted of the children, as it is kept and as it is.
+fn counts(bench: &Bench) -> String {
+    let kept = "SELECT group_concat(attempt || ' ' || status || ' ' || executions || ' ' || items)
+        FROM (SELECT * FROM child_count WHERE executions > 0 ORDER BY attempt, status)";
+    let counted = "SELECT group_concat(map_attempt || ' ' || status || ' ' || n || ' ' || items)
+        FROM (SELECT map_attempt, status, count(*) AS n, sum(map_items) AS items FROM execution
+              WHERE map_run IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2)";
+    let kept = bench.query::<String>(kept);
+    assert_eq!(kept, bench.query::<String>(counted));
+    kept
+}
+
+#[test]
+fn counts_agree_with_the_children_whatever_happens_to_them() {
+    let mut bench = Bench::new(&calls());
+    let _answer = bench.start("[1,2,3,4]");
+    let orders = bench.settle();
+    assert_eq!(counts(&bench), "0 RUNNING 4 4");
+    bench.finish(&orders[0]);
+    bench.fail(&orders[1]);
+    bench.settle();
+    assert_eq!(counts(&bench), "0 FAILED 1 1,0 RUNNING 2 2,0 SUCCEEDED 1 1");
+    bench.stop();
+    bench.settle();
+    assert_eq!(counts(&bench), "0 ABORTED 2 2,0 FAILED 1 1,0 SUCCEEDED 1 1");
+    let _redriven = bench.redrive("a");
+    bench.settle();
+    assert_eq!(counts(&bench), "0 SUCCEEDED 1 1,1 RUNNING 3 3");
+    let mut bench = bench.crash();
+    assert_eq!(bench.succeed(), 3);
+    assert_eq!(counts(&bench), "0 SUCCEEDED 1 1,1 SUCCEEDED 3 3");
+    assert_eq!(bench.status(), Some(Status::Succeeded));
 }

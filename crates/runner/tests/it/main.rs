@@ -6,5 +6,6 @@ mod errors;
 mod events;
 mod harm;
 mod runtimes;
+mod starts;
 mod support;
 mod tasks;

@@ -19,6 +19,8 @@ const DIFFERING: &[&str] = &[
     "Name",
     "StartDate",
     "StopDate",
+    // Of an object.
+    "LastModified",
     // Which of the workers got it is a matter of time.
     "workerName",
 ];

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use super::workload;
 use crate::sfn::Client;
 use comparable::comparable;
 use transitions::transitions;
@@ -32,6 +33,8 @@ const OPEN_MAX: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(super) struct Ending {
     pub(super) arn: String,
+    /// A child of type EXPRESS has none.
+    pub(super) has_history: bool,
     /// Status, input, output, error and cause.
     outcome: Value,
     events: Vec<Value>,
@@ -44,12 +47,18 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn fetch(client: &mut Client, arn: &str) -> Result<Self> {
         let mut execution = await_end(client, arn)?;
-        let fields = ["status", "input", "output", "error", "cause"];
+        let fields = ["status", "input", "output", "error", "cause", "redriveCount"];
         let outcome = fields.map(|field| (field.to_owned(), comparable(execution[field].take())));
         let request = json!({"executionArn": arn, "maxResults": 1000});
-        let events = client.call_paged("GetExecutionHistory", request, "events")?;
+        let has_history = workload::has_history(arn);
+        let events = if has_history {
+            client.call_paged("GetExecutionHistory", request, "events")?
+        } else {
+            Vec::new()
+        };
         let mut ending = Self {
             arn: arn.to_owned(),
+            has_history,
             outcome: outcome.into_iter().collect(),
             events,
             map_runs: Vec::new(),
@@ -68,7 +77,7 @@ impl Ending {
     fn fetch_map_run(&mut self, client: &mut Client, arn: &str) -> Result<()> {
         let of_run = json!({"mapRunArn": arn});
         let described = client.call("DescribeMapRun", &of_run)?;
-        let fields = ["status", "itemCounts", "executionCounts"];
+        let fields = ["status", "itemCounts", "executionCounts", "redriveCount"];
         self.map_runs
             .push(fields.map(|it| (it.to_owned(), described[it].clone())).into_iter().collect());
         for child in client.call_paged("ListExecutions", of_run, "executions")? {
@@ -133,6 +142,9 @@ impl Ending {
 
     /// What is wrong with the history by itself.
     pub(super) fn problems(&self) -> Vec<String> {
+        if !self.has_history {
+            return Vec::new();
+        }
         let mut problems = Vec::new();
         for (index, event) in self.events.iter().enumerate() {
             let expected = index as u64 + 1;
@@ -200,6 +212,7 @@ mod tests {
         });
         Ending {
             arn: "a".into(),
+            has_history: true,
             outcome: json!({"status": "SUCCEEDED"}),
             events: events.collect(),
             map_runs: Vec::new(),

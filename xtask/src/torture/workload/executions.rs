@@ -49,6 +49,15 @@ pub(super) fn inner() -> Value {
 
 /// A Distributed Map over an array, some of whose children fail and are tolerated.
 pub(super) fn map_run() -> Value {
+    map_of("STANDARD")
+}
+
+/// The same with children of type EXPRESS, which have no history and begin anew when they are killed.
+pub(super) fn express_map_run() -> Value {
+    map_of("EXPRESS")
+}
+
+fn map_of(kind: &str) -> Value {
     json!({"StartAt": "Each", "States": {"Each": {
         "Type": "Map",
         "Label": "Each",
@@ -56,7 +65,7 @@ pub(super) fn map_run() -> Value {
         "MaxConcurrency": 3,
         "ToleratedFailureCount": 100,
         "ItemProcessor": {
-            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": kind},
             "StartAt": "Append",
             "States": {
                 "Append": failing_task(json!("$.failures"), "Shape"),

@@ -8,6 +8,8 @@
 //!             is below `failures`
 //! outside     who does the work is somebody else: a process, a worker with a token or at an activity, a queue
 //! executions  an execution starts others: nested ones, the children of a Map run
+//! redrives    an execution fails until it was redriven often enough
+//! stores      objects and items
 //! ```
 //!
 //! A task that leaves an effect outside of that table names it in its parameters: a text that is the ARN of the
@@ -15,6 +17,8 @@
 
 mod executions;
 mod outside;
+mod redrives;
+mod stores;
 mod tasks;
 
 use std::fmt;
@@ -67,7 +71,31 @@ const MACHINES: &[(&str, Definition, Input)] = &[
     ("announce", outside::announce, work),
     ("outer", executions::outer, |random| with(work(random), "fail", random.random_bool(0.3))),
     ("map-run", executions::map_run, |random| json!({"items": items(random, 6)})),
+    (EXPRESS_CHILDREN, executions::express_map_run, |random| json!({"items": items(random, 6)})),
+    ("redrive", redrives::redrive, |random| {
+        with(work(random), "failures", random.random_range(0..3))
+    }),
+    ("redrive-map", redrives::map_run, |random| json!({"items": items(random, 4)})),
+    ("keep", stores::keep, work),
 ];
+
+/// The children of its Map runs are of type EXPRESS.
+const EXPRESS_CHILDREN: &str = "map-run-express";
+
+/// An Express state machine: it calls the test function once.
+const EXPRESS: &str = "express";
+/// Its ARN.
+pub(super) const EXPRESS_ARN: &str = "arn:aws:states:us-east-1:000000000000:stateMachine:express";
+
+/// Whether an execution has a history.
+pub(super) fn has_history(arn: &str) -> bool {
+    !arn.contains(&format!(":execution:{EXPRESS_CHILDREN}/"))
+}
+
+/// Whether executions of a state machine are to be redriven until they succeed.
+pub(super) fn is_redriven(machine: &str) -> bool {
+    matches!(machine, "redrive" | "redrive-map")
+}
 
 /// Started by the executions of a case and by nobody else.
 const INNER: (&str, Definition) = ("inner", executions::inner);
@@ -88,11 +116,13 @@ pub(super) fn inner_arn() -> String {
 /// Creates the state machine of every kind of case.
 pub(super) fn create_state_machines(client: &mut Client) -> Result<()> {
     let of_cases = MACHINES.iter().map(|(name, definition, _)| (*name, *definition));
-    for (name, definition) in of_cases.chain([INNER]) {
+    let express: (&str, Definition) = (EXPRESS, tasks::one);
+    for (name, definition) in of_cases.chain([INNER, express]) {
         let request = json!({
             "name": name,
             "definition": definition().to_string(),
             "roleArn": "arn:aws:iam::000000000000:role/torture",
+            "type": if name == EXPRESS { "EXPRESS" } else { "STANDARD" },
         });
         client
             .call("CreateStateMachine", &request)

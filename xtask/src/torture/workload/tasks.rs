@@ -47,6 +47,11 @@ pub(super) fn pass_loop() -> Value {
     }})
 }
 
+/// One task.
+pub(super) fn one() -> Value {
+    json!({"StartAt": "Append", "States": {"Append": task(&json!({}), "")}})
+}
+
 /// Five tasks in a row.
 pub(super) fn steps() -> Value {
     json!({"StartAt": "One", "States": {

@@ -3,6 +3,7 @@
 //! Not durable and not meant to be: a stream that is lost is opened again behind the items that were taken.
 
 mod pending;
+mod writing;
 
 use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
@@ -18,8 +19,10 @@ use stepwell_task::{
 };
 use tokio::runtime;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use self::pending::{given, inputs};
+use self::writing::{Writers, superseded};
 use crate::arn::Arns;
 use crate::error::StoreError;
 use crate::kernel::{Event, Pending, ReadOrder, WriteOrder};
@@ -40,6 +43,7 @@ struct Shared {
     /// As many streams are read at once.
     reading: Semaphore,
     open: Mutex<Open>,
+    writers: Writers,
 }
 
 /// Streams that wait to be read on, with the number of items before them.
@@ -78,7 +82,8 @@ impl DataDriver {
     ) -> Self {
         let runtime = runtime::Handle::current();
         let (reading, open) = (Semaphore::new(MAP_RUN_STREAMS_MAX), Mutex::default());
-        Self(Arc::new(Shared { data, events, runtime, store, arns, reading, open }))
+        let writers = Writers::default();
+        Self(Arc::new(Shared { data, events, runtime, store, arns, reading, open, writers }))
     }
 
     pub(crate) fn read(&self, order: ReadOrder) {
@@ -100,14 +105,16 @@ impl DataDriver {
         drop(self.0.take(map_run));
     }
 
+    /// Writes results, once nobody writes those of the same Map run any more: after a redrive the objects are the same.
     pub(crate) fn write(&self, order: WriteOrder) {
         let shared = Arc::clone(&self.0);
-        self.0.runtime.spawn(async move {
-            let (map_run, attempt) = (order.map_run, order.attempt);
-            let outcome = shared.write(order).await.unwrap_or_else(|failure| {
+        let (map_run, attempt) = (order.map_run, order.attempt);
+        self.0.writers.begin(&self.0.runtime, map_run, attempt, |stop| async move {
+            let outcome = shared.write(order, stop).await.unwrap_or_else(|failure| {
                 let TaskFailure { error, cause } = failure;
                 TaskResult::Failed { error, cause }
             });
+            shared.writers.end(map_run, attempt);
             shared.tell(Event::ResultsWritten { map_run, attempt, outcome });
         });
     }
@@ -157,7 +164,11 @@ impl Shared {
         self.data("States.ItemReaderFailed")?.read(source).await
     }
 
-    async fn write(self: &Arc<Self>, order: WriteOrder) -> Result<TaskResult, TaskFailure> {
+    async fn write(
+        self: &Arc<Self>,
+        order: WriteOrder,
+        stop: CancellationToken,
+    ) -> Result<TaskResult, TaskFailure> {
         let Some(writer) = order.writer.clone().filter(|writer| writer.resource.is_some()) else {
             return self.collect(order).await;
         };
@@ -170,7 +181,9 @@ impl Shared {
             Some(pending) => self.pending(*pending).await,
             None => stream::empty().boxed(),
         };
-        let results = Results { ended: self.ended(order.map_run), pending };
+        let ended = self.ended(order.map_run);
+        let ended = ended.map(move |child| if stop.is_cancelled() { superseded() } else { child });
+        let results = Results { ended: ended.boxed(), pending };
         let output = self.data(WRITER_FAILED)?.write(destination, results).await?;
         Ok(TaskResult::Succeeded { output: Arc::new(output) })
     }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use stepwell_asl::model::{StateKind, WorkflowType};
 use stepwell_machine::{Input, Limits, Payload, Reason, Run, Start, child_item};
 
 use super::MapRun;
 use crate::error::Halted;
 use crate::kernel::fold::context;
-use crate::kernel::slot::{Awake, Letter, Life};
+use crate::kernel::slot::{Awake, Keeping, Letter, Life};
 use crate::kernel::{Kernel, Mode};
 use crate::limits::{MAP_RUN_CHILDREN_DEFAULT, MAP_RUN_CHILDREN_MAX};
 use crate::store::{Birth, ChildRow, ExecutionId, MapRunId, StateMachineId};
@@ -83,17 +84,16 @@ impl Kernel {
     }
 
     fn new_child(
-        &self,
+        &mut self,
         id: MapRunId,
         input: Value,
         items: u64,
         now: Timestamp,
     ) -> Option<NewChild> {
+        let life = self.entropy.next_u64();
         let map_run = self.map_runs.get(&id)?;
         let index = map_run.next_child;
         let parent = self.slots.get(&map_run.row.execution)?;
-        let Life::Awake(around) = &parent.life else { return None };
-        let limits = around.run.limits();
         let revision = self.registry.known(map_run.row.definition)?;
         let machine_name = map_run.machine_name(self.registry.name(parent.state_machine)?);
         let name: Arc<str> = child_name(&map_run.row.uuid, index).into();
@@ -124,10 +124,11 @@ impl Kernel {
             next_seq: 0,
             more: false,
             is_child: true,
+            keeping: if map_run.is_express() { Keeping::Ends { life } } else { Keeping::Journal },
             last_write: 0,
             redrives: 0,
         };
-        Some(NewChild { state_machine: parent.state_machine, name, limits, awake })
+        Some(NewChild { state_machine: parent.state_machine, name, limits: map_run.limits, awake })
     }
 
     /// The end of an execution is on disk. If it is a child, it counts from now on.
@@ -169,6 +170,14 @@ impl MapRun {
             }
             _ => Next::Nothing,
         }
+    }
+
+    /// Whether its children are of type EXPRESS.
+    pub(super) fn is_express(&self) -> bool {
+        let state = self.processor.as_ref().ok().and_then(|machine| machine.get(self.row.state));
+        let Some(StateKind::Map(map)) = state.map(|state| &state.kind) else { return false };
+        let form = map.distributed.as_ref();
+        form.is_some_and(|form| form.execution_type == WorkflowType::Express)
     }
 
     fn has_room(&self) -> bool {

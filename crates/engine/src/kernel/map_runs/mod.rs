@@ -18,13 +18,13 @@ mod redrive;
 mod results;
 mod stop;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use stepwell_asl::StateMachine;
 use stepwell_asl::model::StateKind;
-use stepwell_machine::{Command, MapRunPlan, Reason, StartMapRun};
+use stepwell_machine::{Command, Limits, MapRunPlan, Reason, StartMapRun};
 
 pub(crate) use self::batch::Batch;
 use self::items::Source;
@@ -35,7 +35,7 @@ use super::slot::Life;
 use super::{Kernel, MapRunChange};
 use crate::error::{Error, Halted, StoreError};
 use crate::record::Status;
-use crate::store::{ChildRow, Counts, ExecutionId, MapRunId, MapRunRow, Record};
+use crate::store::{Counts, ExecutionId, MapRunId, MapRunRow, Record};
 
 /// A Map run under way.
 #[derive(Debug)]
@@ -45,6 +45,8 @@ pub(super) struct MapRun {
     pub(super) processor: Result<Arc<StateMachine>, Error>,
     plan: Arc<MapRunPlan>,
     arn: Arc<str>,
+    /// What its children are held to.
+    pub(super) limits: Limits,
     source: Source,
     batch: Batch,
     /// Items that are in children.
@@ -124,6 +126,7 @@ impl Kernel {
 
     /// Lets them go on: with what their parents have open, and behind the children that are on disk.
     pub(super) fn resume_map_runs(&mut self) -> Result<(), StoreError> {
+        let mut children = self.children();
         let mut ids: Vec<MapRunId> = self.map_runs.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
@@ -134,7 +137,7 @@ impl Kernel {
                 slot.map_runs.push(id);
             }
             let (executions, items) = self.archive.child_counts(id)?;
-            let running = self.children_of(id);
+            let running = children.remove(&id).unwrap_or_default();
             let is_readable = self.is_readable(parent);
             let start = self.open_command(id);
             let Some(map_run) = self.map_runs.get_mut(&id) else { continue };
@@ -152,10 +155,15 @@ impl Kernel {
         !self.slots.get(&id).is_some_and(|slot| matches!(slot.life, Life::Unreadable { .. }))
     }
 
-    fn children_of(&self, id: MapRunId) -> HashSet<ExecutionId> {
-        let is_child = |child: Option<ChildRow>| child.is_some_and(|child| child.map_run == id);
-        let slots = self.slots.iter();
-        slots.filter(|(_, slot)| is_child(slot.child)).map(|(id, _)| *id).collect()
+    /// The children that run, by their Map run.
+    fn children(&self) -> HashMap<MapRunId, HashSet<ExecutionId>> {
+        let mut children = HashMap::<_, HashSet<_>>::new();
+        for (id, slot) in &self.slots {
+            if let Some(child) = slot.child {
+                children.entry(child.map_run).or_default().insert(*id);
+            }
+        }
+        children
     }
 
     /// What the parent of a Map run has open of it.
@@ -218,6 +226,7 @@ impl MapRun {
             processor,
             plan: Arc::default(),
             arn: "".into(),
+            limits: Limits::None,
             source: Source::default(),
             batch: Batch::default(),
             placed: 0,
@@ -235,6 +244,7 @@ impl MapRun {
     fn attach(&mut self, start: &StartMapRun) {
         self.plan = Arc::clone(&start.plan);
         self.arn = Arc::clone(&start.arn);
+        self.limits = start.limits;
         self.source.given.clone_from(&start.items);
         if start.plan.max_items.is_some_and(|max| max <= 0) {
             self.fail(reader_failed("field MaxItems must be positive"));

@@ -12,7 +12,6 @@
 use std::collections::{HashSet, VecDeque};
 
 use jiff::Timestamp;
-use stepwell_asl::model::{StateKind, WorkflowType};
 use stepwell_machine::{Input, RedriveFrom, StartMapRun, TaskResult};
 
 use super::items::Source;
@@ -32,6 +31,18 @@ pub(super) struct Redrive {
     next: VecDeque<OpenExecution>,
     /// The number of the first child behind them.
     from: u64,
+    /// Numbers of children before that whose ends came to disk since.
+    late: VecDeque<u64>,
+}
+
+impl Redrive {
+    /// Sees to it that a child whose end is on disk now is looked up, and once: one that was given up must not come again.
+    fn expect(&mut self, index: u64) {
+        let is_looked_up = |open: &OpenExecution| open.child.is_some_and(|it| it.index == index);
+        if index < self.from && !self.next.iter().any(is_looked_up) {
+            self.late.push_back(index);
+        }
+    }
 }
 
 impl Kernel {
@@ -118,11 +129,18 @@ impl Kernel {
                     return Ok(Some(open));
                 }
             }
-            let (attempt, from) = (map_run.row.redrives, map_run.redrive.from);
+            let attempt = map_run.row.redrives;
+            if let Some(index) = map_run.redrive.late.pop_front() {
+                let found = self.archive.children_to_redrive(id, attempt, index..index + 1, 1)?;
+                map_run.redrive.next.extend(found);
+                continue;
+            }
+            let rest = map_run.redrive.from..u64::MAX;
             let limit = MAP_RUN_CHILDREN_REDRIVEN;
-            let page = self.archive.children_to_redrive(id, attempt, from, limit)?;
+            let page = self.archive.children_to_redrive(id, attempt, rest, limit)?;
             let Some(last) = page.last().and_then(|open| open.child) else { return Ok(None) };
-            map_run.redrive = Redrive { from: last.index + 1, next: page.into() };
+            map_run.redrive.from = last.index + 1;
+            map_run.redrive.next = page.into();
         }
     }
 
@@ -132,7 +150,8 @@ impl Kernel {
         self.fold_again(open, &journal)
     }
 
-    fn take_up_child(&mut self, id: MapRunId, mut open: OpenExecution, awake: Awake) {
+    fn take_up_child(&mut self, id: MapRunId, mut open: OpenExecution, mut awake: Awake) {
+        awake.begin_life(&mut *self.entropy);
         let Some(map_run) = self.map_runs.get_mut(&id) else { return };
         let Some(child) = &mut open.child else { return };
         child.attempt = map_run.row.redrives;
@@ -198,10 +217,7 @@ impl MapRun {
         if child.attempt < self.row.redrives && status.is_unsuccessful() {
             self.executions.pending_redrive += 1;
             self.items.pending_redrive += child.items;
-            // Those that were looked up and wait are looked up again.
-            let next = self.redrive.next.front().and_then(|open| open.child);
-            let from = next.map_or(self.redrive.from, |next| next.index).min(child.index);
-            self.redrive = Redrive { next: VecDeque::new(), from };
+            self.redrive.expect(child.index);
             return;
         }
         self.executions.add(status, 1);
@@ -215,11 +231,8 @@ impl MapRun {
 
     /// Where a child goes on: one of type EXPRESS from the beginning.
     fn restart(&self, awake: &Awake) -> Option<RedriveFrom> {
-        let processor = self.processor.as_ref().ok()?;
-        let StateKind::Map(map) = &processor.get(self.row.state)?.kind else { return None };
-        let is_express = map.distributed.as_ref()?.execution_type == WorkflowType::Express;
-        let (state, input) = (processor.start_at, awake.input.clone());
-        is_express.then_some(RedriveFrom { state, input })
+        let state = self.processor.as_ref().ok()?.start_at;
+        self.is_express().then(|| RedriveFrom { state, input: awake.input.clone() })
     }
 }
 
