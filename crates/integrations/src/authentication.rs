@@ -1,39 +1,40 @@
 //! Who may call: every request is signed by one of the known access keys, whatever it asks for.
 //!
 //! ```text
-//!   request --> head: key known, made now, for this service, all signed? --> body --> signature? --> the routes, with a Caller
-//!                                                                                            \--> 400 | 403 in AWS's words
+//!   request --> head: key known, made now, for this service, all signed? signature, if it names the hash of the body?
+//!           --> body: that of the hash? signature, if it named none?   --> the routes, with a Caller
+//!                                                                      \--> 400 | 403 in AWS's words
 //! ```
 //!
-//! Nothing is read of a body before the head was found right. What is for S3 is not held in memory: its body passes on as it
-//! comes, and breaks off at its end if it is not the one that was signed.
+//! Nothing is read of a body before all of the head was found right, its signature too where it names the hash of the body. What
+//! is for S3 is not held in memory: its body passes on as it comes, and breaks off at its end if it is not the one that was signed.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::{StreamExt as _, stream};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use stepwell_aws_wire::sigv4::{Caller, Dialect, Expected, Refusal, Signed, SignedBody};
-use stepwell_aws_wire::{ServiceError, called_service, query};
+use stepwell_aws_wire::{ServiceError, called_service};
 
-use crate::Clock;
+use crate::refusal::Form;
+use crate::{Clock, http};
 
-/// Bytes of a request that is held in memory: a package of Lambda, in base64.
-const REQUEST_BYTES_MAX: usize = 72 << 20;
+/// Bytes of a request to Lambda: a package, in base64.
+const PACKAGE_BYTES_MAX: usize = 72 << 20;
 
-/// Before the names of errors that come of no service in particular.
-const NAMESPACE: &str = "com.amazon.coral.service";
+/// Bytes of any other request that is held in memory: many clients name no hash, so that whoever knows the id of a key makes us
+/// hold as many.
+const REQUEST_BYTES_MAX: usize = http::REQUEST_BYTES_MAX;
 
 /// Access keys that may call, and for what.
 #[derive(Clone)]
@@ -69,7 +70,7 @@ async fn authenticate(State(keys): State<Keys>, request: Request, next: Next) ->
             request.extensions_mut().insert(caller);
             next.run(request).await
         }
-        Err(error) => respond(Dialect::of(&parts), &parts, &error),
+        Err(error) => Form::of(&parts).refuse(&error),
     }
 }
 
@@ -85,24 +86,30 @@ impl Keys {
         let signed = Signed::of(parts, expected, secret).map_err(refused)?;
         match signed.body().clone() {
             SignedBody::Unsigned(_) => Ok((signed.verify(parts, "").map_err(refused)?, body)),
-            SignedBody::Named(hash) if signed.is_of_s3() => {
+            SignedBody::Named(hash) => {
+                let is_of_s3 = signed.is_of_s3();
                 let caller = signed.verify(parts, &hash).map_err(refused)?;
-                Ok((caller, checked(body, hash)))
+                if is_of_s3 {
+                    return Ok((caller, checked(body, hash)));
+                }
+                let (body, actual) = in_memory(parts, body).await?;
+                if actual == hash { Ok((caller, body)) } else { Err(refused(Refusal::OtherBody)) }
             }
-            SignedBody::Named(_) | SignedBody::Unnamed => {
-                let body = in_memory(body).await?;
-                let hash = hex::encode(Sha256::digest(&body));
-                Ok((signed.verify(parts, &hash).map_err(refused)?, body.into()))
+            SignedBody::Unnamed => {
+                let (body, hash) = in_memory(parts, body).await?;
+                Ok((signed.verify(parts, &hash).map_err(refused)?, body))
             }
         }
     }
 }
 
-async fn in_memory(body: Body) -> Result<Bytes, ServiceError> {
-    axum::body::to_bytes(body, REQUEST_BYTES_MAX).await.map_err(|_| {
-        let message = format!("The request is longer than {REQUEST_BYTES_MAX} bytes or broke off.");
-        ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
-    })
+/// All of a body, and its SHA-256 in hex.
+async fn in_memory(parts: &Parts, body: Body) -> Result<(Body, String), ServiceError> {
+    let is_package = called_service(parts) == Some("lambda");
+    let max = if is_package { PACKAGE_BYTES_MAX } else { REQUEST_BYTES_MAX };
+    let body = http::read_body(body, max).await?;
+    let hash = hex::encode(Sha256::digest(&body));
+    Ok((body.into(), hash))
 }
 
 /// The same body, which fails at its end if it has another hash.
@@ -123,43 +130,4 @@ fn checked(body: Body, hash: String) -> Body {
             }
         }
     }))
-}
-
-fn respond(dialect: Dialect, parts: &Parts, error: &ServiceError) -> Response {
-    #[expect(clippy::disallowed_methods, reason = "a request has its id from here on")]
-    let request_id = uuid::Uuid::new_v4().to_string();
-    let (content, body) = told(dialect, parts, error, &request_id);
-    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::FORBIDDEN);
-    let id = if dialect == Dialect::S3 { "x-amz-request-id" } else { "x-amzn-requestid" };
-    let mut response = (status, [(id, &*request_id)], body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content));
-    if let Ok(code) = HeaderValue::from_str(&error.code)
-        && dialect == Dialect::Rest
-    {
-        headers.insert("x-amzn-errortype", code);
-    }
-    response
-}
-
-fn told(
-    dialect: Dialect,
-    parts: &Parts,
-    error: &ServiceError,
-    request_id: &str,
-) -> (&'static str, Vec<u8>) {
-    match dialect {
-        Dialect::Json => {
-            let asked = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-            let is_newer = asked == Some(b"application/x-amz-json-1.1");
-            let content =
-                if is_newer { "application/x-amz-json-1.1" } else { "application/x-amz-json-1.0" };
-            (content, error.json_body(NAMESPACE))
-        }
-        Dialect::Rest => {
-            ("application/json", json!({"message": error.message}).to_string().into_bytes())
-        }
-        Dialect::Query => ("text/xml", query::error_body(error, "", request_id).into_bytes()),
-        Dialect::S3 => ("application/xml", query::bare_error_body(error, request_id).into_bytes()),
-    }
 }

@@ -14,10 +14,7 @@ pub(crate) fn write<'a>(
     must_be_new: bool,
 ) -> io::Result<()> {
     let write = || {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        let mut file = File::create(staging)?;
+        let mut file = create(staging)?;
         pieces.into_iter().try_for_each(|piece| file.write_all(piece))?;
         file.sync_all()?;
         publish(staging, path, must_be_new)
@@ -28,13 +25,69 @@ pub(crate) fn write<'a>(
     written
 }
 
+/// How often a folder is made again that somebody else removes: whoever deletes the last object in one removes it.
+const ATTEMPTS_MAX: usize = 100;
+
+/// Creates a file; from then on nobody removes its folder.
+fn create(path: &Path) -> io::Result<File> {
+    let create = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        File::create(path)
+    };
+    // Making folders fails with either where one of them goes meanwhile.
+    let is_settled = |created: &io::Result<File>| {
+        let kind = created.as_ref().err().map(io::Error::kind);
+        !matches!(kind, Some(io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists))
+    };
+    (0..ATTEMPTS_MAX).map(|_| create()).find(is_settled).unwrap_or_else(create)
+}
+
 /// Gives a file that is on disk its name; what it is called before may be there still.
 pub(crate) fn publish(staging: &Path, path: &Path, must_be_new: bool) -> io::Result<()> {
     if must_be_new { std::fs::hard_link(staging, path) } else { std::fs::rename(staging, path) }
 }
 
-/// Makes the names on the way from a folder to a file in it durable.
+/// Makes the names on the way from a folder to a file in it durable. What has been deleted since has none.
 pub(crate) fn sync_folders(path: &Path, root: &Path) -> io::Result<()> {
     let mut folders = path.ancestors().skip(1).take_while(|folder| folder.starts_with(root));
-    folders.try_for_each(|folder| File::open(folder)?.sync_all())
+    folders.try_for_each(|folder| match File::open(folder).and_then(|it| it.sync_all()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        synced => synced,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_though_somebody_removes_its_folder_again_and_again() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("a/b");
+        let is_done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    let _ = std::fs::remove_dir(&folder);
+                    let _ = std::fs::remove_dir(folder.parent().unwrap());
+                }
+            });
+            let write = || {
+                for number in 0..500 {
+                    let (path, staging) = (folder.join("c"), folder.join(format!("c#{number}")));
+                    write(&path, &staging, [&b"x"[..]], false)?;
+                    std::fs::remove_file(&path)?;
+                    sync_folders(&path, root.path())?;
+                }
+                Ok::<_, io::Error>(())
+            };
+            let written = write();
+            is_done.store(true, Ordering::Relaxed);
+            written.unwrap();
+        });
+    }
 }

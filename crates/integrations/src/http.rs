@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
@@ -23,7 +23,7 @@ use crate::s3;
 use crate::service::{Origin, Protocol, Service};
 
 /// Bytes of a request; a batch of DynamoDB has at most 16 MiB of items, which names of types and base64 make longer.
-const REQUEST_BYTES_MAX: usize = 24 << 20;
+pub(crate) const REQUEST_BYTES_MAX: usize = 24 << 20;
 
 /// The services. Who may call them is for [`crate::authentication`].
 #[derive(Clone)]
@@ -115,11 +115,7 @@ impl Front {
         body: Body,
     ) -> Result<(String, Value), ServiceError> {
         self.check_page(&parts.headers)?;
-        let body = axum::body::to_bytes(body, REQUEST_BYTES_MAX).await.map_err(|_| {
-            let message =
-                format!("The request is longer than {REQUEST_BYTES_MAX} bytes or broke off.");
-            ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
-        })?;
+        let body = read_body(body, REQUEST_BYTES_MAX).await?;
         let (action, input) = input(target, &body)?;
         if !service.facts().actions.contains(&&*action) {
             return Err(ServiceError::unsupported(service.facts().name, &action));
@@ -127,6 +123,21 @@ impl Front {
         let output = service.call(&action, input, &origin(&parts.headers)).await?;
         Ok((action, output))
     }
+}
+
+/// All of a body. Nothing is read of one that says that it is longer.
+///
+/// # Errors
+/// `RequestEntityTooLarge`
+pub(crate) async fn read_body(body: Body, max: usize) -> Result<Bytes, ServiceError> {
+    let refused = || {
+        let message = format!("The request is longer than {max} bytes or broke off.");
+        ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
+    };
+    if body.size_hint().lower() > max as u64 {
+        return Err(refused());
+    }
+    axum::body::to_bytes(body, max).await.map_err(|_| refused())
 }
 
 fn input(target: Target, body: &Bytes) -> Result<(String, Value), ServiceError> {

@@ -12,7 +12,7 @@ use crate::s3::{self, EmbeddedS3};
 use crate::secretsmanager::{self, EmbeddedSecrets};
 use crate::service::{Facts, Place, Service};
 use crate::sns::{self, EmbeddedSns};
-use crate::sqs::{self, EmbeddedQueues};
+use crate::sqs::{self, EmbeddedQueues, Targets};
 use crate::ssm::{self, EmbeddedParameters};
 use crate::sts::{self, EmbeddedSts};
 use crate::vault::Vault;
@@ -43,7 +43,7 @@ pub struct Installation {
 
 impl Installation {
     /// Opens or creates the files `queues.db`, `topics.db`, `events.db`, `logs.db`, `parameters.db` and `dynamodb.db` and the folder
-    /// `s3` of all buckets in a folder that is there.
+    /// `s3` of all buckets in a folder that is there. Topics and rules send to the queues of this installation, or to `targets`.
     ///
     /// # Errors
     /// [`sns::Error::Store`] names the file that cannot be used.
@@ -53,12 +53,14 @@ impl Installation {
         vault: Arc<dyn Vault>,
         http: reqwest::Client,
         clock: Clock,
+        targets: Option<Targets>,
     ) -> Result<Self, sns::Error> {
         let at = |name: &str| folder.join(name);
         let clocks = || Arc::clone(&clock);
         let queues = EmbeddedQueues::open(&at("queues.db"), place.clone(), clocks())?;
         let queues: Arc<dyn Service> = Arc::new(queues);
-        let reached = || Arc::clone(&queues);
+        let targets = targets.unwrap_or_else(|| Targets::embedded(Arc::clone(&queues)));
+        let reached = || targets.clone();
         let topics =
             EmbeddedSns::open(&at("topics.db"), place.clone(), reached(), http.clone(), clocks())
                 .await?;

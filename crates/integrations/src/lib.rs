@@ -38,6 +38,8 @@ pub mod iam;
 pub mod installation;
 pub mod kinesis;
 pub mod logs;
+pub mod patience;
+mod refusal;
 pub mod s3;
 pub mod secretsmanager;
 pub mod service;

@@ -31,6 +31,11 @@ pub trait Service: Send + Sync {
         origin: &Origin,
     ) -> Result<Value, ServiceError>;
 
+    /// Why nothing of it can be called here, if so: definitions that do are refused.
+    fn absence(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The service over HTTP, if its protocol is [`Protocol::RestXml`].
     fn rest(&self) -> Option<&dyn RestService> {
         None

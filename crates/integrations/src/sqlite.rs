@@ -75,11 +75,13 @@ impl StoreError {
     }
 }
 
-/// An open file. Cheap to clone; all clones share one connection.
+/// An open file. Cheap to clone; all clones share one connection for changes and one for what only reads.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     path: Arc<PathBuf>,
     connection: Arc<Mutex<Connection>>,
+    /// Opened when something is read for the first time.
+    reader: Arc<Mutex<Option<Connection>>>,
 }
 
 impl Database {
@@ -88,12 +90,12 @@ impl Database {
         let classify = |source| StoreError::Sqlite { path: path.to_owned(), source };
         // Where this fails, SQLite fails as well and says why.
         let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
-        let mut connection = Connection::open(path).map_err(classify)?;
-        connection.busy_timeout(BUSY_TIMEOUT).map_err(classify)?;
+        let mut connection = connect(path).map_err(classify)?;
         migrate(&mut connection, path, format)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(classify)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(classify)?;
-        Ok(Self { path: Arc::new(path.to_owned()), connection: Arc::new(Mutex::new(connection)) })
+        let (connection, reader) = (Arc::new(Mutex::new(connection)), Arc::default());
+        Ok(Self { path: Arc::new(path.to_owned()), connection, reader })
     }
 
     /// Runs `work` in one transaction. An error of its own (`Ok(Err(_))` of the inner result) leaves everything as it was.
@@ -107,11 +109,12 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        // Taken at once: a change that reads first must not find that another one came between.
-        self.run(TransactionBehavior::Immediate, work).await
+        let this = self.clone();
+        on_a_thread(move || this.change_here(work)).await
     }
 
-    /// As [`Self::change`] for what only reads: it waits for no other process that writes.
+    /// As [`Self::change`] for what only reads: it waits for nobody who writes, and nobody who writes for it. What was on disk when
+    /// it began is what it sees.
     pub(crate) async fn read<T, E>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
@@ -120,24 +123,8 @@ impl Database {
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
     {
-        self.run(TransactionBehavior::Deferred, work).await
-    }
-
-    async fn run<T, E>(
-        &self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<StoreError> + Send + 'static,
-    {
         let this = self.clone();
-        let task = tokio::task::spawn_blocking(move || this.run_here(behavior, work));
-        task.await.unwrap_or_else(|error| match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(_) => unreachable!("a blocking task that has begun is not cancelled"),
-        })
+        on_a_thread(move || this.read_here(work)).await
     }
 
     /// As [`Database::change`], on a thread that may block.
@@ -145,28 +132,62 @@ impl Database {
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
     ) -> Result<T, E> {
-        self.run_here(TransactionBehavior::Immediate, work)
-    }
-
-    fn run_here<T, E: From<StoreError>>(
-        &self,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
-    ) -> Result<T, E> {
         // A panic while the connection was held left no transaction open: dropping one rolls it back.
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        // Taken at once: a change that reads first must not find that another one came between.
+        self.classified(in_transaction(&mut connection, TransactionBehavior::Immediate, work))
+    }
+
+    fn read_here<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
+    ) -> Result<T, E> {
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let run = || {
-            let transaction = connection.transaction_with_behavior(behavior)?;
-            let outcome = work(&transaction)?;
-            if outcome.is_ok() {
-                transaction.commit()?;
-            }
-            Ok(outcome)
+            let connection = match reader.take() {
+                Some(connection) => connection,
+                None => connect(&self.path)?,
+            };
+            in_transaction(reader.insert(connection), TransactionBehavior::Deferred, work)
         };
-        run().unwrap_or_else(|source| {
+        self.classified(run())
+    }
+
+    fn classified<T, E: From<StoreError>>(
+        &self,
+        outcome: rusqlite::Result<Result<T, E>>,
+    ) -> Result<T, E> {
+        outcome.unwrap_or_else(|source| {
             Err(StoreError::Sqlite { path: self.path.to_path_buf(), source }.into())
         })
     }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    Ok(connection)
+}
+
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => std::panic::resume_unwind(panic),
+        Err(_) => unreachable!("a blocking task that has begun is not cancelled"),
+    })
+}
+
+fn in_transaction<T, E>(
+    connection: &mut Connection,
+    behavior: TransactionBehavior,
+    work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,
+) -> rusqlite::Result<Result<T, E>> {
+    let transaction = connection.transaction_with_behavior(behavior)?;
+    let outcome = work(&transaction)?;
+    if outcome.is_ok() {
+        transaction.commit()?;
+    }
+    Ok(outcome)
 }
 
 fn migrate(connection: &mut Connection, path: &Path, format: Format) -> Result<(), StoreError> {
@@ -241,6 +262,35 @@ mod tests {
         let other = Format { application_id: 0x5357_5432, ..FORMAT };
         let error = Database::open(&path, other).unwrap_err();
         assert!(matches!(error, StoreError::Foreign { .. }), "{error}");
+    }
+
+    #[tokio::test]
+    async fn who_reads_long_holds_up_nobody_who_writes() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("file.db"), FORMAT).unwrap();
+        let count = |it: &Transaction<'_>| {
+            it.query_row("SELECT count(*) FROM a", [], |row| row.get::<_, u64>(0))
+        };
+        let (reads, begun) = std::sync::mpsc::channel();
+        let (written, is_written) = std::sync::mpsc::channel();
+        let reader = database.clone();
+        let reading = tokio::spawn(async move {
+            let look = move |transaction: &Transaction<'_>| {
+                let before = count(transaction)?;
+                reads.send(()).unwrap();
+                is_written.recv_timeout(Duration::from_secs(60)).expect("it was not held up");
+                Ok(Ok::<_, StoreError>((before, count(transaction)?)))
+            };
+            reader.read(look).await
+        });
+        tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+        let sql = "INSERT INTO a VALUES (1, 2)";
+        let changed: Result<_, StoreError> =
+            database.change(|transaction| transaction.execute(sql, []).map(Ok)).await;
+        assert_eq!(changed.unwrap(), 1);
+        written.send(()).unwrap();
+        assert_eq!(reading.await.unwrap().unwrap(), (0, 0), "it sees what was there at its start");
+        assert_eq!(database.read(move |it| Ok(Ok::<_, StoreError>(count(it)?))).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -42,6 +42,10 @@ impl Integrations {
     pub fn route(&self, resource: &str) -> Option<Result<Arc<dyn TaskHandler>, Unsupported>> {
         let named = Named::of(resource)?;
         let service = self.services.iter().find(|it| it.facts().name == named.service)?;
+        if let Some(reason) = service.absence() {
+            let (resource, reason) = (resource.to_owned(), reason.to_owned());
+            return Some(Err(Unsupported { resource, reason }));
+        }
         let kind = named.find(service.facts());
         Some(kind.map(|kind| self.handler(service, kind)))
     }

@@ -19,6 +19,7 @@ use serde_json::json;
 use stepwell_engine::{Handle, Stats};
 use stepwell_integrations::authentication::{self, Keys};
 use stepwell_integrations::http::{self, Front};
+use stepwell_integrations::patience;
 use stepwell_integrations::service::Service;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -73,13 +74,14 @@ impl Server {
             Some(keys) => authentication::router(keys, guarded),
             None => guarded,
         };
-        Router::new()
+        let all = Router::new()
             .route("/healthz", get(health))
             .route(RUN_PATH, post(run))
             .route(REDRIVE_PATH, post(redrive))
             .with_state(self)
             .merge(triggers)
-            .fallback_service(guarded)
+            .fallback_service(guarded);
+        patience::router(all)
     }
 }
 

@@ -18,10 +18,12 @@ use stepwell_integrations::Clock;
 use stepwell_integrations::aws::AwsService;
 use stepwell_integrations::events::EmbeddedEvents;
 use stepwell_integrations::http::RestService;
+use stepwell_integrations::http_invoke;
 use stepwell_integrations::installation::{EMBEDDED, Installation};
 use stepwell_integrations::s3;
 use stepwell_integrations::service::{Facts, Origin, Place, Protocol, Service};
 use stepwell_integrations::sns::{self, AwsSns};
+use stepwell_integrations::sqs::{self, Targets};
 use stepwell_integrations::task::Integrations;
 use stepwell_integrations::vault::{self, VaultError};
 use stepwell_pipeline::http::client;
@@ -70,16 +72,25 @@ impl ProjectServices {
 
     /// What is behind the resources of Task states. `endpoint` is where this process serves.
     pub(crate) fn integrations(self: &Arc<Self>, endpoint: Option<String>) -> Integrations {
+        let has_connections = self.opener.surroundings().services.events == Provider::Embedded;
         let services = self.each(|facts, provider| match provider {
+            _ if facts.name == http_invoke::FACTS.name && !has_connections => Arc::new(NoHttpTasks),
             Provider::Embedded => Arc::new(Embedded { facts, services: Arc::clone(self) }),
-            Provider::Aws => Arc::new(OnAws {
-                facts: on_aws(facts),
-                services: Arc::clone(self),
-                opened: OnceCell::new(),
-            }),
+            Provider::Aws => Arc::new(self.on_aws(facts)),
         });
         let base_url = endpoint.unwrap_or_else(|| NO_SERVER.to_owned());
         Integrations { services, origin: Origin { base_url }, clock: clock() }
+    }
+
+    fn on_aws(&self, facts: &'static Facts) -> OnAws {
+        let opener = Arc::clone(&self.opener);
+        OnAws { facts: on_aws(facts), opener, opened: OnceCell::new() }
+    }
+
+    /// The queues that embedded topics and rules send to, where SQS is not embedded.
+    fn targets(&self) -> Option<Targets> {
+        let is_at_aws = self.opener.surroundings().services.sqs == Provider::Aws;
+        is_at_aws.then(|| Targets::at_aws(Arc::new(self.on_aws(&sqs::FACTS))))
     }
 
     fn each(
@@ -119,7 +130,9 @@ impl ProjectServices {
         let place = Place { account: ACCOUNT.to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(Sealed::in_folder(secrets));
         let http = client(SILENCE)?;
-        let installation = Installation::open(&self.folder, place, vault, http, clock()).await?;
+        let targets = self.targets();
+        let opened = Installation::open(&self.folder, place, vault, http, clock(), targets);
+        let installation = opened.await?;
         let running = installation.clone();
         tokio::spawn(async move { running.run().await });
         Ok(installation)
@@ -205,13 +218,13 @@ impl RestService for Embedded {
 /// A service of AWS, connected to with its first call.
 struct OnAws {
     facts: &'static Facts,
-    services: Arc<ProjectServices>,
+    opener: Arc<Opener>,
     opened: OnceCell<Arc<dyn Service>>,
 }
 
 impl OnAws {
     async fn connect(&self) -> Result<Arc<dyn Service>, ServiceError> {
-        let connected = self.services.opener.connection().await;
+        let connected = self.opener.connection().await;
         let connection = connected.map_err(|problem| {
             ServiceError::sender("UnrecognizedClientException", problem.to_string())
         })?;
@@ -237,6 +250,27 @@ impl Service for OnAws {
     ) -> Result<Value, ServiceError> {
         let service = self.opened.get_or_try_init(async || self.connect().await).await?;
         service.call(action, input, origin).await
+    }
+}
+
+/// HTTP Tasks whose connections are at AWS.
+struct NoHttpTasks;
+
+#[async_trait]
+impl Service for NoHttpTasks {
+    fn facts(&self) -> &'static Facts {
+        &http_invoke::FACTS
+    }
+
+    fn absence(&self) -> Option<&'static str> {
+        Some(
+            "the connections of HTTP Tasks are at AWS, where their secrets cannot be read; write `events = \"embedded\"` to \
+             [services] of stepwell.toml and make them here",
+        )
+    }
+
+    async fn call(&self, action: &str, _: Value, _: &Origin) -> Result<Value, ServiceError> {
+        Err(ServiceError::unsupported(http_invoke::FACTS.name, action))
     }
 }
 

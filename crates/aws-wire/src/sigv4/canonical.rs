@@ -1,5 +1,6 @@
 //! The text that is signed.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::request::Parts;
@@ -21,13 +22,8 @@ pub(super) fn request(request: &Parts, claim: &Claim, body_hash: &str) -> Result
         query(request.uri.query().unwrap_or_default())
     );
     for name in signed.split(';') {
-        let values: Vec<_> = request
-            .headers
-            .get_all(name)
-            .iter()
-            .filter_map(|it| it.to_str().ok())
-            .map(trimmed)
-            .collect();
+        let values = request.headers.get_all(name).iter();
+        let values: Vec<_> = values.map(|it| trimmed(&as_text(it.as_bytes()))).collect();
         if values.is_empty() {
             return Err(Refusal::incomplete(format!("The signed header '{name}' is not there.")));
         }
@@ -35,6 +31,13 @@ pub(super) fn request(request: &Parts, claim: &Claim, body_hash: &str) -> Result
     }
     let _ = write!(text, "\n{signed}\n{body_hash}");
     Ok(text)
+}
+
+/// A value as its signer had it. Those who have no text in UTF-8 on the wire signed its characters all the same: an HTTP client of
+/// Python sends text as ISO 8859-1, and signs it as UTF-8.
+fn as_text(value: &[u8]) -> Cow<'_, str> {
+    let latin = || value.iter().map(|byte| char::from(*byte)).collect::<String>();
+    std::str::from_utf8(value).map_or_else(|_| Cow::Owned(latin()), Cow::Borrowed)
 }
 
 /// Without spaces at its ends and with single ones inside.

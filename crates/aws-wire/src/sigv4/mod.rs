@@ -164,6 +164,7 @@ mod tests {
         SigningSettings, sign,
     };
     use aws_sigv4::sign::v4;
+    use http::HeaderValue;
     use jiff::SignedDuration;
 
     use super::*;
@@ -181,6 +182,17 @@ mod tests {
     }
 
     fn signed_for(service: &str, uri: &str, at: Timestamp, settings: SigningSettings) -> Parts {
+        signed_with(service, uri, at, settings, &[])
+    }
+
+    /// With more headers.
+    fn signed_with(
+        service: &str,
+        uri: &str,
+        at: Timestamp,
+        settings: SigningSettings,
+        more: &[(&'static str, &str)],
+    ) -> Parts {
         let identity = Credentials::new("AKIA", SECRET, None, None, "test").into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
@@ -196,10 +208,13 @@ mod tests {
             .header("x-amz-target", "AmazonSQS.ListQueues")
             .body(())
             .unwrap();
+        for (name, value) in more {
+            request.headers_mut().insert(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
         let headers = [("host", host), ("x-amz-target", "AmazonSQS.ListQueues")];
+        let headers = headers.into_iter().chain(more.iter().copied());
         let signable =
-            SignableRequest::new("POST", uri, headers.into_iter(), SignableBody::Bytes(BODY))
-                .unwrap();
+            SignableRequest::new("POST", uri, headers, SignableBody::Bytes(BODY)).unwrap();
         let (instructions, _) = sign(signable, &parameters.into()).unwrap().into_parts();
         instructions.apply_to_request_http1x(&mut request);
         request.into_parts().0
@@ -299,6 +314,24 @@ mod tests {
         let error = check(&request, BODY).unwrap_err().error(Dialect::Json);
         let message = "'x-amz-more' must be a 'SignedHeader' in the AWS Authorization.";
         assert_eq!((&*error.code, &*error.message), ("IncompleteSignatureException", message));
+    }
+
+    #[test]
+    fn values_beyond_ascii_are_signed_as_others_are() {
+        let name = "x-amz-meta-name";
+        let settings = SigningSettings::default();
+        let more = [(name, "Größe 1")];
+        let mut request = signed_with("sqs", "http://127.0.0.1/", now(), settings, &more);
+        check(&request, BODY).unwrap();
+        let mut send = |value: &[u8]| {
+            request.headers.insert(name, HeaderValue::from_bytes(value).unwrap());
+            check(&request, BODY)
+        };
+        // The same text, as clients of Python have it on the wire.
+        send(b"Gr\xf6\xdfe 1").unwrap();
+        for other in ["Größe 2", "Grüße 1", "", "\u{feff}Größe 1"] {
+            assert_eq!(send(other.as_bytes()), Err(Refusal::DoesNotMatch), "{other}");
+        }
     }
 
     #[test]

@@ -18,6 +18,7 @@ use stepwell_aws_wire::ServiceError;
 
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
 use crate::sqlite::{Database, Format};
+use crate::sqs::Targets;
 use crate::vault::Vault;
 use crate::{Clock, StoreError};
 
@@ -104,7 +105,7 @@ const ENTRIES_BYTES_MAX: usize = 1_048_576;
 pub struct EmbeddedEvents {
     database: Database,
     place: Place,
-    queues: Arc<dyn Service>,
+    queues: Targets,
     vault: Arc<dyn Vault>,
     clock: Clock,
     /// One change of connections at a time: each is one in the file and one in the vault.
@@ -125,7 +126,7 @@ impl EmbeddedEvents {
     pub fn open(
         path: &Path,
         place: Place,
-        queues: Arc<dyn Service>,
+        queues: Targets,
         vault: Arc<dyn Vault>,
         clock: Clock,
     ) -> Result<Self, StoreError> {
@@ -133,31 +134,33 @@ impl EmbeddedEvents {
         Ok(Self { database, place, queues, vault, clock, connecting: Arc::default() })
     }
 
-    /// Delivers an event of a service of AWS, which `PutEvents` refuses from anybody else. Its detail is asked for if there are
-    /// rules at all; none is no event. Not to be tried again: some targets may have it.
+    /// Delivers events of a service of AWS, which `PutEvents` refuses from anybody else. They are asked for if there are rules at
+    /// all. Not to be tried again: some targets may have them. What no queue took is told in the log.
     ///
     /// # Errors
-    /// If a queue cannot be used.
+    /// If the rules cannot be read.
     pub async fn announce(
         &self,
         source: &str,
         detail_type: &str,
-        resources: Vec<String>,
-        detail: impl Future<Output = Option<Value>>,
+        announced: impl Future<Output = Vec<Announced>>,
     ) -> Result<(), ServiceError> {
         let rules = rules::enabled(self).await?;
         if rules.is_empty() {
             return Ok(());
         }
-        let Some(detail) = detail.await else { return Ok(()) };
-        #[expect(clippy::disallowed_methods, reason = "an event has its id from here on")]
-        let id = uuid::Uuid::new_v4().to_string();
-        let head = Head { source, detail_type, resources, time: (self.clock)() };
-        let event = head.event(&self.place, &id, &detail);
-        // No answer to a target names an address.
-        let origin = Origin { base_url: String::new() };
-        let delivered = self.deliver(&event, &rules, &origin).await;
-        delivered.map_err(|Refused(code, words)| ServiceError::sender(code, words))
+        let time = (self.clock)();
+        let event = |Announced { resources, detail }| {
+            let head = Head { source, detail_type, resources, time };
+            head.event(&self.place, &new_id(), &detail)
+        };
+        let events: Vec<_> = announced.await.into_iter().map(event).collect();
+        for Refused(_, error) in
+            self.deliver(&events, &rules).await.into_iter().filter_map(Result::err)
+        {
+            tracing::warn!(error, source, "an event did not reach all of its targets");
+        }
+        Ok(())
     }
 
     /// How the connection of an ARN proves who it is; none if there is no such connection.
@@ -179,7 +182,7 @@ impl Service for EmbeddedEvents {
         &self,
         action: &str,
         input: Value,
-        origin: &Origin,
+        _origin: &Origin,
     ) -> Result<Value, ServiceError> {
         match action {
             "CreateConnection" => connections::create(self, input).await,
@@ -193,7 +196,7 @@ impl Service for EmbeddedEvents {
             "EnableRule" => rules::enable(self, input, true).await,
             "ListRules" => rules::list(self, input).await,
             "ListTargetsByRule" => rules::list_targets(self, input).await,
-            "PutEvents" => self.put_events(input, origin).await,
+            "PutEvents" => self.put_events(input).await,
             "PutRule" => rules::put(self, input).await,
             "PutTargets" => rules::put_targets(self, input).await,
             "RemoveTargets" => rules::remove_targets(self, input).await,
@@ -272,6 +275,15 @@ impl Entry {
     }
 }
 
+/// What an event of a service of AWS tells.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    /// The ARNs of what it is about.
+    pub resources: Vec<String>,
+    /// An object.
+    pub detail: Value,
+}
+
 /// What an event says beside its detail.
 struct Head<'h> {
     source: &'h str,
@@ -337,50 +349,85 @@ fn check_bus(name: Option<&str>) -> Result<(), ServiceError> {
 }
 
 impl EmbeddedEvents {
-    async fn put_events(&self, input: Value, origin: &Origin) -> Result<Value, ServiceError> {
+    async fn put_events(&self, input: Value) -> Result<Value, ServiceError> {
         let PutEvents { entries } = read(input)?;
         check_entries(&entries)?;
         let rules = rules::enabled(self).await?;
-        let mut answers = Vec::new();
-        for entry in entries {
-            #[expect(clippy::disallowed_methods, reason = "an event has its id from here on")]
-            let id = uuid::Uuid::new_v4().to_string();
-            answers.push(match entry.event(&self.place, (self.clock)(), &id) {
-                Ok(event) => {
-                    self.deliver(&event, &rules, origin).await.map(|()| json!({"EventId": id}))
-                }
-                Err(refused) => Err(refused),
-            });
-        }
+        let now = (self.clock)();
+        let event = |entry: Entry| {
+            let id = new_id();
+            entry.event(&self.place, now, &id).map(|event| (id, event))
+        };
+        let (ids, events) = split(entries.into_iter().map(event));
+        let mut delivered = self.deliver(&events, &rules).await.into_iter();
+        let answers = ids.into_iter().map(|id| {
+            let id = id?;
+            delivered.next().expect("each event was delivered").map(|()| id)
+        });
+        let answers: Vec<_> = answers.collect();
         let failed = answers.iter().filter(|answer| answer.is_err()).count();
-        let shown = answers.into_iter().map(|answer| {
-            answer.unwrap_or_else(
-                |Refused(code, words)| json!({"ErrorCode": code, "ErrorMessage": words}),
-            )
+        let shown = answers.into_iter().map(|answer| match answer {
+            Ok(id) => json!({"EventId": id}),
+            Err(Refused(code, words)) => json!({"ErrorCode": code, "ErrorMessage": words}),
         });
         Ok(json!({"Entries": shown.collect::<Vec<_>>(), "FailedEntryCount": failed}))
     }
 
-    /// To every target of every rule that it matches. A queue that is gone misses the event, as at AWS.
-    async fn deliver(
+    /// To every target of every rule that matches, and tells of each event whether all of them took it. A queue that is gone misses
+    /// it, as at AWS.
+    async fn deliver(&self, events: &[Value], rules: &[rules::Rule]) -> Vec<Result<(), Refused>> {
+        let mut outcomes: Vec<_> = events.iter().map(|_| Ok(())).collect();
+        for rule in rules {
+            let matches = |(_, event): &(usize, &Value)| rule.pattern.matches(event);
+            let matching: Vec<_> = events.iter().enumerate().filter(matches).collect();
+            for target in &rule.targets {
+                for (number, refused) in self.send(target, &matching).await {
+                    outcomes[number] = Err(refused);
+                }
+            }
+        }
+        outcomes
+    }
+
+    /// Sends events to one target, and tells which of them it did not take although it is there.
+    async fn send(
         &self,
-        event: &Value,
-        rules: &[rules::Rule],
-        origin: &Origin,
-    ) -> Result<(), Refused> {
-        let matching = rules.iter().filter(|rule| rule.pattern.matches(event));
-        for target in matching.flat_map(|rule| &rule.targets) {
-            let sent = self.queues.call("SendMessage", target.message(event), origin).await;
+        target: &rules::Target,
+        events: &[(usize, &Value)],
+    ) -> Vec<(usize, Refused)> {
+        let messages = events.iter().map(|(_, event)| target.message(event)).collect();
+        let sent = self.queues.send_all(&target.arn, messages).await;
+        let mut refused = Vec::new();
+        for ((number, _), sent) in events.iter().zip(sent) {
             match sent {
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(error) if error.status < 500 => {
                     tracing::warn!(%error, target = target.arn, "an event did not reach its target");
                 }
-                Err(error) => return Err(Refused("InternalFailure", error.message)),
+                Err(error) => refused.push((*number, Refused("InternalFailure", error.message))),
             }
         }
-        Ok(())
+        refused
     }
+}
+
+/// The events, and in the place of each its id or why there is none.
+fn split(
+    entries: impl Iterator<Item = Result<(String, Value), Refused>>,
+) -> (Vec<Result<String, Refused>>, Vec<Value>) {
+    let mut events = Vec::new();
+    let ids = entries.map(|entry| {
+        let (id, event) = entry?;
+        events.push(event);
+        Ok(id)
+    });
+    (ids.collect(), events)
+}
+
+fn new_id() -> String {
+    #[expect(clippy::disallowed_methods, reason = "an event has its id from here on")]
+    let id = uuid::Uuid::new_v4();
+    id.to_string()
 }
 
 fn check_entries(entries: &[Entry]) -> Result<(), ServiceError> {

@@ -37,11 +37,10 @@ struct SqsParameters {
 }
 
 impl Target {
-    /// The parameters of `SendMessage`.
+    /// What is sent to the queue.
     pub(super) fn message(&self, event: &Value) -> Value {
-        let queue = self.arn.rsplit(':').next().unwrap_or_default();
         let body = self.input.clone().unwrap_or_else(|| event.to_string());
-        let mut message = json!({"QueueUrl": queue, "MessageBody": body});
+        let mut message = json!({"MessageBody": body});
         if let Some(SqsParameters { message_group_id }) = &self.sqs_parameters {
             message["MessageGroupId"] = json!(message_group_id);
         }
@@ -87,7 +86,7 @@ impl EmbeddedEvents {
 
 /// All rules that are on, with their targets.
 pub(super) async fn enabled(events: &EmbeddedEvents) -> Result<Vec<Rule>, ServiceError> {
-    let rows = events.change(|transaction| {
+    let rows = events.database.read(|transaction| {
         let mut statement =
             transaction.prepare("SELECT name, pattern FROM rule WHERE is_enabled = 1")?;
         let rows = statement
@@ -96,7 +95,7 @@ pub(super) async fn enabled(events: &EmbeddedEvents) -> Result<Vec<Rule>, Servic
         for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
             all.push((row.1, targets_of(transaction, &row.0)?));
         }
-        Ok(Ok(all))
+        Ok(Ok::<_, ServiceError>(all))
     });
     let rule =
         |(pattern, targets): (String, _)| Ok(Rule { pattern: parse_pattern(&pattern)?, targets });

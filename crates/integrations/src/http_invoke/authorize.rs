@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use stepwell_aws_wire::ServiceError;
 
-use super::{fails, runtime, socket};
+use super::{fails, response, runtime, socket};
 use crate::Clock;
 use crate::events::OAuth;
 
@@ -93,7 +93,8 @@ async fn ask(http: &Client, oauth: &OAuth) -> Result<Answer, ServiceError> {
     if !status.is_success() {
         return Err(refused(format!("its status is {status}")));
     }
-    let body = response.bytes().await.map_err(socket)?;
+    let body = response::body(response).await?;
+    let body = body.ok_or_else(|| refused("its answer is too long".to_owned()))?;
     serde_json::from_slice(&body).map_err(|_| refused("it has no access_token".to_owned()))
 }
 

@@ -20,16 +20,12 @@ pub(super) fn range() -> HeaderValue {
 /// # Errors
 /// `States.Http.StatusCode.NNN` for what is not 2xx, with the body as its cause; `States.Runtime` for a body that is no text;
 /// `States.DataLimitExceeded`; `States.Http.Socket`.
-pub(super) async fn read(mut response: Response) -> Result<Value, ServiceError> {
+pub(super) async fn read(response: Response) -> Result<Value, ServiceError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let mut body = Vec::new();
-    while let Some(piece) = response.chunk().await.map_err(socket)? {
-        body.extend_from_slice(&piece);
-        if body.len() > BYTES_MAX {
-            let cause = format!("The response has more than {BYTES_MAX} bytes.");
-            return Err(fails("States.DataLimitExceeded", cause));
-        }
-    }
+    let body = body(response).await?.ok_or_else(|| {
+        let cause = format!("The response has more than {BYTES_MAX} bytes.");
+        fails("States.DataLimitExceeded", cause)
+    })?;
     let reason = status.canonical_reason().unwrap_or_default();
     if !status.is_success() {
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -42,6 +38,18 @@ pub(super) async fn read(mut response: Response) -> Result<Value, ServiceError> 
         "Headers": shown(&headers),
         "ResponseBody": content(&headers, body)?,
     }))
+}
+
+/// All bytes of an answer; none if there are too many.
+pub(super) async fn body(mut response: Response) -> Result<Option<Vec<u8>>, ServiceError> {
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(socket)? {
+        if body.len() + piece.len() > BYTES_MAX {
+            return Ok(None);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Some(body))
 }
 
 fn shown(headers: &HeaderMap) -> Map<String, Value> {

@@ -2,15 +2,16 @@
 //!
 //! Events have an order: by time, and those of one time as they came. A token of a page is a place in it.
 
-use rusqlite::types::Value as Sql;
-use rusqlite::{Row, Transaction, params, params_from_iter};
+use rusqlite::{Row, Transaction, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use super::pattern::Pattern;
+use super::search::{Found, Search, Streams};
 use super::{
-    DAY_MS, EmbeddedLogs, Group, broken, check_group_name, check_stream_name, invalid, limit,
+    DAY_MS, EmbeddedLogs, Group, add_stored_bytes, broken, check_group_name, check_stream_name,
+    invalid, limit,
 };
 
 /// Events of one request, put or read. Source: API reference, `PutLogEvents`, `GetLogEvents`.
@@ -45,6 +46,12 @@ pub(super) struct Put {
 struct NewEvent {
     timestamp: i64,
     message: String,
+}
+
+impl NewEvent {
+    fn size(&self) -> usize {
+        self.message.len() + EVENT_BYTES
+    }
 }
 
 #[derive(Deserialize)]
@@ -86,9 +93,9 @@ pub(super) struct Filter {
 
 /// A place in the order of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    at_ms: i64,
-    id: i64,
+pub(super) struct Place {
+    pub(super) at_ms: i64,
+    pub(super) id: i64,
 }
 
 impl Place {
@@ -106,20 +113,20 @@ impl Place {
     }
 }
 
-struct Stored {
-    place: Place,
+pub(super) struct Stored {
+    pub(super) place: Place,
     ingested: i64,
-    message: String,
-    stream: String,
+    pub(super) message: String,
+    pub(super) stream: String,
 }
 
 impl Stored {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         let place = Place { at_ms: row.get(0)?, id: row.get(1)? };
         Ok(Self { place, ingested: row.get(2)?, message: row.get(3)?, stream: row.get(4)? })
     }
 
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         self.message.len() + EVENT_BYTES
     }
 
@@ -180,7 +187,7 @@ impl EmbeddedLogs {
                 Err(error) => return Ok(Err(error)),
             };
             let sorted = Sorted::new(&events, group, now);
-            insert(transaction, stream, sorted.accepted(&events), now)?;
+            insert(transaction, (group.id, stream), sorted.accepted(&events), now)?;
             forget(transaction, group, now)?;
             Ok(Ok(sorted.answer()))
         });
@@ -193,7 +200,7 @@ impl EmbeddedLogs {
         let name =
             self.group_name(request.log_group_name.clone(), request.log_group_identifier.clone())?;
         let now = self.now();
-        let found = self.in_group(name, move |transaction, group| {
+        let found = self.read_group(name, move |transaction, group| {
             let stream = match group.stream(transaction, &request.log_stream_name)? {
                 Ok(stream) => stream,
                 Err(error) => return Ok(Err(error)),
@@ -217,10 +224,7 @@ impl EmbeddedLogs {
     pub(super) async fn filter_events(&self, request: Filter) -> Result<Value, ServiceError> {
         let most = limit(request.limit, EVENTS_MAX as i64)?;
         let pattern = Pattern::parse(request.pattern.as_deref().unwrap_or_default())?;
-        let prefix = request.log_stream_name_prefix;
-        if prefix.is_some() && !request.log_stream_names.is_empty() {
-            return Err(invalid("logStreamNamePrefix and logStreamNames are mutually exclusive."));
-        }
+        let streams = Streams::of(request.log_stream_names, request.log_stream_name_prefix)?;
         let after = match &request.next_token {
             Some(token) => {
                 Place::parse(token).ok_or_else(|| invalid("The specified nextToken is invalid."))?
@@ -228,13 +232,13 @@ impl EmbeddedLogs {
             None => Place::START,
         };
         let name = self.group_name(request.log_group_name, request.log_group_identifier)?;
-        let (now, streams) = (self.now(), request.log_stream_names);
+        let now = self.now();
         let times = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(i64::MAX));
-        let search = Search { streams, prefix: prefix.unwrap_or_default(), times, after, pattern };
-        let found = self.in_group(name, move |transaction, group| {
-            search.run(transaction, group, now, most).map(Ok)
+        let search = Search { streams, times, after, pattern, most };
+        let found = self.read_group(name, move |transaction, group| {
+            search.run(transaction, group, now).map(Ok)
         });
-        let (events, next) = found.await?;
+        let Found { events, next, .. } = found.await?;
         let shown: Vec<Value> = events.into_iter().map(Stored::found).collect();
         let mut answer = json!({ "events": shown, "searchedLogStreams": [] });
         if let Some(next) = next {
@@ -256,7 +260,7 @@ fn check_batch(events: &[NewEvent]) -> Result<(), ServiceError> {
         let must = "have length greater than or equal to 1";
         return Err(broken("logEvents.1.member.message", "", must));
     }
-    let bytes: usize = events.iter().map(|event| event.message.len() + EVENT_BYTES).sum();
+    let bytes: usize = events.iter().map(NewEvent::size).sum();
     if bytes > BYTES_MAX {
         let message = format!("Upload too large: {bytes} bytes exceeds limit of {BYTES_MAX}");
         return Err(invalid(message));
@@ -322,18 +326,20 @@ impl Sorted {
 
 fn insert(
     transaction: &Transaction<'_>,
-    stream: i64,
+    (group, stream): (i64, i64),
     events: &[NewEvent],
     now: i64,
 ) -> rusqlite::Result<()> {
-    let sql =
-        "INSERT INTO log_event (log_stream, at_ms, ingested_ms, message) VALUES (?1, ?2, ?3, ?4)";
+    let sql = "INSERT INTO log_event (log_group, log_stream, at_ms, ingested_ms, message)
+        VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut statement = transaction.prepare_cached(sql)?;
     for event in events {
-        statement.execute(params![stream, event.timestamp, now, event.message])?;
+        statement.execute(params![group, stream, event.timestamp, now, event.message])?;
     }
     let sql = "UPDATE log_stream SET ingested_ms = ?2 WHERE id = ?1";
-    transaction.execute(sql, params![stream, now]).map(drop)
+    transaction.execute(sql, params![stream, now])?;
+    let bytes: usize = events.iter().map(NewEvent::size).sum();
+    add_stored_bytes(transaction, group, bytes as i64)
 }
 
 /// Deletes some events that are over.
@@ -342,9 +348,13 @@ fn forget(transaction: &Transaction<'_>, group: &Group, now: i64) -> rusqlite::R
         return Ok(());
     }
     let sql = "DELETE FROM log_event WHERE id IN (
-        SELECT log_event.id FROM log_stream JOIN log_event ON log_event.log_stream = log_stream.id
-        WHERE log_stream.log_group = ?1 AND log_event.at_ms < ?2 LIMIT ?3)";
-    transaction.execute(sql, params![group.id, group.oldest(now), FORGOTTEN_MAX]).map(drop)
+            SELECT id FROM log_event WHERE log_group = ?1 AND at_ms < ?2 ORDER BY at_ms, id LIMIT ?3)
+        RETURNING octet_length(message) + ?4";
+    let mut statement = transaction.prepare_cached(sql)?;
+    let values = params![group.id, group.oldest(now), FORGOTTEN_MAX, EVENT_BYTES];
+    let sizes = statement.query_map(values, |row| row.get::<_, i64>(0))?;
+    let bytes: i64 = sizes.sum::<rusqlite::Result<_>>()?;
+    add_stored_bytes(transaction, group.id, -bytes)
 }
 
 /// A page of one stream, oldest first.
@@ -380,66 +390,4 @@ fn page(
         events.reverse();
     }
     Ok(events)
-}
-
-/// A search in the streams of a group.
-struct Search {
-    streams: Vec<String>,
-    prefix: String,
-    times: (i64, i64),
-    after: Place,
-    pattern: Pattern,
-}
-
-impl Search {
-    /// A page of what is found, oldest first, and where the next one goes on.
-    fn run(
-        &self,
-        transaction: &Transaction<'_>,
-        group: &Group,
-        now: i64,
-        most: usize,
-    ) -> rusqlite::Result<(Vec<Stored>, Option<Place>)> {
-        let places = vec!["?"; self.streams.len()].join(", ");
-        let named = if self.streams.is_empty() {
-            String::new()
-        } else {
-            format!("AND log_stream.name IN ({places})")
-        };
-        let sql = format!(
-            "SELECT at_ms, log_event.id, log_event.ingested_ms, message, log_stream.name
-             FROM log_stream JOIN log_event ON log_event.log_stream = log_stream.id
-             WHERE log_group = ? AND at_ms >= ? AND at_ms <= ? AND (at_ms, log_event.id) > (?, ?)
-                AND substr(log_stream.name, 1, ?) = ? {named}
-             ORDER BY at_ms, log_event.id"
-        );
-        let (start, end) = self.times;
-        let numbers = [
-            group.id,
-            start.max(group.oldest(now)),
-            end,
-            self.after.at_ms,
-            self.after.id,
-            self.prefix.chars().count() as i64,
-        ];
-        let texts = [&self.prefix].into_iter().chain(&self.streams);
-        let numbers = numbers.into_iter().map(Sql::Integer);
-        let values = numbers.chain(texts.map(|text| Sql::Text(text.clone())));
-        let mut statement = transaction.prepare_cached(&sql)?;
-        let mut rows = statement.query(params_from_iter(values))?;
-        let (mut events, mut bytes) = (Vec::<Stored>::new(), 0);
-        while let Some(row) = rows.next()? {
-            let event = Stored::read(row)?;
-            if !self.pattern.matches(&event.message) {
-                continue;
-            }
-            bytes += event.size();
-            if events.len() == most || (bytes > BYTES_MAX && !events.is_empty()) {
-                let next = events.last().map(|last| last.place);
-                return Ok((events, next));
-            }
-            events.push(event);
-        }
-        Ok((events, None))
-    }
 }

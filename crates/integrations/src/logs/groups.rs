@@ -94,12 +94,8 @@ impl EmbeddedLogs {
         let after = request.next_token.unwrap_or_default();
         let (prefix, pattern) = (prefix.unwrap_or_default(), pattern.unwrap_or_default());
         let this = self.clone();
-        let found = self.database.change(move |transaction| {
-            let sql = "SELECT name, created_ms, retention_days,
-                    (SELECT coalesce(sum(length(message) + 26), 0) FROM log_event
-                        JOIN log_stream ON log_stream.id = log_event.log_stream
-                        WHERE log_stream.log_group = log_group.id)
-                FROM log_group
+        let found = self.database.read(move |transaction| {
+            let sql = "SELECT name, created_ms, retention_days, stored_bytes FROM log_group
                 WHERE name > ?1 AND substr(name, 1, length(?2)) = ?2 AND instr(lower(name), lower(?3))
                 ORDER BY name LIMIT ?4";
             let mut statement = transaction.prepare(sql)?;
@@ -135,9 +131,7 @@ impl EmbeddedLogs {
     pub(super) async fn delete_group(&self, request: Named) -> Result<Value, ServiceError> {
         check_group_name(&request.log_group_name)?;
         let deleted = self.in_group(request.log_group_name, |transaction, group| {
-            let sql = "DELETE FROM log_event WHERE log_stream IN
-                (SELECT id FROM log_stream WHERE log_group = ?1)";
-            transaction.execute(sql, [group.id])?;
+            transaction.execute("DELETE FROM log_event WHERE log_group = ?1", [group.id])?;
             transaction.execute("DELETE FROM log_stream WHERE log_group = ?1", [group.id])?;
             transaction.execute("DELETE FROM log_group WHERE id = ?1", [group.id])?;
             Ok(Ok(()))

@@ -13,6 +13,7 @@ mod events;
 mod execution;
 mod groups;
 mod pattern;
+mod search;
 mod streams;
 
 use std::path::Path;
@@ -70,7 +71,8 @@ pub const FACTS: Facts = Facts {
 const FORMAT: Format = Format {
     name: "a file of logs",
     application_id: 0x5357_4c47, // "SWLG"
-    migrations: &["
+    migrations: &[
+        "
         CREATE TABLE log_group (
             id INTEGER PRIMARY KEY,
             name TEXT NOT NULL UNIQUE,
@@ -94,7 +96,17 @@ const FORMAT: Format = Format {
             message TEXT NOT NULL
         ) STRICT;
         CREATE INDEX log_event_time ON log_event (log_stream, at_ms, id);
-    "],
+    ",
+        "
+        ALTER TABLE log_event ADD COLUMN log_group INTEGER NOT NULL DEFAULT 0;
+        UPDATE log_event SET log_group =
+            (SELECT log_group FROM log_stream WHERE log_stream.id = log_event.log_stream);
+        CREATE INDEX log_event_order ON log_event (log_group, at_ms, id);
+        ALTER TABLE log_group ADD COLUMN stored_bytes INTEGER NOT NULL DEFAULT 0;
+        UPDATE log_group SET stored_bytes = (SELECT coalesce(sum(octet_length(message) + 26), 0)
+            FROM log_event WHERE log_event.log_group = log_group.id);
+    ",
+    ],
 };
 
 /// The log groups of this installation. Cheap to clone.
@@ -123,17 +135,22 @@ impl EmbeddedLogs {
         Ok(Self { database: Database::open(path, FORMAT)?, place, clock })
     }
 
-    /// Changes or reads something of a group, in one transaction.
+    /// Changes something of a group, in one transaction.
     async fn in_group<T: Send + 'static>(
         &self,
         name: String,
         work: impl FnOnce(&Transaction<'_>, &Group) -> Outcome<T> + Send + 'static,
     ) -> Result<T, ServiceError> {
-        let work = move |transaction: &Transaction<'_>| match Group::find(transaction, &name)? {
-            Ok(group) => work(transaction, &group),
-            Err(error) => Ok(Err(error)),
-        };
-        self.database.change(work).await
+        self.database.change(move |transaction| with_group(transaction, &name, work)).await
+    }
+
+    /// Reads something of a group, beside who changes it.
+    async fn read_group<T: Send + 'static>(
+        &self,
+        name: String,
+        work: impl FnOnce(&Transaction<'_>, &Group) -> Outcome<T> + Send + 'static,
+    ) -> Result<T, ServiceError> {
+        self.database.read(move |transaction| with_group(transaction, &name, work)).await
     }
 
     fn now(&self) -> i64 {
@@ -172,6 +189,23 @@ impl EmbeddedLogs {
         let name = identifier.strip_prefix(&self.arn("")).unwrap_or(identifier);
         name.strip_suffix(":*").unwrap_or(name)
     }
+}
+
+fn with_group<T>(
+    transaction: &Transaction<'_>,
+    name: &str,
+    work: impl FnOnce(&Transaction<'_>, &Group) -> Outcome<T>,
+) -> Outcome<T> {
+    match Group::find(transaction, name)? {
+        Ok(group) => work(transaction, &group),
+        Err(error) => Ok(Err(error)),
+    }
+}
+
+/// Counts what came into a group, or went.
+fn add_stored_bytes(transaction: &Transaction<'_>, group: i64, bytes: i64) -> rusqlite::Result<()> {
+    let sql = "UPDATE log_group SET stored_bytes = stored_bytes + ?2 WHERE id = ?1";
+    transaction.prepare_cached(sql)?.execute([group, bytes]).map(drop)
 }
 
 /// A group as the file has it.
@@ -290,5 +324,42 @@ impl Service for EmbeddedLogs {
             "FilterLogEvents" => self.filter_events(read(input)?).await,
             other => Err(ServiceError::unsupported("logs", other)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// What the first format had is found and counted by the second.
+    #[tokio::test]
+    async fn events_of_an_older_file_are_found_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs.db");
+        let older = Database::open(&path, Format { migrations: &FORMAT.migrations[..1], ..FORMAT });
+        let written = older.unwrap().change_here::<_, StoreError>(|transaction| {
+            let sql = "INSERT INTO log_group VALUES (7, 'jobs', 1, NULL, '{}');
+                INSERT INTO log_stream VALUES (1, 7, 'a', 1, 1), (2, 7, 'b', 1, 1);
+                INSERT INTO log_event VALUES (1, 1, 20, 1, 'ü second'), (2, 2, 10, 1, 'first');";
+            transaction.execute_batch(sql).map(Ok)
+        });
+        written.unwrap();
+        let place = Place { account: "111111111111".to_owned(), region: "us-east-1".to_owned() };
+        let logs = EmbeddedLogs::open(&path, place, std::sync::Arc::new(jiff::Timestamp::now));
+        let logs = logs.unwrap();
+        let call = async |action: &str, input: Value| {
+            let origin = Origin { base_url: String::new() };
+            logs.call(action, input, &origin).await.unwrap()
+        };
+        let all = call("FilterLogEvents", json!({"logGroupName": "jobs"})).await;
+        let messages: Vec<_> = all["events"].as_array().unwrap().iter().collect();
+        assert_eq!(
+            (&messages[0]["message"], &messages[1]["message"]),
+            (&json!("first"), &json!("ü second"))
+        );
+        let groups = call("DescribeLogGroups", json!({})).await;
+        assert_eq!(groups["logGroups"][0]["storedBytes"], 5 + 9 + 2 * 26);
     }
 }

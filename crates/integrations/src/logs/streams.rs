@@ -5,7 +5,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::{EmbeddedLogs, broken, check_group_name, check_stream_name, invalid, limit};
+use super::events::EVENT_BYTES;
+use super::{
+    EmbeddedLogs, add_stored_bytes, broken, check_group_name, check_stream_name, invalid, limit,
+};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -85,6 +88,11 @@ impl EmbeddedLogs {
                 Ok(stream) => stream,
                 Err(error) => return Ok(Err(error)),
             };
+            let sql = "SELECT coalesce(sum(octet_length(message) + ?2), 0) FROM log_event
+                WHERE log_stream = ?1";
+            let values = params![stream, EVENT_BYTES];
+            let bytes: i64 = transaction.query_row(sql, values, |row| row.get(0))?;
+            add_stored_bytes(transaction, group.id, -bytes)?;
             transaction.execute("DELETE FROM log_event WHERE log_stream = ?1", [stream])?;
             transaction.execute("DELETE FROM log_stream WHERE id = ?1", [stream])?;
             Ok(Ok(()))
@@ -132,7 +140,7 @@ impl EmbeddedLogs {
     /// By name.
     async fn streams(&self, group: String, prefix: String) -> Result<Vec<Stream>, ServiceError> {
         let now = self.now();
-        let found = self.in_group(group, move |transaction, group| {
+        let found = self.read_group(group, move |transaction, group| {
             let sql = "SELECT name, created_ms, ingested_ms,
                     (SELECT min(at_ms) FROM log_event AS it WHERE it.log_stream = log_stream.id AND at_ms >= ?3),
                     (SELECT max(at_ms) FROM log_event AS it WHERE it.log_stream = log_stream.id AND at_ms >= ?3)

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{Attribute, Endpoint, FIFO_SUFFIX, Message};
-use crate::service::{Origin, Place};
+use crate::service::Place;
 use crate::sqs::{Entry, Error as QueueError, fifo_id};
 
 /// Longer than anybody needs to take a message in; SNS waits 15 s.
@@ -72,10 +72,9 @@ impl Notification {
     pub(super) async fn send(&self, to: &Endpoint, http: &reqwest::Client) -> Result<(), Failure> {
         match to {
             Endpoint::Webhook { url, is_raw } => self.post(url, *is_raw, http).await,
-            Endpoint::Sqs { queues, url, is_raw } => {
-                let nowhere = Origin { base_url: String::new() };
-                let sent = queues.call("SendMessage", self.sqs_message(url, *is_raw), &nowhere);
-                sent.await.map(drop).map_err(|error| Failure {
+            Endpoint::Sqs { queues, arn, is_raw } => {
+                let sent = queues.send(arn, self.sqs_message(arn, *is_raw)).await;
+                sent.map_err(|error| Failure {
                     is_final: error.status < 500,
                     reason: error.to_string(),
                 })
@@ -101,10 +100,10 @@ impl Notification {
         }
     }
 
-    /// The parameters of `SendMessage`. Raw, the attributes are those of the message; otherwise they are in the envelope.
-    fn sqs_message(&self, url: &str, is_raw: bool) -> Value {
+    /// What is sent to a queue. Raw, the attributes are those of the message; otherwise they are in the envelope.
+    fn sqs_message(&self, arn: &str, is_raw: bool) -> Value {
         let body = if is_raw { self.message.text_for("sqs") } else { self.envelope("sqs") };
-        let mut parameters = json!({"QueueUrl": url, "MessageBody": body});
+        let mut parameters = json!({"MessageBody": body});
         if is_raw {
             let attributes = self.message.attributes.iter();
             let attributes: Map<_, _> =
@@ -114,7 +113,7 @@ impl Notification {
         if let Some(group) = &self.message.group {
             parameters["MessageGroupId"] = json!(group);
         }
-        if url.ends_with(FIFO_SUFFIX) {
+        if arn.ends_with(FIFO_SUFFIX) {
             let id = self.message.deduplication_id.as_ref().unwrap_or(&self.id);
             parameters["MessageDeduplicationId"] = json!(id);
         }

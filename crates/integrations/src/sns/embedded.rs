@@ -25,9 +25,9 @@ use super::store::{
 };
 use super::{Error, FilterPolicy, Message, Topics, check};
 use crate::Clock;
-use crate::service::{Place, Service};
+use crate::service::Place;
 use crate::sqlite::Database;
-use crate::sqs::Queue;
+use crate::sqs::{Queue, Targets};
 
 /// Of one delivery, about an hour of them with the pauses in between.
 const ATTEMPTS_MAX: u32 = 20;
@@ -70,9 +70,9 @@ pub enum Endpoint {
     /// A queue of SQS.
     Sqs {
         /// Where it is.
-        queues: Arc<dyn Service>,
-        /// `http://127.0.0.1:4566/111111111111/jobs`
-        url: String,
+        queues: Targets,
+        /// `arn:aws:sqs:us-east-1:111111111111:jobs`
+        arn: String,
         /// The text alone, with the attributes as those of the message.
         is_raw: bool,
     },

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::params;
@@ -19,6 +18,7 @@ use crate::Clock;
 use crate::service::{
     Conventions, Facts, Optimised, Origin, Place, Protocol, Service, list_of_form, read,
 };
+use crate::sqs::Targets;
 
 /// What SNS is called where.
 pub const FACTS: Facts = Facts {
@@ -72,17 +72,8 @@ pub const FACTS: Facts = Facts {
 pub struct EmbeddedSns {
     pub(super) topics: EmbeddedTopics,
     pub(super) place: Place,
-    pub(super) queues: Queues,
-}
-
-/// The queues that can be subscribed.
-#[derive(Clone)]
-pub(super) struct Queues(pub(super) Arc<dyn Service>);
-
-impl std::fmt::Debug for Queues {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Queues")
-    }
+    /// The queues that can be subscribed.
+    pub(super) queues: Targets,
 }
 
 impl From<Error> for ServiceError {
@@ -112,12 +103,12 @@ impl EmbeddedSns {
     pub async fn open(
         path: &Path,
         place: Place,
-        queues: Arc<dyn Service>,
+        queues: Targets,
         http: reqwest::Client,
         clock: Clock,
     ) -> Result<Self, Error> {
         let topics = EmbeddedTopics::open_at(path, place.clone(), BTreeMap::new(), http, clock)?;
-        let this = Self { topics, place, queues: Queues(queues) };
+        let this = Self { topics, place, queues };
         subscriptions::load(&this).await?;
         Ok(this)
     }

@@ -1,7 +1,7 @@
 //! The actions on subscriptions. They are on disk; who delivers finds them in memory.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError};
+use std::sync::PoisonError;
 
 use rusqlite::{OptionalExtension as _, Row, params};
 use secrecy::SecretString;
@@ -63,8 +63,7 @@ impl Stored {
     fn live(&self, sns: &EmbeddedSns) -> Result<Subscription, ServiceError> {
         let is_raw = self.attributes.get("RawMessageDelivery").is_some_and(|it| it == "true");
         let endpoint = if self.protocol == "sqs" {
-            let name = self.endpoint.rsplit(':').next().unwrap_or_default().to_owned();
-            Endpoint::Sqs { queues: Arc::clone(&sns.queues.0), url: name, is_raw }
+            Endpoint::Sqs { queues: sns.queues.clone(), arn: self.endpoint.clone(), is_raw }
         } else {
             Endpoint::Webhook { url: SecretString::from(self.endpoint.clone()), is_raw }
         };

@@ -16,6 +16,7 @@ mod queues;
 mod service;
 mod settings;
 mod store;
+mod targets;
 
 use std::fmt;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::aws::CallError;
 pub use aws::AwsQueue;
 pub use embedded::{EmbeddedOptions, EmbeddedQueue};
 pub use service::{EmbeddedQueues, FACTS};
+pub use targets::Targets;
 
 /// How long an entry with the same deduplication id adds nothing.
 ///

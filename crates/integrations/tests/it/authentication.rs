@@ -15,7 +15,7 @@ use reqwest::Response;
 use secrecy::SecretString;
 use stepwell_integrations::authentication::{Keys, router};
 
-use crate::support::{Embedded, REGION, Time, http, sns_client, sqs_client};
+use crate::support::{Embedded, REGION, Time, answer_to_head, http, sns_client, sqs_client};
 
 const KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 /// That of the clients in `support`.
@@ -83,8 +83,8 @@ async fn nothing_is_open_to_who_does_not_sign() {
     assert!(body.contains("<Code>MissingAuthenticationToken</Code>"), "{body}");
 }
 
-/// Sends `sent` to `path` of S3, and signs `body` for `service`.
-async fn put_signed(url: &str, service: &str, body: &'static str, sent: &'static str) -> Response {
+/// The headers by which `body` is signed for `service`.
+fn signed_headers(method: &str, url: &str, service: &str, body: &str) -> Vec<(String, String)> {
     let mut settings = SigningSettings::default();
     settings.percent_encoding_mode = PercentEncodingMode::Single;
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
@@ -98,12 +98,45 @@ async fn put_signed(url: &str, service: &str, body: &'static str, sent: &'static
         .build()
         .unwrap();
     let body = SignableBody::Bytes(body.as_bytes());
-    let signable = SignableRequest::new("PUT", url, std::iter::empty(), body).unwrap();
+    let signable = SignableRequest::new(method, url, std::iter::empty(), body).unwrap();
     let (instructions, _) = sign(signable, &parameters.into()).unwrap().into_parts();
-    let headers = instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let request =
-        headers.fold(http().put(url), |request, (name, value)| request.header(name, value));
+    instructions.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// Sends `sent` to `path` of S3, and signs `body` for `service`.
+async fn put_signed(url: &str, service: &str, body: &'static str, sent: &'static str) -> Response {
+    let headers = signed_headers("PUT", url, service, body);
+    let request = headers
+        .into_iter()
+        .fold(http().put(url), |request, (name, value)| request.header(name, value));
     request.body(sent).send().await.unwrap()
+}
+
+#[tokio::test]
+async fn no_body_is_waited_for_that_would_be_refused() {
+    let embedded = behind(SECRET).await;
+    let url = format!("{}/2015-03-31/functions/f/code", embedded.url);
+    let mut forged = signed_headers("PUT", &url, "lambda", "{}");
+    let authorization = forged.iter_mut().find(|(name, _)| name == "authorization").unwrap();
+    let (claim, _) = authorization.1.rsplit_once('=').unwrap();
+    authorization.1 = format!("{claim}={}", "0".repeat(64));
+    assert_eq!(answer_to_head("PUT", &url, 1 << 20, &forged).await, "HTTP/1.1 403");
+    let signed = |url: &str, service| signed_headers("PUT", url, service, "{}");
+    let lengthy = answer_to_head("PUT", &url, 80 << 20, &signed(&url, "lambda")).await;
+    assert_eq!(lengthy, "HTTP/1.1 413");
+    let url = format!("{}/", embedded.url);
+    let lengthy = answer_to_head("PUT", &url, 30 << 20, &signed(&url, "states")).await;
+    assert_eq!(lengthy, "HTTP/1.1 413", "only packages of functions are as long");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_the_one_that_was_signed_is_refused() {
+    let embedded = behind(SECRET).await;
+    let url = format!("{}/2015-03-31/functions/f/code", embedded.url);
+    assert_eq!(put_signed(&url, "lambda", "{}", "{}").await.status().as_u16(), 404);
+    let (status, body) = text(put_signed(&url, "lambda", "{}", "{ }").await).await;
+    assert_eq!(status, 403);
+    assert!(body.contains("The request signature we calculated does not match"), "{body}");
 }
 
 #[tokio::test]

@@ -219,10 +219,11 @@ async fn a_token_is_asked_for_once_and_anew_when_it_is_refused() {
 #[tokio::test]
 async fn a_server_that_gives_no_token_fails_the_task() {
     let fixture = Fixture::new().await;
-    let tokens = Scripted::start(&[(400, SECRET), (200, "{}")]).await;
+    let endless = format!(r#"{{"access_token": "{}"}}"#, "x".repeat(1 << 20));
+    let tokens = Scripted::start(&[(400, SECRET), (200, &endless), (200, "{}")]).await;
     let arn = fixture.connection("OAUTH_CLIENT_CREDENTIALS", oauth(&tokens)).await;
     let server = Scripted::start(&[(200, "")]).await;
-    for problem in ["its status is 400", "it has no access_token"] {
+    for problem in ["its status is 400", "its answer is too long", "it has no access_token"] {
         let (error, cause) = fixture.failure(ask(&server, &arn, json!({}))).await;
         assert_eq!(error, "Events.ConnectionResource.InvalidConnectionState");
         assert!(cause.contains(problem), "{cause}");

@@ -14,7 +14,7 @@ use stepwell_integrations::authentication::{self, Keys};
 use stepwell_integrations::s3::Buckets;
 use stepwell_integrations::service::Origin;
 
-use crate::support::{Embedded, REGION, Time, http};
+use crate::support::{Embedded, REGION, Time, answer_to_head, http};
 
 impl Embedded {
     async fn s3(&self, action: &str, input: Value) -> Result<Value, String> {
@@ -82,6 +82,42 @@ async fn a_body_that_is_not_what_was_signed_is_refused() {
     let answer = embedded.send(Method::PUT, "/raw/a", &signed, b"x".to_vec()).await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     assert!(answer.text().await.unwrap().contains("<Code>XAmzContentSHA256Mismatch</Code>"));
+}
+
+#[tokio::test]
+async fn no_list_of_keys_is_waited_for_that_is_too_long() {
+    let embedded = with_bucket().await;
+    let scope = format!("AWS4-HMAC-SHA256 Credential=x/20260301/{REGION}/s3/aws4_request");
+    let headers = [("authorization".to_owned(), scope)];
+    for path in ["raw?delete", "raw/key?uploadId=none"] {
+        let url = format!("{}/{path}", embedded.url);
+        let answer = answer_to_head("POST", &url, 5 << 20, &headers).await;
+        assert_eq!(answer, "HTTP/1.1 400", "{path}");
+    }
+    let long = vec![b'x'; 5 << 20];
+    let answer = embedded.send(Method::POST, "/raw?delete", &CHUNKED[..2], chunks(&long)).await;
+    let told = answer.text().await.unwrap();
+    assert!(told.contains("<Code>MalformedXML</Code>"), "{told}");
+}
+
+/// Content in one chunk.
+fn chunks(content: &[u8]) -> Vec<u8> {
+    let head = format!("{:x}\r\n", content.len());
+    [head.as_bytes(), content, b"\r\n0\r\n\r\n"].concat()
+}
+
+#[tokio::test]
+async fn nothing_of_a_bucket_runs_in_a_browser() {
+    let embedded = with_bucket().await;
+    let page = b"<script>alert(1)</script>".to_vec();
+    let html = [("content-type", "text/html")];
+    embedded.send(Method::PUT, "/raw/a.html", &html, page).await.error_for_status().unwrap();
+    for (path, status) in [("/raw/a.html", 200), ("/raw/none", 404), ("/raw", 200), ("/r", 404)] {
+        let answer = embedded.send(Method::GET, path, &[], Vec::new()).await;
+        assert_eq!(answer.status().as_u16(), status, "{path}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers()["content-security-policy"], "sandbox", "{path}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::service::{Facts, Origin, Place, Service};
 use stepwell_integrations::sns::EmbeddedSns;
+use stepwell_integrations::sqs::Targets;
 use tokio::net::TcpListener;
 
 use crate::support::{Embedded, REGION, Time, http};
@@ -263,7 +264,7 @@ async fn nothing_overtakes_in_a_fifo_topic() {
     let (folder, time, queues) =
         (tempfile::tempdir().unwrap(), Time::manual(), Arc::new(Flaky::default()));
     let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
-    let reached: Arc<dyn Service> = queues.clone();
+    let reached = Targets::embedded(queues.clone());
     let path = folder.path().join("topics.db");
     let sns = EmbeddedSns::open(&path, place, reached, http(), time.clock()).await.unwrap();
     let call = async |action: &str, input: Value| sns.call(action, input, &origin()).await.unwrap();

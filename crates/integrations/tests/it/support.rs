@@ -11,9 +11,11 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
+use stepwell_integrations::events::EmbeddedEvents;
 use stepwell_integrations::http::{Front, router};
 use stepwell_integrations::installation::Installation;
 use stepwell_integrations::service::{Place, Service};
+use stepwell_integrations::sqs::Targets;
 use stepwell_integrations::vault::{Vault, VaultError};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -210,10 +212,31 @@ async fn read_request(stream: &mut TcpStream) -> Asked {
     }
 }
 
+/// The beginning of the answer to the head of a request, `HTTP/1.1 400`; the body does not come, and must not be waited for.
+pub(crate) async fn answer_to_head(
+    method: &str,
+    url: &str,
+    length: usize,
+    headers: &[(String, String)],
+) -> String {
+    let (host, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let first =
+        format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\ncontent-length: {length}\r\n");
+    let lines = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let head: String = [first].into_iter().chain(lines).chain(["\r\n".to_owned()]).collect();
+    let mut stream = TcpStream::connect(host).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; "HTTP/1.1 400".len()];
+    let answered = stream.read_exact(&mut answer);
+    tokio::time::timeout(Duration::from_secs(60), answered).await.expect("an answer").unwrap();
+    String::from_utf8(answer.to_vec()).unwrap()
+}
+
 /// The embedded services on a port of their own.
 pub(crate) struct Embedded {
     pub(crate) url: String,
     pub(crate) services: Arc<[Arc<dyn Service>]>,
+    pub(crate) events: EmbeddedEvents,
     vault: Arc<MemoryVault>,
     server: tokio::task::JoinHandle<()>,
     pub(crate) folder: TempDir,
@@ -232,7 +255,7 @@ impl Embedded {
     }
 
     pub(crate) async fn open(folder: TempDir, time: &Time) -> Self {
-        Self::serve(folder, time, axum::Router::new(), |routes| routes).await
+        Self::serve(folder, time, None, axum::Router::new(), |routes| routes).await
     }
 
     /// With something in front of them, and other routes beside them.
@@ -241,28 +264,35 @@ impl Embedded {
         others: axum::Router,
         front_of: impl FnOnce(axum::Router) -> axum::Router,
     ) -> Self {
-        Self::serve(tempfile::tempdir().unwrap(), time, others, front_of).await
+        Self::serve(tempfile::tempdir().unwrap(), time, None, others, front_of).await
+    }
+
+    /// With topics and rules that send to the queues of another.
+    pub(crate) async fn beside(time: &Time, targets: Targets) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::serve(folder, time, Some(targets), axum::Router::new(), |routes| routes).await
     }
 
     async fn serve(
         folder: TempDir,
         time: &Time,
+        targets: Option<Targets>,
         others: axum::Router,
         front_of: impl FnOnce(axum::Router) -> axum::Router,
     ) -> Self {
         let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(MemoryVault::default());
         let installation =
-            Installation::open(folder.path(), place, vault.clone(), http(), time.clock())
+            Installation::open(folder.path(), place, vault.clone(), http(), time.clock(), targets)
                 .await
                 .unwrap();
-        let services = installation.services;
+        let (services, events) = (installation.services, installation.events);
         let front = Front { services: Arc::clone(&services), is_refused: |_| false };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let routes = front_of(router(front, others));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, services, vault, server, folder }
+        Self { url, services, events, vault, server, folder }
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {

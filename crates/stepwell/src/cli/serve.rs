@@ -126,14 +126,11 @@ async fn serve(
     let progress = Arc::new(hub.clone());
     let mut running =
         Running::start(project, config, &parts.pipelines, progress, Some(endpoint)).await??;
-    if let Some(services) = running.services.clone() {
-        tokio::spawn(status_events::tell(
-            running.engine.clone(),
-            Arc::clone(&services),
-            stop.clone(),
-        ));
+    let telling = running.services.clone().map(|services| {
+        let (engine, told) = (running.engine.clone(), Arc::clone(&services));
         tokio::spawn(async move { services.go_on().await });
-    }
+        tokio::spawn(status_events::tell(engine, told, stop.clone()))
+    });
     let token: Arc<str> = secrets::token().into();
     let keys = if is_authenticated {
         let resolver = wiring::surroundings(project, config).secrets;
@@ -162,6 +159,9 @@ async fn serve(
     stop.cancel();
     info!("stopping");
     let _ = std::fs::remove_file(project.server_file());
+    if let Some(telling) = telling {
+        let _ = tokio::time::timeout(REQUESTS_FINISH_WITHIN, telling).await;
+    }
     running.stop().await?;
     info!("stopped");
     outcome

@@ -247,6 +247,30 @@ fn a_web_page_cannot_call_the_api() {
     server.stop();
 }
 
+/// A page could have an address that somebody signed for it, and would need no answer.
+#[test]
+fn a_web_page_cannot_use_the_buckets() {
+    let project = Project::new();
+    let server = Server::start(&project, &[]);
+    let scope = "AWS4-HMAC-SHA256 Credential=x/20260301/us-east-1/s3/aws4_request";
+    let signed = ("authorization", scope);
+    assert_eq!(server.request("PUT", "/raw", &[signed], "").status, 200);
+    let by_browser = ["cross-site", "same-site", "none"].map(|site| ("sec-fetch-site", site));
+    let of_page = [("origin", "http://evil.example"), ("host", "evil.example")];
+    for from in by_browser.into_iter().chain(of_page) {
+        for (method, path) in [("PUT", "/raw/a"), ("GET", "/raw"), ("DELETE", "/raw")] {
+            let answer = server.request(method, path, &[signed, from], "x");
+            assert_eq!(answer.status, 403, "{method} {from:?}");
+            assert!(answer.body.contains("<Code>AccessDenied</Code>"), "{}", answer.body);
+            assert!(answer.head.contains("x-content-type-options: nosniff"), "{}", answer.head);
+        }
+    }
+    let listed = server.request("GET", "/raw", &[signed], "");
+    assert_eq!(listed.status, 200, "it is there still");
+    assert!(!listed.body.contains("<Contents>"), "{}", listed.body);
+    server.stop();
+}
+
 #[test]
 fn health_metrics_and_request_ids_are_there() {
     let project = Project::new();

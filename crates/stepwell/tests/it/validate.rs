@@ -63,6 +63,18 @@ fn a_resource_that_nobody_serves_is_refused_by_name() {
     }
 }
 
+/// What the file says is right, and the project has nobody to do it.
+#[test]
+fn http_tasks_need_connections_of_the_project() {
+    let call = r#"{"StartAt":"A","States":{"A":{"Type":"Task","Resource":"arn:aws:states:::http:invoke",
+        "Parameters":{"Method":"GET","ApiEndpoint":"http://127.0.0.1:1/","Authentication":{"ConnectionArn":"arn:x"}},"End":true}}}"#;
+    let project = Project::configured("[services]\nevents = \"aws\"\n");
+    project.write("call.asl.json", call);
+    let says = project.run(&["run", "call.asl.json"]).stderr;
+    assert!(says.contains("`arn:aws:states:::http:invoke`"), "{says}");
+    assert!(says.contains("write `events = \"embedded\"` to [services]"), "{says}");
+}
+
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let says = Project::new().fails(3, &["validate", "none.asl.json"]);

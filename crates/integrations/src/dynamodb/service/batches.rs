@@ -9,6 +9,7 @@ use super::super::Item;
 use super::super::embedded::exact_key;
 use super::super::value::size;
 use super::items::{Get, Kind, Request};
+use super::legacy::{members, with_expressions};
 use super::{Call, Consumed, Done, Metrics, Names, read};
 
 /// Source: DynamoDB API reference, `BatchGetItem` and `BatchWriteItem`.
@@ -21,7 +22,7 @@ const DUPLICATES: &str = "Provided list of item keys contains duplicates";
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct BatchGet {
-    request_items: BTreeMap<String, Wanted>,
+    request_items: BTreeMap<String, Value>,
     #[serde(default)]
     return_consumed_capacity: Consumed,
 }
@@ -37,6 +38,11 @@ struct Wanted {
 
 pub(super) fn get(call: &Call<'_>, input: Value) -> Done<Value> {
     let BatchGet { request_items, return_consumed_capacity } = read(input, &["RequestItems"])?;
+    let wanted = |(name, wanted)| -> Done<(String, Wanted)> {
+        let wanted = with_expressions(members("BatchGetItem"), wanted)?;
+        Ok((name, read(wanted, &["Keys"])?))
+    };
+    let request_items = request_items.into_iter().map(wanted).collect::<Done<BTreeMap<_, _>>>()?;
     let count: usize = request_items.values().map(|wanted| wanted.keys.len()).sum();
     check_count("BatchGetItem", count, KEYS_MAX)?;
     let (mut responses, mut left, mut consumed) = (Map::new(), Map::new(), Vec::new());

@@ -11,6 +11,7 @@
 
 mod batches;
 mod items;
+mod legacy;
 mod reads;
 mod tables;
 mod transactions;
@@ -202,19 +203,35 @@ impl Service for EmbeddedDynamoDb {
             other => return Err(ServiceError::unsupported("dynamodb", other)),
         };
         let (place, now) = (self.place.clone(), (self.clock)());
-        self.tables
-            .database
-            .change(move |transaction| {
-                let call = Call { transaction, place: &place, now };
-                match perform(&call, without_nulls(input)) {
-                    Ok(answer) => Ok(Ok(answer)),
-                    Err(Failure::Refused(error)) => Ok(Err(error)),
-                    Err(Failure::Sql(error)) => Err(error),
-                }
-            })
-            .await
+        let older = legacy::members(action);
+        let work = move |transaction: &Transaction<'_>| {
+            let call = Call { transaction, place: &place, now };
+            let input = legacy::with_expressions(older, without_nulls(input));
+            match input.and_then(|input| perform(&call, input)) {
+                Ok(answer) => Ok(Ok(answer)),
+                Err(Failure::Refused(error)) => Ok(Err(error)),
+                Err(Failure::Sql(error)) => Err(error),
+            }
+        };
+        if READING.contains(&action) {
+            self.tables.database.read(work).await
+        } else {
+            self.tables.database.change(work).await
+        }
     }
 }
+
+/// What only reads: it waits for nobody who writes.
+const READING: &[&str] = &[
+    "BatchGetItem",
+    "DescribeTable",
+    "DescribeTimeToLive",
+    "GetItem",
+    "ListTables",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+];
 
 /// One call, in its transaction.
 struct Call<'c> {

@@ -41,7 +41,7 @@ use crate::sqlite::StoreError;
 
 use checksum::Algorithm;
 use objects::{Content, Reply};
-use staging::{Promise, Source, Staged, failed, stage};
+use staging::{Limit, Promise, Source, Staged, failed, stage};
 use store::Store;
 
 pub(super) use tags::Tags;
@@ -325,7 +325,7 @@ impl Content {
 impl From<Content> for Source {
     fn from(content: Content) -> Self {
         let bytes = content.stream().map(|bytes| bytes.map_err(|error| failed(&error)));
-        Self { bytes: bytes.boxed(), chunked: None, sha256: None }
+        Self { bytes: bytes.boxed(), chunked: None, sha256: None, limit: Limit::CONTENT }
     }
 }
 

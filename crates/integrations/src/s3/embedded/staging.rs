@@ -32,6 +32,28 @@ pub(super) struct Source {
     pub(super) chunked: Option<Chunked>,
     /// The SHA-256 that was signed, in hexadecimal digits.
     pub(super) sha256: Option<String>,
+    /// How long it may be.
+    pub(super) limit: Limit,
+}
+
+/// How long content may be, and what one is told whose content is longer.
+#[derive(Clone, Copy)]
+pub(super) struct Limit {
+    bytes_max: u64,
+    error: fn() -> ServiceError,
+}
+
+impl Limit {
+    /// Of an object or a part.
+    pub(super) const CONTENT: Self = Self { bytes_max: CONTENT_BYTES_MAX, error: too_large };
+
+    pub(super) const fn new(bytes_max: u64, error: fn() -> ServiceError) -> Self {
+        Self { bytes_max, error }
+    }
+
+    pub(super) fn check(self, bytes: u64) -> Result<(), ServiceError> {
+        if bytes > self.bytes_max { Err((self.error)()) } else { Ok(()) }
+    }
 }
 
 impl Source {
@@ -39,7 +61,7 @@ impl Source {
     pub(super) fn of(content: impl Into<Bytes>) -> Self {
         let content = content.into();
         let bytes = futures_util::stream::once(async { Ok(content) }).boxed();
-        Self { bytes, chunked: None, sha256: None }
+        Self { bytes, chunked: None, sha256: None, limit: Limit::CONTENT }
     }
 }
 
@@ -156,9 +178,7 @@ pub(super) async fn stage(
             None => bytes,
         };
         staged.size += bytes.len() as u64;
-        if staged.size > CONTENT_BYTES_MAX {
-            return Err(too_large());
-        }
+        source.limit.check(staged.size)?;
         digests.update(&bytes);
         file.write_all(&bytes).await.map_err(|error| failed(&error))?;
     }

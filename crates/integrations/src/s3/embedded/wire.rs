@@ -1,7 +1,7 @@
 //! S3 over HTTP: a request becomes the members of an action, its answer headers, XML, or the content of an object.
 
 use async_trait::async_trait;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -15,39 +15,43 @@ use stepwell_aws_wire::{Chunked, ServiceError};
 use super::super::is_bucket_name;
 use super::objects::{Reply, malformed};
 use super::operations::OPERATIONS;
-use super::staging::Source;
+use super::staging::{Limit, Source};
 use super::{EmbeddedS3, FACTS};
 use crate::http::RestService;
 
 const NAMESPACE: &str = "http://s3.amazonaws.com/doc/2006-03-01/";
 
 /// Of bodies that are XML; a thousand keys of the longest fit.
-const XML_BYTES_MAX: usize = 4 << 20;
+const XML: Limit = Limit::new(4 << 20, || malformed(&"it is too long"));
 
 #[async_trait]
 impl RestService for EmbeddedS3 {
     async fn respond(&self, parts: Parts, body: Body, request_id: &str) -> Response {
         let is_head = parts.method == "HEAD";
-        let mut response = match self.serve(parts, body).await {
+        let response = match self.serve(parts, body).await {
             Ok(response) => response,
             Err(error) => refusal(&error, is_head, request_id),
         };
-        // An object that somebody opens in a browser is shown and runs nothing: it would run as this server's own.
-        let headers = response.headers_mut();
-        headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
-        headers.insert("content-security-policy", HeaderValue::from_static("sandbox"));
-        for name in ["x-amz-request-id", "x-amz-id-2"] {
-            if let Ok(id) = HeaderValue::from_str(request_id) {
-                response.headers_mut().insert(name, id);
-            }
-        }
-        response
+        marked(response, request_id)
     }
 }
 
 /// How S3 tells that it does not serve a request.
 pub fn refused(error: &ServiceError, request_id: &str) -> Response {
-    refusal(error, false, request_id)
+    marked(refusal(error, false, request_id), request_id)
+}
+
+/// An answer with its id. What somebody opens in a browser is shown and runs nothing: it would run as this server's own.
+fn marked(mut response: Response, request_id: &str) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("content-security-policy", HeaderValue::from_static("sandbox"));
+    for name in ["x-amz-request-id", "x-amz-id-2"] {
+        if let Ok(id) = HeaderValue::from_str(request_id) {
+            headers.insert(name, id);
+        }
+    }
+    response
 }
 
 impl EmbeddedS3 {
@@ -83,7 +87,7 @@ impl EmbeddedS3 {
     ) -> Result<Option<Source>, ServiceError> {
         if matches!(operation.action, "PutObject" | "UploadPart") {
             prepare(&parts.headers, input);
-            return Ok(Some(source(&parts.headers, body)));
+            return source(&parts.headers, body, Limit::CONTENT).map(Some);
         }
         let read = match operation.action {
             "DeleteObjects" => read_delete,
@@ -96,10 +100,8 @@ impl EmbeddedS3 {
             "DeleteObjects" => super::Promise::take(input)?,
             _ => super::Promise::default(),
         };
-        let staged = self.staged(Some(source(&parts.headers, body)), promise).await?;
-        if staged.size > XML_BYTES_MAX as u64 {
-            return Err(malformed(&"it is too long"));
-        }
+        let source = source(&parts.headers, body, XML)?;
+        let staged = self.staged(Some(source), promise).await?;
         let xml = tokio::fs::read(&staged.path).await.map_err(|error| super::failed(&error))?;
         if let Some(root) = rest::parse(&xml)? {
             let (name, value) = read(&root);
@@ -125,7 +127,11 @@ fn prepare(headers: &HeaderMap, input: &mut Map<String, Value>) {
     }
 }
 
-fn source(headers: &HeaderMap, body: Body) -> Source {
+/// The body of a request, as far as it comes. One that is announced to be too long is refused before it does.
+fn source(headers: &HeaderMap, body: Body, limit: Limit) -> Result<Source, ServiceError> {
+    let content_length =
+        text(headers, "x-amz-decoded-content-length").and_then(|it| it.parse().ok());
+    limit.check(content_length.unwrap_or(body.size_hint().lower()))?;
     let broken = |error| {
         tracing::debug!(%error, "the body of a request broke off");
         let message =
@@ -137,11 +143,12 @@ fn source(headers: &HeaderMap, body: Body) -> Source {
     let is_streaming = signed.is_some_and(|it| it.starts_with("STREAMING-"))
         || text(headers, CONTENT_ENCODING.as_str()).is_some_and(|it| it.contains("aws-chunked"));
     let is_digest = |it: &&str| it.len() == 64 && it.bytes().all(|byte| byte.is_ascii_hexdigit());
-    Source {
+    Ok(Source {
         bytes: bytes.boxed(),
         chunked: is_streaming.then(Chunked::default),
         sha256: signed.filter(is_digest).map(str::to_owned),
-    }
+        limit,
+    })
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

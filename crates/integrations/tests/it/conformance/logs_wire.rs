@@ -30,6 +30,7 @@ implementations!(
     what_is_wrong_is_refused_and_changes_nothing,
     events_are_read_in_their_order_page_by_page,
     events_are_found_in_all_streams,
+    a_page_looks_at_so_many_events_and_no_more,
     what_is_over_is_not_shown,
     tags_are_kept,
 );
@@ -200,6 +201,42 @@ async fn events_are_found_in_all_streams(fixture: &Fixture) {
     assert_eq!(found, ["a 0", "a 1", "b 0", "b 1"]);
     let in_b = json!({"logGroupName": group, "logStreamNames": ["b"], "filterPattern": "\"b 1\""});
     assert_eq!(messages(&fixture.call("FilterLogEvents", in_b).await), ["b 1"]);
+}
+
+async fn a_page_looks_at_so_many_events_and_no_more(fixture: &Fixture) {
+    let group = fixture.group().await;
+    let times: Vec<_> = (0..10_000).map(|number| number - 20_000).collect();
+    fixture.put(&group, "a", &times).await;
+    fixture.put(&group, "b", &times).await;
+    fixture.put(&group, "needle", &[-1]).await;
+    for streams in [json!({}), json!({"logStreamNames": ["a", "needle", "b", "a"]})] {
+        let mut request = streams;
+        request["logGroupName"] = json!(group);
+        request["filterPattern"] = json!("needle");
+        let (mut pages, mut found) = (0, Vec::new());
+        loop {
+            let page = fixture.call("FilterLogEvents", request.clone()).await;
+            found.extend(messages(&page).into_iter().map(str::to_owned));
+            pages += 1;
+            request["nextToken"] = page["nextToken"].clone();
+            if request["nextToken"].is_null() {
+                break;
+            }
+        }
+        assert_eq!(found, ["needle 0"]);
+        assert!(pages == 3 || !fixture.is_embedded, "{pages}");
+    }
+    if fixture.is_embedded {
+        let stored = async || {
+            let found = fixture.call("DescribeLogGroups", json!({"logGroupNamePrefix": group}));
+            found.await["logGroups"][0]["storedBytes"].clone()
+        };
+        let of_one = (0..10_000).map(|number| format!("a {number}").len() + 26).sum::<usize>();
+        assert_eq!(stored().await, 2 * of_one + "needle 0".len() + 26);
+        let stream = json!({"logGroupName": group, "logStreamName": "a"});
+        fixture.call("DeleteLogStream", stream).await;
+        assert_eq!(stored().await, of_one + "needle 0".len() + 26);
+    }
 }
 
 async fn what_is_over_is_not_shown(fixture: &Fixture) {

@@ -183,8 +183,6 @@ def case_what_is_wrong_is_refused_in_the_words_of_aws(world):
             "Item size has exceeded the maximum allowed size")
     refused(lambda: client.get_item(TableName=name, Key={"x": {"S": "a"}}), "ValidationException",
             "The provided key element does not match the schema")
-    legacy = lambda: client.put_item(TableName=name, Item={"pk": {"S": "a"}}, Expected={})
-    assert "Expected" in refused(legacy, "SerializationException")["Error"]["Message"]
     streams = lambda: table(world, StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"})
     refused(streams, "SerializationException")
     query = lambda **more: (lambda: client.query(TableName=name, **more))
@@ -192,6 +190,49 @@ def case_what_is_wrong_is_refused_in_the_words_of_aws(world):
             "Query condition missed key schema element: pk")
     refused(query(KeyConditionExpression="pk = :v", ExpressionAttributeValues={":v": {"S": "a"}}, Limit=0),
             "ValidationException")
+
+
+def case_older_code_has_no_expressions(world):
+    name = table(world, ("pk", "sk"), "SN")
+    it = resource(world, name)
+    key = {"pk": "a", "sk": 1}
+    it.update_item(Key=key, AttributeUpdates={
+        "text": {"Action": "PUT", "Value": "one"}, "count": {"Action": "ADD", "Value": 2}, "gone": {"Value": "x"}})
+    changed = it.update_item(Key=key, ReturnValues="ALL_NEW", Expected={"text": {"Value": "one"}}, AttributeUpdates={
+        "count": {"Action": "ADD", "Value": 3}, "gone": {"Action": "DELETE"}})
+    equal(changed["Attributes"], {**key, "text": "one", "count": 5})
+    refused(lambda: it.put_item(Item=key, Expected={"pk": {"Exists": False}}), "ConditionalCheckFailedException",
+            "The conditional request failed")
+    refused(lambda: it.delete_item(Key=key, Expected={"count": {"ComparisonOperator": "GT", "AttributeValueList": [5]}}),
+            "ConditionalCheckFailedException", "The conditional request failed")
+    either = {"text": {"ComparisonOperator": "NULL"}, "count": {"ComparisonOperator": "IN", "AttributeValueList": [4, 5]}}
+    it.put_item(Item={**key, "text": "two"}, Expected=either, ConditionalOperator="OR")
+    equal(it.get_item(Key=key, AttributesToGet=["text", "none"])["Item"], {"text": "two"})
+    for sk in range(2, 6):
+        it.put_item(Item={"pk": "a", "sk": sk, "text": f"t{sk}"})
+    conditions = {
+        "pk": {"ComparisonOperator": "EQ", "AttributeValueList": ["a"]},
+        "sk": {"ComparisonOperator": "BETWEEN", "AttributeValueList": [2, 4]},
+    }
+    filtered = {"text": {"ComparisonOperator": "NE", "AttributeValueList": ["t3"]}}
+    found = it.query(KeyConditions=conditions, QueryFilter=filtered)
+    equal([item["sk"] for item in found["Items"]], [2, 4])
+    scanned = it.scan(ScanFilter={"text": {"ComparisonOperator": "BEGINS_WITH", "AttributeValueList": ["t"]}})
+    equal(sorted(item["sk"] for item in scanned["Items"]), [1, 2, 3, 4, 5])
+    if not world.is_exact:
+        return
+    wanted = {"Keys": [key], "AttributesToGet": ["sk"]}
+    equal(it.meta.client.batch_get_item(RequestItems={name: wanted})["Responses"], {name: [{"sk": 1}]})
+    both = lambda: it.scan(ScanFilter=filtered, ProjectionExpression="pk")
+    refused(both, "ValidationException",
+            "Can not use both expression and non-expression parameters in the same request: "
+            "Non-expression parameters: {ScanFilter} Expression parameters: {ProjectionExpression}")
+    refused(lambda: it.update_item(Key=key, AttributeUpdates={"a": {"Action": "ADD"}}), "ValidationException")
+    refused(lambda: it.scan(ScanFilter={"a": {"ComparisonOperator": "EQ"}}), "ValidationException",
+            "One or more parameter values were invalid: "
+            "Invalid number of argument(s) for the EQ ComparisonOperator: 0")
+    refused(lambda: it.scan(ConditionalOperator="OR"), "ValidationException")
+    equal(it.get_item(Key=key)["Item"], {**key, "text": "two"})
 
 
 def case_a_partition_is_queried(world):
