@@ -30,6 +30,7 @@ use super::embedded::{Definition, EmbeddedTables};
 use super::expression::{Parser, path};
 use super::{AttributeValue, Error, Item};
 use crate::Clock;
+use crate::members::Members;
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service};
 
 /// What DynamoDB is called where.
@@ -73,6 +74,7 @@ pub const FACTS: Facts = Facts {
                 "ReturnConsumedCapacity",
                 "TableName",
             ],
+            required: &["Key", "TableName"],
             has_metadata: true,
         },
         Optimised {
@@ -89,6 +91,7 @@ pub const FACTS: Facts = Facts {
                 "ReturnValues",
                 "TableName",
             ],
+            required: &["Item", "TableName"],
             has_metadata: true,
         },
         Optimised {
@@ -107,6 +110,7 @@ pub const FACTS: Facts = Facts {
                 "TableName",
                 "UpdateExpression",
             ],
+            required: &["Key", "TableName"],
             has_metadata: true,
         },
         Optimised {
@@ -123,9 +127,11 @@ pub const FACTS: Facts = Facts {
                 "ReturnValues",
                 "TableName",
             ],
+            required: &["Key", "TableName"],
             has_metadata: true,
         },
     ],
+    members,
     modelled_errors: &[
         "ConditionalCheckFailedException",
         "IdempotentParameterMismatchException",
@@ -377,4 +383,11 @@ impl Consumed {
 enum Metrics {
     #[default]
     None,
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    let parts =
+        [items::members, reads::members, tables::members, batches::members, transactions::members];
+    parts.iter().find_map(|members| members(action))
 }
