@@ -15,11 +15,11 @@ use secrecy::SecretString;
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::Clock;
-use stepwell_integrations::aws::AwsService;
+use stepwell_integrations::aws::{self, AwsService};
 use stepwell_integrations::events::EmbeddedEvents;
 use stepwell_integrations::http::RestService;
 use stepwell_integrations::installation::{EMBEDDED, Installation};
-use stepwell_integrations::s3;
+use stepwell_integrations::s3::{self, AwsS3};
 use stepwell_integrations::service::{Facts, Origin, Place, Protocol, Service};
 use stepwell_integrations::sns::{self, AwsSns};
 use stepwell_integrations::task::Integrations;
@@ -72,14 +72,17 @@ impl ProjectServices {
     pub(crate) fn integrations(self: &Arc<Self>, endpoint: Option<String>) -> Integrations {
         let services = self.each(|facts, provider| match provider {
             Provider::Embedded => Arc::new(Embedded { facts, services: Arc::clone(self) }),
-            Provider::Aws => Arc::new(OnAws {
-                facts: on_aws(facts),
-                services: Arc::clone(self),
-                opened: OnceCell::new(),
-            }),
+            Provider::Aws => self.at_aws(on_aws(facts)),
         });
+        let others = others(&self.opener.surroundings().services);
+        let services = services.iter().cloned().chain(others.map(|facts| self.at_aws(facts)));
+        let services = services.collect();
         let base_url = endpoint.unwrap_or_else(|| NO_SERVER.to_owned());
         Integrations { services, origin: Origin { base_url }, clock: clock() }
+    }
+
+    fn at_aws(self: &Arc<Self>, facts: &'static Facts) -> Arc<dyn Service> {
+        Arc::new(OnAws { facts, services: Arc::clone(self), opened: OnceCell::new() })
     }
 
     fn each(
@@ -152,8 +155,17 @@ fn on_aws(facts: &'static Facts) -> &'static Facts {
     match facts.name {
         "s3" => &s3::AWS_FACTS,
         "sns" => &sns::AWS_FACTS,
-        _ => facts,
+        _ => aws::facts_of(facts).unwrap_or(facts),
     }
+}
+
+/// The services that are not embedded and that `[services]` names.
+fn others(services: &Services) -> impl Iterator<Item = &'static Facts> {
+    let Services { kinesis, glue, athena, others, .. } = services;
+    let of_pipelines = [("kinesis", kinesis), ("glue", glue), ("athena", athena)];
+    let of_pipelines = of_pipelines.into_iter().filter(|(_, provider)| **provider == Provider::Aws);
+    let names = of_pipelines.map(|(name, _)| name).chain(others.iter().map(String::as_str));
+    names.filter_map(aws::facts).collect::<Vec<_>>().into_iter()
 }
 
 /// An embedded service, opened with its first call.
@@ -217,6 +229,9 @@ impl OnAws {
         })?;
         if self.facts.name == sns::FACTS.name {
             return Ok(Arc::new(AwsSns::new(connection)));
+        }
+        if self.facts.name == s3::FACTS.name {
+            return Ok(Arc::new(AwsS3::new(connection)));
         }
         let service = AwsService::new(connection, self.facts).ok_or_else(ServiceError::internal)?;
         Ok(Arc::new(service))
