@@ -1,5 +1,7 @@
 //! What validation finds, with its place in the text.
 
+use crate::model::Written;
+
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -17,6 +19,21 @@ pub struct Diagnostic {
     pub message: String,
     /// What to do about it.
     pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error in what is written somewhere.
+    pub fn error(code: Code, at: &Written, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            pointer: at.pointer.clone(),
+            location: Some(at.location.clone()),
+            span: at.span,
+            message: message.into(),
+            help: None,
+        }
+    }
 }
 
 /// How grave a finding is.
@@ -131,6 +148,8 @@ codes! {
     StatesFieldNotHere = "SW0129", "INVALID_JSONATA_EXPRESSION";
     /// A field that an inline Map does not have.
     OnlyInDistributedMap = "SW0132", "SCHEMA_VALIDATION_FAILED";
+    /// A resource of the language that nothing serves where the definition is to run.
+    UnsupportedResource = "SW0133", "SCHEMA_VALIDATION_FAILED";
 }
 
 impl std::fmt::Display for Code {

@@ -271,6 +271,8 @@ pub struct Task {
     pub flow: Flow,
     /// What does the work.
     pub resource: Resource,
+    /// `Parameters` or `Arguments` as far as the definition itself says what they give.
+    pub given: Option<Given>,
     /// `Credentials`: the role of the task.
     pub credentials: Option<Payload>,
     /// Where the resource is written, for whoever cannot serve it.
@@ -502,11 +504,22 @@ pub struct Catcher {
     pub next: StateId,
 }
 
+/// The members that a task is given whatever its input is. Nothing is known of what one expression gives as a whole.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// Where `Parameters` or `Arguments` are written.
+    pub at: Written,
+    /// Their members, each with the place of its name; `.$` at the end of one is not part of it.
+    pub members: Vec<(Arc<str>, Written)>,
+}
+
 /// Where a value stands in the text of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// JSON pointer, for instance `/States/Load/Resource`.
     pub pointer: String,
+    /// The place as AWS writes it, for instance `/States/Load/Retry[0]`.
+    pub location: String,
     /// The bytes of the text.
     pub span: Span,
 }

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use stepwell_asl::model::{Resource, StateKind};
-use stepwell_asl::{StateMachine, WorkflowType};
+use stepwell_asl::{Diagnostic, WorkflowType};
 use stepwell_machine::limits::PAYLOAD_BYTES_MAX;
 use stepwell_machine::test_state::{Report, Test};
 use stepwell_machine::{Limits, Payload, TaskResult};
-use stepwell_task::{TaskRouter, Unsupported};
+use stepwell_task::TaskRouter;
 use tokio::sync::{Notify, Semaphore, broadcast, oneshot};
 
 use crate::arn::{Arns, Qualified, check_name};
@@ -27,6 +26,7 @@ use crate::record::{
     ExecutionRecord, ExecutionSummary, MapRunRecord, MapRunSummary, Page, Paged, Started,
     StateMachineRecord, StateMachineSummary, Stats, Status, StatusChange, SyncExecution,
 };
+use crate::served::unserved;
 use crate::test_state;
 
 /// What `CreateStateMachine` takes.
@@ -152,8 +152,8 @@ impl Handle {
     /// exists, with the role and the tags that it has.
     ///
     /// # Errors
-    /// [`Error::InvalidName`], [`Error::TooLong`], [`Error::InvalidDefinition`] with all findings,
-    /// [`Error::UnsupportedResource`], [`Error::InvalidLoggingConfiguration`], [`Error::StateMachineAlreadyExists`].
+    /// [`Error::InvalidName`], [`Error::TooLong`], [`Error::InvalidDefinition`] with all findings, those about what is not served
+    /// here included, [`Error::InvalidLoggingConfiguration`], [`Error::StateMachineAlreadyExists`].
     pub async fn create_state_machine(
         &self,
         request: CreateStateMachine,
@@ -414,11 +414,22 @@ impl Handle {
         self.0.nudged.notify_waiters();
     }
 
+    /// All that is wrong with a definition, in the order of its text, warnings and what is not served here included.
+    pub fn validate(&self, definition: &str, workflow: WorkflowType) -> Vec<Diagnostic> {
+        let (machine, mut diagnostics) = stepwell_asl::parse_as(definition, workflow);
+        diagnostics.extend(machine.iter().flat_map(|machine| unserved(&*self.0.router, machine)));
+        diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+        diagnostics
+    }
+
     /// Parses a definition and asks whether everything in it is served here.
     fn check_definition(&self, text: String, workflow: WorkflowType) -> Result<Definition, Error> {
         self.check_length("definition", &text, DEFINITION_BYTES_MAX)?;
         let machine = parse(&text, workflow)?;
-        self.check_resources(&machine)?;
+        let diagnostics = unserved(&*self.0.router, &machine);
+        if !diagnostics.is_empty() {
+            return Err(Error::InvalidDefinition { diagnostics });
+        }
         Ok(Definition { text: text.into(), machine })
     }
 
@@ -451,44 +462,6 @@ impl Handle {
             }
         }
         Ok(())
-    }
-
-    fn check_resources(&self, machine: &StateMachine) -> Result<(), Error> {
-        let resources = machine.states().filter_map(|state| match &state.kind {
-            // Activities are served by the engine itself, and may be created later.
-            StateKind::Task(task) if !matches!(task.resource, Resource::Activity(_)) => {
-                Some(task.resource.arn())
-            }
-            _ => None,
-        });
-        let mut unsupported: Vec<_> =
-            resources.filter_map(|resource| self.0.router.route(resource).err()).collect();
-        unsupported.extend(self.unserved_data(machine));
-        if unsupported.is_empty() {
-            return Ok(());
-        }
-        Err(Error::UnsupportedResource { unsupported })
-    }
-
-    /// The readers and writers of Distributed Maps, if nobody reads and writes here.
-    fn unserved_data(&self, machine: &StateMachine) -> Vec<Unsupported> {
-        if self.0.router.map_data().is_some() {
-            return Vec::new();
-        }
-        let distributed = machine.states().filter_map(|state| match &state.kind {
-            StateKind::Map(map) => map.distributed.as_ref(),
-            _ => None,
-        });
-        let resources = distributed.flat_map(|it| {
-            let reader = it.reader.as_ref().map(|reader| &*reader.resource);
-            let writer = it.writer.as_ref().and_then(|writer| writer.resource.as_ref());
-            reader.into_iter().chain(writer.map(|(resource, _)| &**resource))
-        });
-        let unserved = |resource: &str| Unsupported {
-            resource: resource.to_owned(),
-            reason: "Distributed Maps have no buckets here".to_owned(),
-        };
-        resources.map(unserved).collect()
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

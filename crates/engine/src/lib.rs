@@ -51,6 +51,7 @@ mod reader;
 mod record;
 mod redrive;
 mod results;
+mod served;
 mod service;
 pub mod store;
 mod test_state;
@@ -73,5 +74,6 @@ pub use record::{
 };
 pub use redrive::{NotRedrivable, RedriveExecution};
 pub use results::collect;
+pub use served::unserved;
 pub use service::Service;
 pub use stepwell_machine::{Payload, TaskResult, test_state as testing};

@@ -3,8 +3,11 @@
 //! Retries within one call are the SDK's standard ones (three attempts with backoff, for throttling and what passes by itself);
 //! what remains after them is a [`CallError`].
 
+pub mod catalogue;
 mod json;
 mod service;
+pub(crate) mod signed;
+pub mod spelling;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -22,7 +25,7 @@ use aws_types::service_config::ServiceConfigKey;
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use json::{JsonClient, Service};
-pub use service::AwsService;
+pub use service::{AwsService, facts, facts_of};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -13,6 +13,7 @@ use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 
 use crate::http::RestService;
+use crate::members::Members;
 
 /// One service of AWS, embedded or real.
 #[async_trait]
@@ -82,10 +83,19 @@ pub struct Facts {
     pub actions: &'static [&'static str],
     /// What has an integration of its own, `arn:aws:states:::sqs:sendMessage`, and the parameters of it.
     pub optimised: &'static [Optimised],
+    /// The members of an action that are served, as they are on the wire; nothing if all are, or they are told when it runs.
+    pub members: fn(&str) -> Option<Members>,
     /// Errors that AWS's SDK for Java has a class for; any other is `SQS.AmazonSQSException`.
     pub modelled_errors: &'static [&'static str],
     /// How Step Functions tells of its answers and errors.
     pub conventions: Conventions,
+}
+
+impl Facts {
+    /// In resources of `aws-sdk` integrations: `sqs`, `cloudwatchlogs`.
+    pub fn sdk_service(&self) -> String {
+        self.sdk_name.to_ascii_lowercase()
+    }
 }
 
 /// An action that has an integration of its own.
@@ -95,6 +105,8 @@ pub struct Optimised {
     pub action: &'static str,
     /// The parameters that Step Functions takes.
     pub parameters: &'static [&'static str],
+    /// Those without which it refuses the definition.
+    pub required: &'static [&'static str],
     /// Whether the result tells of the HTTP answer.
     pub has_metadata: bool,
 }

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
-use stepwell_task::{Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, Unsupported};
+use stepwell_task::{
+    Members, Misfit, Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, Unsupported,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::Clock;
-use crate::events;
-use crate::http;
+use crate::aws::catalogue::{self, Model};
+use crate::aws::spelling;
 use crate::service::{Facts, Optimised, Origin, Service};
+use crate::{Clock, events, http, members};
 
 const PREFIX: &str = "arn:aws:states:::";
 const SDK_PREFIX: &str = "aws-sdk:";
@@ -41,7 +43,7 @@ impl Integrations {
     /// [`Unsupported`] names an action that the service has not.
     pub fn route(&self, resource: &str) -> Option<Result<Arc<dyn TaskHandler>, Unsupported>> {
         let named = Named::of(resource)?;
-        let service = self.services.iter().find(|it| it.facts().name == named.service)?;
+        let service = self.services.iter().find(|it| named.is_of(it.facts()))?;
         if let Some(reason) = service.absence() {
             let (resource, reason) = (resource.to_owned(), reason.to_owned());
             return Some(Err(Unsupported { resource, reason }));
@@ -50,25 +52,25 @@ impl Integrations {
         Some(kind.map(|kind| self.handler(service, kind)))
     }
 
+    /// What of these members does not fit a resource; `None` if it belongs to none of the services.
+    pub fn misfits(&self, resource: &str, given: &[&str]) -> Option<Vec<Misfit>> {
+        let named = Named::of(resource)?;
+        let service = self.services.iter().find(|it| named.is_of(it.facts()))?;
+        let kind = named.find(service.facts()).ok()?;
+        Some(kind.misfits(service.facts(), named.of, given))
+    }
+
     fn handler(&self, service: &Arc<dyn Service>, kind: Kind) -> Arc<dyn TaskHandler> {
         let (service, origin) = (Arc::clone(service), self.origin.clone());
         Arc::new(Handler { service, kind, origin, clock: Arc::clone(&self.clock) })
     }
 }
 
-/// Whether services with these facts do the work of a resource; `None` if it belongs to none of them.
-///
-/// # Errors
-/// As [`Integrations::route`].
-pub fn check(resource: &str, services: &[&'static Facts]) -> Option<Result<(), Unsupported>> {
-    let named = Named::of(resource)?;
-    let facts = services.iter().find(|it| it.name == named.service)?;
-    Some(named.find(facts).map(drop))
-}
-
 /// What a resource names.
 struct Named<'r> {
     resource: &'r str,
+    /// `aws-sdk:sqs:sendMessage`
+    of: &'r str,
     is_sdk: bool,
     service: &'r str,
     action: &'r str,
@@ -82,18 +84,24 @@ impl<'r> Named<'r> {
             (plain, Pattern::WaitForTaskToken) => plain,
             _ => written,
         };
+        let of = named;
         let (is_sdk, named) = match named.strip_prefix(SDK_PREFIX) {
             Some(named) => (true, named),
             None => (false, named),
         };
         let (service, action) = named.split_once(':')?;
-        Some(Self { resource, is_sdk, service, action })
+        Some(Self { resource, of, is_sdk, service, action })
+    }
+
+    fn is_of(&self, facts: &Facts) -> bool {
+        let name = if self.is_sdk { facts.sdk_service() } else { facts.name.to_owned() };
+        name == self.service
     }
 
     fn find(&self, facts: &'static Facts) -> Result<Kind, Unsupported> {
         find(facts, self.action, self.is_sdk).ok_or_else(|| Unsupported {
             resource: self.resource.to_owned(),
-            reason: reason(facts, self.is_sdk),
+            reason: reason(facts, self.is_sdk, self.action),
         })
     }
 }
@@ -112,20 +120,68 @@ impl Kind {
             Self::Sdk(action) => action,
         }
     }
+
+    fn misfits(self, facts: &Facts, of: &str, given: &[&str]) -> Vec<Misfit> {
+        let model = catalogue::find(&facts.sdk_service());
+        let of_aws = model.and_then(|model| model.actions.get(self.action()));
+        match self {
+            Self::Optimised(Optimised { parameters, required, .. }) => {
+                let served = Some(*parameters);
+                let of_aws = of_aws.map_or(*parameters, Vec::as_slice);
+                Members { of, of_aws: Some(of_aws), served, required }.misfits(given)
+            }
+            Self::Sdk(action) => {
+                let served = (facts.members)(action);
+                let misfit = |member: &&str| of_sdk(model?, action, served, of, member);
+                given.iter().filter_map(misfit).collect()
+            }
+        }
+    }
+}
+
+/// What is wrong with a member of an `aws-sdk` integration. What it must have is told by the service, and may be caught.
+fn of_sdk(
+    model: &Model,
+    action: &str,
+    served: Option<members::Members>,
+    of: &str,
+    member: &str,
+) -> Option<Misfit> {
+    let sent = model.sent(member);
+    if !model.knows(action, member) {
+        return Some(Misfit::Unknown { member: member.to_owned() });
+    }
+    let is_served = served.is_none_or(|served| served.contains(&&*sent));
+    (!is_served).then(|| Misfit::NotServed { member: member.to_owned(), of: of.to_owned() })
 }
 
 /// The action `sendMessage` of a service.
 fn find(facts: &'static Facts, action: &str, is_sdk: bool) -> Option<Kind> {
-    let mut characters = action.chars();
-    let first = characters.next().filter(char::is_ascii_lowercase)?.to_ascii_uppercase();
-    let name = format!("{first}{}", characters.as_str());
+    if !action.starts_with(|first: char| first.is_ascii_lowercase()) {
+        return None;
+    }
+    let name = upper(action);
     if is_sdk {
         return facts.actions.iter().find(|it| **it == name).map(|it| Kind::Sdk(it));
     }
     facts.optimised.iter().find(|it| it.action == name).map(Kind::Optimised)
 }
 
-fn reason(facts: &Facts, is_sdk: bool) -> String {
+/// `SendMessage` for `sendMessage`.
+fn upper(action: &str) -> String {
+    let mut characters = action.chars();
+    characters.next().map(|it| it.to_ascii_uppercase()).into_iter().chain(characters).collect()
+}
+
+/// `sendMessage` for `SendMessage`.
+fn lower(action: &str) -> String {
+    format!("{}{}", action[..1].to_ascii_lowercase(), &action[1..])
+}
+
+/// Actions of one service that a reason names.
+const ACTIONS_TOLD_MAX: usize = 25;
+
+fn reason(facts: &Facts, is_sdk: bool, action: &str) -> String {
     let actions: Vec<_> = if is_sdk {
         facts.actions.to_vec()
     } else {
@@ -134,7 +190,9 @@ fn reason(facts: &Facts, is_sdk: bool) -> String {
     if actions.is_empty() {
         return format!("`{}` cannot be called here", facts.name);
     }
-    let lower = |name: &str| format!("{}{}", name[..1].to_ascii_lowercase(), &name[1..]);
+    if actions.len() > ACTIONS_TOLD_MAX {
+        return format!("`{}` has no action `{action}`", facts.sdk_service());
+    }
     let actions: Vec<_> = actions.into_iter().map(lower).collect();
     let prefix = if is_sdk { SDK_PREFIX } else { "" };
     format!("supported of `{prefix}{}` are {}", facts.name, actions.join(", "))
@@ -186,12 +244,20 @@ impl Handler {
             ));
         }
         let mut input = with_texts(parameters.clone());
-        if matches!(self.kind, Kind::Optimised(_))
-            && self.service.facts().name == events::FACTS.name
-        {
-            events::add_resources(&mut input, execution_arn);
+        match (self.kind, self.model()) {
+            (Kind::Sdk(_), Some(model)) => Ok(spelling::request(model, input)),
+            (Kind::Optimised(_), _) if self.service.facts().name == events::FACTS.name => {
+                events::add_resources(&mut input, execution_arn);
+                Ok(input)
+            }
+            _ => Ok(input),
         }
-        Ok(input)
+    }
+
+    /// How the members of a service that speaks JSON are spelled.
+    fn model(&self) -> Option<&'static Model> {
+        let model = catalogue::find(&self.service.facts().sdk_service())?;
+        model.json.is_some().then_some(model)
     }
 
     fn succeeded(&self, output: Value, request_id: &str) -> TaskOutcome {
@@ -212,7 +278,11 @@ impl Handler {
                 }
                 TaskOutcome::Succeeded(Arc::new(output))
             }
-            Kind::Optimised(_) | Kind::Sdk(_) => TaskOutcome::Succeeded(Arc::new(output)),
+            Kind::Optimised(_) => TaskOutcome::Succeeded(Arc::new(output)),
+            Kind::Sdk(_) => TaskOutcome::Succeeded(Arc::new(match self.model() {
+                Some(model) => spelling::result(model, output),
+                None => output,
+            })),
         }
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Left to others: the clients of the services, and what is kept in the folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -70,6 +70,11 @@ pub struct Services {
     pub glue: Provider,
     /// SQL over a data lake: embedded it runs in this process.
     pub athena: Provider,
+    /// Functions; embedded they run as processes. Built-in ones are always here.
+    pub lambda: Provider,
+    /// Further services that Task states call at AWS, by their names in resources: `kms`.
+    #[serde(skip)]
+    pub others: BTreeSet<String>,
     /// Who gets what is published to embedded topics: subscriptions by topic and name.
     pub topics: BTreeMap<String, BTreeMap<String, Subscription>>,
     /// How AWS is reached.

@@ -20,8 +20,8 @@ use crate::invocation::{Invocation, Invoked};
 use crate::runner::Runner;
 
 /// The parameters of `lambda:invoke` that AWS knows and that are served.
-const PARAMETERS: [&str; 6] =
-    ["FunctionName", "Payload", "Qualifier", "InvocationType", "LogType", "ClientContext"];
+pub const INVOKE_PARAMETERS: &[&str] =
+    &["FunctionName", "Payload", "Qualifier", "InvocationType", "LogType", "ClientContext"];
 
 /// Does the tasks that name a function.
 ///
@@ -110,7 +110,7 @@ fn direct(request: &TaskRequest) -> Result<Ask, Refusal> {
 
 fn optimised(request: &TaskRequest) -> Result<Ask, Refusal> {
     let parameters = &request.parameters;
-    let known = |name: &&String| PARAMETERS.contains(&name.as_str());
+    let known = |name: &&String| INVOKE_PARAMETERS.contains(&name.as_str());
     let unknown = parameters.as_object().and_then(|it| it.keys().find(|name| !known(name)));
     if let Some(name) = unknown {
         return Err(Refusal::validation(format!("the parameter `{name}` is not supported")));

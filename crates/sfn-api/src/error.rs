@@ -4,6 +4,7 @@
 
 use axum::http::StatusCode;
 use serde_json::json;
+use stepwell_asl::diagnostic::Code;
 use stepwell_asl::{Diagnostic, Severity};
 use stepwell_engine::Error;
 
@@ -167,12 +168,20 @@ fn arn_problem(arn: &str, reason: &str) -> String {
     }
 }
 
+/// What a finding says. Of a resource that is not served here the reason is part of it: AWS has no words for that.
+pub(crate) fn words(found: &Diagnostic) -> String {
+    match (found.code, &found.help) {
+        (Code::UnsupportedResource, Some(reason)) => format!("{}: {reason}", found.message),
+        _ => found.message.clone(),
+    }
+}
+
 /// In AWS's words: `<code>: <message> at <location>`, all of them.
 fn definition_problems(diagnostics: &[Diagnostic]) -> String {
     let errors = diagnostics.iter().filter(|found| found.severity == Severity::Error);
     let text = |found: &Diagnostic| {
         let place = found.location.as_ref().map(|place| format!(" at {place}")).unwrap_or_default();
-        format!("{}: {}{place}", found.code.aws(), found.message)
+        format!("{}: {}{place}", found.code.aws(), words(found))
     };
     errors.map(text).collect::<Vec<_>>().join(", ")
 }

@@ -5,28 +5,31 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use stepwell_asl::model::{Resource, StateKind, Task, Written};
-use stepwell_asl::{Severity, StateMachine};
-use stepwell_integrations::installation::EMBEDDED;
+use stepwell_asl::WorkflowType;
+use stepwell_integrations::aws::catalogue;
 use stepwell_integrations::logs::{self, ServiceLogs};
-use stepwell_integrations::task::{self, Integrations};
+use stepwell_integrations::task::Integrations;
 use stepwell_pipeline::Pipeline;
 use stepwell_pipeline::invoke;
-use stepwell_pipeline::progress::{Progress, Silent, Update};
+use stepwell_pipeline::progress::{Progress, Update};
 use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
-    ExecutionLogs, ItemSource, Items, MapData, Pattern, ResultDestination, Results, TaskFailure,
-    TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+    ExecutionLogs, ItemSource, Items, MapData, Members, Misfit, Pattern, ResultDestination,
+    Results, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
 };
 use tokio::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::meters::Meters;
 use crate::report::Finding;
+use crate::unsupported;
 
 /// The optimised integration of AWS Lambda.
-const INVOKE: &str = "arn:aws:states:::lambda:invoke";
+pub(crate) const INVOKE: &str = "arn:aws:states:::lambda:invoke";
+
+const START_EXECUTION: &str = "arn:aws:states:::states:startExecution";
+const SDK_OF_STEP_FUNCTIONS: &str = "arn:aws:states:::aws-sdk:sfn:";
 
 /// The functions that run as processes: there once the store is open and nobody else is at work on the project.
 pub(crate) type Processes = Arc<OnceLock<Runner>>;
@@ -35,8 +38,18 @@ pub(crate) type Processes = Arc<OnceLock<Runner>>;
 pub(crate) struct Functions {
     metered: Arc<Metered>,
     nested: Arc<Integration>,
-    services: Option<Integrations>,
-    map_data: Option<Arc<dyn MapData>>,
+    services: Integrations,
+    map_data: Arc<dyn MapData>,
+}
+
+/// What a project has beside its functions.
+pub(crate) struct World {
+    /// What is behind the resources of services.
+    pub(crate) services: Integrations,
+    /// The buckets of Map runs.
+    pub(crate) map_data: Arc<dyn MapData>,
+    /// The functions at AWS, if those are meant: all but the built-in ones.
+    pub(crate) lambda: Option<Arc<dyn TaskHandler>>,
 }
 
 impl Functions {
@@ -46,41 +59,18 @@ impl Functions {
         progress: Arc<dyn Progress>,
         meters: Arc<Meters>,
         processes: Processes,
+        world: World,
     ) -> Self {
+        let World { services, map_data, lambda } = world;
         let told = Arc::new(Told { progress, meters: Arc::clone(&meters) });
         let functions = invoke::Functions::new(pipelines, told);
-        let metered = Arc::new(Metered { functions, processes, meters });
-        Self { metered, nested: Integration::new(), services: None, map_data: None }
+        let metered = Arc::new(Metered { functions, processes, lambda, meters });
+        Self { metered, nested: Integration::new(), services, map_data }
     }
 
     /// What calls Step Functions; it wants to know the engine.
     pub(crate) fn step_functions(&self) -> Arc<Integration> {
         Arc::clone(&self.nested)
-    }
-
-    /// With these buckets for Map runs.
-    pub(crate) fn with_map_data(self, map_data: Arc<dyn MapData>) -> Self {
-        Self { map_data: Some(map_data), ..self }
-    }
-
-    /// With these services behind resources.
-    pub(crate) fn with_services(self, services: Integrations) -> Self {
-        Self { services: Some(services), ..self }
-    }
-
-    /// No functions at all: for asking what is supported.
-    pub(crate) fn none() -> Self {
-        Self::new([], Arc::new(Silent), Arc::default(), Arc::default())
-    }
-}
-
-impl Functions {
-    /// What calls a service; without services to call only whether there is such an action.
-    fn service(&self, resource: &str) -> Option<Result<Arc<dyn TaskHandler>, Unsupported>> {
-        match &self.services {
-            Some(services) => services.route(resource),
-            None => Some(task::check(resource, EMBEDDED)?.map(|()| Arc::new(Idle) as _)),
-        }
     }
 }
 
@@ -92,67 +82,64 @@ impl TaskRouter for Functions {
         if is_invoke || resource.starts_with("arn:aws:lambda:") {
             return Ok(Arc::clone(&self.metered) as _);
         }
-        if let Some(found) = self.nested.route(resource).or_else(|| self.service(resource)) {
+        let service = || self.services.route(resource);
+        if let Some(found) = self.nested.route(resource).or_else(service) {
             return found;
         }
-        Err(Unsupported { resource: resource.to_owned(), reason: reason(resource) })
+        Err(Unsupported { resource: resource.to_owned(), reason: unsupported::reason(resource) })
+    }
+
+    fn misfits(&self, resource: &str, given: &[&str]) -> Vec<Misfit> {
+        let (plain, _) = Pattern::split(resource);
+        if let Some(action) = plain.strip_prefix(SDK_OF_STEP_FUNCTIONS) {
+            return of_action("sfn", action, None, &[], given);
+        }
+        match plain {
+            INVOKE => {
+                let served = Some(stepwell_runner::INVOKE_PARAMETERS);
+                of_action("lambda", "invoke", served, &["FunctionName"], given)
+            }
+            START_EXECUTION => {
+                of_action("sfn", "startExecution", None, &["StateMachineArn"], given)
+            }
+            _ => self.services.misfits(resource, given).unwrap_or_default(),
+        }
     }
 
     fn map_data(&self) -> Option<Arc<dyn MapData>> {
-        self.map_data.clone()
+        Some(Arc::clone(&self.map_data))
     }
 
     fn execution_logs(&self) -> Option<Arc<dyn ExecutionLogs>> {
-        let mut services = self.services.iter().flat_map(|it| it.services.iter());
+        let mut services = self.services.services.iter();
         let logs = services.find(|it| it.facts().name == logs::FACTS.name)?;
         Some(Arc::new(ServiceLogs { logs: Arc::clone(logs) }))
     }
 }
 
+/// What does not fit an action of a service that is not among the others.
+fn of_action(
+    service: &str,
+    action: &str,
+    served: Option<&[&str]>,
+    required: &[&str],
+    given: &[&str],
+) -> Vec<Misfit> {
+    let mut name = action.to_owned();
+    name[..1].make_ascii_uppercase();
+    let model = catalogue::find(service);
+    let of_aws = model.and_then(|model| model.actions.get(&*name)).map(Vec::as_slice);
+    let of = format!("{service}:{action}");
+    Members { of: &of, of_aws, served, required }.misfits(given)
+}
+
 /// Everything that is wrong with a definition, in the order of its text: the text itself, and what nothing here
 /// does the work of.
-pub(crate) fn findings(definition: &str) -> Vec<Finding> {
-    let (machine, diagnostics) = stepwell_asl::parse(definition);
-    let mut findings: Vec<_> = diagnostics.iter().map(Finding::from).collect();
-    findings.extend(machine.iter().flat_map(unsupported));
-    findings.sort_by_key(|finding| finding.span.as_ref().map(|span| span.start));
-    findings
-}
-
-/// The tasks of a machine whose resource nothing here serves.
-fn unsupported(machine: &StateMachine) -> Vec<Finding> {
-    let functions = Functions::none();
-    let tasks = machine.states().filter_map(|state| match &state.kind {
-        // Activities are the engine's own.
-        StateKind::Task(task) if !matches!(task.resource, Resource::Activity(_)) => Some(task),
-        _ => None,
-    });
-    let refused = |task: &Task| {
-        let error = functions.route(task.resource.arn()).err()?;
-        let Written { pointer, span } = &task.resource_at;
-        Some(Finding {
-            severity: Severity::Error,
-            code: None,
-            message: format!("the resource `{}` is not supported", error.resource),
-            span: Some(span.start..span.end),
-            place: Some(pointer.clone()),
-            help: Some(error.reason),
-        })
-    };
-    tasks.filter_map(refused).collect()
-}
-
-fn reason(resource: &str) -> String {
-    let services: Vec<_> = EMBEDDED.iter().map(|facts| facts.name).collect();
-    let supported = format!(
-        "supported are `{INVOKE}`, `arn:aws:states:::states:startExecution`, \
-         `arn:aws:states:::aws-sdk:sfn:*`, actions of {}, and the ARN of a Lambda function or an activity",
-        services.join(", ")
-    );
-    match resource.strip_prefix("arn:aws:states:::") {
-        Some(action) => format!("the integration `{action}` is not there yet; {supported}"),
-        None => supported,
-    }
+pub(crate) fn findings(definition: &str, router: &dyn TaskRouter) -> Vec<Finding> {
+    let (machine, mut diagnostics) = stepwell_asl::parse_as(definition, WorkflowType::Standard);
+    diagnostics.extend(machine.iter().flat_map(|it| stepwell_engine::unserved(router, it)));
+    diagnostics.sort_by_key(|diagnostic| diagnostic.span.start);
+    diagnostics.iter().map(Finding::from).collect()
 }
 
 /// What functions tell: progress to whoever shows it, ages of iterators to the meters.
@@ -175,19 +162,22 @@ impl Progress for Told {
 struct Metered {
     functions: invoke::Functions,
     processes: Processes,
+    /// In the place of processes.
+    lambda: Option<Arc<dyn TaskHandler>>,
     meters: Arc<Meters>,
 }
 
 impl Metered {
-    /// Calls a built-in function, or else one that runs as a process.
+    /// Calls a built-in function, or else one at AWS, or one that runs as a process.
     async fn call(
         &self,
         is_built_in: bool,
         request: TaskRequest,
         stop: CancellationToken,
     ) -> TaskOutcome {
-        match self.processes.get() {
-            Some(runner) if !is_built_in => {
+        match (&self.lambda, self.processes.get()) {
+            (Some(lambda), _) if !is_built_in => lambda.handle(request, stop).await,
+            (None, Some(runner)) if !is_built_in => {
                 stepwell_runner::Functions::new(runner.clone()).handle(request, stop).await
             }
             _ if is_invoke(&request) => self.functions.handle(request, stop).await,

@@ -16,6 +16,7 @@ mod client;
 mod config;
 mod failure;
 mod functions;
+mod lambda;
 mod logs;
 mod map_data;
 mod meters;
@@ -35,6 +36,7 @@ mod status_events;
 mod telemetry;
 mod test_functions;
 mod triggers;
+mod unsupported;
 mod view;
 mod wiring;
 

@@ -11,15 +11,15 @@ use crate::access;
 use crate::config::{Config, variables};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::project::Project;
-use crate::wiring;
 
 /// Opens the functions of a project. Its store must be open: one process at a time goes on with what they left.
 pub(crate) async fn open(
     project: &Project,
     config: &Config,
+    secrets: Arc<dyn Secrets>,
     endpoint: Option<String>,
 ) -> Outcome<Runner> {
-    let secrets = References(wiring::surroundings(project, config).secrets);
+    let secrets = References(secrets);
     let path = variables::get("PATH").unwrap_or_default();
     let engine = project.options(config)?;
     let options = Options {

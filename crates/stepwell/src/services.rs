@@ -15,12 +15,12 @@ use secrecy::SecretString;
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::Clock;
-use stepwell_integrations::aws::AwsService;
+use stepwell_integrations::aws::{self, AwsService};
 use stepwell_integrations::events::EmbeddedEvents;
 use stepwell_integrations::http::RestService;
 use stepwell_integrations::http_invoke;
 use stepwell_integrations::installation::{EMBEDDED, Installation};
-use stepwell_integrations::s3;
+use stepwell_integrations::s3::{self, AwsS3};
 use stepwell_integrations::service::{Facts, Origin, Place, Protocol, Service};
 use stepwell_integrations::sns::{self, AwsSns};
 use stepwell_integrations::sqs::{self, Targets};
@@ -76,21 +76,24 @@ impl ProjectServices {
         let services = self.each(|facts, provider| match provider {
             _ if facts.name == http_invoke::FACTS.name && !has_connections => Arc::new(NoHttpTasks),
             Provider::Embedded => Arc::new(Embedded { facts, services: Arc::clone(self) }),
-            Provider::Aws => Arc::new(self.on_aws(facts)),
+            Provider::Aws => self.at_aws(on_aws(facts)),
         });
+        let others = others(&self.opener.surroundings().services);
+        let services = services.iter().cloned().chain(others.map(|facts| self.at_aws(facts)));
+        let services = services.collect();
         let base_url = endpoint.unwrap_or_else(|| NO_SERVER.to_owned());
         Integrations { services, origin: Origin { base_url }, clock: clock() }
     }
 
-    fn on_aws(&self, facts: &'static Facts) -> OnAws {
+    fn at_aws(&self, facts: &'static Facts) -> Arc<dyn Service> {
         let opener = Arc::clone(&self.opener);
-        OnAws { facts: on_aws(facts), opener, opened: OnceCell::new() }
+        Arc::new(OnAws { facts, opener, opened: OnceCell::new() })
     }
 
     /// The queues that embedded topics and rules send to, where SQS is not embedded.
     fn targets(&self) -> Option<Targets> {
         let is_at_aws = self.opener.surroundings().services.sqs == Provider::Aws;
-        is_at_aws.then(|| Targets::at_aws(Arc::new(self.on_aws(&sqs::FACTS))))
+        is_at_aws.then(|| Targets::at_aws(self.at_aws(on_aws(&sqs::FACTS))))
     }
 
     fn each(
@@ -165,8 +168,17 @@ fn on_aws(facts: &'static Facts) -> &'static Facts {
     match facts.name {
         "s3" => &s3::AWS_FACTS,
         "sns" => &sns::AWS_FACTS,
-        _ => facts,
+        _ => aws::facts_of(facts).unwrap_or(facts),
     }
+}
+
+/// The services that are not embedded and that `[services]` names.
+fn others(services: &Services) -> impl Iterator<Item = &'static Facts> {
+    let Services { kinesis, glue, athena, others, .. } = services;
+    let of_pipelines = [("kinesis", kinesis), ("glue", glue), ("athena", athena)];
+    let of_pipelines = of_pipelines.into_iter().filter(|(_, provider)| **provider == Provider::Aws);
+    let names = of_pipelines.map(|(name, _)| name).chain(others.iter().map(String::as_str));
+    names.filter_map(aws::facts).collect::<Vec<_>>().into_iter()
 }
 
 /// An embedded service, opened with its first call.
@@ -230,6 +242,9 @@ impl OnAws {
         })?;
         if self.facts.name == sns::FACTS.name {
             return Ok(Arc::new(AwsSns::new(connection)));
+        }
+        if self.facts.name == s3::FACTS.name {
+            return Ok(Arc::new(AwsS3::new(connection)));
         }
         let service = AwsService::new(connection, self.facts).ok_or_else(ServiceError::internal)?;
         Ok(Arc::new(service))

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stepwell_engine::{ExecutionFilter, Halted, Handle, Page, Reader, Service, Status, StoreError};
-use stepwell_pipeline::progress::Progress;
+use stepwell_pipeline::progress::{Progress, Silent};
 use stepwell_pipeline::{Pipeline, Settings, Surroundings, Switch};
 use stepwell_services::Opener;
+use stepwell_task::TaskRouter;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,8 @@ use crate::built_in::{self, BuiltIn};
 pub(crate) use crate::config::Trigger;
 use crate::config::{Config, Problem, Section, variables};
 use crate::failure::{Exit, Failure, Outcome};
-use crate::functions::{self, Functions, Processes};
+use crate::functions::{self, Functions, Processes, World};
+use crate::lambda::AwsLambda;
 use crate::map_data::ProjectBuckets;
 use crate::meters::Meters;
 use crate::project::{self, Project};
@@ -134,9 +136,9 @@ impl Machine {
     }
 
     /// Tells what is wrong with a definition of the user.
-    pub(crate) fn check(&self) -> Outcome {
+    pub(crate) fn check(&self, router: &dyn TaskRouter) -> Outcome {
         let Some(file) = &self.file else { return Ok(()) };
-        let findings = functions::findings(&self.definition);
+        let findings = functions::findings(&self.definition, router);
         if !findings.iter().any(Finding::is_error) {
             return Ok(());
         }
@@ -217,6 +219,27 @@ pub(crate) fn surroundings(project: &Project, config: &Config) -> Surroundings {
     }
 }
 
+/// Opens services with what pipelines find around them, each once.
+pub(crate) fn opener(project: &Project, config: &Config) -> Arc<Opener> {
+    Arc::new(Opener::new(surroundings(project, config)))
+}
+
+/// What does the tasks of a project without functions of its own, for asking what is served. It opens nothing.
+pub(crate) fn router(project: &Project, config: &Config) -> Functions {
+    let opener = opener(project, config);
+    let services = ProjectServices::new(project, Arc::clone(&opener));
+    let world = world(&opener, &services, None);
+    Functions::new([], Arc::new(Silent), Arc::default(), Arc::default(), world)
+}
+
+fn world(opener: &Arc<Opener>, services: &Arc<ProjectServices>, endpoint: Option<String>) -> World {
+    World {
+        services: services.integrations(endpoint),
+        map_data: Arc::new(ProjectBuckets::new(Arc::clone(opener))),
+        lambda: AwsLambda::of(opener),
+    }
+}
+
 /// The state machines of a pipeline, with what starts them.
 fn machines_of(pipeline: &Pipeline, config: &Config) -> Vec<Machine> {
     let section = config.pipelines.get(pipeline.name);
@@ -248,19 +271,18 @@ impl Running {
         config: &Config,
         pipelines: &[Pipeline],
         progress: Arc<dyn Progress>,
+        opener: Arc<Opener>,
         endpoint: Option<String>,
     ) -> Outcome<Result<Self, StoreError>> {
         // Paths in the settings of pipelines are relative to the project.
         std::env::set_current_dir(project.root())?;
         let meters = Arc::new(Meters::default());
         let processes = Processes::default();
-        let opener = Arc::new(Opener::new(surroundings(project, config)));
-        let buckets = ProjectBuckets::new(Arc::clone(&opener));
-        let services = ProjectServices::new(project, opener);
-        let functions =
-            Functions::new(pipelines, progress, Arc::clone(&meters), Arc::clone(&processes))
-                .with_map_data(Arc::new(buckets))
-                .with_services(services.integrations(endpoint.clone()));
+        let secrets = Arc::clone(&opener.surroundings().secrets);
+        let services = ProjectServices::new(project, Arc::clone(&opener));
+        let world = world(&opener, &services, endpoint.clone());
+        let (counted, ran) = (Arc::clone(&meters), Arc::clone(&processes));
+        let functions = Functions::new(pipelines, progress, counted, ran, world);
         let step_functions = functions.step_functions();
         let options = project.options(config)?;
         let store = options.store.clone();
@@ -270,7 +292,7 @@ impl Running {
         };
         spare_unfinished(&store, pipelines)?;
         // Only who holds the store may go on with what functions left.
-        let _ = processes.set(processes::open(project, config, endpoint).await?);
+        let _ = processes.set(processes::open(project, config, secrets, endpoint).await?);
         step_functions.connect(service.handle());
         Ok(Ok(Self { meters, processes, services: Some(services), ..Self::of(service) }))
     }

@@ -18,9 +18,9 @@
 
 mod execution_logs;
 mod job;
-mod pattern;
-
 mod map_data;
+mod members;
+mod pattern;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -32,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 pub use execution_logs::{ExecutionLogs, LogLine, LogsUnavailable};
 pub use job::Job;
 pub use map_data::{ChildResult, ItemSource, Items, MapData, ResultDestination, Results};
+pub use members::{Members, Misfit};
 pub use pattern::Pattern;
 
 /// An error with its causes in one line, each once: many errors repeat their source in their own text.
@@ -163,6 +164,12 @@ pub trait TaskRouter: Send + Sync {
     /// [`Unsupported`] when nothing here does that work. The engine asks when a state machine is created,
     /// so that an unsupported integration is refused then and not at 3 a.m.
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported>;
+
+    /// What of these members does not fit a resource that [`route`](Self::route) serves: `["QueueUrl", "MessageBody"]` of
+    /// `arn:aws:states:::sqs:sendMessage`. Asked when a state machine is created, with the names that its definition gives.
+    fn misfits(&self, _resource: &str, _given: &[&str]) -> Vec<Misfit> {
+        Vec::new()
+    }
 
     /// Where executions write their logs, if anybody keeps log groups here.
     fn execution_logs(&self) -> Option<Arc<dyn ExecutionLogs>> {

@@ -66,7 +66,16 @@ impl<'t> Place<'t> {
     }
 
     pub(super) fn written(&self) -> Written {
-        Written { pointer: self.pointer.clone(), span: self.node.span }
+        self.written_at(self.node.span)
+    }
+
+    /// The same, with the place of the name instead of the value.
+    pub(super) fn written_name(&self) -> Written {
+        self.written_at(self.name.map_or(self.node.span, |field| field.name_span))
+    }
+
+    fn written_at(&self, span: Span) -> Written {
+        Written { pointer: self.pointer.clone(), location: self.aws_location(), span }
     }
 
     pub(super) fn field_name(&self) -> &'t str {

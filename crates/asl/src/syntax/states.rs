@@ -3,12 +3,12 @@
 use super::allowed::{self, Fields};
 use super::graph::Scope;
 use super::place::{Object, Place};
-use super::source::Shape;
+use super::source::{Field, Shape};
 use super::{Checker, fields};
 use crate::diagnostic::Code;
 use crate::jsonpath::{Path, ReferencePath, Root};
 use crate::model::{
-    Choice, DataFlow, Dynamic, Fail, Flow, FlowFields, Items, Map, Parallel, Pass, Payload,
+    Choice, DataFlow, Dynamic, Fail, Flow, FlowFields, Given, Items, Map, Parallel, Pass, Payload,
     QueryFlow, StateId, StateKind, Succeed, Task, Text, Wait, WaitUntil,
 };
 use crate::suggest;
@@ -94,6 +94,7 @@ impl<'t> Checker<'t> {
         self.require(object, &["Resource"]);
         let flow = self.flow(object);
         let resource = object.get("Resource").and_then(|place| self.resource(&place));
+        let given = self.given(object);
         let credentials = self.credentials(object);
         let timeout = self.or_path(object, "TimeoutSeconds", "TimeoutSecondsPath", Self::seconds);
         let heartbeat =
@@ -107,6 +108,7 @@ impl<'t> Checker<'t> {
         Some(Task {
             flow,
             resource,
+            given,
             credentials,
             resource_at,
             timeout,
@@ -115,6 +117,17 @@ impl<'t> Checker<'t> {
             catch,
             transition,
         })
+    }
+
+    /// The members of `Parameters` or `Arguments`.
+    fn given(&self, object: &Object<'t>) -> Option<Given> {
+        let place = object.get(if self.is_jsonata() { "Arguments" } else { "Parameters" })?;
+        let Shape::Object(fields) = &place.node.shape else { return None };
+        let member = |field: &'t Field| {
+            let dynamic = field.name.strip_suffix(".$").filter(|_| !self.is_jsonata());
+            (dynamic.unwrap_or(&field.name).into(), place.field(field).written_name())
+        };
+        Some(Given { at: place.written_name(), members: fields.iter().map(member).collect() })
     }
 
     /// `Credentials`: an object with a `RoleArn`, which may be dynamic.

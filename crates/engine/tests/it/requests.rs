@@ -64,11 +64,13 @@ async fn a_resource_that_nobody_serves_is_refused() {
     let engine = Rig::new().open();
     let resource = "arn:aws:states:::sqs:sendMessage";
     let definition = one(json!({"Type": "Task", "Resource": resource, "Parameters": {}}));
-    let Err(Error::UnsupportedResource { unsupported }) = engine.try_create("m", definition).await
+    let Err(Error::InvalidDefinition { diagnostics }) = engine.try_create("m", definition).await
     else {
         panic!("it is refused");
     };
-    assert_eq!(unsupported[0].resource, resource);
+    assert_eq!(diagnostics[0].message, format!("the resource `{resource}` is not supported"));
+    assert_eq!(diagnostics[0].help.as_deref(), Some("only functions are"));
+    assert_eq!(diagnostics[0].location.as_deref(), Some("/States/One/Resource"));
 }
 
 #[tokio::test]

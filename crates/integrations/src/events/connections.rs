@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use super::EmbeddedEvents;
+use crate::members::{Members, members_of};
 use crate::service::{read, read_only, written};
 
 /// Before the names of connections in the vault.
@@ -409,4 +410,14 @@ pub(super) async fn list(events: &EmbeddedEvents, input: Value) -> Result<Value,
         answer["NextToken"] = json!(last.name);
     }
     Ok(answer)
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "CreateConnection" | "UpdateConnection" => members_of::<Change>(),
+        "DeleteConnection" | "DescribeConnection" => &["Name"],
+        "ListConnections" => members_of::<List>(),
+        _ => return None,
+    })
 }

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
+use crate::members::{Members, members_of};
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
 use crate::sqlite::{Database, Format};
 use crate::sqs::Targets;
@@ -54,7 +55,13 @@ pub const FACTS: Facts = Facts {
         "TestEventPattern",
         "UpdateConnection",
     ],
-    optimised: &[Optimised { action: "PutEvents", parameters: &["Entries"], has_metadata: false }],
+    optimised: &[Optimised {
+        action: "PutEvents",
+        parameters: &["Entries"],
+        required: &["Entries"],
+        has_metadata: false,
+    }],
+    members,
     modelled_errors: &[
         "InternalException",
         "InvalidEventPatternException",
@@ -474,4 +481,13 @@ fn parse_pattern(text: &str) -> Result<EventPattern, ServiceError> {
     };
     let value: Value = serde_json::from_str(text).map_err(|error| invalid(error.to_string()))?;
     EventPattern::parse(&value).map_err(|error| invalid(error.to_string()))
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "PutEvents" => members_of::<PutEvents>(),
+        "TestEventPattern" => members_of::<TestEventPattern>(),
+        other => return connections::members(other).or_else(|| rules::members(other)),
+    })
 }

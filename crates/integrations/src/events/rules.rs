@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use super::{EmbeddedEvents, EventPattern, check_bus, parse_pattern};
+use crate::members::{Members, members_of};
 use crate::service::{read, read_only, written};
 
 /// Source: EventBridge quotas, targets of a rule.
@@ -319,4 +320,17 @@ pub(super) async fn list_targets(
         })
     });
     Ok(json!({"Targets": written(&targets.await?)}))
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "PutRule" => members_of::<PutRule>(),
+        "DeleteRule" | "DescribeRule" | "EnableRule" | "DisableRule" => &["Name", "EventBusName"],
+        "ListRules" => members_of::<ListRules>(),
+        "PutTargets" => &["Rule", "Targets", "EventBusName"],
+        "RemoveTargets" => &["Rule", "Ids", "EventBusName"],
+        "ListTargetsByRule" => &["Rule", "EventBusName"],
+        _ => return None,
+    })
 }

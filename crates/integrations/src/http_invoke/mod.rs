@@ -50,8 +50,10 @@ pub const FACTS: Facts = Facts {
             "RequestBody",
             "Transform",
         ],
+        required: &["ApiEndpoint", "Method"],
         has_metadata: false,
     }],
+    members: |_| None,
     modelled_errors: &[],
     conventions: Conventions::USUAL,
 };

@@ -25,6 +25,7 @@ use stepwell_aws_wire::ServiceError;
 
 pub use execution::ServiceLogs;
 
+use crate::members::{Members, members_of};
 use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read};
 use crate::sqlite::{Database, Format};
 use crate::{Clock, StoreError};
@@ -57,6 +58,7 @@ pub const FACTS: Facts = Facts {
         "UntagResource",
     ],
     optimised: &[],
+    members,
     modelled_errors: &[
         "InvalidParameterException",
         "LimitExceededException",
@@ -325,6 +327,23 @@ impl Service for EmbeddedLogs {
             other => Err(ServiceError::unsupported("logs", other)),
         }
     }
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "CreateLogGroup" => members_of::<groups::Create>(),
+        "DescribeLogGroups" => members_of::<groups::Describe>(),
+        "DeleteLogGroup" | "DeleteRetentionPolicy" => members_of::<groups::Named>(),
+        "PutRetentionPolicy" => members_of::<groups::PutRetention>(),
+        "ListTagsForResource" | "TagResource" | "UntagResource" => members_of::<groups::Tagging>(),
+        "CreateLogStream" | "DeleteLogStream" => members_of::<streams::Named>(),
+        "DescribeLogStreams" => members_of::<streams::Describe>(),
+        "PutLogEvents" => members_of::<events::Put>(),
+        "GetLogEvents" => members_of::<events::Get>(),
+        "FilterLogEvents" => members_of::<events::Filter>(),
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

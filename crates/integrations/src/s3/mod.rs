@@ -3,6 +3,7 @@
 //! [`EmbeddedS3`] serves the protocol of S3 over the same folders.
 
 mod aws;
+mod aws_service;
 mod embedded;
 mod folder;
 
@@ -17,7 +18,9 @@ use aws::AwsBuckets;
 use embedded::Tags;
 use folder::Folder;
 
-pub use embedded::{AWS_FACTS, EmbeddedS3, FACTS, refused};
+pub use aws_service::{AWS_FACTS, AwsS3};
+use embedded::BODY_BYTES_MAX;
+pub use embedded::{EmbeddedS3, FACTS, refused};
 
 /// The buckets of one account and region, or of one folder. Cheap to clone.
 #[derive(Debug, Clone)]

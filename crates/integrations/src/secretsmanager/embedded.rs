@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
+use crate::members::{Members, members_of};
 use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read, read_only};
 use crate::vault::Vault;
 
@@ -34,6 +35,7 @@ pub const FACTS: Facts = Facts {
         "UpdateSecret",
     ],
     optimised: &[],
+    members,
     modelled_errors: &[
         "InvalidNextTokenException",
         "InvalidParameterException",
@@ -124,14 +126,16 @@ fn invalid_token() -> ServiceError {
 }
 
 /// The members of an action.
-fn members(action: &str) -> &'static [&'static str] {
-    match action {
+fn members(action: &str) -> Option<Members> {
+    Some(match action {
         "CreateSecret" => &["Name", "SecretString", "ClientRequestToken"],
         "DeleteSecret" => &["SecretId", "ForceDeleteWithoutRecovery"],
         "DescribeSecret" => &["SecretId"],
         "GetSecretValue" => &["SecretId", "VersionStage"],
-        _ => &["SecretId", "SecretString", "ClientRequestToken"],
-    }
+        "ListSecrets" => members_of::<List>(),
+        "PutSecretValue" | "UpdateSecret" => &["SecretId", "SecretString", "ClientRequestToken"],
+        _ => return None,
+    })
 }
 
 fn not_found() -> ServiceError {
@@ -253,7 +257,7 @@ impl Service for EmbeddedSecrets {
         if action == "ListSecrets" {
             return self.list(read(input)?).await;
         }
-        let request: Request = read_only(input, members(action))?;
+        let request: Request = read_only(input, members(action).unwrap_or_default())?;
         if request.version_stage.as_deref().is_some_and(|stage| stage != "AWSCURRENT") {
             return Err(not_found());
         }

@@ -15,6 +15,7 @@ use super::embedded::EmbeddedTopics;
 use super::subscriptions;
 use super::{Attribute, Error, FIFO_SUFFIX, MESSAGE_BYTES_MAX, Message, Structure, problem_of};
 use crate::Clock;
+use crate::members::{Members, members_of};
 use crate::service::{
     Conventions, Facts, Optimised, Origin, Place, Protocol, Service, list_of_form, read,
 };
@@ -54,10 +55,13 @@ pub const FACTS: Facts = Facts {
             "MessageGroupId",
             "MessageStructure",
             "Subject",
+            "TargetArn",
             "TopicArn",
         ],
+        required: &["Message"],
         has_metadata: true,
     }],
+    members,
     modelled_errors: &[
         "InvalidParameter",
         "NotFound",
@@ -508,4 +512,17 @@ async fn publish_batch(sns: &EmbeddedSns, input: Value) -> Result<Value, Service
         }
     }
     Ok(json!({"Successful": successful, "Failed": failed}))
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "CreateTopic" => members_of::<CreateTopic>(),
+        "DeleteTopic" | "GetTopicAttributes" => members_of::<OfTopic>(),
+        "ListTopics" => &[],
+        "SetTopicAttributes" => members_of::<SetTopicAttributes>(),
+        "Publish" => members_of::<Publish>(),
+        "PublishBatch" => members_of::<PublishBatch>(),
+        other => return subscriptions::members(other),
+    })
 }

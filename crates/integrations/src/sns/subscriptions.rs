@@ -12,6 +12,7 @@ use stepwell_aws_wire::ServiceError;
 use super::service::{EmbeddedSns, invalid, not_found};
 use super::store::new_id;
 use super::{Endpoint, Error, FIFO_SUFFIX, FilterPolicy, Subscription};
+use crate::members::{Members, members_of};
 use crate::service::{read, read_only};
 
 /// As it is on disk.
@@ -286,4 +287,15 @@ pub(super) async fn list(sns: &EmbeddedSns, input: Value) -> Result<Value, Servi
     });
     let listed: Vec<_> = all.await?.iter().map(|stored| stored.listed(sns)).collect();
     Ok(json!({"Subscriptions": listed}))
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "Subscribe" => members_of::<Subscribe>(),
+        "Unsubscribe" | "GetSubscriptionAttributes" => &[ARN],
+        "SetSubscriptionAttributes" => members_of::<OfSubscription>(),
+        "ListSubscriptions" | "ListSubscriptionsByTopic" => members_of::<List>(),
+        _ => return None,
+    })
 }

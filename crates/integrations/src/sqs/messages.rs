@@ -17,6 +17,7 @@ use super::store::{
     milliseconds, set_visibility, take, wait_for,
 };
 use super::{Receipt, Receive, is_fifo_id};
+use crate::members::{Members, members_of};
 use crate::service::{read, written};
 
 /// Entries of a batch and messages of an answer.
@@ -612,4 +613,17 @@ pub(super) async fn change_visibility_batch(
     let done = done.await;
     queues.arrivals.notify(&name);
     done
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "SendMessage" => members_of::<SendMessage>(),
+        "SendMessageBatch" | "DeleteMessageBatch" | "ChangeMessageVisibilityBatch" => {
+            members_of::<Batch>()
+        }
+        "ReceiveMessage" => members_of::<ReceiveMessage>(),
+        "DeleteMessage" | "ChangeMessageVisibility" => members_of::<OfMessage>(),
+        _ => return None,
+    })
 }

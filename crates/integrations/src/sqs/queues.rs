@@ -10,6 +10,7 @@ use stepwell_aws_wire::ServiceError;
 use super::FIFO_SUFFIX;
 use super::service::{EmbeddedQueues, Turn, name_of, no_such_queue, settings};
 use super::settings::{Settings, invalid_value, missing};
+use crate::members::{Members, members_of};
 use crate::service::{Origin, read, written};
 
 /// How long a purged queue refuses to be purged again.
@@ -423,4 +424,20 @@ async fn change_tags(
             Ok(Ok(tags))
         })
         .await
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "CreateQueue" => members_of::<CreateQueue>(),
+        "DeleteQueue" | "PurgeQueue" | "ListQueueTags" => members_of::<OfQueue>(),
+        "GetQueueUrl" => members_of::<GetQueueUrl>(),
+        "ListQueues" => members_of::<ListQueues>(),
+        "ListDeadLetterSourceQueues" => members_of::<ListSources>(),
+        "GetQueueAttributes" => members_of::<GetQueueAttributes>(),
+        "SetQueueAttributes" => members_of::<SetQueueAttributes>(),
+        "TagQueue" => members_of::<TagQueue>(),
+        "UntagQueue" => members_of::<UntagQueue>(),
+        _ => return None,
+    })
 }

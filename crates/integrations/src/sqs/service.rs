@@ -19,6 +19,7 @@ use super::settings::{Settings, invalid_value, missing};
 use super::store::{FORMAT, is_deliverable};
 use crate::Clock;
 use crate::StoreError;
+use crate::members::Members;
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service};
 use crate::sqlite::Database;
 
@@ -63,8 +64,10 @@ pub const FACTS: Facts = Facts {
             "MessageGroupId",
             "QueueUrl",
         ],
+        required: &["MessageBody", "QueueUrl"],
         has_metadata: true,
     }],
+    members,
     modelled_errors: &[
         "BatchEntryIdsNotDistinct",
         "BatchRequestTooLong",
@@ -260,4 +263,9 @@ impl Service for EmbeddedQueues {
             other => Err(ServiceError::unsupported("sqs", other)),
         }
     }
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    messages::members(action).or_else(|| queues::members(action))
 }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
+use crate::members::{Members, members_of};
 use crate::secretsmanager::PARAMETER_PREFIX;
 use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, read, read_only};
 use crate::sqlite::{Database, Format};
@@ -37,6 +38,7 @@ pub const FACTS: Facts = Facts {
         "PutParameter",
     ],
     optimised: &[],
+    members,
     modelled_errors: &["ParameterAlreadyExists", "ParameterNotFound"],
     conventions: Conventions::USUAL,
 };
@@ -62,6 +64,11 @@ const VALUE_BYTES_MAX: usize = 4096;
 const PAGE_MAX: usize = 10;
 
 const DECRYPTED: &str = "WithDecryption";
+
+const OF_DELETE: Members = &["Name"];
+const OF_GET: Members = &["Name", DECRYPTED];
+const OF_GET_ALL: Members = &["Names", DECRYPTED];
+const OF_PATH: Members = &["Path", "Recursive", DECRYPTED, "MaxResults", "NextToken"];
 
 const SECURE: &str = "SecureString";
 
@@ -357,15 +364,24 @@ impl Service for EmbeddedParameters {
         _origin: &Origin,
     ) -> Result<Value, ServiceError> {
         match action {
-            "DeleteParameter" => self.delete(read_only(input, &["Name"])?).await,
-            "GetParameter" => self.get(read_only(input, &["Name", DECRYPTED])?).await,
-            "GetParameters" => self.get_all(read_only(input, &["Names", DECRYPTED])?).await,
-            "GetParametersByPath" => {
-                let members = ["Path", "Recursive", DECRYPTED, "MaxResults", "NextToken"];
-                self.by_path(read_only(input, &members)?).await
-            }
+            "DeleteParameter" => self.delete(read_only(input, OF_DELETE)?).await,
+            "GetParameter" => self.get(read_only(input, OF_GET)?).await,
+            "GetParameters" => self.get_all(read_only(input, OF_GET_ALL)?).await,
+            "GetParametersByPath" => self.by_path(read_only(input, OF_PATH)?).await,
             "PutParameter" => self.put(read(input)?).await,
             other => Err(ServiceError::unsupported("ssm", other)),
         }
     }
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "DeleteParameter" => OF_DELETE,
+        "GetParameter" => OF_GET,
+        "GetParameters" => OF_GET_ALL,
+        "GetParametersByPath" => OF_PATH,
+        "PutParameter" => members_of::<Put>(),
+        _ => return None,
+    })
 }

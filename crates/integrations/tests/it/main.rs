@@ -8,14 +8,17 @@
 mod athena;
 mod authentication;
 mod aws_failures;
+mod aws_sdk;
 mod catalog_file;
 mod cloudwatch;
 mod conformance;
+mod functions_at_aws;
 mod http_tasks;
 mod json_client;
 mod kinesis;
 mod ledger;
 mod objects;
+mod objects_at_aws;
 mod patience;
 mod queue_file;
 mod secrets;

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stepwell_integrations::aws::catalogue;
+use stepwell_integrations::installation::EMBEDDED;
 use stepwell_integrations::service::Origin;
 use stepwell_integrations::task::Integrations;
 use stepwell_task::{IdempotencyKey, Job, Pulse, TaskFailure, TaskOutcome, TaskRequest};
@@ -344,4 +346,80 @@ async fn an_object_is_put_as_json_and_got_as_text_as_recorded() {
         (&listed["KeyCount"], &listed["Contents"][0]["Key"]),
         (&json!(1), &json!("a/b.json"))
     );
+}
+
+#[tokio::test]
+async fn members_are_known_before_a_task_runs() {
+    let fixture = Fixture::start().await;
+    let misfits = |resource: &str, given: &[&str]| -> Vec<String> {
+        let resource = format!("arn:aws:states:::{resource}");
+        let found = fixture.integrations.misfits(&resource, given).unwrap();
+        found.iter().map(ToString::to_string).collect()
+    };
+    let fits: [(&str, &[&str]); 8] = [
+        ("sqs:sendMessage", &["QueueUrl", "MessageBody", "DelaySeconds"]),
+        ("sqs:sendMessage.waitForTaskToken", &["QueueUrl", "MessageBody", "MessageGroupId"]),
+        ("sns:publish", &["TopicArn", "Message", "MessageAttributes"]),
+        ("dynamodb:updateItem", &["TableName", "Key", "UpdateExpression", "ReturnValues"]),
+        ("events:putEvents", &["Entries"]),
+        ("aws-sdk:sqs:receiveMessage", &["QueueUrl", "WaitTimeSeconds"]),
+        ("aws-sdk:cloudwatchlogs:putLogEvents", &["LogGroupName", "LogStreamName", "LogEvents"]),
+        ("aws-sdk:secretsmanager:getSecretValue", &["SecretId"]),
+    ];
+    for (resource, given) in fits {
+        assert_eq!(misfits(resource, given), Vec::<String>::new(), "{resource}");
+    }
+    let of_aws =
+        |member: &str| format!("The field \"{member}\" is not supported by Step Functions");
+    let of_stepwell = |member: &str, of: &str| {
+        format!("The field \"{member}\" of {of} is not supported by stepwell")
+    };
+    let missing = |member: &str| format!("The field '{member}' is required but was missing");
+    assert_eq!(
+        misfits("sqs:sendMessage", &["queueUrl", "MessageSystemAttributes"]),
+        [
+            of_aws("queueUrl"),
+            of_stepwell("MessageSystemAttributes", "sqs:sendMessage"),
+            missing("MessageBody"),
+            missing("QueueUrl"),
+        ]
+    );
+    assert_eq!(
+        misfits("sns:publish", &["PhoneNumber", "Message"]),
+        [of_stepwell("PhoneNumber", "sns:publish")]
+    );
+    assert_eq!(
+        misfits("aws-sdk:dynamodb:putItem", &["TableName", "Expected", "item"]),
+        [of_stepwell("Expected", "aws-sdk:dynamodb:putItem"), of_aws("item")]
+    );
+    assert_eq!(misfits("aws-sdk:s3:getObject", &["Bucket", "Key", "Path"]), [of_aws("Path")]);
+    assert_eq!(misfits("aws-sdk:sqs:sendMessage", &[]), Vec::<String>::new());
+}
+
+#[test]
+fn every_action_of_an_embedded_service_is_one_of_aws_and_tells_its_members() {
+    for facts in EMBEDDED {
+        let Some(model) = catalogue::find(&facts.sdk_service()) else {
+            assert_eq!(facts.name, "http");
+            continue;
+        };
+        for action in facts.actions {
+            assert!(model.actions.contains_key(action), "{}:{action}", facts.name);
+            let tells = (facts.members)(action).is_some();
+            assert_eq!(tells, facts.name != "s3", "{}:{action}", facts.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn members_of_logs_are_spelled_as_definitions_spell_them() {
+    let fixture = Fixture::start().await;
+    let call = |action: &str| format!("arn:aws:states:::aws-sdk:cloudwatchlogs:{action}");
+    let group = json!({"LogGroupName": "g", "Tags": {"owner": "x"}});
+    fixture.succeed(&call("createLogGroup"), group.clone()).await;
+    let failure = fixture.fail(&call("createLogGroup"), group).await;
+    assert_eq!(failure.error, "CloudWatchLogs.ResourceAlreadyExistsException");
+    let described = fixture.succeed(&call("describeLogGroups"), json!({})).await;
+    assert_eq!(described["LogGroups"][0]["LogGroupName"], "g");
+    assert!(fixture.integrations.route("arn:aws:states:::aws-sdk:logs:createLogGroup").is_none());
 }

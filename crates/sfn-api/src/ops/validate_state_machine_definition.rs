@@ -6,7 +6,7 @@ use stepwell_asl::{Diagnostic, Severity, WorkflowType};
 use stepwell_engine::Handle;
 
 use crate::constraints::{Constraints, DEFINITION, of_aws};
-use crate::error::ApiError;
+use crate::error::{ApiError, words};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,7 +52,7 @@ impl From<&Diagnostic> for Finding {
 fn message(found: &Diagnostic) -> String {
     match (found.code, &found.location) {
         (Code::InvalidJson, Some(place)) => format!("{}\n at {place}", found.message),
-        _ => found.message.clone(),
+        _ => words(found),
     }
 }
 
@@ -71,13 +71,14 @@ pub(crate) async fn handle(engine: &Handle, request: Request) -> Result<Response
         Some("EXPRESS") => WorkflowType::Express,
         _ => WorkflowType::Standard,
     };
-    let (machine, mut diagnostics) = stepwell_asl::parse_as(&definition, workflow);
+    let mut diagnostics = engine.validate(&definition, workflow);
+    let is_refused = diagnostics.iter().any(|found| found.severity == Severity::Error);
     if request.severity.as_deref() != Some("WARNING") {
         diagnostics.retain(|found| found.severity == Severity::Error);
     }
     let limit = request.max_results.filter(|limit| *limit > 0).unwrap_or(FINDINGS_MAX) as usize;
     Ok(Response {
-        result: if machine.is_some() { "OK" } else { "FAIL" },
+        result: if is_refused { "FAIL" } else { "OK" },
         truncated: diagnostics.len() > limit,
         diagnostics: diagnostics.iter().take(limit).map(Finding::from).collect(),
     })

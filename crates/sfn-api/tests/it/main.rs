@@ -11,6 +11,7 @@ mod matcher;
 mod protocol;
 mod recorded_executions;
 mod redrive;
+mod served;
 mod server;
 mod state_machines;
 mod test_state;

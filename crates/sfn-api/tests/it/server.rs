@@ -14,7 +14,8 @@ use stepwell_integrations::service::{Origin, Place, Service};
 use stepwell_map_data::BucketData;
 use stepwell_sfn_api::Integration;
 use stepwell_task::{
-    ExecutionLogs, MapData, Pattern, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
+    ExecutionLogs, MapData, Members, Misfit, Pattern, TaskHandler, TaskOutcome, TaskRequest,
+    TaskRouter, Unsupported,
 };
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,6 +41,9 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
+/// What must have a `Name`, may have a `Colour`, and has a `Size` at AWS alone.
+pub(crate) const STRICT: &str = "arn:aws:states:::test:strict";
+
 /// There are no functions here: Step Functions itself, buckets for Map runs, log groups, and what only passes on its
 /// parameters.
 struct Router {
@@ -50,13 +54,25 @@ struct Router {
 
 impl TaskRouter for Router {
     fn route(&self, resource: &str) -> Result<Arc<dyn TaskHandler>, Unsupported> {
-        if Pattern::split(resource).0 == "arn:aws:states:::test:echo" {
+        let (plain, _) = Pattern::split(resource);
+        if ["arn:aws:states:::test:echo", STRICT].contains(&plain) {
             return Ok(Arc::new(Echo));
         }
         self.step_functions.route(resource).unwrap_or_else(|| {
             let reason = "there are no functions here".to_owned();
             Err(Unsupported { resource: resource.to_owned(), reason })
         })
+    }
+
+    fn misfits(&self, resource: &str, given: &[&str]) -> Vec<Misfit> {
+        let of_aws: &[&str] = &["Colour", "Name", "Size"];
+        let strict = Members {
+            of: "test:strict",
+            of_aws: Some(of_aws),
+            served: Some(&of_aws[..2]),
+            required: &of_aws[1..2],
+        };
+        if Pattern::split(resource).0 == STRICT { strict.misfits(given) } else { Vec::new() }
     }
 
     fn execution_logs(&self) -> Option<Arc<dyn ExecutionLogs>> {

@@ -105,8 +105,9 @@ fn unknown(name: &str, known: &[Known]) -> Failure {
 async fn invoke(project: &Project, name: &str, payload: String) -> Outcome<ExitCode> {
     let config = project.config()?;
     let parts = Parts::read(project, &config, None)?;
+    let opener = wiring::opener(project, &config);
     let started =
-        Running::start(project, &config, &parts.pipelines, Arc::new(Silent), None).await?;
+        Running::start(project, &config, &parts.pipelines, Arc::new(Silent), opener, None).await?;
     let (text, has_failed) = match started {
         Ok(running) => {
             let runner = running.processes.get().expect("a running engine has its functions");

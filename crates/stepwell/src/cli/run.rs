@@ -55,7 +55,7 @@ impl Run {
         config.aws_limits |= self.aws_limits;
         let input = self.input.as_deref().map(read_input).transpose()?;
         let (machine, parts) = self.find(&project, &config)?;
-        machine.check()?;
+        machine.check(&wiring::router(&project, &config))?;
         let input = with_switches(&machine, input, &self.switches())?;
         let ask = Ask {
             name: machine.name.clone(),
@@ -115,7 +115,8 @@ impl Runs<'_> {
         let hub = Hub::new();
         let progress = Arc::new(hub.clone());
         let pipelines = &self.parts.pipelines;
-        match Running::start(self.project, self.config, pipelines, progress, None).await? {
+        let opener = wiring::opener(self.project, self.config);
+        match Running::start(self.project, self.config, pipelines, progress, opener, None).await? {
             Ok(running) => here(running, &hub, machine, ask.input.as_deref()).await,
             Err(_) if aws_limits => {
                 let message = "a server runs on this project, and decides on the limits";

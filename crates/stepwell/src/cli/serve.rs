@@ -89,7 +89,8 @@ impl Serve {
                     .map_err(|error| Failure::new(Exit::Unavailable, error))?,
             );
         }
-        parts.machines.iter().try_for_each(Machine::check)?;
+        let router = wiring::router(&project, &config);
+        parts.machines.iter().try_for_each(|machine| machine.check(&router))?;
         triggers::check(&config, &parts.machines)?;
         let runtime = wiring::runtime()?;
         let served = runtime.block_on(serve(&project, &config, parts, listener, is_authenticated));
@@ -124,8 +125,11 @@ async fn serve(
     let metrics = telemetry::metrics();
     let endpoint = format!("http://{}", listener.local_addr()?);
     let progress = Arc::new(hub.clone());
+    let opener = wiring::opener(project, config);
+    let shared = Arc::clone(&opener);
     let mut running =
-        Running::start(project, config, &parts.pipelines, progress, Some(endpoint)).await??;
+        Running::start(project, config, &parts.pipelines, progress, shared, Some(endpoint))
+            .await??;
     let telling = running.services.clone().map(|services| {
         let (engine, told) = (running.engine.clone(), Arc::clone(&services));
         tokio::spawn(async move { services.go_on().await });
@@ -133,9 +137,9 @@ async fn serve(
     });
     let token: Arc<str> = secrets::token().into();
     let keys = if is_authenticated {
-        let resolver = wiring::surroundings(project, config).secrets;
         let functions = running.processes.get().map(Runner::access_key);
-        Some(access::keys(config, &*resolver, functions, Arc::clone(&token)).await?)
+        let secrets = &*opener.surroundings().secrets;
+        Some(access::keys(config, secrets, functions, Arc::clone(&token)).await?)
     } else {
         None
     };
@@ -151,7 +155,7 @@ async fn serve(
         stop: stop.clone(),
     };
     let meters = Arc::clone(&running.meters);
-    let work = work(project, config, parts.machines, server, meters, listener, &stop);
+    let work = work(project, config, parts.machines, server, meters, opener, listener, &stop);
     let outcome = tokio::select! {
         outcome = work => outcome,
         failure = running.halted() => return Err(failure),
@@ -173,6 +177,7 @@ async fn work(
     machines: Vec<Machine>,
     server: Server,
     meters: Arc<Meters>,
+    opener: Arc<Opener>,
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> Outcome {
@@ -187,10 +192,8 @@ async fn work(
         &published,
         Timestamp::now(),
     )?;
-    let surroundings = wiring::surroundings(project, config);
-    let (triggers, secrets) = (&config.triggers, surroundings.secrets.as_ref());
+    let (triggers, secrets) = (&config.triggers, &*opener.surroundings().secrets);
     let routes = http::router(triggers, &server.engine, &published, secrets).await?;
-    let opener = Arc::new(Opener::new(surroundings));
     let consumers = consumers(config, &server, &published, &meters, &opener).await?;
     let alarms = Watcher::new(&config.alarms, meters, server.engine.clone(), opener);
     let listener = tokio::net::TcpListener::from_std(listener)?;

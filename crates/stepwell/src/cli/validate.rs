@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use clap::Args;
 use serde::Serialize;
 use stepwell_asl::diagnostic::position;
+use stepwell_task::TaskRouter;
 
 use super::Global;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::functions;
 use crate::output;
 use crate::report::{self, Finding, Style};
+use crate::wiring;
 
 /// Check definitions and report all problems
 #[derive(Debug, Args)]
@@ -31,7 +33,10 @@ struct Checked {
 
 impl Validate {
     pub(crate) fn run(self, global: &Global) -> Outcome<ExitCode> {
-        let checked = self.files.iter().map(|file| check(file)).collect::<Outcome<Vec<_>>>()?;
+        let project = global.project()?;
+        let router = wiring::router(&project, &project.config()?);
+        let checked = self.files.iter().map(|file| check(file, &router));
+        let checked = checked.collect::<Outcome<Vec<_>>>()?;
         if global.json {
             output::json(&checked.iter().flat_map(json).collect::<Vec<_>>())?;
         } else {
@@ -45,11 +50,11 @@ impl Validate {
     }
 }
 
-fn check(file: &Path) -> Outcome<Checked> {
+fn check(file: &Path, router: &dyn TaskRouter) -> Outcome<Checked> {
     let text = std::fs::read_to_string(file).map_err(|error| {
         Failure::message(Exit::Refused, format!("`{}` cannot be read: {error}", file.display()))
     })?;
-    let findings = functions::findings(&text);
+    let findings = functions::findings(&text, router);
     Ok(Checked { file: file.to_owned(), text, findings })
 }
 

@@ -1,20 +1,41 @@
 //! `[services]` and `[services.aws]`: who serves the AWS services that pipelines use, and how AWS is reached.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use stepwell_integrations::aws::catalogue;
 use stepwell_integrations::sns::FilterPolicy;
 use stepwell_pipeline::secret::SecretRef;
 use stepwell_pipeline::surroundings::{Aws, Destination, Provider, Services, Subscription};
 
-use super::node::Entry;
+use super::node::{Entry, Table};
 use super::pipelines::exposed;
 use super::problem::{Place, Problem};
 use super::reader::Reader;
 use super::variables;
 
 /// Services that are embedded and cannot be taken from AWS yet. They are refused by name, so that nobody takes them for served there.
-const NOT_YET: [&str; 2] = ["lambda", "sts"];
+const NOT_YET: [&str; 1] = ["sts"];
+
+/// Keys that are not names of services in resources, or services that are called otherwise here.
+const OF_STEPWELL: [&str; 16] = [
+    "athena",
+    "cloudwatchlogs",
+    "dynamodb",
+    "eventbridge",
+    "glue",
+    "iam",
+    "kinesis",
+    "lambda",
+    "s3",
+    "secretsmanager",
+    "sfn",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+    "topics",
+];
 
 impl Reader {
     /// The services, and the secrets that stand in the file as they are.
@@ -27,10 +48,12 @@ impl Reader {
                 self.problems.push(not_yet(name).at(&entry.key));
             }
         }
+        let others = self.others(&mut table);
         let places = aws.iter().map(|(key, entry)| (key.clone(), entry.node.place.clone()));
         let places: BTreeMap<_, _> = places.collect();
         let topics = table.get("topics").map(|entry| entry.key.clone()).unwrap_or_default();
         let mut services: Services = self.typed(table, &Place::Unknown).unwrap_or_default();
+        services.others = others;
         self.check_topics(&services, &topics);
         // Also after a mistake, to find the others.
         let aws = self.as_far_as_possible(aws, &Place::Unknown, Aws::deserialize);
@@ -39,6 +62,20 @@ impl Reader {
         let mut warnings = exposed_credentials(&services.aws, &places);
         warnings.extend(exposed_webhooks(&services, &topics));
         (services, warnings)
+    }
+
+    /// Services that only Task states call, and only at AWS: there are too many of them for a key each.
+    fn others(&mut self, table: &mut Table) -> BTreeSet<String> {
+        let is_other = |key: &str| !OF_STEPWELL.contains(&key) && catalogue::find(key).is_some();
+        let others: Table = table.extract_if(.., |key, _| is_other(key)).collect();
+        let places: BTreeMap<_, _> =
+            others.iter().map(|(name, entry)| (name.clone(), entry.key.clone())).collect();
+        let typed: BTreeMap<String, Provider> =
+            self.typed(others, &Place::Unknown).unwrap_or_default();
+        for (name, provider) in &typed {
+            self.problems.extend(not_called(name, *provider).map(|it| it.at(&places[name])));
+        }
+        typed.into_keys().collect()
     }
 
     /// Subscriptions are of embedded topics, and their filters are SNS's.
@@ -97,6 +134,18 @@ fn exposed_webhooks<'a>(services: &'a Services, place: &'a Place) -> impl Iterat
     subscriptions(services)
         .filter(move |(_, it)| is_literal(it))
         .filter_map(|(path, _)| exposed("webhook", place, &path.replace('.', "/")))
+}
+
+/// Why a service cannot be served so.
+fn not_called(name: &str, provider: Provider) -> Option<Problem> {
+    let model = catalogue::find(name)?;
+    if provider == Provider::Embedded {
+        let problem = Problem::new(Place::Unknown, format!("there is no embedded `{name}`"));
+        return Some(problem.help("set it to \"aws\", or remove the key"));
+    }
+    let message = format!("`{name}` cannot be called at AWS: it speaks {}", model.protocol);
+    let problem = Problem::new(Place::Unknown, message);
+    model.json.is_none().then(|| problem.help("only services that speak AWS's JSON protocol can"))
 }
 
 fn not_yet(name: &str) -> Problem {

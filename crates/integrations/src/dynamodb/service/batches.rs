@@ -11,6 +11,7 @@ use super::super::value::size;
 use super::items::{Get, Kind, Request};
 use super::legacy::{members, with_expressions};
 use super::{Call, Consumed, Done, Metrics, Names, read};
+use crate::members::{Members, members_of};
 
 /// Source: DynamoDB API reference, `BatchGetItem` and `BatchWriteItem`.
 const KEYS_MAX: usize = 100;
@@ -169,4 +170,13 @@ fn check_distinct<'i>(
         }
     }
     Ok(())
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "BatchGetItem" => members_of::<BatchGet>(),
+        "BatchWriteItem" => members_of::<BatchWrite>(),
+        _ => return None,
+    })
 }

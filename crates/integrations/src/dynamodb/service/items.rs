@@ -12,6 +12,7 @@ use super::super::expression::{Parser, Placeholders};
 use super::super::value::{check_item, size};
 use super::super::{AttributeValue, Item};
 use super::{Call, Consumed, Done, Failure, Metrics, Names, projection, read};
+use crate::members::{Members, members_of};
 
 /// What a writing action has beside the item or key.
 #[derive(Debug, Default, Deserialize)]
@@ -348,4 +349,13 @@ fn failed_condition(item: Option<Item>) -> ServiceError {
         Some(item) => error.with_member("Item", json!(item)),
         None => error,
     }
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "PutItem" | "UpdateItem" | "DeleteItem" => members_of::<Request>(),
+        "GetItem" => members_of::<Get>(),
+        _ => return None,
+    })
 }

@@ -31,6 +31,7 @@ use super::embedded::{Definition, EmbeddedTables};
 use super::expression::{Parser, path};
 use super::{AttributeValue, Error, Item};
 use crate::Clock;
+use crate::members::Members;
 use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service};
 
 /// What DynamoDB is called where.
@@ -74,6 +75,7 @@ pub const FACTS: Facts = Facts {
                 "ReturnConsumedCapacity",
                 "TableName",
             ],
+            required: &["Key", "TableName"],
             has_metadata: true,
         },
         Optimised {
@@ -90,6 +92,7 @@ pub const FACTS: Facts = Facts {
                 "ReturnValues",
                 "TableName",
             ],
+            required: &["Item", "TableName"],
             has_metadata: true,
         },
         Optimised {
@@ -108,6 +111,7 @@ pub const FACTS: Facts = Facts {
                 "TableName",
                 "UpdateExpression",
             ],
+            required: &["Key", "TableName"],
             has_metadata: true,
         },
         Optimised {
@@ -124,9 +128,11 @@ pub const FACTS: Facts = Facts {
                 "ReturnValues",
                 "TableName",
             ],
+            required: &["Key", "TableName"],
             has_metadata: true,
         },
     ],
+    members,
     modelled_errors: &[
         "ConditionalCheckFailedException",
         "IdempotentParameterMismatchException",
@@ -394,4 +400,11 @@ impl Consumed {
 enum Metrics {
     #[default]
     None,
+}
+
+/// The members of its actions.
+fn members(action: &str) -> Option<Members> {
+    let parts =
+        [items::members, reads::members, tables::members, batches::members, transactions::members];
+    parts.iter().find_map(|members| members(action))
 }

@@ -10,6 +10,7 @@ use super::super::expression::{Parser, Placeholders};
 use super::super::value::size;
 use super::super::{AttributeValue, Item, Query, RangeCondition, Scan, Segment, Table};
 use super::{Call, Consumed, Done, Failure, Names, constraint, projection, read};
+use crate::members::{Members, members_of};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -347,5 +348,13 @@ fn compared(comparator: Comparator, value: AttributeValue) -> Option<RangeCondit
         Comparator::AtMost => RangeCondition::AtMost(value),
         Comparator::Above => RangeCondition::Above(value),
         Comparator::AtLeast => RangeCondition::AtLeast(value),
+    })
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "Query" | "Scan" => members_of::<Request>(),
+        _ => return None,
     })
 }

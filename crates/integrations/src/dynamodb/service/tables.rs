@@ -8,6 +8,7 @@ use stepwell_aws_wire::ServiceError;
 use super::super::embedded::{Definition, INVALID, Index, Projection, check_definition};
 use super::super::{KeyAttribute, KeyKind, Table};
 use super::{Call, Done, Failure, not_found, read};
+use crate::members::{Members, members_of};
 
 /// Source: Developer Guide, "Service, account, and table quotas".
 const GLOBAL_INDEXES_MAX: usize = 20;
@@ -426,4 +427,15 @@ fn described_index(table_arn: &str, index: &Index) -> Value {
         described["ProvisionedThroughput"] = throughput(index.throughput);
     }
     described
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "CreateTable" => members_of::<Create>(),
+        "DescribeTable" | "DeleteTable" | "DescribeTimeToLive" => members_of::<Named>(),
+        "ListTables" => members_of::<List>(),
+        "UpdateTimeToLive" => members_of::<TimeToLive>(),
+        _ => return None,
+    })
 }

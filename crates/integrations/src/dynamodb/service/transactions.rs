@@ -12,6 +12,7 @@ use super::super::Item;
 use super::super::embedded::exact_key;
 use super::items::{Get, Kind, Request};
 use super::{Call, Done, Failure, Metrics, read};
+use crate::members::{Members, members_of};
 
 /// Source: DynamoDB API reference, `TransactWriteItems`.
 const ACTIONS_MAX: usize = 100;
@@ -180,4 +181,13 @@ impl Call<'_> {
             }
         }
     }
+}
+
+/// The members of its actions.
+pub(super) fn members(action: &str) -> Option<Members> {
+    Some(match action {
+        "TransactGetItems" => members_of::<Gets>(),
+        "TransactWriteItems" => members_of::<Writes>(),
+        _ => return None,
+    })
 }

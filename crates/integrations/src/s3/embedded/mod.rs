@@ -77,6 +77,7 @@ pub const FACTS: Facts = Facts {
         "UploadPartCopy",
     ],
     optimised: &[],
+    members: |_| None,
     modelled_errors: &[
         "BucketAlreadyExists",
         "BucketAlreadyOwnedByYou",
@@ -88,11 +89,8 @@ pub const FACTS: Facts = Facts {
     conventions: Conventions { tells_attempts: false, has_extended_id: true, ..Conventions::USUAL },
 };
 
-/// S3 of AWS has no Task resources here yet: its protocol is none of JSON.
-pub const AWS_FACTS: Facts = Facts { actions: &[], ..FACTS };
-
 /// Of an object that becomes the result of a Task state; what is longer is refused there anyway.
-const BODY_BYTES_MAX: u64 = 512 * 1024;
+pub(super) const BODY_BYTES_MAX: u64 = 512 * 1024;
 
 /// S3 over folders. Cheap to clone.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use crate::output;
 use crate::progress::{Display, Hub};
 use crate::project::Project;
 use crate::runs;
-use crate::wiring::{Parts, Running};
+use crate::wiring::{self, Parts, Running};
 
 /// A running engine with one pipeline.
 pub(super) struct Stage {
@@ -45,7 +45,9 @@ impl Stage {
         let parts = Parts::read(project, &config, None)?;
         let hub = Hub::new();
         let progress = Arc::new(hub.clone());
-        let running = Running::start(project, &config, &parts.pipelines, progress, None).await??;
+        let opener = wiring::opener(project, &config);
+        let running =
+            Running::start(project, &config, &parts.pipelines, progress, opener, None).await??;
         Ok(Self { running, parts, hub })
     }
 

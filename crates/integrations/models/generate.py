@@ -1,0 +1,151 @@
+"""Writes services.txt: the AWS services that Step Functions calls by `aws-sdk`, from the service models in botocore.
+
+    python3 generate.py > services.txt
+
+A service begins with `@`; how its lines are read is said in ../src/aws/catalogue.rs.
+"""
+
+import json
+import re
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import botocore
+import botocore.session
+
+# Embedded services with another protocol: their members are wanted, too.
+OF_OTHER_PROTOCOLS = {"S3", "SNS", "STS", "Lambda"}
+
+# Values of attributes are written as DynamoDB itself writes them.
+VERBATIM = {"DynamoDB": {"B", "BOOL", "BS", "NS", "NULL", "SS"}}
+
+
+def package(service_id):
+    """The package of AWS's SDK for Java 2, after which Step Functions calls services."""
+    return re.sub(r"[ -]", "", service_id.removesuffix(" Service")).lower()
+
+
+def spelled(name):
+    """As the SDK for Java spells a member, with a capital: `DBName` is `DbName`, `logGroup` is `LogGroup`."""
+    run = re.match(r"[A-Z]*", name).group()
+    if len(run) > 1:
+        end = len(run) if len(run) == len(name) or not name[len(run)].islower() else len(run) - 1
+        return run[0] + run[1:end].lower() + name[end:]
+    return name[0].upper() + name[1:]
+
+
+class Shapes:
+    def __init__(self, model):
+        self.shapes = model["shapes"]
+
+    def kind(self, name):
+        shape = self.shapes[name]
+        while shape["type"] == "list":
+            shape = self.shapes[shape["member"]["shape"]]
+        return shape["type"]
+
+    def reach(self, roots):
+        """The structures that these shapes hold."""
+        found, wanted = set(), list(roots)
+        while wanted:
+            name = wanted.pop()
+            if name in found:
+                continue
+            found.add(name)
+            shape = self.shapes[name]
+            inner = [shape[it] for it in ("member", "key", "value") if it in shape]
+            inner += shape.get("members", {}).values()
+            wanted += [it["shape"] for it in inner]
+        return [self.shapes[it] for it in sorted(found) if self.shapes[it]["type"] == "structure"]
+
+    def members(self, roots):
+        for shape in self.reach(roots):
+            for name, member in shape.get("members", {}).items():
+                yield name, self.kind(member["shape"])
+
+
+def first(metadata):
+    """The protocol that is spoken here: JSON if the service knows it."""
+    protocols = metadata.get("protocols") or [metadata["protocol"]]
+    return "json" if "json" in protocols else metadata["protocol"]
+
+
+def listed(tag, names):
+    if names:
+        print(tag, *sorted(names))
+
+
+def roots(model, *ways):
+    return [it[way]["shape"] for it in model["operations"].values() for way in ways if way in it]
+
+
+def is_capital(model):
+    """Whether most members begin with a capital letter where they are sent."""
+    names = [name for name, _ in Shapes(model).members(roots(model, "input", "output"))]
+    return 2 * sum(name[0].isupper() for name in names) >= len(names)
+
+
+def print_kinds(model, verbatim):
+    kinds = defaultdict(Counter)
+    for name, kind in Shapes(model).members(roots(model, "input", "output")):
+        kinds[name][kind] += 1
+    # Of names that mean different things, what they mean most often.
+    most = {name: found.most_common(1)[0][0] for name, found in kinds.items()}
+    listed("#blob", {name for name, kind in most.items() if kind == "blob"} - verbatim)
+    listed("#time", {name for name, kind in most.items() if kind == "timestamp"})
+    listed("#map", {name for name, kind in most.items() if kind == "map"})
+
+
+def print_sent(model, verbatim):
+    """What is sent, where it does not follow from the spelling in definitions."""
+    sent = defaultdict(Counter)
+    for name, _ in Shapes(model).members(roots(model, "input")):
+        if name not in verbatim:
+            sent[spelled(name)][name] += 1
+    follows = (lambda it: it) if is_capital(model) else (lambda it: it[0].lower() + it[1:])
+    most = {name: found.most_common(1)[0][0] for name, found in sent.items()}
+    listed("#sent", {f"{name}={it}" for name, it in most.items() if it != follows(name)})
+
+
+def print_details(model, service_id):
+    verbatim = VERBATIM.get(service_id, set())
+    listed("!", {name for name, it in model["shapes"].items() if it.get("exception")})
+    print_kinds(model, verbatim)
+    listed("#same", verbatim)
+    print_sent(model, verbatim)
+    for name, operation in sorted(model["operations"].items()):
+        shape = model["shapes"][operation["input"]["shape"]] if "input" in operation else {}
+        print(name, *(spelled(member) for member in shape.get("members", {})))
+
+
+def global_endpoint(endpoints, prefix):
+    service = endpoints.get(prefix, {})
+    if service.get("isRegionalized", True) or "partitionEndpoint" not in service:
+        return "-"
+    found = service["endpoints"][service["partitionEndpoint"]]
+    return f"{found['hostname']}/{found['credentialScope']['region']}"
+
+
+def main():
+    loader = botocore.session.get_session().get_component("data_loader")
+    data = json.loads((Path(botocore.__file__).parent / "data/endpoints.json").read_text())
+    endpoints = next(it for it in data["partitions"] if it["partition"] == "aws")["services"]
+    print(f"botocore {botocore.__version__}")
+    for name in sorted(loader.list_available_services("service-2")):
+        model = loader.load_service_model(name, "service-2")
+        metadata = model["metadata"]
+        service_id, protocol = metadata["serviceId"], first(metadata)
+        prefix = metadata["endpointPrefix"]
+        header = [package(service_id), protocol]
+        if protocol == "json":
+            header += [
+                prefix, metadata.get("signingName", prefix), metadata["targetPrefix"],
+                metadata.get("jsonVersion", "1.0"), "Capital" if is_capital(model) else "small",
+                global_endpoint(endpoints, prefix),
+            ]
+        print("@" + " ".join(header), service_id, sep="|")
+        if protocol == "json" or service_id in OF_OTHER_PROTOCOLS:
+            print_details(model, service_id)
+
+
+main()
