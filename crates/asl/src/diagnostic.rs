@@ -78,6 +78,8 @@ macro_rules! codes {
             }
 
             /// The code that AWS gives such a finding in `ValidateStateMachineDefinition`.
+            ///
+            /// Source: API reference, "ValidateStateMachineDefinitionDiagnostic".
             pub const fn aws(self) -> &'static str {
                 match self { $(Self::$name => $aws,)* }
             }
@@ -125,11 +127,11 @@ codes! {
     /// No state ends the execution.
     NoTerminalState = "SW0118", "MISSING_END_STATE";
     /// A state name that is too long.
-    InvalidStateName = "SW0119", "SCHEMA_VALIDATION_FAILED";
+    InvalidStateName = "SW0119", "INVALID_STATE_NAME";
     /// A `Resource` that is no ARN of something that can run.
     InvalidResource = "SW0120", "SCHEMA_VALIDATION_FAILED";
     /// A text in a payload template that looks like an expression, in a field that is not evaluated.
-    LiteralExpression = "SW0121", "SCHEMA_VALIDATION_FAILED";
+    LiteralExpression = "SW0121", "NO_DOLLAR";
     /// `Assign` names a variable that cannot be called so.
     InvalidVariableName = "SW0122", "SCHEMA_VALIDATION_FAILED";
     /// A branch or an item processor assigns a variable of the scope around it.
@@ -150,6 +152,14 @@ codes! {
     OnlyInDistributedMap = "SW0132", "SCHEMA_VALIDATION_FAILED";
     /// A resource of the language that nothing serves where the definition is to run.
     UnsupportedResource = "SW0133", "SCHEMA_VALIDATION_FAILED";
+    /// A `Label` that is too long, or has characters that an ARN cannot have.
+    InvalidLabel = "SW0134", "INVALID_LABEL_NAME";
+    /// Two Map states have the same `Label`.
+    DuplicateLabel = "SW0135", "DUPLICATE_LABEL_NAME";
+    /// A path or a call in the `Result` of a Pass state, which is not evaluated.
+    StaticResult = "SW0136", "PASS_RESULT_IS_STATIC";
+    /// A path in a field that takes it as a text, beside a field `...Path` that reads it.
+    LiteralPath = "SW0137", "NO_PATH";
 }
 
 impl std::fmt::Display for Code {

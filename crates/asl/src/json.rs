@@ -56,7 +56,22 @@ fn span_of(text: &str, error: &serde_json::Error) -> Span {
     Span { start, end: start + width }
 }
 
+const COMMENT: &str = "maybe a (non-standard) comment? (not recognized as one since Feature 'ALLOW_COMMENTS' not enabled for parser)";
+
 const VALUES: &str = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')";
+
+/// `[Source: (String)"{...}"; line: 1, column: 4]`, as Jackson writes a place of a text, long texts cut.
+pub(crate) fn source(text: &str, line: usize, column: usize) -> String {
+    const SHOWN_MAX: usize = 500;
+    let (shown, cut) = match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => {
+            let rest = text[end..].chars().count();
+            (&text[..end], format!("[truncated {rest} chars]"))
+        }
+        None => (text, String::new()),
+    };
+    format!("[Source: (String)\"{shown}\"{cut}; line: {line}, column: {column}]")
+}
 
 /// What may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,12 +100,20 @@ impl Open {
             Self::Array => "Array",
         }
     }
+
+    fn closing(self) -> char {
+        match self {
+            Self::Object => '}',
+            Self::Array => ']',
+        }
+    }
 }
 
 struct Scanner<'t> {
     text: &'t str,
     at: usize,
-    open: Vec<Open>,
+    /// What is not closed yet, with its first byte.
+    open: Vec<(Open, usize)>,
 }
 
 type Mistake = (String, Span);
@@ -121,15 +144,16 @@ impl Scanner<'_> {
 
     fn step(&mut self, expected: Expected, c: char) -> Result<Expected, Mistake> {
         match (expected, c) {
+            (_, '/') => Err(self.unexpected(c, COMMENT)),
             (Expected::Value | Expected::ValueOrEnd, '{') => Ok(self.enter(Open::Object)),
             (Expected::Value | Expected::ValueOrEnd, '[') => Ok(self.enter(Open::Array)),
-            (Expected::ValueOrEnd, ']') | (Expected::NameOrEnd, '}') => Ok(self.leave()),
+            (Expected::ValueOrEnd | Expected::NameOrEnd, ']' | '}') => self.leave(c),
             (Expected::Value | Expected::ValueOrEnd, _) => {
                 self.scalar(c)?;
                 Ok(Expected::CommaOrEnd)
             }
             (Expected::Name | Expected::NameOrEnd, '"') => {
-                self.string()?;
+                self.string(" in field name")?;
                 Ok(Expected::Colon)
             }
             (Expected::Name | Expected::NameOrEnd, _) => {
@@ -147,26 +171,42 @@ impl Scanner<'_> {
     }
 
     fn enter(&mut self, open: Open) -> Expected {
+        self.open.push((open, self.at));
         self.at += 1;
-        self.open.push(open);
         match open {
             Open::Object => Expected::NameOrEnd,
             Open::Array => Expected::ValueOrEnd,
         }
     }
 
-    fn leave(&mut self) -> Expected {
+    fn leave(&mut self, closing: char) -> Result<Expected, Mistake> {
+        let (open, start) = *self.open.last().expect("the scan ends with the outermost value");
+        if closing != open.closing() {
+            let reason = format!(
+                "Unexpected close marker '{closing}': expected '{}' (for {} starting at {})",
+                open.closing(),
+                open.name(),
+                self.source(start),
+            );
+            return Err((reason, Span { start: self.at, end: self.at + 1 }));
+        }
         self.at += 1;
         self.open.pop();
-        Expected::CommaOrEnd
+        Ok(Expected::CommaOrEnd)
+    }
+
+    /// The place of a byte.
+    fn source(&self, at: usize) -> String {
+        let (line, column) = position(self.text, at);
+        source(self.text, line, column)
     }
 
     /// Behind a value within an object or array.
     fn separator(&mut self, c: char) -> Result<Expected, Mistake> {
-        let open = *self.open.last().expect("the scan ends with the outermost value");
-        match (open, c) {
-            (Open::Object, '}') | (Open::Array, ']') => Ok(self.leave()),
-            (_, ',') => {
+        let (open, _) = *self.open.last().expect("the scan ends with the outermost value");
+        match c {
+            '}' | ']' => self.leave(c),
+            ',' => {
                 self.at += 1;
                 Ok(if open == Open::Object { Expected::Name } else { Expected::Value })
             }
@@ -178,31 +218,90 @@ impl Scanner<'_> {
     }
 
     fn scalar(&mut self, c: char) -> Result<(), Mistake> {
-        if c == '"' {
-            return self.string();
+        match c {
+            '"' => self.string(": was expecting closing quote for a string value"),
+            '-' | '0'..='9' => self.number(),
+            c if is_word(c) => self.token(),
+            c => Err(self.unexpected(c, &format!("expected a valid value {VALUES}"))),
         }
+    }
+
+    /// `null`, `true` or `false`.
+    fn token(&mut self) -> Result<(), Mistake> {
         let word_end = self.rest().find(|c: char| !is_word(c)).unwrap_or(self.rest().len());
         let span = Span { start: self.at, end: self.at + word_end };
-        let word = &self.text[span.start..span.end];
-        if word.is_empty() {
-            return Err(self.unexpected(c, &format!("expected a valid value {VALUES}")));
+        let reason = match &self.text[span.start..span.end] {
+            "null" | "true" | "false" => {
+                self.at = span.end;
+                return Ok(());
+            }
+            word @ ("NaN" | "Infinity") => format!(
+                "Non-standard token '{word}': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow"
+            ),
+            word => format!("Unrecognized token '{word}': was expecting {VALUES}"),
+        };
+        Err((reason, span))
+    }
+
+    fn number(&mut self) -> Result<(), Mistake> {
+        if self.eat(&['-']) {
+            self.digit_follows(
+                "expected digit (0-9) to follow minus sign, for valid numeric value",
+            )?;
         }
-        let is_token = matches!(word, "null" | "true" | "false");
-        if !is_token && !c.is_ascii_digit() && c != '-' {
-            return Err((format!("Unrecognized token '{word}': was expecting {VALUES}"), span));
+        if self.eat(&['0']) && self.rest().starts_with(|c: char| c.is_ascii_digit()) {
+            let reason = "Invalid numeric value: Leading zeroes not allowed".to_owned();
+            return Err((reason, Span { start: self.at, end: self.at + 1 }));
         }
-        self.at = span.end;
+        self.skip_digits();
+        if self.eat(&['.']) {
+            self.digit_follows("Decimal point not followed by a digit")?;
+            self.skip_digits();
+        }
+        if self.eat(&['e', 'E']) {
+            self.eat(&['+', '-']);
+            self.digit_follows("Exponent indicator not followed by a digit")?;
+            self.skip_digits();
+        }
         Ok(())
     }
 
-    /// A text in quotes; its escapes are left to serde_json.
-    fn string(&mut self) -> Result<(), Mistake> {
+    fn eat(&mut self, one_of: &[char]) -> bool {
+        let found = self.rest().starts_with(one_of);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn skip_digits(&mut self) {
+        let rest = self.rest();
+        self.at += rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    }
+
+    /// At the end of the text nothing is said: serde_json has its words there.
+    fn digit_follows(&self, expectation: &str) -> Result<(), Mistake> {
+        match self.rest().chars().next() {
+            Some(c) if !c.is_ascii_digit() => {
+                let (reason, span) = self.unexpected(c, expectation);
+                Err((reason.replacen("): ", ") in numeric value: ", 1), span))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A text in quotes; the digits of its escapes are left to serde_json. `unclosed` is what is said of its end.
+    fn string(&mut self, unclosed: &str) -> Result<(), Mistake> {
         let mut escaped = false;
         for (i, c) in self.rest().char_indices().skip(1) {
             match c {
                 '"' if !escaped => {
                     self.at += i + 1;
                     return Ok(());
+                }
+                c if escaped && !"\"\\/bfnrtu".contains(c) => {
+                    let start = self.at + i;
+                    let reason =
+                        format!("Unrecognized character escape '{c}' (code {})", u32::from(c));
+                    return Err((reason, Span { start, end: start + c.len_utf8() }));
                 }
                 '\0'..='\u{1f}' => {
                     let start = self.at + i;
@@ -217,10 +316,7 @@ impl Scanner<'_> {
             }
         }
         let end = self.text.len();
-        Err((
-            "Unexpected end-of-input: was expecting closing quote for a string value".to_owned(),
-            Span { start: end, end },
-        ))
+        Err((format!("Unexpected end-of-input{unclosed}"), Span { start: end, end }))
     }
 
     fn unexpected(&self, c: char, expectation: &str) -> Mistake {
@@ -231,20 +327,22 @@ impl Scanner<'_> {
     fn end_of_input(&self, expected: Expected) -> Mistake {
         let reason = match (self.open.last(), expected) {
             (None, _) => "No content to map due to end-of-input".to_owned(),
-            (Some(Open::Object), Expected::Colon | Expected::Value) => {
-                "Unexpected end-of-input within/between Object entries".to_owned()
+            (Some((open, _)), Expected::Colon | Expected::Value | Expected::Name) => {
+                format!("Unexpected end-of-input within/between {} entries", open.name())
             }
-            (Some(open), _) => {
-                format!("Unexpected end-of-input: expected close marker for {}", open.name())
-            }
+            (Some((open, start)), _) => format!(
+                "Unexpected end-of-input: expected close marker for {} (start marker at {})",
+                open.name(),
+                self.source(*start),
+            ),
         };
         (reason, Span { start: self.text.len(), end: self.text.len() })
     }
 }
 
-/// Letters, digits and what else a number or a token can hold.
+/// What a token can hold.
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '$' | '+' | '-' | '.')
+    c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
 #[cfg(test)]
@@ -308,7 +406,65 @@ mod tests {
                 "nul",
                 10,
             ),
-            ("{\"a\": [1, {}", "Unexpected end-of-input: expected close marker for Array", "", 13),
+            (
+                "{\"a\": [1, {}",
+                "Unexpected end-of-input: expected close marker for Array (start marker at [Source: (String)\"{\"a\": [1, {}\"; line: 1, column: 7])",
+                "",
+                13,
+            ),
+            (
+                "{\"a\": [1}",
+                "Unexpected close marker '}': expected ']' (for Array starting at [Source: (String)\"{\"a\": [1}\"; line: 1, column: 7])",
+                "}",
+                10,
+            ),
+            ("[1,", "Unexpected end-of-input within/between Array entries", "", 4),
+            ("{\"a\": 1,", "Unexpected end-of-input within/between Object entries", "", 9),
+            ("{\"a", "Unexpected end-of-input in field name", "", 4),
+            (
+                "[1, // one\n 2]",
+                "Unexpected character ('/' (code 47)): maybe a (non-standard) comment? (not recognized as one since Feature 'ALLOW_COMMENTS' not enabled for parser)",
+                "/",
+                6,
+            ),
+            (
+                "[NaN]",
+                "Non-standard token 'NaN': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow",
+                "NaN",
+                5,
+            ),
+            (
+                "[.5]",
+                "Unexpected character ('.' (code 46)): expected a valid value (JSON String, Number, Array, Object or token 'null', 'true' or 'false')",
+                ".",
+                3,
+            ),
+            ("[01]", "Invalid numeric value: Leading zeroes not allowed", "1", 4),
+            (
+                "[-a]",
+                "Unexpected character ('a' (code 97)) in numeric value: expected digit (0-9) to follow minus sign, for valid numeric value",
+                "a",
+                4,
+            ),
+            (
+                "[1.]",
+                "Unexpected character (']' (code 93)) in numeric value: Decimal point not followed by a digit",
+                "]",
+                5,
+            ),
+            (
+                "[1e+]",
+                "Unexpected character (']' (code 93)) in numeric value: Exponent indicator not followed by a digit",
+                "]",
+                6,
+            ),
+            ("[\"\\x\"]", "Unrecognized character escape 'x' (code 120)", "x", 5),
+            (
+                "[1x]",
+                "Unexpected character ('x' (code 120)): was expecting comma to separate Array entries",
+                "x",
+                4,
+            ),
             ("{\"a\":", "Unexpected end-of-input within/between Object entries", "", 6),
             ("", "No content to map due to end-of-input", "", 1),
             (
@@ -333,7 +489,7 @@ mod tests {
 
     #[test]
     fn other_mistakes_keep_serde_jsons_words() {
-        for text in ["[01]", "[1.]", "[\"\\x\"]", "{} {}", "[1e999]", "[\"\\ud800\"]"] {
+        for text in ["{} {}", "[1e999]", "[\"\\ud800\"]", "-", "[1."] {
             let (reason, ..) = mistake(text);
             assert!(!reason.is_empty() && !reason.contains("code "), "{text}: {reason}");
         }

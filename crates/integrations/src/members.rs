@@ -6,11 +6,11 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// Names of members, as they are on the wire.
-pub type Members = &'static [&'static str];
+pub type Members = Vec<&'static str>;
 
 /// Those that `T` reads: its fields, other names of them included.
 pub(crate) fn members_of<T: DeserializeOwned>() -> Members {
-    let mut asked = Asked(&[]);
+    let mut asked = Asked(Vec::new());
     // It fails by design, once it was asked.
     let _ = T::deserialize(&mut asked);
     asked.0
@@ -25,10 +25,10 @@ impl<'de> Deserializer<'de> for &mut Asked {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        fields: Members,
+        fields: &'static [&'static str],
         _visitor: V,
     ) -> Result<V::Value, Error> {
-        self.0 = fields;
+        self.0 = fields.to_vec();
         Err(Error::custom("nothing to read"))
     }
 

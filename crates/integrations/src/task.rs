@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::catalogue::{self, Model};
 use crate::aws::spelling;
 use crate::service::{Facts, Optimised, Origin, Service};
-use crate::{Clock, events, http, members};
+use crate::{Clock, events, http};
 
 const PREFIX: &str = "arn:aws:states:::";
 const SDK_PREFIX: &str = "aws-sdk:";
@@ -132,7 +132,7 @@ impl Kind {
             }
             Self::Sdk(action) => {
                 let served = (facts.members)(action);
-                let misfit = |member: &&str| of_sdk(model?, action, served, of, member);
+                let misfit = |member: &&str| of_sdk(model?, action, served.as_deref(), of, member);
                 given.iter().filter_map(misfit).collect()
             }
         }
@@ -143,7 +143,7 @@ impl Kind {
 fn of_sdk(
     model: &Model,
     action: &str,
-    served: Option<members::Members>,
+    served: Option<&[&str]>,
     of: &str,
     member: &str,
 ) -> Option<Misfit> {

@@ -154,6 +154,10 @@ impl<'t> Parser<'t> {
             }
         };
         let raw = &self.text[start..end];
+        if let Some(at) = open_escape(raw) {
+            self.at = start + at;
+            return Err(self.error("a backslash stands before one of `'`, `{`, `}` and `\\` only"));
+        }
         if is_template {
             let template = Template::parse(raw)
                 .map_err(|reason| self.error(format!("invalid template: {reason}")))?;
@@ -228,17 +232,26 @@ fn path_end(text: &str) -> Option<usize> {
     None
 }
 
-/// Resolves `\'`, `\{`, `\}` and `\\`; any other backslash stays, so that JSON in a text keeps its escapes.
+/// Where a backslash stands before anything but `'`, `{`, `}` and `\`.
+///
+/// Source: Developer Guide, "Reserved characters in intrinsic functions": such a backslash is an error.
+fn open_escape(raw: &str) -> Option<usize> {
+    let mut chars = raw.char_indices();
+    while let Some((at, c)) = chars.next() {
+        if c == '\\' && !matches!(chars.next(), Some((_, '\'' | '{' | '}' | '\\'))) {
+            return Some(at);
+        }
+    }
+    None
+}
+
+/// Resolves `\'`, `\{`, `\}` and `\\`; there are no others.
 fn unescape(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
         match c {
-            '\\' => match chars.next() {
-                Some(c @ ('\'' | '{' | '}' | '\\')) => text.push(c),
-                Some(c) => text.extend(['\\', c]),
-                None => text.push('\\'),
-            },
+            '\\' => text.extend(chars.next()),
             c => text.push(c),
         }
     }

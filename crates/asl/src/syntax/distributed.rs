@@ -212,20 +212,28 @@ impl<'t> Checker<'t> {
         None
     }
 
-    /// `Label`: at most 40 characters, which stand in ARNs.
+    /// `Label`: at most 40 characters, which stand in ARNs; no other Map state of the machine has the same.
+    ///
+    /// Source: Developer Guide, "Using Map state in Distributed mode", `Label`.
     fn label(&mut self, place: &Place<'t>) -> Option<Arc<str>> {
         const LENGTH_MAX: usize = 40;
         let label = self.string(place)?;
         let is_fine = |c: char| {
             !c.is_whitespace() && !c.is_control() && !"?*<>{}[]:;,\\|^~$#%&`\"/".contains(c)
         };
-        if !label.is_empty() && label.chars().count() <= LENGTH_MAX && label.chars().all(is_fine) {
-            return Some(label.into());
+        if label.is_empty() || label.chars().count() > LENGTH_MAX || !label.chars().all(is_fine) {
+            let message =
+                format!("Label must be 1 to {LENGTH_MAX} characters of those that ARNs can have");
+            self.findings.value(Code::InvalidLabel, place, message);
+            return None;
         }
-        let message =
-            format!("Label must be 1 to {LENGTH_MAX} characters of those that ARNs can have");
-        self.findings.value(Code::InvalidValue, place, message);
-        None
+        if !self.labels.insert(label) {
+            let message = format!("Duplicate label name: {label}");
+            self.findings
+                .value(Code::DuplicateLabel, place, message)
+                .help("a label names the Map runs of one Map state: give each its own");
+        }
+        Some(label.into())
     }
 
     /// A text that is one of `words`.

@@ -336,6 +336,35 @@ impl<'t> Checker<'t> {
         }
     }
 
+    /// Warns of what looks like an expression in a `Result`, where nothing is evaluated.
+    pub(super) fn warn_of_static_result(&mut self, place: &Place<'t>) {
+        if let Shape::String(text) = &place.node.shape
+            && looks_like_an_expression(text)
+        {
+            let message = "The Result of a Pass state is taken as it is written";
+            self.findings
+                .value(Code::StaticResult, place, message)
+                .warning()
+                .help("use `Parameters`, with names that end in `.$`, to have it evaluated");
+        }
+        for inner in inner(place) {
+            self.warn_of_static_result(&inner);
+        }
+    }
+
+    /// Warns of a path in a field that has a twin `path` which would read it.
+    pub(super) fn warn_of_literal_path(&mut self, place: &Place<'t>, path: &str) {
+        if let Shape::String(text) = &place.node.shape
+            && !self.is_jsonata()
+            && looks_like_an_expression(text)
+        {
+            let name = place.field_name();
+            let message = format!("The value of the field '{name}' is taken as it is written");
+            let help = format!("to have it evaluated call the field `{path}`");
+            self.findings.name(Code::LiteralPath, place, message).warning().help(help);
+        }
+    }
+
     fn template_error(&mut self, template: &Place<'t>, error: &TemplateError) {
         let place = template.descend(&error.place);
         match &error.problem {

@@ -20,11 +20,11 @@ mod source;
 mod states;
 mod variables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::diagnostic::Code;
-use crate::json::NotJson;
+use crate::json::{self, NotJson};
 use crate::model::{State, StateId, WorkflowType};
 use crate::{Diagnostic, Severity, Span, StateMachine};
 use graph::Scope;
@@ -70,24 +70,11 @@ fn not_json(text: &str, error: NotJson) -> Diagnostic {
         code: Code::InvalidJson,
         severity: Severity::Error,
         pointer: String::new(),
-        location: Some(source_location(text, &error)),
+        location: Some(json::source(text, error.line, error.column)),
         span: error.span,
         message: error.reason,
         help: None,
     }
-}
-
-/// `[Source: (String)"{...}"; line: 1, column: 4]`, as Jackson writes it, long texts cut.
-fn source_location(text: &str, error: &NotJson) -> String {
-    const SHOWN_MAX: usize = 500;
-    let (shown, cut) = match text.char_indices().nth(SHOWN_MAX) {
-        Some((end, _)) => {
-            let rest = text[end..].chars().count();
-            (&text[..end], format!("[truncated {rest} chars]"))
-        }
-        None => (text, String::new()),
-    };
-    format!("[Source: (String)\"{shown}\"{cut}; line: {}, column: {}]", error.line, error.column)
 }
 
 fn not_an_object(span: Span) -> Diagnostic {
@@ -112,6 +99,8 @@ struct Checker<'t> {
     ids: HashMap<usize, StateId>,
     /// The first state of each name.
     names: HashMap<&'t str, usize>,
+    /// The labels of the Map states.
+    labels: HashSet<&'t str>,
     scopes: variables::Scopes<'t>,
     references: variables::References,
     machine_language: language::Language,

@@ -118,11 +118,16 @@ impl<'t> Checker<'t> {
     fn rule(&mut self, object: &Object<'t>, is_outermost: bool) -> Option<Rule> {
         self.comment(object);
         self.check_rule_fields(object, is_outermost);
-        let combination = object.fields.iter().find(|f| is_combination(&f.name));
-        match combination {
-            Some(field) => self.combination(&object.place.field(field)),
-            None => self.data_test(object),
+        if !object.fields.iter().any(|field| is_combination(&field.name)) {
+            return self.data_test(object);
         }
+        let tests: Vec<&str> = object
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .filter(|name| is_test(name))
+            .collect();
+        self.one_of(object, &tests, true).and_then(|place| self.combination(&place))
     }
 
     fn check_rule_fields(&mut self, object: &Object<'t>, is_outermost: bool) {
@@ -242,4 +247,9 @@ impl<'t> Checker<'t> {
 
 fn is_combination(name: &str) -> bool {
     BOOLEAN_COMBINATIONS.contains(&name)
+}
+
+/// Whether a field says when the rule matches: a combination stands alone.
+fn is_test(name: &str) -> bool {
+    name == "Variable" || is_combination(name) || comparator(name).is_some()
 }

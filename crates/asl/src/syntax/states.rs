@@ -85,7 +85,10 @@ impl<'t> Checker<'t> {
 
     fn pass(&mut self, object: &Object<'t>, scope: &mut Scope<'t>) -> Option<Pass> {
         let flow = self.flow(object);
-        let result = object.get("Result").map(|place| place.node.to_value().into());
+        let result = object.get("Result").map(|place| {
+            self.warn_of_static_result(&place);
+            place.node.to_value().into()
+        });
         let transition = self.transition(object, scope)?;
         Some(Pass { flow, result, transition })
     }
@@ -223,6 +226,7 @@ impl<'t> Checker<'t> {
         if self.is_expression(&place) {
             return self.query_at(&place).map(Text::Query);
         }
+        self.warn_of_literal_path(&place, path);
         self.string(&place).map(|text| Text::Literal(text.to_owned()))
     }
 

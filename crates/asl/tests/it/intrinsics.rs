@@ -40,7 +40,7 @@ fn format_writes_values_as_java_does() {
     check("States.Format('{}', $.big)", json!("1.23456789E7"));
     check("States.Format('{}', 0.0001)", json!("1.0E-4"));
     check("States.Format('{}', 1000000)", json!("1000000"));
-    check("States.Format('\\{\\} \\' \\\\ \\n')", json!("{} ' \\ \\n"));
+    check("States.Format('\\{\\} \\' \\\\')", json!("{} ' \\"));
     check("States.Format($.template, 'x')", json!("<x> {}"));
     check("States.Format('{}', $$.Execution.Name)", json!("run-1"));
     check("States.Format('plain')", json!("plain"));
@@ -53,7 +53,7 @@ fn format_writes_values_as_java_does() {
 
 #[test]
 fn json_functions() {
-    check("States.StringToJson('{\"a\": [1, \"x\\n\"]}')", json!({"a": [1, "x\n"]}));
+    check("States.StringToJson('{\"a\": [1, \"x\\\\n\"]}')", json!({"a": [1, "x\n"]}));
     check("States.StringToJson(' ')", json!(null));
     check("States.JsonToString($.o)", json!("{\"x\":1,\"y\":[true,\"z\"]}"));
     check(
@@ -253,6 +253,9 @@ fn what_is_no_call_is_refused() {
         "States.Format('{')",
         "States.Format('}')",
         "States.Format('\\",
+        "States.Format('a\\n')",
+        "States.Array('C:\\temp')",
+        "States.StringToJson('{\"a\": \"\\\"\"}')",
         "States.UUID()x",
         "UUID()",
         "text",

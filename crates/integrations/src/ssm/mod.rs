@@ -65,10 +65,10 @@ const PAGE_MAX: usize = 10;
 
 const DECRYPTED: &str = "WithDecryption";
 
-const OF_DELETE: Members = &["Name"];
-const OF_GET: Members = &["Name", DECRYPTED];
-const OF_GET_ALL: Members = &["Names", DECRYPTED];
-const OF_PATH: Members = &["Path", "Recursive", DECRYPTED, "MaxResults", "NextToken"];
+const OF_DELETE: &[&str] = &["Name"];
+const OF_GET: &[&str] = &["Name", DECRYPTED];
+const OF_GET_ALL: &[&str] = &["Names", DECRYPTED];
+const OF_PATH: &[&str] = &["Path", "Recursive", DECRYPTED, "MaxResults", "NextToken"];
 
 const SECURE: &str = "SecureString";
 
@@ -377,10 +377,10 @@ impl Service for EmbeddedParameters {
 /// The members of its actions.
 fn members(action: &str) -> Option<Members> {
     Some(match action {
-        "DeleteParameter" => OF_DELETE,
-        "GetParameter" => OF_GET,
-        "GetParameters" => OF_GET_ALL,
-        "GetParametersByPath" => OF_PATH,
+        "DeleteParameter" => OF_DELETE.to_vec(),
+        "GetParameter" => OF_GET.to_vec(),
+        "GetParameters" => OF_GET_ALL.to_vec(),
+        "GetParametersByPath" => OF_PATH.to_vec(),
         "PutParameter" => members_of::<Put>(),
         _ => return None,
     })

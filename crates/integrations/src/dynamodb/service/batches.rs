@@ -9,7 +9,7 @@ use super::super::Item;
 use super::super::embedded::exact_key;
 use super::super::value::size;
 use super::items::{Get, Kind, Request};
-use super::legacy::{members, with_expressions};
+use super::legacy::{self, with_expressions};
 use super::{Call, Consumed, Done, Metrics, Names, read};
 use crate::members::{Members, members_of};
 
@@ -40,7 +40,7 @@ struct Wanted {
 pub(super) fn get(call: &Call<'_>, input: Value) -> Done<Value> {
     let BatchGet { request_items, return_consumed_capacity } = read(input, &["RequestItems"])?;
     let wanted = |(name, wanted)| -> Done<(String, Wanted)> {
-        let wanted = with_expressions(members("BatchGetItem"), wanted)?;
+        let wanted = with_expressions(legacy::members("BatchGetItem"), wanted)?;
         Ok((name, read(wanted, &["Keys"])?))
     };
     let request_items = request_items.into_iter().map(wanted).collect::<Done<BTreeMap<_, _>>>()?;

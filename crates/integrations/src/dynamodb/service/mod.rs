@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Every action is one transaction: what it changed is on disk when it answers, or nothing has changed. Reads are consistent.
-//! Members of the time before expressions (`Expected`, `KeyConditions` ..) are refused by name, as is everything else that is not
-//! here. An item whose time to live is over is gone at once, where AWS takes up to a few days.
+//! Members of the time before expressions (`Expected`, `KeyConditions` ..) become expressions; what is not here is refused by name.
+//! An item whose time to live is over is gone at once, where AWS takes up to a few days.
 
 mod batches;
 mod items;
@@ -402,9 +402,11 @@ enum Metrics {
     None,
 }
 
-/// The members of its actions.
+/// The members of its actions, those of older code included.
 fn members(action: &str) -> Option<Members> {
     let parts =
         [items::members, reads::members, tables::members, batches::members, transactions::members];
-    parts.iter().find_map(|members| members(action))
+    let mut members = parts.iter().find_map(|members| members(action))?;
+    members.extend(legacy::members(action));
+    Some(members)
 }
