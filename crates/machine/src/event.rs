@@ -242,6 +242,9 @@ pub enum Event {
     /// Hidden: the worker of an activity had gone when its task came.
     #[serde(rename = "Tb")]
     TaskGivenBack,
+    /// Hidden: another worker took the task then. AWS tells of one worker at most for each `ActivityScheduled`.
+    #[serde(rename = "Tk")]
+    TaskTakenAgain,
 
     /// `ParallelStateStarted`
     #[serde(rename = "Ps")]
@@ -348,6 +351,7 @@ impl Event {
             self,
             Self::TaskHeartbeat
                 | Self::TaskGivenBack
+                | Self::TaskTakenAgain
                 | Self::TaskReported(_)
                 | Self::WaitStarted { .. }
                 | Self::RetryScheduled { .. }

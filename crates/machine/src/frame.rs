@@ -126,6 +126,8 @@ pub(crate) struct OpenTask {
     pub(crate) resource: TaskResource,
     pub(crate) parameters: Data,
     pub(crate) started: bool,
+    /// Whether the history says that it started. A task that was given back has to start once more.
+    pub(crate) is_start_told: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) heartbeat: Option<Duration>,
     /// From when `timeout` counts; nothing for an activity that no worker has taken.
@@ -141,6 +143,13 @@ pub(crate) struct OpenTask {
 }
 
 impl OpenTask {
+    /// Somebody works on it.
+    pub(crate) fn begin(&mut self, at: Timestamp) {
+        self.started = true;
+        self.running_since.get_or_insert(at);
+        self.alive_at.get_or_insert(at);
+    }
+
     /// Whether somebody must work on it: a handler, or a worker that has yet to take it. Otherwise it only waits for
     /// its token.
     pub(crate) fn is_outstanding(&self) -> bool {

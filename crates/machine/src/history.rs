@@ -65,6 +65,7 @@ impl Event {
             | Self::ExecutionRedriven { .. }
             | Self::MapRunRedriven { .. }
             | Self::TaskGivenBack
+            | Self::TaskTakenAgain
             | Self::StateEntered { .. }
             | Self::StateExited { .. }
             | Self::ParallelStateStarted { .. }
@@ -197,6 +198,7 @@ fn show(event: &Event) -> Option<Shown> {
         | Event::TaskTimedOut { .. } => show_task(event)?,
         Event::TaskHeartbeat
         | Event::TaskGivenBack
+        | Event::TaskTakenAgain
         | Event::TaskReported(_)
         | Event::WaitStarted { .. }
         | Event::RetryScheduled { .. } => return None,

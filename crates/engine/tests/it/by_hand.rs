@@ -418,6 +418,12 @@ fn a_worker_that_goes_while_its_task_is_on_the_way_gives_it_back() {
     deliver(&mut bench, writes);
     let task = answer.try_recv().unwrap().unwrap().take();
     assert!(task.task.token.is_some() && given_back.try_recv().is_err());
+    let archive = bench.store.archive().unwrap();
+    let open = archive.open_executions().unwrap().remove(0);
+    let entries = archive.journal(&open).unwrap().entries;
+    let events = entries.iter().filter_map(stepwell_machine::Entry::to_history_event);
+    let started = events.filter(|event| event["type"] == "ActivityStarted");
+    assert_eq!(started.count(), 1, "each `ActivityScheduled` has one worker");
 }
 
 #[test]

@@ -106,6 +106,7 @@ impl<'a> Fold<'a> {
             Event::TaskStarted { .. } => self.task_started(),
             Event::TaskHeartbeat => self.task_heartbeat(),
             Event::TaskGivenBack => self.task_given_back(),
+            Event::TaskTakenAgain => self.task_taken_again(),
             Event::TaskSubmitted { output, .. } => self.task_submitted(output),
             Event::TaskReported(report) => self.task_reported(report),
             Event::TaskSucceeded { output, .. } => {

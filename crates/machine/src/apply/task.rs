@@ -41,6 +41,7 @@ impl Fold<'_> {
             resource: resource.clone(),
             parameters: Arc::clone(parameters),
             started: false,
+            is_start_told: false,
             timeout: timeout_seconds.map(Duration::from_secs),
             heartbeat: heartbeat_seconds.map(Duration::from_secs),
             running_since: since,
@@ -55,10 +56,14 @@ impl Fold<'_> {
         let (id, at) = (self.id, self.entry.at);
         self.update(|frame| frame.cursor = id)?;
         self.update_task(|task| {
-            task.started = true;
-            task.running_since.get_or_insert(at);
-            task.alive_at.get_or_insert(at);
+            task.is_start_told = true;
+            task.begin(at);
         })
+    }
+
+    pub(super) fn task_taken_again(&mut self) -> Option<()> {
+        let at = self.entry.at;
+        self.update_task(|task| task.begin(at))
     }
 
     pub(super) fn task_heartbeat(&mut self) -> Option<()> {

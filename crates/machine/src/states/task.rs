@@ -158,7 +158,12 @@ pub(crate) fn started(
 ) {
     if let Some(task) = open_task(d, frame).filter(|task| !task.started) {
         let resource = task.resource.clone();
-        d.emit_at(frame, d.cursor(frame), at, Event::TaskStarted { resource, worker });
+        let event = if task.is_start_told {
+            Event::TaskTakenAgain
+        } else {
+            Event::TaskStarted { resource, worker }
+        };
+        d.emit_at(frame, d.cursor(frame), at, event);
     }
 }
 
