@@ -278,7 +278,7 @@ mod tests {
             let look = move |transaction: &Transaction<'_>| {
                 let before = count(transaction)?;
                 reads.send(()).unwrap();
-                is_written.recv_timeout(Duration::from_secs(60)).expect("it was not held up");
+                is_written.recv_timeout(Duration::from_mins(1)).expect("it was not held up");
                 Ok(Ok::<_, StoreError>((before, count(transaction)?)))
             };
             reader.read(look).await

@@ -107,9 +107,7 @@ mod tests {
         let collecting = tokio::spawn(collect(changes, waiting, stop.clone()));
         for number in 0..20_000 {
             engine.send(change(number)).unwrap();
-            if number % 1_000 == 0 {
-                tokio::task::yield_now().await;
-            }
+            tokio::task::yield_now().await;
         }
         stop.cancel();
         collecting.await.unwrap();

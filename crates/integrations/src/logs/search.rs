@@ -214,7 +214,8 @@ mod tests {
             let steps = statement.query_map([1, 1, 1], |row| row.get::<_, String>(3)).unwrap();
             let plan = steps.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("; ");
             assert!(plan.starts_with("SEARCH log_event USING INDEX"), "{plan}");
-            assert!(plan.contains("at_ms,id)>(?,?)") && !plan.contains("TEMP B-TREE"), "{plan}");
+            // Those of the same millisecond are skipped one by one.
+            assert!(plan.contains("at_ms>?)") && !plan.contains("TEMP B-TREE"), "{plan}");
         }
     }
 }

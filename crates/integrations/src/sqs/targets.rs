@@ -30,6 +30,7 @@ impl fmt::Debug for Targets {
     }
 }
 
+/// The answer to `SendMessageBatch`.
 #[derive(Deserialize)]
 struct Sent {
     #[serde(rename = "Failed", default)]
@@ -43,6 +44,13 @@ struct Failed {
     code: String,
     message: Option<String>,
     sender_fault: bool,
+}
+
+/// The answer to `GetQueueUrl`.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Found {
+    queue_url: String,
 }
 
 impl Failed {
@@ -134,11 +142,6 @@ impl Targets {
             return Ok(known);
         }
         let asked = json!({"QueueName": name, "QueueOwnerAWSAccountId": account});
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Found {
-            queue_url: String,
-        }
         let Found { queue_url } = read(self.call("GetQueueUrl", asked).await?)?;
         if !is_in(&queue_url, region) {
             return Err(no_such_queue(arn));

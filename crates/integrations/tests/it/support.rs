@@ -228,7 +228,7 @@ pub(crate) async fn answer_to_head(
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = [0; "HTTP/1.1 400".len()];
     let answered = stream.read_exact(&mut answer);
-    tokio::time::timeout(Duration::from_secs(60), answered).await.expect("an answer").unwrap();
+    tokio::time::timeout(Duration::from_mins(1), answered).await.expect("an answer").unwrap();
     String::from_utf8(answer.to_vec()).unwrap()
 }
 

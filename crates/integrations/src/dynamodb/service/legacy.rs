@@ -62,7 +62,7 @@ pub(super) fn with_expressions(members: &[&'static str], input: Value) -> Done<V
     }
     check(members, &input)?;
     let mut placeholders = Placeholders::default();
-    let joint = joint(input.shift_remove("ConditionalOperator"))?;
+    let joint = joint(input.shift_remove("ConditionalOperator").as_ref())?;
     for (member, expression, joint) in [
         ("Expected", "ConditionExpression", joint),
         ("KeyConditions", "KeyConditionExpression", " AND "),
@@ -111,8 +111,8 @@ fn read<T: serde::de::DeserializeOwned>(value: Value) -> Done<T> {
     crate::service::read(value).map_err(Failure::from)
 }
 
-fn joint(operator: Option<Value>) -> Done<&'static str> {
-    match operator.as_ref().map(Value::as_str) {
+fn joint(operator: Option<&Value>) -> Done<&'static str> {
+    match operator.map(Value::as_str) {
         None | Some(Some("AND")) => Ok(" AND "),
         Some(Some("OR")) => Ok(" OR "),
         _ => Err("The ConditionalOperator must be AND or OR".to_owned().into()),

@@ -11,6 +11,7 @@ use stepwell_aws_wire::ServiceError;
 
 use super::checksum::Checksum;
 use super::names::identity;
+use super::tagging::{self, ObjectTags};
 
 /// Source: S3 API reference, `PutObject`.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -42,6 +43,8 @@ pub(super) struct Attributes {
     pub(super) kept: Map<String, Value>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "ObjectTags::is_empty")]
+    pub(super) tags: ObjectTags,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) checksum: Option<Checksum>,
 }
@@ -58,6 +61,9 @@ impl Attributes {
             if let Some(value) = input.shift_remove(*name) {
                 attributes.kept.insert((*name).to_owned(), value);
             }
+        }
+        if let Some(Value::String(tags)) = input.shift_remove("Tagging") {
+            attributes.tags = tagging::of_header(&tags)?;
         }
         if let Some(metadata) = input.shift_remove("Metadata") {
             attributes.metadata = serde_json::from_value(metadata).map_err(|_| {
@@ -98,6 +104,9 @@ impl Attributes {
         for (name, value) in &self.kept {
             answer[name] = value.clone();
         }
+        if !self.tags.is_empty() {
+            answer["TagCount"] = self.tags.len().into();
+        }
         answer
     }
 }
@@ -109,12 +118,8 @@ pub(super) fn seconds(time: Timestamp) -> String {
 
 /// Settings of S3 that have one value here.
 fn check_settings(input: &mut Map<String, Value>) -> Result<(), ServiceError> {
-    let settings: [(&str, &[&str]); 4] = [
-        ("ServerSideEncryption", &["AES256"]),
-        ("StorageClass", &["STANDARD"]),
-        ("Tagging", &[""]),
-        ("TaggingDirective", &["COPY"]),
-    ];
+    let settings: [(&str, &[&str]); 2] =
+        [("ServerSideEncryption", &["AES256"]), ("StorageClass", &["STANDARD"])];
     check_acl(input)?;
     for (name, allowed) in settings {
         let value = input.shift_remove(name);

@@ -6,7 +6,7 @@
 //!                             staging.rs: content on its way                              \--> .objects.db: index.rs
 //! ```
 //!
-//! There are no versions, lists of who may what, tags, encryption by keys of one's own, or classes of storage; whoever asks for them
+//! There are no versions, lists of who may what, tags of buckets, encryption by keys of one's own, or classes of storage; whoever asks for them
 //! is refused by name. An object that somebody put into the folder has an `ETag` that tells of its file, not of its content.
 
 mod attributes;
@@ -20,6 +20,7 @@ mod objects;
 mod operations;
 mod staging;
 mod store;
+mod tagging;
 mod tags;
 mod wire;
 
@@ -62,9 +63,11 @@ pub const FACTS: Facts = Facts {
         "CreateMultipartUpload",
         "DeleteBucket",
         "DeleteObject",
+        "DeleteObjectTagging",
         "DeleteObjects",
         "GetBucketLocation",
         "GetObject",
+        "GetObjectTagging",
         "HeadBucket",
         "HeadObject",
         "ListBuckets",
@@ -73,6 +76,7 @@ pub const FACTS: Facts = Facts {
         "ListObjectsV2",
         "ListParts",
         "PutObject",
+        "PutObjectTagging",
         "UploadPart",
         "UploadPartCopy",
     ],
@@ -232,14 +236,17 @@ fn call(
         "CreateMultipartUpload" => store.create_upload(input)?,
         "DeleteBucket" => store.delete_bucket(input)?,
         "DeleteObject" => store.delete_object(input)?,
+        "DeleteObjectTagging" => store.delete_object_tagging(input)?,
         "DeleteObjects" => store.delete_objects(input)?,
         "GetBucketLocation" => store.bucket_location(input)?,
+        "GetObjectTagging" => store.get_object_tagging(input)?,
         "HeadBucket" => store.head_bucket(input)?,
         "ListBuckets" => store.list_buckets(&input)?,
         "ListMultipartUploads" => store.list_uploads(input)?,
         "ListObjects" => store.list_objects(input)?,
         "ListObjectsV2" => store.list_objects_v2(input)?,
         "ListParts" => store.list_parts(input)?,
+        "PutObjectTagging" => store.put_object_tagging(input)?,
         other => return Err(ServiceError::unsupported("s3", other)),
     };
     Ok(members.into())

@@ -226,14 +226,8 @@ impl Store {
         staged: &Staged,
     ) -> Result<Value, ServiceError> {
         let at = take_address(self, &mut input)?;
-        let replaces = match input.shift_remove("MetadataDirective") {
-            Some(Value::String(text)) if text == "REPLACE" => true,
-            None => false,
-            Some(Value::String(text)) if text == "COPY" => false,
-            Some(_) => {
-                return Err(ServiceError::sender("InvalidArgument", "Unknown metadata directive."));
-            }
-        };
+        let replaces = take_directive(&mut input, "MetadataDirective", "metadata")?;
+        let replaces_tags = take_directive(&mut input, "TaggingDirective", "tagging")?;
         let given = Attributes::take(&mut input)?;
         let conditions = take_put_conditions(&mut input)?;
         nothing_more("CopyObject", &input)?;
@@ -242,13 +236,30 @@ impl Store {
                 object's metadata, storage class, website redirect location or encryption attributes.";
             return Err(ServiceError::sender("InvalidRequest", message));
         }
-        let attributes = if replaces { given } else { found };
+        let tags = if replaces_tags { given.tags.clone() } else { found.tags.clone() };
+        let attributes = Attributes { tags, ..if replaces { given } else { found } };
         let mut result = self.put_staged(&at, staged, attributes, &conditions)?;
         result["LastModified"] = seconds(self.now()).into();
         if let Some(members) = result.as_object_mut() {
             members.shift_remove("ServerSideEncryption");
         }
         Ok(json!({"CopyObjectResult": result, "ServerSideEncryption": "AES256"}))
+    }
+}
+
+/// Whether something comes from the request, and not from what is copied.
+fn take_directive(
+    input: &mut Map<String, Value>,
+    name: &str,
+    what: &str,
+) -> Result<bool, ServiceError> {
+    match input.shift_remove(name) {
+        None => Ok(false),
+        Some(Value::String(text)) if text == "COPY" => Ok(false),
+        Some(Value::String(text)) if text == "REPLACE" => Ok(true),
+        Some(_) => {
+            Err(ServiceError::sender("InvalidArgument", format!("Unknown {what} directive.")))
+        }
     }
 }
 

@@ -80,6 +80,7 @@ const OBJECT_ANSWER: &[Member] = with_checksums![
     ("LastModified", "last-modified", Time),
     ("Metadata", "x-amz-meta-", Map),
     ("ServerSideEncryption", "x-amz-server-side-encryption", Text),
+    ("TagCount", "x-amz-tagging-count", Number),
     ("WebsiteRedirectLocation", "x-amz-website-redirect-location", Text),
 ];
 
@@ -211,6 +212,26 @@ pub(super) const OPERATIONS: &[Operation] = &[
             ("MaxParts", "max-parts", Number),
         ],
         root: Some("ListPartsResult"),
+        ..PLAIN
+    },
+    Operation {
+        action: "GetObjectTagging",
+        marker: Some("tagging"),
+        root: Some("Tagging"),
+        ..PLAIN
+    },
+    Operation {
+        action: "PutObjectTagging",
+        method: "PUT",
+        marker: Some("tagging"),
+        headers: with_checksums![MD5, ALGORITHM],
+        ..PLAIN
+    },
+    Operation {
+        action: "DeleteObjectTagging",
+        method: "DELETE",
+        marker: Some("tagging"),
+        status: 204,
         ..PLAIN
     },
     Operation {

@@ -93,11 +93,12 @@ impl EmbeddedS3 {
             "DeleteObjects" => read_delete,
             "CompleteMultipartUpload" => read_completed,
             "CreateBucket" => read_configuration,
+            "PutObjectTagging" => read_tagging,
             _ => return Ok(None),
         };
         // It is compared with what was promised as content is.
         let promise = match operation.action {
-            "DeleteObjects" => super::Promise::take(input)?,
+            "DeleteObjects" | "PutObjectTagging" => super::Promise::take(input)?,
             _ => super::Promise::default(),
         };
         let source = source(&parts.headers, body, XML)?;
@@ -198,6 +199,12 @@ fn read_configuration(root: &Element) -> (&'static str, Value) {
     ("CreateBucketConfiguration", texts(root))
 }
 
+fn read_tagging(root: &Element) -> (&'static str, Value) {
+    let sets = root.children.iter().filter(|it| it.name == "TagSet");
+    let tags: Vec<_> = sets.flat_map(|set| set.children.iter().map(texts)).collect();
+    ("Tagging", json!({"TagSet": tags}))
+}
+
 /// The children of an element by their names.
 fn texts(element: &Element) -> Value {
     element.children.iter().map(|it| (it.name.clone(), Value::from(it.text.as_str()))).collect()
@@ -254,8 +261,10 @@ fn xml_members(root: &str, mut members: Value) -> Value {
     if let Some(own) = members.as_object_mut().and_then(|it| it.shift_remove(root)) {
         return own;
     }
-    if let Some(buckets) = members.get_mut("Buckets") {
-        *buckets = json!({ "Bucket": buckets.take() });
+    for (list, item) in [("Buckets", "Bucket"), ("TagSet", "Tag")] {
+        if let Some(items) = members.get_mut(list) {
+            *items = json!({ item: items.take() });
+        }
     }
     members
 }

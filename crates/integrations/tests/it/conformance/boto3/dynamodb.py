@@ -203,11 +203,13 @@ def case_older_code_has_no_expressions(world):
     equal(changed["Attributes"], {**key, "text": "one", "count": 5})
     refused(lambda: it.put_item(Item=key, Expected={"pk": {"Exists": False}}), "ConditionalCheckFailedException",
             "The conditional request failed")
-    refused(lambda: it.delete_item(Key=key, Expected={"count": {"ComparisonOperator": "GT", "AttributeValueList": [5]}}),
-            "ConditionalCheckFailedException", "The conditional request failed")
+    above = {"count": {"ComparisonOperator": "GT", "AttributeValueList": [5]}}
+    refused(lambda: it.put_item(Item=key, Expected=above), "ConditionalCheckFailedException",
+            "The conditional request failed")
     either = {"text": {"ComparisonOperator": "NULL"}, "count": {"ComparisonOperator": "IN", "AttributeValueList": [4, 5]}}
-    it.put_item(Item={**key, "text": "two"}, Expected=either, ConditionalOperator="OR")
-    equal(it.get_item(Key=key, AttributesToGet=["text", "none"])["Item"], {"text": "two"})
+    # moto wants all of the conditions, whatever joins them.
+    joined = {"Expected": either, "ConditionalOperator": "OR"} if world.is_exact else {}
+    it.put_item(Item={**key, "text": "two"}, **joined)
     for sk in range(2, 6):
         it.put_item(Item={"pk": "a", "sk": sk, "text": f"t{sk}"})
     conditions = {
@@ -215,12 +217,16 @@ def case_older_code_has_no_expressions(world):
         "sk": {"ComparisonOperator": "BETWEEN", "AttributeValueList": [2, 4]},
     }
     filtered = {"text": {"ComparisonOperator": "NE", "AttributeValueList": ["t3"]}}
-    found = it.query(KeyConditions=conditions, QueryFilter=filtered)
-    equal([item["sk"] for item in found["Items"]], [2, 4])
+    equal([item["sk"] for item in it.query(KeyConditions=conditions)["Items"]], [2, 3, 4])
     scanned = it.scan(ScanFilter={"text": {"ComparisonOperator": "BEGINS_WITH", "AttributeValueList": ["t"]}})
     equal(sorted(item["sk"] for item in scanned["Items"]), [1, 2, 3, 4, 5])
     if not world.is_exact:
         return
+    # moto does more or less than it is asked for in these.
+    found = it.query(KeyConditions=conditions, QueryFilter=filtered)
+    equal([item["sk"] for item in found["Items"]], [2, 4])
+    refused(lambda: it.delete_item(Key=key, Expected=above), "ConditionalCheckFailedException")
+    equal(it.get_item(Key=key, AttributesToGet=["text", "none"])["Item"], {"text": "two"})
     wanted = {"Keys": [key], "AttributesToGet": ["sk"]}
     equal(it.meta.client.batch_get_item(RequestItems={name: wanted})["Responses"], {name: [{"sk": 1}]})
     both = lambda: it.scan(ScanFilter=filtered, ProjectionExpression="pk")

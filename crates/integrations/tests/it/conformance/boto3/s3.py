@@ -194,6 +194,43 @@ def case_objects_are_copied(world):
     refused(none, "NoSuchKey")
 
 
+def case_objects_have_tags(world):
+    s3, name = world.client("s3"), bucket(world)
+    place = {"Bucket": name, "Key": "a"}
+    tags = lambda key="a": {it["Key"]: it["Value"] for it in s3.get_object_tagging(Bucket=name, Key=key)["TagSet"]}
+    tagged = lambda **all: {"TagSet": [{"Key": key, "Value": value} for key, value in all.items()]}
+    refused(lambda: s3.get_object_tagging(**place), "NoSuchKey")
+    s3.put_object(**place, Body=b"content", Tagging="project=the%20lake&owner=")
+    equal(tags(), {"project": "the lake", "owner": ""})
+    if world.is_exact:
+        many = tagged(**{f"k{number}": "v" for number in range(11)})
+        refused(lambda: s3.put_object_tagging(**place, Tagging=many), "BadRequest", "Object tags cannot be greater than 10")
+        refused(lambda: s3.put_object(**place, Body=b"x", Tagging="a=1&a=2"), "InvalidArgument")
+        refused(lambda: s3.put_object(**place, Body=b"x", Tagging="aws:a=1"), "InvalidTag")
+        refused(lambda: s3.put_object_tagging(**place, Tagging=tagged(a="<2>")), "InvalidTag",
+                "The TagValue you have provided is invalid")
+        twice = {"TagSet": [{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}]}
+        refused(lambda: s3.put_object_tagging(**place, Tagging=twice), "InvalidTag")
+        equal((tags(), s3.head_object(**place)["TagCount"]), ({"project": "the lake", "owner": ""}, 2))
+    before = s3.head_object(**place)
+    s3.put_object_tagging(**place, Tagging=tagged(a="1", b="b 2"))
+    equal(tags(), {"a": "1", "b": "b 2"})
+    after = s3.get_object(**place)
+    equal((after["Body"].read(), after["ETag"]), (b"content", before["ETag"]))
+    copy = lambda key, **more: s3.copy_object(Bucket=name, Key=key, CopySource=place, **more)
+    copy("b")
+    copy("c", Tagging="new=1", TaggingDirective="REPLACE")
+    equal((tags("b"), tags("c")), ({"a": "1", "b": "b 2"}, {"new": "1"}))
+    upload = s3.create_multipart_upload(Bucket=name, Key="d", Tagging="in=parts")["UploadId"]
+    part = s3.upload_part(Bucket=name, Key="d", UploadId=upload, PartNumber=1, Body=b"x")["ETag"]
+    s3.complete_multipart_upload(
+        Bucket=name, Key="d", UploadId=upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part}]})
+    equal(tags("d"), {"in": "parts"})
+    s3.delete_object_tagging(**place)
+    equal(tags(), {})
+    assert "TagCount" not in s3.head_object(**place)
+
+
 def case_an_object_comes_in_parts(world):
     s3, name = world.client("s3"), bucket(world)
     upload = s3.create_multipart_upload(Bucket=name, Key="large", ContentType="text/plain")["UploadId"]
@@ -261,7 +298,7 @@ def case_what_is_not_supported_is_refused_by_name(world):
         return
     s3, name = world.client("s3"), bucket(world)
     put = lambda **members: (lambda: s3.put_object(Bucket=name, Key="a", Body=b"", **members))
-    for members in [{"StorageClass": "GLACIER"}, {"Tagging": "a=1"}, {"SSEKMSKeyId": "k"}]:
+    for members in [{"StorageClass": "GLACIER"}, {"SSEKMSKeyId": "k"}]:
         refused(put(**members), "NotImplemented", status=501)
     refused(put(ACL="public-read"), "AccessControlListNotSupported")
     versioning = refused(lambda: s3.get_bucket_versioning(Bucket=name), "NotImplemented", status=501)
