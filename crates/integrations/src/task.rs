@@ -250,10 +250,9 @@ impl Handler {
         }
     }
 
-    /// How the members of a service that speaks JSON are spelled.
+    /// How the members of the service are spelled.
     fn model(&self) -> Option<&'static Model> {
-        let model = catalogue::find(&self.service.facts().sdk_service())?;
-        model.json.is_some().then_some(model)
+        catalogue::find(&self.service.facts().sdk_service())
     }
 
     fn succeeded(&self, output: Value, request_id: &str) -> TaskOutcome {
