@@ -121,10 +121,13 @@ impl Kind {
         let model = catalogue::find(&facts.sdk_service());
         let of_aws = model.and_then(|model| model.actions.get(self.action()));
         match self {
-            Self::Optimised(Optimised { parameters, required, .. }) => {
-                let served = Some(*parameters);
+            Self::Optimised(Optimised { action, parameters, required, .. }) => {
+                let read = (facts.members)(action);
+                let is_read = |name: &&&str| read.is_none_or(|read| read.contains(*name));
+                let served: Vec<_> = parameters.iter().filter(is_read).copied().collect();
                 let of_aws = of_aws.map_or(*parameters, Vec::as_slice);
-                Members { of, of_aws: Some(of_aws), served, required }.misfits(given)
+                let (of_aws, served) = (Some(of_aws), Some(&*served));
+                Members { of, of_aws, served, required }.misfits(given)
             }
             Self::Sdk(action) => {
                 let served = (facts.members)(action);

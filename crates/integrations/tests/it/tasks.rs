@@ -389,6 +389,10 @@ async fn members_are_known_before_a_task_runs() {
         [of_stepwell("PhoneNumber", "sns:publish")]
     );
     assert_eq!(
+        misfits("dynamodb:getItem", &["TableName", "Key", "AttributesToGet"]),
+        [of_stepwell("AttributesToGet", "dynamodb:getItem")]
+    );
+    assert_eq!(
         misfits("aws-sdk:dynamodb:putItem", &["TableName", "Expected", "item"]),
         [of_stepwell("Expected", "aws-sdk:dynamodb:putItem"), of_aws("item")]
     );
