@@ -14,7 +14,7 @@ fn services_that_are_only_at_aws_are_named_one_by_one() {
     };
     for (line, says) in [
         ("kms = \"embedded\"", "there is no embedded `kms`"),
-        ("kms = \"amazon\"", "expected `embedded` or `aws`"),
+        ("kms = \"amazon\"", "unknown value `amazon`"),
         ("ec2 = \"aws\"", "`ec2` cannot be called at AWS: it speaks ec2"),
         ("eventbridge = \"aws\"", "unknown key `eventbridge`"),
         ("kmss = \"aws\"", "unknown key `kmss`"),
