@@ -125,10 +125,13 @@ impl Kind {
         let model = catalogue::find(&facts.sdk_service());
         let of_aws = model.and_then(|model| model.actions.get(self.action()));
         match self {
-            Self::Optimised(Optimised { parameters, required, .. }) => {
-                let served = Some(*parameters);
+            Self::Optimised(Optimised { action, parameters, required, .. }) => {
+                let read = (facts.members)(action);
+                let is_read = |name: &&&str| read.is_none_or(|read| read.contains(*name));
+                let served: Vec<_> = parameters.iter().filter(is_read).copied().collect();
                 let of_aws = of_aws.map_or(*parameters, Vec::as_slice);
-                Members { of, of_aws: Some(of_aws), served, required }.misfits(given)
+                let (of_aws, served) = (Some(of_aws), Some(&*served));
+                Members { of, of_aws, served, required }.misfits(given)
             }
             Self::Sdk(action) => {
                 let served = (facts.members)(action);
@@ -254,10 +257,9 @@ impl Handler {
         }
     }
 
-    /// How the members of a service that speaks JSON are spelled.
+    /// How the members of the service are spelled.
     fn model(&self) -> Option<&'static Model> {
-        let model = catalogue::find(&self.service.facts().sdk_service())?;
-        model.json.is_some().then_some(model)
+        catalogue::find(&self.service.facts().sdk_service())
     }
 
     fn succeeded(&self, output: Value, request_id: &str) -> TaskOutcome {

@@ -72,6 +72,11 @@ impl Project {
         Ok(config)
     }
 
+    /// The part of the configuration by which definitions are checked.
+    pub(crate) fn services(&self) -> Outcome<Config> {
+        Config::load_services(&self.root).map_err(|it| refuse(&it.source, &it.problems))
+    }
+
     /// What the server writes its log to, for before the configuration is read.
     pub(crate) fn logs(&self) -> Outcome<Logs> {
         Logs::load(&self.root).map_err(|it| refuse(&it.source, &it.problems))

@@ -14,13 +14,21 @@ use serde_json::{Map, Number, Value};
 
 use super::catalogue::{Kind, Model};
 
-/// What is sent for the parameters of a task.
+/// What is sent for the parameters of a task. Of a service with another protocol only the first members are known.
 pub fn request(model: &Model, parameters: Value) -> Value {
-    Direction { model, sends: true }.value(Kind::Plain, parameters)
+    match parameters {
+        Value::Object(members) if model.json.is_none() => {
+            members.into_iter().map(|(name, value)| (model.sent(&name), value)).collect()
+        }
+        parameters => Direction { model, sends: true }.value(Kind::Plain, parameters),
+    }
 }
 
 /// What the result of a task is, from what was answered.
 pub fn result(model: &Model, answer: Value) -> Value {
+    if model.json.is_none() {
+        return answer;
+    }
     Direction { model, sends: false }.value(Kind::Plain, answer)
 }
 

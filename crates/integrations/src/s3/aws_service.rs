@@ -82,7 +82,8 @@ struct Put {
 struct Copy {
     bucket: String,
     key: String,
-    copy_source: String,
+    #[serde(rename = "CopySource")]
+    source: String,
 }
 
 #[derive(Deserialize)]
@@ -205,7 +206,7 @@ impl AwsS3 {
     }
 
     async fn copy(&self, copy: &Copy) -> Result<Value, ServiceError> {
-        let source = copy.copy_source.trim_start_matches('/');
+        let source = copy.source.trim_start_matches('/');
         let (from, key) =
             source.split_once('/').ok_or_else(|| invalid("CopySource has no key."))?;
         if from != copy.bucket {

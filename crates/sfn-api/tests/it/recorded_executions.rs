@@ -5,21 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::conformance::{filled, perform};
+use crate::conformance::{filled, is_known, perform};
 use crate::matcher::Matcher;
 use crate::server::{ROLE, Server, text};
-
-/// How the ids of cases begin that are known to differ, and why.
-const DIFFERENT: [(&str, &str); 2] = [
-    (
-        "local_mocking/test_base_callbacks/test_sfn_start_execution_sync",
-        "a later recording of `.sync`, with members for redrive that earlier ones lack",
-    ),
-    (
-        "services/test_sfn_task_service/test_start_execution",
-        "recorded in a region with a longer name: `Content-Length` differs by it",
-    ),
-];
 
 #[tokio::test]
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
@@ -32,9 +20,8 @@ async fn executions_that_need_step_functions_alone_go_as_aws_recorded_them() {
     let mut wrong = Vec::new();
     for case in cases(Path::new(&folder)) {
         let id = text(&case["id"]);
-        let is_known = DIFFERENT.iter().any(|(start, _)| id.starts_with(start));
         if let Err(why) = play(&case).await
-            && !is_known
+            && !is_known(&id)
         {
             wrong.push(format!("{id}: {why}"));
         }

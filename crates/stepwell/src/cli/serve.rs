@@ -155,7 +155,8 @@ async fn serve(
         stop: stop.clone(),
     };
     let meters = Arc::clone(&running.meters);
-    let work = work(project, config, parts.machines, server, meters, opener, listener, &stop);
+    let world = World { meters, opener };
+    let work = work(project, config, parts.machines, server, world, listener, &stop);
     let outcome = tokio::select! {
         outcome = work => outcome,
         failure = running.halted() => return Err(failure),
@@ -171,16 +172,22 @@ async fn serve(
     outcome
 }
 
+/// What the work counts and opens.
+struct World {
+    meters: Arc<Meters>,
+    opener: Arc<Opener>,
+}
+
 async fn work(
     project: &Project,
     config: &Config,
     machines: Vec<Machine>,
     server: Server,
-    meters: Arc<Meters>,
-    opener: Arc<Opener>,
+    world: World,
     listener: TcpListener,
     stop: &CancellationToken,
 ) -> Outcome {
+    let World { meters, opener } = world;
     let mut published = Vec::new();
     for machine in machines {
         let arn = machine.publish(&server.engine).await?;

@@ -34,7 +34,7 @@ struct Checked {
 impl Validate {
     pub(crate) fn run(self, global: &Global) -> Outcome<ExitCode> {
         let project = global.project()?;
-        let router = wiring::router(&project, &project.config()?);
+        let router = wiring::router(&project, &project.services()?);
         let checked = self.files.iter().map(|file| check(file, &router));
         let checked = checked.collect::<Outcome<Vec<_>>>()?;
         if global.json {

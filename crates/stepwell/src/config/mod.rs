@@ -142,6 +142,16 @@ impl Config {
         let (config, source) = read(root, Reader::config)?;
         Ok(Self { source, ..config })
     }
+
+    /// Reads who serves which service alone: a definition is checked whatever is wrong elsewhere.
+    pub(crate) fn load_services(root: &Path) -> Result<Self, Mistakes> {
+        let services = |reader: &mut Reader, mut table: Table| {
+            let (services, _warnings) = reader.services(table.remove("services"));
+            services
+        };
+        let (services, source) = read(root, services)?;
+        Ok(Self { source, services, ..Self::default() })
+    }
 }
 
 impl Store {

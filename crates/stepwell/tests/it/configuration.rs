@@ -14,7 +14,7 @@ path = "stepwell.db"
 retention = 5
 
 [services]
-lambda = "aws"
+rds = "aws"
 
 [pipelines.canvas]
 scedule = "rate(3 hours)"

@@ -18,6 +18,7 @@ mod resume;
 mod rust_clients;
 mod secrets;
 mod serve;
+mod services_at_aws;
 mod stream_qc;
 mod support;
 mod validate;

@@ -76,6 +76,75 @@ fn http_tasks_need_connections_of_the_project() {
 }
 
 #[test]
+fn a_member_that_its_action_does_not_have_is_refused_by_name_and_place() {
+    let project = Project::new();
+    let task = |parameters: &str| {
+        format!(
+            "{{\"StartAt\":\"T\",\"States\":{{\"T\":{{\"Type\":\"Task\",\"End\":true,\n \"Resource\":\"arn:aws:states:::sqs:sendMessage\",\n \"Parameters\":{{{parameters}}}}}}}}}"
+        )
+    };
+    let wrong = "\"QueueUrl\":\"q\",\n  \"messageBody\":\"m\"";
+    project.write("task.asl.json", &task(wrong));
+    let ended = project.run(&["validate", "task.asl.json"]);
+    assert_eq!(ended.code, Some(3));
+    for says in [
+        "error[SW0102]: The field \"messageBody\" is not supported by Step Functions\n  --> task.asl.json:4:3  /States/T/Parameters/messageBody",
+        "error[SW0101]: The field 'MessageBody' is required but was missing\n  --> task.asl.json:3:2  /States/T/Parameters",
+    ] {
+        assert!(ended.stdout.contains(says), "{}", ended.stdout);
+    }
+    assert!(project.fails(3, &["run", "task.asl.json"]).contains("\"messageBody\""));
+    project.write("task.asl.json", &task("\"QueueUrl\":\"q\",\"MessageBody.$\":\"$.m\""));
+    project.ok(&["validate", "task.asl.json"]);
+}
+
+/// Whoever serves decides what there is.
+#[test]
+fn services_of_aws_are_checked_as_the_configuration_names_them() {
+    let task = |resource: &str| {
+        format!(
+            "{{\"StartAt\":\"T\",\"States\":{{\"T\":{{\"Type\":\"Task\",\"End\":true,\"Resource\":\"arn:aws:states:::{resource}\",\"Parameters\":{{}}}}}}}}"
+        )
+    };
+    let refused = |project: &Project, resource: &str| {
+        project.write("task.asl.json", &task(resource));
+        let ended = project.run(&["validate", "task.asl.json"]);
+        (ended.code == Some(3)).then_some(ended.stdout)
+    };
+    let embedded = Project::new();
+    let at_aws = Project::configured(
+        "[services]\ns3 = \"aws\"\nsqs = \"aws\"\nkms = \"aws\"\nkinesis = \"aws\"\nlambda = \"aws\"\n",
+    );
+    for (resource, embedded_says, aws_says) in [
+        ("aws-sdk:kms:encrypt", Some("with `kms = \"aws\"` in [services]"), None),
+        ("aws-sdk:kinesis:putRecord", Some("with `kinesis = \"aws\"` in [services]"), None),
+        ("aws-sdk:sqs:startMessageMoveTask", Some("supported of `aws-sdk:sqs` are"), None),
+        ("aws-sdk:s3:createBucket", None, Some("supported of `aws-sdk:s3` are copyObject, ")),
+        ("aws-sdk:s3:listObjectsV2", None, None),
+        (
+            "aws-sdk:kms:encript",
+            Some("`kms` is not embedded"),
+            Some("`kms` has no action `encript`"),
+        ),
+        ("aws-sdk:rds:stopDBInstance", Some("`rds` speaks query"), Some("`rds` speaks query")),
+        (
+            "aws-sdk:lambda:invoke",
+            Some("`lambda` speaks rest-json"),
+            Some("`lambda` speaks rest-json"),
+        ),
+        ("aws-sdk:nowhere:go", Some("no service `nowhere`"), Some("no service `nowhere`")),
+    ] {
+        for (project, says) in [(&embedded, embedded_says), (&at_aws, aws_says)] {
+            let refusal = refused(project, resource);
+            assert_eq!(refusal.is_some(), says.is_some(), "{resource}: {refusal:?}");
+            if let (Some(refusal), Some(says)) = (refusal, says) {
+                assert!(refusal.contains(says), "{refusal}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let says = Project::new().fails(3, &["validate", "none.asl.json"]);
     assert!(says.starts_with("error: `none.asl.json` cannot be read"), "{says}");

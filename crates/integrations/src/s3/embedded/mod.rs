@@ -24,24 +24,28 @@ mod tagging;
 mod tags;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
+use stepwell_aws_wire::rest::Operation;
 use tokio_util::io::ReaderStream;
 
 use crate::Clock;
 use crate::http::RestService;
+use crate::members::Members;
 use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service};
 use crate::sqlite::StoreError;
 
 use checksum::Algorithm;
 use objects::{Content, Reply};
+use operations::OPERATIONS;
 use staging::{Limit, Promise, Source, Staged, failed, stage};
 use store::Store;
 
@@ -81,7 +85,7 @@ pub const FACTS: Facts = Facts {
         "UploadPartCopy",
     ],
     optimised: &[],
-    members: |_| None,
+    members,
     modelled_errors: &[
         "BucketAlreadyExists",
         "BucketAlreadyOwnedByYou",
@@ -219,6 +223,29 @@ impl EmbeddedS3 {
         let source = source.unwrap_or_else(|| Source::of(Vec::new()));
         stage(&self.store.folder, source, promise).await
     }
+}
+
+/// What stands in the path or the body over HTTP, and not where [`OPERATIONS`] says.
+const ELSEWHERE: [&str; 7] = [
+    "Body",
+    "Bucket",
+    "CreateBucketConfiguration",
+    "Delete",
+    "ExpectedBucketOwner",
+    "Key",
+    "MultipartUpload",
+];
+
+/// The members of its actions. Values of some of them are refused when they come.
+fn members(action: &str) -> Option<Members> {
+    static ALL: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
+        let of = |operation: &Operation| {
+            let named = operation.query.iter().chain(operation.headers).map(|(name, ..)| *name);
+            (operation.action, named.chain(ELSEWHERE).collect())
+        };
+        OPERATIONS.iter().map(of).collect()
+    });
+    ALL.get(action).map(Vec::as_slice)
 }
 
 /// What needs no content.
