@@ -427,6 +427,22 @@ mod tests {
                 "/",
                 6,
             ),
+            ("{\"a\":", "Unexpected end-of-input within/between Object entries", "", 6),
+            ("", "No content to map due to end-of-input", "", 1),
+            (
+                "[\"a",
+                "Unexpected end-of-input: was expecting closing quote for a string value",
+                "",
+                4,
+            ),
+        ] {
+            assert_eq!(mistake(text), (reason.to_owned(), part, 1, column), "{text}");
+        }
+    }
+
+    #[test]
+    fn tokens_numbers_and_escapes_are_told_in_jacksons_words() {
+        for (text, reason, part, column) in [
             (
                 "[NaN]",
                 "Non-standard token 'NaN': enable JsonParser.Feature.ALLOW_NON_NUMERIC_NUMBERS to allow",
@@ -463,14 +479,6 @@ mod tests {
                 "[1x]",
                 "Unexpected character ('x' (code 120)): was expecting comma to separate Array entries",
                 "x",
-                4,
-            ),
-            ("{\"a\":", "Unexpected end-of-input within/between Object entries", "", 6),
-            ("", "No content to map due to end-of-input", "", 1),
-            (
-                "[\"a",
-                "Unexpected end-of-input: was expecting closing quote for a string value",
-                "",
                 4,
             ),
         ] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Checker;
 use super::allowed::{self, Fields};
 use super::place::{Object, Place};
-use super::source::Shape;
+use super::source::{Field, Shape};
 use crate::Diagnostic;
 use crate::diagnostic::Code;
 use crate::eval::{Expression, ExpressionError};
@@ -134,21 +134,27 @@ impl<'t> Checker<'t> {
 
     /// Reports fields that this object does not have.
     pub(super) fn check_fields(&mut self, object: &Object<'t>, fields: Fields) {
+        for field in object.fields {
+            self.check_field(object, field, fields);
+        }
+    }
+
+    /// Reports a field that this object does not have.
+    pub(super) fn check_field(&mut self, object: &Object<'t>, field: &'t Field, fields: Fields) {
         let language = self.current.language;
         let known: Vec<&str> = fields.known(language).collect();
-        for field in object.fields.iter().filter(|field| !known.contains(&field.name.as_str())) {
-            if fields.is_only(language.other(), &field.name) {
-                self.of_other_language(object, field);
-                continue;
-            }
-            let help = allowed::advice(&field.name, &known);
-            let message = format!("Field '{}' is not supported", field.name);
-            // AWS names the object as the place; the span is the field's.
-            let finding =
-                self.findings.name(Code::UnknownField, &object.place.field(field), message);
-            finding.location = Some(object.place.aws_location());
-            finding.help(help);
+        if known.contains(&field.name.as_str()) {
+            return;
         }
+        if fields.is_only(language.other(), &field.name) {
+            return self.of_other_language(object, field);
+        }
+        let help = allowed::advice(&field.name, &known);
+        let message = format!("Field '{}' is not supported", field.name);
+        // AWS names the object as the place; the span is the field's.
+        let finding = self.findings.name(Code::UnknownField, &object.place.field(field), message);
+        finding.location = Some(object.place.aws_location());
+        finding.help(help);
     }
 
     /// Reports those of `required` that are missing, in one finding.

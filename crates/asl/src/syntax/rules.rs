@@ -107,7 +107,12 @@ impl<'t> Checker<'t> {
     /// `Condition`: an expression, or a boolean.
     fn condition(&mut self, object: &Object<'t>) -> Option<Query> {
         self.comment(object);
-        self.check_fields(object, allowed::CONDITION);
+        for field in object.fields {
+            match comparator(&field.name) {
+                Some(_) => self.of_other_language(object, field),
+                None => self.check_field(object, field, allowed::CONDITION),
+            }
+        }
         let place = object.get("Condition")?;
         if !self.is_expression(&place) {
             self.boolean(&place)?;
