@@ -80,7 +80,8 @@ fn node_lambdas_run_as_packages_with_the_sdk_for_javascript() {
     else {
         return;
     };
-    let project = Project::new();
+    let mut project = Project::new();
+    project.variable("PATH", &path_with(&python));
     let server = Server::start(&project, &[]);
     script(&server, &python, "node_client.py", &[&modules]);
     server.stop();

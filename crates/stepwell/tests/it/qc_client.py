@@ -51,7 +51,8 @@ def prepare():
     make_table(SUMMARY, [("GroupID", "S"), ("StartTime", "S")])
     make_table(DETAILS, [("QCPID", "S"), ("ErrorNumber", "N")])
     s3 = client("s3")
-    s3.create_bucket(Bucket=BUCKET)
+    elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": REGION}}
+    s3.create_bucket(Bucket=BUCKET, **({} if REGION == "us-east-1" else elsewhere))
     s3.get_waiter("bucket_exists").wait(Bucket=BUCKET)
     for name, series in (("good", GOOD), ("bad", BAD)):
         s3.put_object(Bucket=BUCKET, Key=f"{name}.csv", Body=series.encode())

@@ -58,7 +58,7 @@ pub(super) fn requests(target: &Target) {
         states(
             "CreateStateMachine",
             json!({"name": "big", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": "x".repeat(2 << 20)}),
-            "ValidationException",
+            "InvalidDefinition",
         ),
         service("DynamoDB_20120810.GetItem", "1.0", "{", "SerializationException"),
         service("AmazonSQS.SendMessage", "1.0", "[]", "SerializationException"),
@@ -101,7 +101,7 @@ pub(super) fn signatures(target: &Target) {
             "authorization: AWS4-HMAC-SHA256 Credential={key}/{scope}, {rest}\r\nx-amz-date: {now}\r\n"
         )
     };
-    let whole = format!("SignedHeaders=host;x-amz-date, Signature={}", "0".repeat(64));
+    let whole = format!("SignedHeaders=host;x-amz-date;x-amz-target, Signature={}", "0".repeat(64));
     let cases = [
         (String::new(), "MissingAuthenticationTokenException"),
         ("authorization: AWS4-HMAC-SHA256 nonsense\r\n".to_owned(), "IncompleteSignatureException"),
