@@ -346,6 +346,6 @@ pub(super) async fn list_targets(
             Err(missing(&name))
         })
     });
-    let targets = targets.await?.iter().map(|it| written(it)).collect();
+    let targets = targets.await?.iter().map(written).collect();
     page("Targets", "Id", targets, next_token, limit)
 }

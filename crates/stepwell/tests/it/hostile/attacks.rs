@@ -23,8 +23,12 @@ struct Case {
     error: &'static str,
 }
 
-fn states(operation: &str, body: impl ToString, error: &'static str) -> Case {
-    Case { path: "/", headers: of_states(operation), body: body.to_string(), status: 400, error }
+fn states(operation: &str, body: &Value, error: &'static str) -> Case {
+    text(operation, &body.to_string(), error)
+}
+
+fn text(operation: &str, body: &str, error: &'static str) -> Case {
+    Case { path: "/", headers: of_states(operation), body: body.to_owned(), status: 400, error }
 }
 
 fn service(prefix: &str, version: &str, body: &str, error: &'static str) -> Case {
@@ -38,26 +42,30 @@ pub(super) fn requests(target: &Target) {
     let arn = "arn:aws:states:us-east-1:000000000000:stateMachine:load";
     let deep = "[".repeat(100_000);
     let cases = [
-        states("StartExecution", "{", "SerializationException"),
-        states("StartExecution", "\u{0}", "SerializationException"),
-        states("StartExecution", &deep, "SerializationException"),
-        states("StartExecution", json!({"stateMachineArn": [1]}), "SerializationException"),
-        states("StartExecution", json!([]), "SerializationException"),
-        states("StartExecution", json!({"stateMachineArn": "x"}), "InvalidArn"),
+        text("StartExecution", "{", "SerializationException"),
+        text("StartExecution", "\u{0}", "SerializationException"),
+        text("StartExecution", &deep, "SerializationException"),
+        states("StartExecution", &json!({"stateMachineArn": [1]}), "SerializationException"),
+        states("StartExecution", &json!([]), "SerializationException"),
+        states("StartExecution", &json!({"stateMachineArn": "x"}), "InvalidArn"),
         states(
             "StartExecution",
-            json!({"stateMachineArn": arn, "input": deep}),
+            &json!({"stateMachineArn": arn, "input": deep}),
             "InvalidExecutionInput",
         ),
-        states("Frobnicate", json!({}), "UnknownOperationException"),
-        states("", json!({}), "UnknownOperationException"),
-        states("SendTaskSuccess", json!({"taskToken": "x", "output": "1"}), "InvalidToken"),
-        states("SendTaskFailure", json!({"taskToken": "x".repeat(2048)}), "InvalidToken"),
-        states("SendTaskHeartbeat", json!({"taskToken": "AAAA"}), "InvalidToken"),
-        states("ListExecutions", json!({"stateMachineArn": arn, "nextToken": "x"}), "InvalidToken"),
+        states("Frobnicate", &json!({}), "UnknownOperationException"),
+        states("", &json!({}), "UnknownOperationException"),
+        states("SendTaskSuccess", &json!({"taskToken": "x", "output": "1"}), "InvalidToken"),
+        states("SendTaskFailure", &json!({"taskToken": "x".repeat(2048)}), "InvalidToken"),
+        states("SendTaskHeartbeat", &json!({"taskToken": "AAAA"}), "InvalidToken"),
+        states(
+            "ListExecutions",
+            &json!({"stateMachineArn": arn, "nextToken": "x"}),
+            "InvalidToken",
+        ),
         states(
             "CreateStateMachine",
-            json!({"name": "big", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": "x".repeat(2 << 20)}),
+            &json!({"name": "big", "roleArn": "arn:aws:iam::000000000000:role/r", "definition": "x".repeat(2 << 20)}),
             "InvalidDefinition",
         ),
         service("DynamoDB_20120810.GetItem", "1.0", "{", "SerializationException"),

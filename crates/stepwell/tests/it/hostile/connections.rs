@@ -42,13 +42,15 @@ pub(super) fn slow(target: &Target) {
     );
     let mut heads: Vec<_> = (0..25).map(|_| target.connect()).collect();
     let mut bodies: Vec<_> = (0..25).map(|_| target.connect()).collect();
-    bodies.iter_mut().for_each(|stream| stream.write_all(head.as_bytes()).unwrap());
+    for stream in &mut bodies {
+        stream.write_all(head.as_bytes()).unwrap();
+    }
     for byte in &head.as_bytes()[..60] {
         target.one_more();
         let send = |stream: &mut TcpStream, byte: u8| stream.write_all(&[byte]).ok();
-        let heard = heads.iter_mut().filter_map(|stream| send(stream, *byte)).count();
-        let heard = heard + bodies.iter_mut().filter_map(|stream| send(stream, b' ')).count();
-        if heard == 0 {
+        let sent = heads.iter_mut().filter_map(|stream| send(stream, *byte)).count();
+        let sent = sent + bodies.iter_mut().filter_map(|stream| send(stream, b' ')).count();
+        if sent == 0 {
             break;
         }
     }

@@ -151,7 +151,9 @@ fn hostile_clients_harm_nobody() {
         let results = attacks.map(std::thread::ScopedJoinHandle::join);
         target.is_over.store(true, Ordering::Relaxed);
         going_on.join().unwrap();
-        results.into_iter().for_each(|result| result.unwrap());
+        for result in results {
+            result.unwrap();
+        }
     });
     let after = poll("as few descriptors as before", || {
         let now = target.descriptors();
