@@ -16,7 +16,7 @@ pub(crate) fn run<T: DeserializeOwned>(
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     stdin: &str,
 ) -> Result<T> {
-    install(folder, packages)?;
+    xtask::npm::install(folder, packages)?;
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(script);
     let mut child = Command::new("timeout")
         .current_dir(folder)
@@ -31,17 +31,4 @@ pub(crate) fn run<T: DeserializeOwned>(
     ensure!(output.status.success(), "{} failed", script.display());
     serde_json::from_slice(&output.stdout)
         .with_context(|| format!("failed to read what {} printed", script.display()))
-}
-
-fn install(folder: &Path, packages: &[&str]) -> Result<()> {
-    std::fs::create_dir_all(folder)?;
-    // No scripts: a dependency of one peer reports each installation to a third party.
-    let installed = Command::new("npm")
-        .current_dir(folder)
-        .args(["install", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
-        .args(packages)
-        .status()
-        .context("npm is not installed")?;
-    ensure!(installed.success(), "npm cannot install {}", packages.join(" and "));
-    Ok(())
 }

@@ -20,6 +20,7 @@ pub mod conformance;
 pub mod debian;
 pub mod fuzz;
 pub mod moto;
+pub mod npm;
 pub mod postgres;
 pub mod python;
 pub mod repository;

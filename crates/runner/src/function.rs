@@ -105,7 +105,8 @@ impl Function {
         }
     }
 
-    /// Holds it to Lambda's limits.
+    /// Holds it to Lambda's limits. Its variables may say who it is at AWS, since it has no role here; a function that is made
+    /// through the API may not: see [`Self::check_as_aws`].
     ///
     /// # Errors
     /// `ValidationException` or `InvalidParameterValueException`, in AWS's words.
@@ -128,7 +129,14 @@ impl Function {
             let rule = r"Member must satisfy regular expression pattern: [^\s]+";
             return Err(Refusal::constraint("handler", &self.handler, rule));
         }
+        refuse_names(&self.environment, &RESERVED)?;
         check_environment(&self.environment)
+    }
+
+    /// As [`Self::check`], and everything else that Lambda refuses.
+    pub(crate) fn check_as_aws(&self) -> Result<(), Refusal> {
+        refuse_names(&self.environment, &[&RESERVED[..], &IDENTITY[..]].concat())?;
+        self.check()
     }
 
     /// Whether there is something to run.
@@ -186,11 +194,9 @@ fn within(member: &str, value: u32, (min, max): (u32, u32)) -> Result<(), Refusa
 }
 
 /// Names that Lambda sets itself.
-const RESERVED: [&str; 16] = [
+const RESERVED: [&str; 11] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_REGION",
     "AWS_EXECUTION_ENV",
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
@@ -199,24 +205,31 @@ const RESERVED: [&str; 16] = [
     "AWS_LAMBDA_LOG_GROUP_NAME",
     "AWS_LAMBDA_LOG_STREAM_NAME",
     "AWS_LAMBDA_RUNTIME_API",
-    "AWS_ACCESS_KEY_ID",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
     "LAMBDA_TASK_ROOT",
 ];
 
-fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), Refusal> {
-    let reserved: Vec<_> = variables
-        .keys()
-        .filter(|name| RESERVED.contains(&name.as_str()))
-        .map(String::as_str)
-        .collect();
+/// Names that say who calls AWS, and where; Lambda sets them from the role.
+const IDENTITY: [&str; 5] = [
+    "AWS_DEFAULT_REGION",
+    "AWS_REGION",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+];
+
+fn refuse_names(variables: &BTreeMap<String, String>, names: &[&str]) -> Result<(), Refusal> {
+    let reserved: Vec<_> =
+        variables.keys().map(String::as_str).filter(|name| names.contains(name)).collect();
     if !reserved.is_empty() {
         return Err(Refusal::invalid_parameter(format!(
             "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: {}",
             reserved.join(", ")
         )));
     }
+    Ok(())
+}
+
+fn check_environment(variables: &BTreeMap<String, String>) -> Result<(), Refusal> {
     let is_name = |name: &str| {
         name.len() > 1
             && name.starts_with(|first: char| first.is_ascii_alphabetic())

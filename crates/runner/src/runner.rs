@@ -159,7 +159,7 @@ impl Runner {
         mut function: Function,
         package: Option<Vec<u8>>,
     ) -> Result<Arc<Function>, Refusal> {
-        function.check()?;
+        function.check_as_aws()?;
         self.shared.interpreter(&function).await?;
         let folder = self.shared.store.folder(&function.name);
         let mut code = None;

@@ -14,6 +14,7 @@ mod built_in;
 mod cli;
 mod client;
 mod config;
+mod connections;
 mod failure;
 mod functions;
 mod lambda;

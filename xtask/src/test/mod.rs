@@ -11,6 +11,7 @@ use anyhow::Result;
 use crate::clients;
 use crate::conformance;
 use crate::moto::Moto;
+use crate::npm;
 use crate::postgres::{Durability, Postgres};
 use crate::python::Python;
 use crate::repository::Repository;
@@ -20,9 +21,9 @@ use crate::ui;
 ///
 /// Finds PostgreSQL, or installs it by apt-get where that is possible without a password; starts a private server in
 /// a temporary folder; makes Python environments under target/ with the official DAP client, Trino's, boto3, moto and
-/// what reads a lake (once); starts a moto server, which stands for AWS; then runs the unit, integration and
-/// documentation tests of the whole workspace, and every command of README.md and docs/guides in a block marked
-/// `sh run`. Ends with `N passed, N failed`.
+/// what reads a lake, and installs the SDK for JavaScript there (once); starts a moto server, which stands for AWS; then
+/// runs the unit, integration and documentation tests of the whole workspace, and every command of README.md and
+/// docs/guides in a block marked `sh run`. Ends with `N passed, N failed`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Leave out the commands of the documents
@@ -68,6 +69,7 @@ pub fn run(args: &Args) -> Result<ExitCode> {
     ui::step(format!("moto stands for AWS at {}", moto.url()));
     let mut variables = variables(&postgres, &python, &moto, args.conformance.as_deref())?;
     variables.push(("STEPWELL_RUST_CLIENTS", clients::build(&repository)?));
+    variables.push(("STEPWELL_NODE_MODULES", npm::sdk(&repository)?));
     variables.push(("STEPWELL_LAKE_PYTHON", Python::peers(&repository)?));
 
     let whole = ["--workspace".to_owned()];

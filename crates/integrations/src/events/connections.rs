@@ -8,15 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::EmbeddedEvents;
+use super::{EmbeddedEvents, check_limit};
 use crate::members::{Members, members_of};
 use crate::service::{read, read_only, written};
 
 /// Before the names of connections in the vault.
 const IN_VAULT: &str = "connection:";
-
-/// Connections on a page. Source: API reference, `ListConnections`.
-const PAGE_MAX: usize = 100;
 
 /// How a connection proves who it is, secrets among it:
 /// `{"ApiKeyAuthParameters": {"ApiKeyName": "x-api-key", "ApiKeyValue": "..."}}`.
@@ -387,10 +384,7 @@ struct List {
 /// `ListConnections`, by name; the token is the last name of the page before.
 pub(super) async fn list(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
     let List { name_prefix, connection_state, next_token, limit } = read(input)?;
-    let limit = limit.unwrap_or(PAGE_MAX);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(validation("Limit must be between 1 and 100."));
-    }
+    let limit = check_limit(limit)?;
     let (prefix, after) = (name_prefix.unwrap_or_default(), next_token.unwrap_or_default());
     let mut found = events
         .change(move |transaction| {
@@ -416,7 +410,7 @@ pub(super) async fn list(events: &EmbeddedEvents, input: Value) -> Result<Value,
 pub(super) fn members(action: &str) -> Option<Members> {
     Some(match action {
         "CreateConnection" | "UpdateConnection" => members_of::<Change>(),
-        "DeleteConnection" | "DescribeConnection" => &["Name"],
+        "DeleteConnection" | "DescribeConnection" => vec!["Name"],
         "ListConnections" => members_of::<List>(),
         _ => return None,
     })

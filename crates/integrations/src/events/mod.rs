@@ -345,6 +345,18 @@ fn instant(time: Option<&Value>, now: Timestamp) -> Option<Timestamp> {
     }
 }
 
+/// What a page holds of connections, rules or targets. Source: API reference, `Limit` of `ListRules`.
+const PAGE_MAX: usize = 100;
+
+fn check_limit(limit: Option<usize>) -> Result<usize, ServiceError> {
+    let limit = limit.unwrap_or(PAGE_MAX);
+    if (1..=PAGE_MAX).contains(&limit) {
+        return Ok(limit);
+    }
+    let message = format!("Limit must be between 1 and {PAGE_MAX}.");
+    Err(ServiceError::sender("ValidationException", message))
+}
+
 /// There is one bus.
 fn check_bus(name: Option<&str>) -> Result<(), ServiceError> {
     let name = name.unwrap_or("default");

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::{EmbeddedEvents, EventPattern, check_bus, parse_pattern};
+use super::{EmbeddedEvents, EventPattern, check_bus, check_limit, parse_pattern};
 use crate::members::{Members, members_of};
 use crate::service::{read, read_only, written};
 
@@ -169,6 +169,8 @@ struct OfRule {
     targets: Vec<Value>,
     #[serde(default)]
     ids: Vec<String>,
+    next_token: Option<String>,
+    limit: Option<usize>,
 }
 
 impl OfRule {
@@ -246,16 +248,40 @@ async fn rows(events: &EmbeddedEvents) -> Result<Vec<Value>, ServiceError> {
 struct ListRules {
     name_prefix: Option<String>,
     event_bus_name: Option<String>,
+    next_token: Option<String>,
+    limit: Option<usize>,
 }
 
-/// `ListRules`, all at once.
+/// `ListRules`, by name.
 pub(super) async fn list(events: &EmbeddedEvents, input: Value) -> Result<Value, ServiceError> {
-    let ListRules { name_prefix, event_bus_name } = read(input)?;
+    let ListRules { name_prefix, event_bus_name, next_token, limit } = read(input)?;
     check_bus(event_bus_name.as_deref())?;
     let prefix = name_prefix.unwrap_or_default();
     let mut rules = rows(events).await?;
     rules.retain(|rule| rule["Name"].as_str().is_some_and(|name| name.starts_with(&prefix)));
-    Ok(json!({"Rules": rules}))
+    page("Rules", "Name", rules, next_token, limit)
+}
+
+/// A page of what is in the order of `key`; the token is the last one of the page before.
+fn page(
+    member: &str,
+    key: &str,
+    mut all: Vec<Value>,
+    next_token: Option<String>,
+    limit: Option<usize>,
+) -> Result<Value, ServiceError> {
+    let limit = check_limit(limit)?;
+    if let Some(after) = next_token {
+        all.retain(|it| it[key].as_str().is_some_and(|key| key > after.as_str()));
+    }
+    let is_last = all.len() <= limit;
+    all.truncate(limit);
+    let last = all.last().filter(|_| !is_last).map(|it| it[key].clone());
+    let mut answer = json!({ member: all });
+    if let Some(last) = last {
+        answer["NextToken"] = last;
+    }
+    Ok(answer)
 }
 
 /// `PutTargets`
@@ -311,7 +337,8 @@ pub(super) async fn list_targets(
     events: &EmbeddedEvents,
     input: Value,
 ) -> Result<Value, ServiceError> {
-    let OfRule { name, .. } = OfRule::read(input, &["Rule"])?;
+    let members = ["Rule", "NextToken", "Limit"];
+    let OfRule { name, next_token, limit, .. } = OfRule::read(input, &members)?;
     let targets = events.change(move |transaction| {
         Ok(if exists(transaction, &name)? {
             Ok(targets_of(transaction, &name)?)
@@ -319,18 +346,21 @@ pub(super) async fn list_targets(
             Err(missing(&name))
         })
     });
-    Ok(json!({"Targets": written(&targets.await?)}))
+    let targets = targets.await?.iter().map(written).collect();
+    page("Targets", "Id", targets, next_token, limit)
 }
 
 /// The members of its actions.
 pub(super) fn members(action: &str) -> Option<Members> {
     Some(match action {
         "PutRule" => members_of::<PutRule>(),
-        "DeleteRule" | "DescribeRule" | "EnableRule" | "DisableRule" => &["Name", "EventBusName"],
+        "DeleteRule" | "DescribeRule" | "EnableRule" | "DisableRule" => {
+            vec!["Name", "EventBusName"]
+        }
         "ListRules" => members_of::<ListRules>(),
-        "PutTargets" => &["Rule", "Targets", "EventBusName"],
-        "RemoveTargets" => &["Rule", "Ids", "EventBusName"],
-        "ListTargetsByRule" => &["Rule", "EventBusName"],
+        "PutTargets" => vec!["Rule", "Targets", "EventBusName"],
+        "RemoveTargets" => vec!["Rule", "Ids", "EventBusName"],
+        "ListTargetsByRule" => vec!["Rule", "EventBusName", "NextToken", "Limit"],
         _ => return None,
     })
 }

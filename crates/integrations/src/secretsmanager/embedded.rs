@@ -128,12 +128,12 @@ fn invalid_token() -> ServiceError {
 /// The members of an action.
 fn members(action: &str) -> Option<Members> {
     Some(match action {
-        "CreateSecret" => &["Name", "SecretString", "ClientRequestToken"],
-        "DeleteSecret" => &["SecretId", "ForceDeleteWithoutRecovery"],
-        "DescribeSecret" => &["SecretId"],
-        "GetSecretValue" => &["SecretId", "VersionStage"],
+        "CreateSecret" => vec!["Name", "SecretString", "ClientRequestToken"],
+        "DeleteSecret" => vec!["SecretId", "ForceDeleteWithoutRecovery"],
+        "DescribeSecret" => vec!["SecretId"],
+        "GetSecretValue" => vec!["SecretId", "VersionStage"],
         "ListSecrets" => members_of::<List>(),
-        "PutSecretValue" | "UpdateSecret" => &["SecretId", "SecretString", "ClientRequestToken"],
+        "PutSecretValue" | "UpdateSecret" => vec!["SecretId", "SecretString", "ClientRequestToken"],
         _ => return None,
     })
 }

@@ -519,7 +519,7 @@ fn members(action: &str) -> Option<Members> {
     Some(match action {
         "CreateTopic" => members_of::<CreateTopic>(),
         "DeleteTopic" | "GetTopicAttributes" => members_of::<OfTopic>(),
-        "ListTopics" => &[],
+        "ListTopics" => Vec::new(),
         "SetTopicAttributes" => members_of::<SetTopicAttributes>(),
         "Publish" => members_of::<Publish>(),
         "PublishBatch" => members_of::<PublishBatch>(),

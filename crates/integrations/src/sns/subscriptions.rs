@@ -293,7 +293,7 @@ pub(super) async fn list(sns: &EmbeddedSns, input: Value) -> Result<Value, Servi
 pub(super) fn members(action: &str) -> Option<Members> {
     Some(match action {
         "Subscribe" => members_of::<Subscribe>(),
-        "Unsubscribe" | "GetSubscriptionAttributes" => &[ARN],
+        "Unsubscribe" | "GetSubscriptionAttributes" => vec![ARN],
         "SetSubscriptionAttributes" => members_of::<OfSubscription>(),
         "ListSubscriptions" | "ListSubscriptionsByTopic" => members_of::<List>(),
         _ => return None,

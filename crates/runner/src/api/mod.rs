@@ -22,10 +22,12 @@ impl Runner {
     pub fn router(&self) -> Router {
         let payloads = DefaultBodyLimit::max(LIMITS.payload_bytes_max);
         let functions = "/2015-03-31/functions";
+        let all = get(requests::list).post(requests::create);
         let one = format!("{functions}/{{function}}");
         Router::new()
-            .route(functions, post(requests::create))
-            .route(&format!("{functions}/"), get(requests::list).post(requests::create))
+            // Older clients list and create with a slash at the end, newer ones without.
+            .route(functions, all.clone())
+            .route(&format!("{functions}/"), all)
             .route(&one, get(requests::get).delete(requests::delete))
             .route(&format!("{one}/code"), put(requests::update_code))
             .route(

@@ -1,7 +1,7 @@
 //! `stepwell serve [DIR]`
 
-use std::future::IntoFuture;
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::access;
 use crate::alarms::Watcher;
 use crate::client::ServerFile;
 use crate::config::Config;
+use crate::connections;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::logs::Daily;
 use crate::meters::Meters;
@@ -50,6 +51,9 @@ pub(crate) struct Serve {
     /// Hold executions to AWS's limits: 256 KiB of data, 25,000 history events
     #[arg(long)]
     aws_limits: bool,
+    /// Connections at once; a new one takes the place of the one that has waited longest for its client
+    #[arg(long, value_name = "NUMBER", default_value = "4096", env = "STEPWELL_CONNECTIONS")]
+    connections: NonZero<usize>,
     /// How log lines look
     #[arg(long, value_enum, default_value = "text", env = "STEPWELL_LOG_FORMAT")]
     log_format: telemetry::Format,
@@ -80,7 +84,7 @@ impl Serve {
         let project = self.project(global)?;
         let mut config = project.config()?;
         let is_authenticated = access::check(&config, self.listen, self.require_auth)?;
-        let listener = bind(self.listen)?;
+        let port = Port { listener: bind(self.listen)?, connections: self.connections.get() };
         config.aws_limits |= self.aws_limits;
         let mut parts = Parts::read(&project, &config, None)?;
         if let Some(effects) = &self.test_functions {
@@ -93,11 +97,18 @@ impl Serve {
         parts.machines.iter().try_for_each(|machine| machine.check(&router))?;
         triggers::check(&config, &parts.machines)?;
         let runtime = wiring::runtime()?;
-        let served = runtime.block_on(serve(&project, &config, parts, listener, is_authenticated));
+        let served = runtime.block_on(serve(&project, &config, parts, port, is_authenticated));
         // What still runs on a thread of its own was not acknowledged.
         runtime.shutdown_timeout(REQUESTS_FINISH_WITHIN);
         served
     }
+}
+
+/// Where requests come in.
+struct Port {
+    listener: TcpListener,
+    /// At once.
+    connections: usize,
 }
 
 /// Binds before any serious work, so that a wrong setting fails in the first second.
@@ -117,13 +128,13 @@ async fn serve(
     project: &Project,
     config: &Config,
     parts: Parts,
-    listener: TcpListener,
+    port: Port,
     is_authenticated: bool,
 ) -> Outcome {
     let stop = shutdown::on_signal()?;
     let hub = Hub::new();
     let metrics = telemetry::metrics();
-    let endpoint = format!("http://{}", listener.local_addr()?);
+    let endpoint = format!("http://{}", port.listener.local_addr()?);
     let progress = Arc::new(hub.clone());
     let opener = wiring::opener(project, config);
     let shared = Arc::clone(&opener);
@@ -156,7 +167,7 @@ async fn serve(
     };
     let meters = Arc::clone(&running.meters);
     let world = World { meters, opener };
-    let work = work(project, config, parts.machines, server, world, listener, &stop);
+    let work = work(project, config, parts.machines, server, world, port, &stop);
     let outcome = tokio::select! {
         outcome = work => outcome,
         failure = running.halted() => return Err(failure),
@@ -184,7 +195,7 @@ async fn work(
     machines: Vec<Machine>,
     server: Server,
     world: World,
-    listener: TcpListener,
+    port: Port,
     stop: &CancellationToken,
 ) -> Outcome {
     let World { meters, opener } = world;
@@ -203,7 +214,7 @@ async fn work(
     let routes = http::router(triggers, &server.engine, &published, secrets).await?;
     let consumers = consumers(config, &server, &published, &meters, &opener).await?;
     let alarms = Watcher::new(&config.alarms, meters, server.engine.clone(), opener);
-    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let listener = tokio::net::TcpListener::from_std(port.listener)?;
     let address = listener.local_addr()?;
     let file = ServerFile {
         address: address.to_string(),
@@ -216,19 +227,17 @@ async fn work(
     let watching = tokio::spawn(alarms.run(stop.clone()));
     let consuming: Vec<_> =
         consumers.into_iter().map(|it| tokio::spawn(it.run(stop.clone()))).collect();
-    let serving = axum::serve(listener, server.router(routes))
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .into_future();
-    let outcome = tokio::select! {
-        outcome = serving => outcome,
-        () = patience(stop) => Ok(()),
-    };
+    let most = connections::most(port.connections);
+    tokio::select! {
+        () = connections::serve(listener, server.router(routes), most, stop.clone()) => {}
+        () = patience(stop) => {}
+    }
     let _ = schedules.await;
     let _ = watching.await;
     for consumer in consuming {
         let _ = consumer.await;
     }
-    Ok(outcome?)
+    Ok(())
 }
 
 /// The queues whose messages start executions.

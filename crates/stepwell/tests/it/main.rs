@@ -12,6 +12,8 @@ mod data_mesh;
 mod data_products;
 mod demo;
 mod hand_over;
+mod hostile;
+mod lambdas;
 mod moto;
 mod qc;
 mod resume;

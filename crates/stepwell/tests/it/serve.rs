@@ -14,7 +14,7 @@ const ECHO: &str = r#"{"StartAt":"A","States":{"A":{"Type":"Pass","End":true}}}"
 
 /// A running server; killed if it is dropped.
 pub(crate) struct Server {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) address: String,
 }
 
@@ -398,9 +398,9 @@ fn a_scheduled_execution_does_not_overlap_one_that_runs() {
     assert_eq!(ticks(&project).len(), 1);
 }
 
-/// Runs a script with boto3; it ends well or tells what it met.
+/// Runs a script with boto3; it ends well or tells what it met. Gives what it prints.
 #[track_caller]
-fn script(server: &Server, python: &str, name: &str, arguments: &[&str]) {
+pub(crate) fn script(server: &Server, python: &str, name: &str, arguments: &[&str]) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(name);
     let output = Command::new(python)
         .arg(script)
@@ -409,14 +409,17 @@ fn script(server: &Server, python: &str, name: &str, arguments: &[&str]) {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
 fn boto3_is_understood() {
     let Some(python) = provided("STEPWELL_PYTHON") else { return };
-    let project = Project::new();
+    let mut project = Project::new();
+    project.variable("PATH", &path_with(&python));
     let server = Server::start(&project, &[]);
     script(&server, &python, "boto3_client.py", &[]);
+    script(&server, &python, "boto3_pages.py", &[]);
     server.stop();
 }
 
@@ -463,7 +466,7 @@ fn beyond_loopback_there_must_be_access_keys() {
 }
 
 /// The Python that functions run with has boto3, as AWS's has.
-fn path_with(python: &str) -> String {
+pub(crate) fn path_with(python: &str) -> String {
     let folder = Path::new(python).parent().unwrap();
     format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
 }

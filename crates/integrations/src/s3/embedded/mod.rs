@@ -238,14 +238,9 @@ const ELSEWHERE: [&str; 7] = [
 
 /// The members of its actions. Values of some of them are refused when they come.
 fn members(action: &str) -> Option<Members> {
-    static ALL: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
-        let of = |operation: &Operation| {
-            let named = operation.query.iter().chain(operation.headers).map(|(name, ..)| *name);
-            (operation.action, named.chain(ELSEWHERE).collect())
-        };
-        OPERATIONS.iter().map(of).collect()
-    });
-    ALL.get(action).map(Vec::as_slice)
+    let operation = OPERATIONS.iter().find(|it| it.action == action)?;
+    let named = operation.query.iter().chain(operation.headers).map(|(name, ..)| *name);
+    Some(named.chain(ELSEWHERE).collect())
 }
 
 /// What needs no content.

@@ -110,6 +110,8 @@ async fn a_rule_is_listed_switched_and_deleted_without_its_targets(fixture: &Fix
     }
     let listed = fixture.call("ListRules", json!({"NamePrefix": rule})).await;
     assert_eq!(listed["Rules"].as_array().unwrap().len(), 1);
+    let again = json!({"NamePrefix": rule, "Limit": 1});
+    assert_eq!(fixture.call("ListRules", again).await["Rules"], listed["Rules"]);
     let targets = fixture.call("ListTargetsByRule", json!({"Rule": rule})).await;
     assert_eq!(targets["Targets"][0]["Id"], "1");
     assert_eq!(fixture.refused("DeleteRule", json!({"Name": rule})).await, "ValidationException");
