@@ -15,7 +15,7 @@ pub const FACTS: Facts = Facts {
     protocol: Protocol::Query { namespace: "https://sts.amazonaws.com/doc/2011-06-15/", maps: &[] },
     actions: &["GetCallerIdentity"],
     optimised: &[],
-    members: |_| Some(&[]),
+    members: |_| Some(Vec::new()),
     modelled_errors: &[],
     conventions: Conventions::USUAL,
 };

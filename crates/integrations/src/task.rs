@@ -127,7 +127,7 @@ impl Kind {
         match self {
             Self::Optimised(Optimised { action, parameters, required, .. }) => {
                 let read = (facts.members)(action);
-                let is_read = |name: &&&str| read.is_none_or(|read| read.contains(*name));
+                let is_read = |name: &&&str| read.as_ref().is_none_or(|read| read.contains(*name));
                 let served: Vec<_> = parameters.iter().filter(is_read).copied().collect();
                 let of_aws = of_aws.map_or(*parameters, Vec::as_slice);
                 let (of_aws, served) = (Some(of_aws), Some(&*served));

@@ -257,7 +257,7 @@ impl Service for EmbeddedSecrets {
         if action == "ListSecrets" {
             return self.list(read(input)?).await;
         }
-        let request: Request = read_only(input, members(action).unwrap_or_default())?;
+        let request: Request = read_only(input, &members(action).unwrap_or_default())?;
         if request.version_stage.as_deref().is_some_and(|stage| stage != "AWSCURRENT") {
             return Err(not_found());
         }

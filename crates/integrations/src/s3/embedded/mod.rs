@@ -24,17 +24,15 @@ mod tagging;
 mod tags;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read as _;
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
-use stepwell_aws_wire::rest::Operation;
 use tokio_util::io::ReaderStream;
 
 use crate::Clock;
