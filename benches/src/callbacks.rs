@@ -1,10 +1,11 @@
 //! `callbacks`: executions that wait for their task tokens while the server is killed, and go on when they are told to.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 use xtask::server::{self, Launch};
 use xtask::sfn::Client;
@@ -100,9 +101,8 @@ impl<'a> Bench<'a> {
 
     fn start(&self) -> Result<()> {
         let request = json!({"stateMachineArn": self.machine});
-        let share = self.callbacks / CLIENTS;
-        self.in_parallel(|client, _| {
-            for _ in 0..share {
+        self.in_parallel(|client, number| {
+            for _ in (number..self.callbacks).step_by(CLIENTS) {
                 client.call("StartExecution", &request)?;
             }
             Ok(())
@@ -111,14 +111,18 @@ impl<'a> Bench<'a> {
 
     /// The tokens, from the messages.
     fn receive(&self) -> Result<Vec<Value>> {
-        let share = self.callbacks / CLIENTS * CLIENTS;
         let mut client = Client::new(self.launch.address);
-        let request = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 5, "VisibilityTimeout": 600});
+        let request = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20, "VisibilityTimeout": 600});
         let mut tokens = Vec::new();
-        while tokens.len() < share {
+        let mut is_known = HashSet::new();
+        while tokens.len() < self.callbacks {
             let mut answer = client.call_service("AmazonSQS", "ReceiveMessage", &request)?;
-            let Value::Array(messages) = answer["Messages"].take() else { continue };
-            tokens.extend(messages.into_iter().map(|mut message| message["Body"].take()));
+            let Value::Array(messages) = answer["Messages"].take() else {
+                bail!("only {} messages came", tokens.len())
+            };
+            // A queue may give a message twice.
+            let bodies = messages.into_iter().map(|mut message| message["Body"].take());
+            tokens.extend(bodies.filter(|token| is_known.insert(token.to_string())));
         }
         Ok(tokens)
     }

@@ -158,6 +158,9 @@ impl Peers {
             | Suite::Jsonata { .. }
             | Suite::DataProducts { .. }
             | Suite::MapRun { .. } => Ok(Self::default()),
+            Suite::Engine { arguments } if arguments.iter().any(|it| it == "--no-peer") => {
+                Ok(Self::default())
+            }
             Suite::Engine { .. } => {
                 let localstack = Python::localstack(repository).inspect_err(ui::error).ok();
                 let variables =

@@ -1,6 +1,6 @@
-//! Requests whose body does not come: after half a minute without a byte they are refused, and their connection is closed.
+//! Requests whose body does not come: after 20 seconds without a byte they are refused, and their connection is closed.
 //!
-//! The half minute runs while somebody waits for bytes; who does not read is not the sender's fault.
+//! The time runs while somebody waits for bytes; who does not read is not the sender's fault.
 
 use std::io;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use stepwell_aws_wire::sigv4::Dialect;
 
 use crate::refusal::Form;
 
-/// How long a body may be silent. S3 waits about as long.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How long a body may be silent. Shorter than a connection waits for its client, which is hung up without a word.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// The routes for those who send what they announce. The others get `RequestTimeout` of S3, status 400, or
 /// `RequestTimeoutException` with 408: SDKs try again after both.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use crate::function::Function;
@@ -64,8 +65,8 @@ impl Pool {
     }
 
     /// Waits until a process may have been put back.
-    pub(crate) async fn returned(&self) {
-        self.returned.notified().await;
+    pub(crate) fn returned(&self) -> Notified<'_> {
+        self.returned.notified()
     }
 
     /// Processes that wait.

@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use crate::error::Refusal;
 
@@ -101,14 +102,16 @@ impl Runtime {
     }
 }
 
+/// Version managers may do much before a program answers, but not that much.
+const ANSWER_MAX: Duration = Duration::from_secs(30);
+
 async fn own_path(program: &Path, question: [&str; 2]) -> Option<PathBuf> {
-    let output = tokio::process::Command::new(program)
-        .args(question)
-        .stdin(Stdio::null())
-        .output()
-        .await
-        .ok()
-        .filter(|output| output.status.success())?;
+    let mut command = tokio::process::Command::new(program);
+    let asked = command.args(question).stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(ANSWER_MAX, asked).await.ok()?.ok()?;
+    if !output.status.success() {
+        return None;
+    }
     let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim_end());
     is_executable(&path).then_some(path)
 }

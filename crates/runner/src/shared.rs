@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
@@ -232,13 +233,16 @@ impl Shared {
         let place = self.place_to_start(pool, stop);
         tokio::pin!(place);
         loop {
+            let mut returned = pin!(pool.returned());
+            // One that comes back after the look is not missed.
+            returned.as_mut().enable();
             if let Some(process) = pool.take() {
                 return Ok(Ready::Waiting(Box::new(process)));
             }
             tokio::select! {
                 biased;
                 place = &mut place => return Ok(Ready::ToStart(place?)),
-                () = pool.returned() => {}
+                () = returned => {}
             }
         }
     }

@@ -66,6 +66,8 @@ async fn collect(
 }
 
 async fn tell_all(engine: &Handle, services: &ProjectServices, changes: Vec<StatusChange>) {
+    // Those of a start may come before what earlier processes left is opened.
+    services.go_on().await;
     let Some(events) = services.events() else { return };
     let announced = async {
         let all = stream::iter(changes).map(|change| announced(engine, change));

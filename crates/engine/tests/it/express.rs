@@ -290,7 +290,7 @@ async fn a_shutdown_lets_it_end_within_the_grace() {
 #[tokio::test]
 async fn one_that_does_not_end_leaves_standard_executions_time_to_save() {
     let rig = Rig::new();
-    let engine = rig.open_with(Options { shutdown_grace_seconds: 4, ..rig.options() });
+    let engine = rig.open_with(Options { shutdown_grace_seconds: 10, ..rig.options() });
     let express = engine.create_express("m", task("deaf")).await.unwrap();
     let standard = engine.create("s", task("saver")).await;
     engine.handle.start_execution(request(&express, "{}")).await.unwrap();

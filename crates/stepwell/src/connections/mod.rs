@@ -9,7 +9,7 @@ mod patience;
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
-use self::patience::{Download, Upload, Waiting};
+use self::patience::{Download, Upload, Waiting, Watched};
 
 /// Files that this process asks the system for, if it may have so many.
 const FILES_WANTED: u64 = 65_536;
@@ -107,7 +107,8 @@ struct Open {
 /// Whose turn it is on a connection, and whether it must make room.
 struct Turn {
     waiting: Waiting,
-    makes_room: CancellationToken,
+    is_asked: AtomicBool,
+    asks: Notify,
 }
 
 impl Open {
@@ -137,20 +138,24 @@ impl Open {
         let since = |turn: &Arc<Turn>| Some((turn.waiting.since()?, Arc::clone(turn)));
         let longest = connections
             .values()
-            .filter(|turn| !turn.makes_room.is_cancelled())
+            .filter(|turn| !turn.is_asked.load(Ordering::Relaxed))
             .filter_map(since)
             .min_by_key(|(since, _)| *since);
         if let Some((since, turn)) = longest
             && since.elapsed() >= PAUSE
         {
-            turn.makes_room.cancel();
+            turn.is_asked.store(true, Ordering::Relaxed);
+            turn.asks.notify_one();
         }
     }
 
     fn enter(self: &Arc<Self>, place: OwnedSemaphorePermit) -> Connection {
         let number = self.entered.fetch_add(1, Ordering::Relaxed);
-        let turn =
-            Arc::new(Turn { waiting: Waiting::begun(), makes_room: CancellationToken::new() });
+        let turn = Arc::new(Turn {
+            waiting: Waiting::begun(),
+            is_asked: AtomicBool::new(false),
+            asks: Notify::new(),
+        });
         let mut connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
         connections.insert(number, Arc::clone(&turn));
         Connection { open: Arc::clone(self), number, turn, _place: place }
@@ -179,6 +184,7 @@ impl Connection {
             service_fn(async |request| Ok::<_, Infallible>(respond(&routes, turn, request).await));
         let mut builder = http1::Builder::new();
         builder.max_buf_size(BUFFER_BYTES_MAX);
+        let stream = Watched::new(stream, Arc::clone(turn));
         let mut http = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut overdue = pin!(turn.waiting.longer_than(WAITS_MAX));
         let mut stopped = pin!(stop.cancelled());
@@ -192,7 +198,13 @@ impl Connection {
                     return;
                 }
                 () = overdue.as_mut() => return,
-                () = turn.makes_room.cancelled() => return,
+                () = turn.asks.notified() => {
+                    if turn.waiting.since().is_some() {
+                        return;
+                    }
+                    // A request has come in the meantime.
+                    turn.is_asked.store(false, Ordering::Relaxed);
+                }
                 () = stopped.as_mut(), if !is_stopping => {
                     is_stopping = true;
                     http.as_mut().graceful_shutdown();

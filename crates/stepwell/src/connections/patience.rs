@@ -1,5 +1,6 @@
 //! Whose turn it is: the server's, or the client's, and then since when.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,8 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, Incoming, SizeHint};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Turn;
@@ -49,6 +52,12 @@ impl Waiting {
         let _ = self.since.compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// The client took something: if it was its turn, it is from now on.
+    fn renew(&self) {
+        let renewed = |since| (since != NOT_WAITING).then(|| self.now());
+        let _ = self.since.fetch_update(Ordering::Relaxed, Ordering::Relaxed, renewed);
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(NOT_WAITING - 1)
     }
@@ -62,6 +71,66 @@ impl Waiting {
                 None => sleep(most).await,
             }
         }
+    }
+}
+
+/// The stream of a connection: an answer that was handed over as a whole is taken piece by piece.
+pub(super) struct Watched {
+    stream: TcpStream,
+    turn: Arc<Turn>,
+}
+
+impl Watched {
+    pub(super) fn new(stream: TcpStream, turn: Arc<Turn>) -> Self {
+        Self { stream, turn }
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if written.is_ready() {
+            self.turn.waiting.renew();
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        if written.is_ready() {
+            self.turn.waiting.renew();
+        }
+        written
     }
 }
 

@@ -73,6 +73,7 @@ pub(super) fn superseded() -> ChildOutcome {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
+    use std::time::Duration;
 
     use async_trait::async_trait;
     use futures_util::StreamExt;
@@ -115,6 +116,9 @@ mod tests {
         }
     }
 
+    /// For what comes at once, or not at all.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
     const ONE_CHILD: &str = "
         INSERT INTO state_machine VALUES (1, 'm', 'ACTIVE', 1, 0, 0, '[]');
         INSERT INTO map_run (id, execution, scheduled, definition, state, label, uuid, status, started_at,
@@ -150,7 +154,7 @@ mod tests {
         driver.write(order(1));
         gate.add_permits(2);
         let told = tokio::task::spawn_blocking(move || {
-            [(); 2].map(|()| match told.recv().unwrap() {
+            [(); 2].map(|()| match told.recv_timeout(PATIENCE).unwrap() {
                 Event::ResultsWritten { attempt, outcome, .. } => (attempt, outcome),
                 event => panic!("{event:?}"),
             })

@@ -33,6 +33,9 @@ const EXPRESSION: &[&str] = &[
     "UpdateExpression",
 ];
 
+/// What expressions name attributes and values by.
+const PLACEHOLDERS: [&str; 2] = ["ExpressionAttributeNames", "ExpressionAttributeValues"];
+
 /// A condition on one attribute. `Value` and `Exists` are older still.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -75,7 +78,9 @@ pub(super) fn with_expressions(members: &[&'static str], input: Value) -> Done<V
     }
     if let Some(changes) = input.shift_remove("AttributeUpdates") {
         let text = update_text(changes, &mut placeholders)?;
-        input.insert("UpdateExpression".to_owned(), text.into());
+        if !text.is_empty() {
+            input.insert("UpdateExpression".to_owned(), text.into());
+        }
     }
     if let Some(names) = input.shift_remove("AttributesToGet") {
         let names: Vec<String> = read(names)?;
@@ -96,7 +101,7 @@ fn check(members: &[&'static str], input: &Map<String, Value>) -> Done<()> {
         return Err(message.to_owned().into());
     }
     if newer.is_empty() {
-        return Ok(());
+        return check_placeholders(input);
     }
     let message = format!(
         "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {{{}}} \
@@ -105,6 +110,14 @@ fn check(members: &[&'static str], input: &Map<String, Value>) -> Done<()> {
         newer.join(", ")
     );
     Err(message.into())
+}
+
+/// Without an expression there is nothing that they are for.
+fn check_placeholders(input: &Map<String, Value>) -> Done<()> {
+    let found = PLACEHOLDERS.iter().find(|name| input.contains_key(**name));
+    found.map_or(Ok(()), |name| {
+        Err(format!("{name} can only be specified when using expressions").into())
+    })
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: Value) -> Done<T> {
@@ -140,9 +153,7 @@ impl Placeholders {
     }
 
     fn add_to(self, input: &mut Map<String, Value>) {
-        for (member, placeholders) in
-            [("ExpressionAttributeNames", self.names), ("ExpressionAttributeValues", self.values)]
-        {
+        for (member, placeholders) in PLACEHOLDERS.into_iter().zip([self.names, self.values]) {
             if !placeholders.is_empty() {
                 input.insert(member.to_owned(), placeholders.into());
             }

@@ -224,7 +224,7 @@ impl EmbeddedS3 {
 }
 
 /// What stands in the path or the body over HTTP, and not where [`OPERATIONS`] says.
-const ELSEWHERE: [&str; 7] = [
+const ELSEWHERE: [&str; 8] = [
     "Body",
     "Bucket",
     "CreateBucketConfiguration",
@@ -232,6 +232,7 @@ const ELSEWHERE: [&str; 7] = [
     "ExpectedBucketOwner",
     "Key",
     "MultipartUpload",
+    "Tagging",
 ];
 
 /// The members of its actions. Values of some of them are refused when they come.
