@@ -60,24 +60,33 @@ pub(crate) fn sync_folders(path: &Path, root: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+
+    const FILES: u32 = 500;
 
     #[test]
     fn a_file_is_written_though_somebody_removes_its_folder_again_and_again() {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("a/b");
-        let is_done = AtomicBool::new(false);
+        // Which file is written; somebody removes the folders once meanwhile.
+        let turn = AtomicU32::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                while !is_done.load(Ordering::Relaxed) {
+                let mut last = 0;
+                while last < FILES {
                     let _ = std::fs::remove_dir(&folder);
                     let _ = std::fs::remove_dir(folder.parent().unwrap());
+                    while turn.load(Ordering::Relaxed) == last {
+                        std::thread::yield_now();
+                    }
+                    last = turn.load(Ordering::Relaxed);
                 }
             });
             let write = || {
-                for number in 0..500 {
+                for number in 0..FILES {
+                    turn.store(number, Ordering::Relaxed);
                     let (path, staging) = (folder.join("c"), folder.join(format!("c#{number}")));
                     write(&path, &staging, [&b"x"[..]], false)?;
                     std::fs::remove_file(&path)?;
@@ -86,7 +95,7 @@ mod tests {
                 Ok::<_, io::Error>(())
             };
             let written = write();
-            is_done.store(true, Ordering::Relaxed);
+            turn.store(FILES, Ordering::Relaxed);
             written.unwrap();
         });
     }

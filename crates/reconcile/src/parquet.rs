@@ -2,15 +2,13 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder, RowFilter,
+    ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
 };
 
 use crate::side::project;
@@ -79,38 +77,16 @@ fn builder(file: &Path) -> Result<Builder, SideError> {
     Ok(Builder::try_new(File::open(file)?)?.with_batch_size(BATCH_ROWS))
 }
 
-/// Texts and bytes stay where they were unpacked instead of being copied together: for rows that are looked at and let go.
-fn builder_of_views(file: &Path) -> Result<Builder, SideError> {
-    let file = File::open(file)?;
-    let found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
-    let options = ArrowReaderOptions::new().with_schema(views(found.schema()));
-    let metadata = ArrowReaderMetadata::try_new(found.metadata().clone(), options)?;
-    Ok(Builder::new_with_metadata(file, metadata).with_batch_size(BATCH_ROWS))
-}
-
-fn views(schema: &Schema) -> SchemaRef {
-    let view = |field: &Field| match field.data_type() {
-        DataType::Utf8 => field.clone().with_data_type(DataType::Utf8View),
-        DataType::Binary => field.clone().with_data_type(DataType::BinaryView),
-        _ => field.clone(),
-    };
-    let fields: Vec<_> = schema.fields().iter().map(|field| view(field)).collect();
-    Arc::new(Schema::new(fields).with_metadata(schema.metadata().clone()))
-}
-
 fn reader(
     file: &Path,
     columns: &[String],
     selection: Option<&Selection>,
 ) -> Result<ParquetRecordBatchReader, SideError> {
-    let builder = match selection {
-        None => builder_of_views(file)?,
-        Some(selection) => {
-            let builder = builder(file)?;
-            let filter = filter(&builder, selection);
-            builder.with_row_filter(filter)
-        }
-    };
+    let mut builder = builder(file)?;
+    if let Some(selection) = selection {
+        let filter = filter(&builder, selection);
+        builder = builder.with_row_filter(filter);
+    }
     let mask = columns_of(&builder, columns);
     Ok(builder.with_projection(mask).build()?)
 }

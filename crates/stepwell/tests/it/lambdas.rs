@@ -56,7 +56,7 @@ fn quality_control(python: &str, toml: &str, services: Option<&str>, suffix: &st
 #[test]
 fn a_folder_of_python_lambdas_gives_the_same_here_and_with_the_services_elsewhere() {
     let (Some(python), Some(moto)) = (provided("STEPWELL_PYTHON"), Moto::find()) else { return };
-    let suffix = std::process::id().to_string();
+    let suffix = format!("lambdas-{}", std::process::id());
     let here = quality_control(&python, &functions_of_qc(&suffix, ""), None, &suffix);
     let url = &moto.url;
     let services = format!(
