@@ -11,7 +11,7 @@ fn machine(state: Value) -> String {
     json!({"StartAt": "T", "States": {"T": state}}).to_string()
 }
 
-fn strict(parameters: Value) -> String {
+fn strict(parameters: &Value) -> String {
     machine(json!({"Resource": STRICT, "Parameters": parameters}))
 }
 
@@ -33,15 +33,15 @@ async fn members_that_do_not_fit_are_refused_in_aws_s_words() {
         )
     };
     assert_eq!(
-        refused(&server, &strict(json!({"Name": "a", "name.$": "$.b"}))).await,
+        refused(&server, &strict(&json!({"Name": "a", "name.$": "$.b"}))).await,
         of("The field \"name\" is not supported by Step Functions")
     );
     assert_eq!(
-        refused(&server, &strict(json!({"Name": "a", "Size": 1}))).await,
+        refused(&server, &strict(&json!({"Name": "a", "Size": 1}))).await,
         of("The field \"Size\" of test:strict is not supported by stepwell")
     );
     assert_eq!(
-        refused(&server, &strict(json!({"Colour": "red"}))).await,
+        refused(&server, &strict(&json!({"Colour": "red"}))).await,
         of("The field 'Name' is required but was missing")
     );
     let task = json!({"Resource": format!("{STRICT}.waitForTaskToken"), "Parameters": {}});
@@ -56,8 +56,8 @@ async fn members_that_do_not_fit_are_refused_in_aws_s_words() {
 #[tokio::test]
 async fn a_changed_definition_is_held_to_the_same() {
     let server = Server::start().await;
-    let arn = server.create("m", &strict(json!({"Name.$": "$.a", "Colour": "red"}))).await;
-    let update = json!({"stateMachineArn": arn, "definition": strict(json!({"Colour": "red"}))});
+    let arn = server.create("m", &strict(&json!({"Name.$": "$.a", "Colour": "red"}))).await;
+    let update = json!({"stateMachineArn": arn, "definition": strict(&json!({"Colour": "red"}))});
     let (name, message) = server.refused("UpdateStateMachine", update).await;
     assert_eq!(name, "InvalidDefinition");
     assert!(message.contains("The field 'Name' is required but was missing"), "{message}");

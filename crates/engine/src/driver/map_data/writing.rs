@@ -117,7 +117,7 @@ mod tests {
     }
 
     /// For what comes at once, or not at all.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     const ONE_CHILD: &str = "
         INSERT INTO state_machine VALUES (1, 'm', 'ACTIVE', 1, 0, 0, '[]');

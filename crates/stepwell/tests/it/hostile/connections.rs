@@ -47,9 +47,9 @@ pub(super) fn slow(target: &Target) {
     }
     for byte in &head.as_bytes()[..60] {
         target.one_more();
-        let send = |stream: &mut TcpStream, byte: u8| stream.write_all(&[byte]).ok();
-        let sent = heads.iter_mut().filter_map(|stream| send(stream, *byte)).count();
-        let sent = sent + bodies.iter_mut().filter_map(|stream| send(stream, b' ')).count();
+        let write = |stream: &mut TcpStream, byte: u8| stream.write_all(&[byte]).ok();
+        let sent = heads.iter_mut().filter_map(|stream| write(stream, *byte)).count();
+        let sent = sent + bodies.iter_mut().filter_map(|stream| write(stream, b' ')).count();
         if sent == 0 {
             break;
         }
