@@ -7,14 +7,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
-use xtask::server::{self, Launch};
 use xtask::sfn::Client;
 use xtask::ui;
 
 use crate::machine::resident_mib;
+use crate::project::{Project, create};
 use crate::table::{markdown, number};
 
-const START_PATIENCE: Duration = Duration::from_secs(30);
 const CLIENTS: usize = 8;
 
 /// Measure callbacks that are open across a restart
@@ -30,28 +29,19 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join("stepwell.toml"), "")?;
-    let launch = Launch {
-        binary: args.binary.clone(),
-        folder: folder.path().to_owned(),
-        address: server::free_address()?,
-        arguments: Vec::new(),
-    };
-    let mut server = launch.start()?;
-    server.wait_until_up(START_PATIENCE)?;
-    let bench = Bench::prepare(&launch, args.callbacks)?;
+    let project = Project::new(&args.binary, |_| Ok(String::new()))?;
+    let (server, _) = project.start()?;
+    let bench = Bench::prepare(&project, args.callbacks)?;
     ui::step(format!("starting {} executions", number(args.callbacks as f64)));
-    let opened = timed(|| bench.start())?;
-    let (tokens, received) = timed_value(|| bench.receive())?;
+    let ((), opened) = timed(|| bench.start())?;
+    let (tokens, received) = timed(|| bench.receive())?;
     let memory = resident_mib(server.id());
     ui::step("killing the server");
     server.kill()?;
-    let mut server = launch.start()?;
-    let restart = server.wait_until_up(START_PATIENCE)?;
-    let first = timed(|| bench.count("RUNNING").map(drop))?;
+    let (server, restart) = project.start()?;
+    let (_, first) = timed(|| bench.count("RUNNING"))?;
     ui::step("answering the callbacks");
-    let ended = timed(|| bench.succeed(&tokens))?;
+    let ((), ended) = timed(|| bench.succeed(&tokens))?;
     let rows = [
         ("started, each with a message in a queue", bench.rate(opened), String::new()),
         ("received from the queue", bench.rate(received), format!("{memory:.0} MiB")),
@@ -73,15 +63,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 struct Bench<'a> {
-    launch: &'a Launch,
+    project: &'a Project,
     callbacks: usize,
     queue: Value,
     machine: Value,
 }
 
 impl<'a> Bench<'a> {
-    fn prepare(launch: &'a Launch, callbacks: usize) -> Result<Self> {
-        let mut client = Client::new(launch.address);
+    fn prepare(project: &'a Project, callbacks: usize) -> Result<Self> {
+        let mut client = project.client();
         let queue = client.call_service("AmazonSQS", "CreateQueue", &json!({"QueueName": "work"}));
         let queue = queue?["QueueUrl"].take();
         let definition = json!({"StartAt": "Ask", "States": {"Ask": {
@@ -90,13 +80,8 @@ impl<'a> Bench<'a> {
             "Parameters": {"QueueUrl": queue, "MessageBody.$": "$$.Task.Token"},
             "End": true,
         }}});
-        let request = json!({
-            "name": "callbacks",
-            "definition": definition.to_string(),
-            "roleArn": "arn:aws:iam::000000000000:role/bench",
-        });
-        let machine = client.call("CreateStateMachine", &request)?["stateMachineArn"].take();
-        Ok(Self { launch, callbacks, queue, machine })
+        let machine = create(project.launch.address, "callbacks", &definition)?;
+        Ok(Self { project, callbacks, queue, machine })
     }
 
     fn start(&self) -> Result<()> {
@@ -111,7 +96,7 @@ impl<'a> Bench<'a> {
 
     /// The tokens, from the messages.
     fn receive(&self) -> Result<Vec<Value>> {
-        let mut client = Client::new(self.launch.address);
+        let mut client = self.project.client();
         let request = json!({"QueueUrl": self.queue, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20, "VisibilityTimeout": 600});
         let mut tokens = Vec::new();
         let mut is_known = HashSet::new();
@@ -145,7 +130,7 @@ impl<'a> Bench<'a> {
     fn count(&self, status: &str) -> Result<usize> {
         let request =
             json!({"stateMachineArn": self.machine, "statusFilter": status, "maxResults": 1000});
-        let mut client = Client::new(self.launch.address);
+        let mut client = self.project.client();
         Ok(client.call_paged("ListExecutions", request, "executions")?.len())
     }
 
@@ -153,7 +138,7 @@ impl<'a> Bench<'a> {
         thread::scope(|scope| {
             let one = |number| {
                 let work = &work;
-                scope.spawn(move || work(&mut Client::new(self.launch.address), number))
+                scope.spawn(move || work(&mut self.project.client(), number))
             };
             let running: Vec<_> = (0..CLIENTS).map(one).collect();
             running.into_iter().try_for_each(|it| it.join().expect("no client panics"))
@@ -165,11 +150,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-fn timed(work: impl FnOnce() -> Result<()>) -> Result<Duration> {
-    timed_value(work).map(|((), took)| took)
-}
-
-fn timed_value<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
     let started = Instant::now();
     let value = work()?;
     Ok((value, started.elapsed()))

@@ -9,14 +9,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use serde_json::json;
-use xtask::server::{self, Launch};
 use xtask::sfn::Client;
 use xtask::ui;
 
+use crate::project::Project;
 use crate::sample::Latencies;
 use crate::table::{markdown, number};
-
-const START_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Measure invocations of functions: warm, and with a cold start
 #[derive(Debug, clap::Args)]
@@ -65,24 +63,18 @@ const RUNTIMES: [Runtime; 3] = [
 ];
 
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mut project = String::new();
-    for runtime in &RUNTIMES {
-        runtime.write(folder.path(), &args.clients)?;
-        for number in 0..args.starts {
-            writeln!(project, "{}", runtime.configuration(number))?;
+    let project = Project::new(&args.binary, |folder| {
+        let mut toml = String::new();
+        for runtime in &RUNTIMES {
+            runtime.write(folder, &args.clients)?;
+            for number in 0..args.starts {
+                writeln!(toml, "{}", runtime.configuration(number))?;
+            }
         }
-    }
-    fs::write(folder.path().join("stepwell.toml"), project)?;
-    let launch = Launch {
-        binary: args.binary.clone(),
-        folder: folder.path().to_owned(),
-        address: server::free_address()?,
-        arguments: Vec::new(),
-    };
-    let mut server = launch.start()?;
-    server.wait_until_up(START_PATIENCE)?;
-    let mut client = Client::new(launch.address);
+        Ok(toml)
+    })?;
+    let (server, _) = project.start()?;
+    let mut client = project.client();
     let rows = RUNTIMES.iter().map(|runtime| runtime.measure(&mut client, args));
     let rows = rows.collect::<Result<Vec<_>>>()?;
     let columns =

@@ -17,6 +17,7 @@ mod lake;
 mod machine;
 mod map_run;
 mod npm;
+mod project;
 mod reconcile;
 mod sample;
 mod stream_qc;

@@ -13,9 +13,10 @@ use xtask::server;
 use xtask::sfn::Client;
 use xtask::ui;
 
-use super::over_http::{Load, create};
+use super::over_http::Load;
 use super::{STARTERS, definitions};
 use crate::machine::resident_mib;
+use crate::project::create;
 use crate::sample::Millis;
 
 const START_PATIENCE: Duration = Duration::from_mins(2);

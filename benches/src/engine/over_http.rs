@@ -7,29 +7,21 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
-use xtask::server::{self, Launch};
 use xtask::sfn::Client;
 
 use super::peers::Peers;
 use super::{Row, STARTERS, definitions};
 use crate::machine::resident_mib;
+use crate::project::{Project, create};
 use crate::sample::Latencies;
 
-const START_PATIENCE: Duration = Duration::from_secs(30);
-
 pub(super) fn measure(binary: &Path, duration: Duration, peers: &Peers) -> Result<Vec<Row>> {
-    let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join("stepwell.toml"), "")?;
-    let effects = folder.path().join("effects.db").display().to_string();
-    let launch = Launch {
-        binary: binary.to_owned(),
-        folder: folder.path().to_owned(),
-        address: server::free_address()?,
-        arguments: vec!["--test-functions".to_owned(), effects],
-    };
-    let mut rows = vec![measure_start(&launch, peers)?];
-    let mut server = launch.start()?;
-    server.wait_until_up(START_PATIENCE)?;
+    let mut project = Project::new(binary, |_| Ok(String::new()))?;
+    let effects = project.launch.folder.join("effects.db").display().to_string();
+    project.launch.arguments = vec!["--test-functions".to_owned(), effects];
+    let address = project.launch.address;
+    let mut rows = vec![measure_start(&project, peers)?];
+    let (server, _) = project.start()?;
     sleep(Duration::from_secs(2));
     rows.push(Row {
         work: "memory of an idle server".to_owned(),
@@ -42,10 +34,10 @@ pub(super) fn measure(binary: &Path, duration: Duration, peers: &Peers) -> Resul
         ("five Pass states", definitions::five_passes(), ">= 2,000 /s, p50 <= 5 ms at 8"),
         ("five Task states", definitions::five_tasks(), ""),
     ] {
-        let machine = create(launch.address, &work.replace(' ', "-"), &definition)?;
+        let machine = create(address, &work.replace(' ', "-"), &definition)?;
         let load = Load { machine, input: json!({}), pause: Duration::from_millis(1) };
         for starters in STARTERS {
-            let latencies = load.throughput(launch.address, starters, duration)?;
+            let latencies = load.throughput(address, starters, duration)?;
             let row = Row::latencies(
                 format!("{work} through HTTP, {starters} clients"),
                 &latencies,
@@ -63,11 +55,11 @@ pub(super) fn measure(binary: &Path, duration: Duration, peers: &Peers) -> Resul
 }
 
 /// From the start of the process to its first answer, the middle of several.
-fn measure_start(launch: &Launch, peers: &Peers) -> Result<Row> {
+fn measure_start(project: &Project, peers: &Peers) -> Result<Row> {
     let mut latencies = Latencies::start();
     for _ in 0..11 {
-        let mut server = launch.start()?;
-        latencies.add(server.wait_until_up(START_PATIENCE)?);
+        let (server, took) = project.start()?;
+        latencies.add(took);
         server.kill()?;
     }
     let latencies = latencies.end();
@@ -78,16 +70,6 @@ fn measure_start(launch: &Launch, peers: &Peers) -> Result<Row> {
         peer: peers.start(),
         budget: "<= 50 ms",
     })
-}
-
-/// Creates a state machine through the API; gives its ARN.
-pub(super) fn create(address: SocketAddr, name: &str, definition: &Value) -> Result<Value> {
-    let request = json!({
-        "name": name,
-        "definition": definition.to_string(),
-        "roleArn": "arn:aws:iam::000000000000:role/bench",
-    });
-    Ok(Client::new(address).call("CreateStateMachine", &request)?["stateMachineArn"].take())
 }
 
 /// Executions of one state machine, each from its start to its end.
