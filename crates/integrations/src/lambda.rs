@@ -15,19 +15,12 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata as _;
 use bytes::Bytes;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
-use stepwell_task::{Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest};
+use stepwell_task::{Pattern, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, invoke};
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::signed::{self, Host, Named, Refusal, USER_AGENT};
 use crate::aws::{Connection, chain};
-
-const INVOKE: &str = "arn:aws:states:::lambda:invoke";
-
-/// The parameters of `lambda:invoke` that are passed on.
-const PARAMETERS: [&str; 6] =
-    ["ClientContext", "FunctionName", "InvocationType", "LogType", "Payload", "Qualifier"];
 
 /// The longest that a function may run, and the time of its answer. Source: Lambda Developer Guide, "Lambda quotas".
 const ONCE_WITHIN: Duration = Duration::from_secs(15 * 60 + 30);
@@ -94,7 +87,7 @@ impl LambdaFunctions {
 #[async_trait]
 impl TaskHandler for LambdaFunctions {
     async fn handle(&self, request: TaskRequest, stop: CancellationToken) -> TaskOutcome {
-        let is_direct = Pattern::split(&request.resource).0 != INVOKE;
+        let is_direct = Pattern::split(&request.resource).0 != invoke::INVOKE;
         let ask =
             match if is_direct { Ok(direct(&request)) } else { optimised(&request.parameters) } {
                 Ok(ask) => ask,
@@ -131,8 +124,7 @@ fn direct(request: &TaskRequest) -> Ask {
 
 /// `{"FunctionName": "qc", "Payload": {...}, "InvocationType": "Event", "LogType": "Tail", "Qualifier": "live"}`
 fn optimised(parameters: &Value) -> Result<Ask, String> {
-    let given = parameters.as_object().into_iter().flat_map(Map::keys);
-    if let Some(other) = given.into_iter().find(|name| !PARAMETERS.contains(&name.as_str())) {
+    if let Some(other) = invoke::unknown_parameter(parameters) {
         return Err(format!("the parameter `{other}` is not supported"));
     }
     let text = |name: &str| parameters.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -143,21 +135,12 @@ fn optimised(parameters: &Value) -> Result<Ask, String> {
         ("x-amz-log-type", text("LogType")),
     ];
     let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    let payload = parameters.get("Payload").filter(|payload| !payload.is_null());
     Ok(Ask {
         function,
         qualifier: text("Qualifier"),
         headers: headers.collect(),
-        payload: payload.map_or_else(|| "{}".to_owned(), payload_text),
+        payload: invoke::payload(parameters),
     })
-}
-
-/// A text that is JSON is the payload itself; every other value becomes JSON.
-fn payload_text(payload: &Value) -> String {
-    match payload {
-        Value::String(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => text.clone(),
-        payload => payload.to_string(),
-    }
 }
 
 fn serialize(ask: Ask) -> Result<HttpRequest, BoxError> {

@@ -163,6 +163,16 @@ pub(crate) fn read<T: DeserializeOwned>(input: Value) -> Result<T, ServiceError>
         .map_err(|error| ServiceError::sender("SerializationException", error.to_string()))
 }
 
+/// Members that are null are not given.
+pub(crate) fn without_nulls(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
+        }
+        other => other,
+    }
+}
+
 /// As [`read`], for actions that share a type of input and differ in their members.
 pub(crate) fn read_only<T: DeserializeOwned>(
     input: Value,

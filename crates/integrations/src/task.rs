@@ -14,7 +14,7 @@ use stepwell_task::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::catalogue::{self, Model};
+use crate::aws::catalogue::{self, Model, lower, upper};
 use crate::aws::spelling;
 use crate::service::{Facts, Optimised, Origin, Service};
 use crate::{Clock, events, http};
@@ -123,14 +123,13 @@ impl Kind {
 
     fn misfits(self, facts: &Facts, of: &str, given: &[&str]) -> Vec<Misfit> {
         let model = catalogue::find(&facts.sdk_service());
-        let of_aws = model.and_then(|model| model.actions.get(self.action()));
+        let of_aws = model.and_then(|model| model.members(self.action()));
         match self {
             Self::Optimised(Optimised { action, parameters, required, .. }) => {
                 let read = (facts.members)(action);
                 let is_read = |name: &&&str| read.as_ref().is_none_or(|read| read.contains(*name));
                 let served: Vec<_> = parameters.iter().filter(is_read).copied().collect();
-                let of_aws = of_aws.map_or(*parameters, Vec::as_slice);
-                let (of_aws, served) = (Some(of_aws), Some(&*served));
+                let (of_aws, served) = (of_aws.or(Some(parameters)), Some(&*served));
                 Members { of, of_aws, served, required }.misfits(given)
             }
             Self::Sdk(action) => {
@@ -168,17 +167,6 @@ fn find(facts: &'static Facts, action: &str, is_sdk: bool) -> Option<Kind> {
         return facts.actions.iter().find(|it| **it == name).map(|it| Kind::Sdk(it));
     }
     facts.optimised.iter().find(|it| it.action == name).map(Kind::Optimised)
-}
-
-/// `SendMessage` for `sendMessage`.
-fn upper(action: &str) -> String {
-    let mut characters = action.chars();
-    characters.next().map(|it| it.to_ascii_uppercase()).into_iter().chain(characters).collect()
-}
-
-/// `sendMessage` for `SendMessage`.
-fn lower(action: &str) -> String {
-    format!("{}{}", action[..1].to_ascii_lowercase(), &action[1..])
 }
 
 /// Actions of one service that a reason names.

@@ -39,4 +39,4 @@ pub use invocation::{Invocation, Invoked};
 pub use options::{Options, Secrets};
 pub use runner::{Runner, created, log_files};
 pub use runtime::Runtime;
-pub use task::{Functions, INVOKE_PARAMETERS};
+pub use task::Functions;

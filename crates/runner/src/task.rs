@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest};
+use stepwell_task::{TaskFailure, TaskHandler, TaskOutcome, TaskRequest, invoke};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,10 +17,6 @@ use crate::arn::{LATEST, Target};
 use crate::error::Refusal;
 use crate::invocation::{Invocation, Invoked};
 use crate::runner::Runner;
-
-/// The parameters of `lambda:invoke` that AWS knows and that are served.
-pub const INVOKE_PARAMETERS: &[&str] =
-    &["FunctionName", "Payload", "Qualifier", "InvocationType", "LogType", "ClientContext"];
 
 /// Does the tasks that name a function.
 ///
@@ -110,9 +105,7 @@ fn direct(request: &TaskRequest) -> Result<Ask, Refusal> {
 
 fn optimised(request: &TaskRequest) -> Result<Ask, Refusal> {
     let parameters = &request.parameters;
-    let known = |name: &&String| INVOKE_PARAMETERS.contains(&name.as_str());
-    let unknown = parameters.as_object().and_then(|it| it.keys().find(|name| !known(name)));
-    if let Some(name) = unknown {
+    if let Some(name) = invoke::unknown_parameter(parameters) {
         return Err(Refusal::validation(format!("the parameter `{name}` is not supported")));
     }
     let text = |name: &str| parameters.get(name).and_then(Value::as_str);
@@ -127,14 +120,11 @@ fn optimised(request: &TaskRequest) -> Result<Ask, Refusal> {
             return Err(Refusal::validation(message));
         }
     };
-    // AWS takes a payload of `null` for none, and gives the function an empty object.
-    let payload = parameters.get("Payload").filter(|payload| !payload.is_null());
-    let payload = payload.map_or_else(|| "{}".to_owned(), payload_text);
     Ok(Ask {
         target: Target::parse(function)?.qualified(text("Qualifier"))?,
         invocation: Invocation {
             client_context: client_context(text("ClientContext"))?,
-            ..Invocation::of(payload)
+            ..Invocation::of(invoke::payload(parameters))
         },
         is_event,
         event_id: event_id(request),
@@ -145,14 +135,6 @@ fn optimised(request: &TaskRequest) -> Result<Ask, Refusal> {
 
 fn event_id(request: &TaskRequest) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, request.key.as_str().as_bytes())
-}
-
-/// A text that is JSON is the payload itself, as recorded; every other value becomes JSON.
-fn payload_text(payload: &Value) -> String {
-    match payload {
-        Value::String(text) if serde_json::from_str::<IgnoredAny>(text).is_ok() => text.clone(),
-        payload => payload.to_string(),
-    }
 }
 
 /// The client context of a request: base64 of JSON.

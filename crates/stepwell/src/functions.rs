@@ -14,6 +14,7 @@ use stepwell_pipeline::invoke;
 use stepwell_pipeline::progress::{Progress, Update};
 use stepwell_runner::{Runner, Target};
 use stepwell_sfn_api::Integration;
+use stepwell_task::invoke::{INVOKE, INVOKE_PARAMETERS};
 use stepwell_task::{
     ExecutionLogs, ItemSource, Items, MapData, Members, Misfit, Pattern, ResultDestination,
     Results, TaskFailure, TaskHandler, TaskOutcome, TaskRequest, TaskRouter, Unsupported,
@@ -24,9 +25,6 @@ use tokio_util::sync::CancellationToken;
 use crate::meters::Meters;
 use crate::report::Finding;
 use crate::unsupported;
-
-/// The optimised integration of AWS Lambda.
-pub(crate) const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 
 const START_EXECUTION: &str = "arn:aws:states:::states:startExecution";
 const SDK_OF_STEP_FUNCTIONS: &str = "arn:aws:states:::aws-sdk:sfn:";
@@ -96,7 +94,7 @@ impl TaskRouter for Functions {
         }
         match plain {
             INVOKE => {
-                let served = Some(stepwell_runner::INVOKE_PARAMETERS);
+                let served = Some(INVOKE_PARAMETERS);
                 of_action("lambda", "invoke", served, &["FunctionName"], given)
             }
             START_EXECUTION => {
@@ -125,10 +123,7 @@ fn of_action(
     required: &[&str],
     given: &[&str],
 ) -> Vec<Misfit> {
-    let mut name = action.to_owned();
-    name[..1].make_ascii_uppercase();
-    let model = catalogue::find(service);
-    let of_aws = model.and_then(|model| model.actions.get(&*name)).map(Vec::as_slice);
+    let of_aws = catalogue::find(service).and_then(|model| model.members(action));
     let of = format!("{service}:{action}");
     Members { of: &of, of_aws, served, required }.misfits(given)
 }

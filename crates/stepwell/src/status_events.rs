@@ -28,10 +28,12 @@ const BATCH_MAX: usize = 500;
 /// Executions that are looked up beside each other.
 const READ_AT_ONCE: usize = 8;
 
-/// Tells until it is stopped, and then what is left.
+/// Goes on with what earlier processes left, and tells until it is stopped, and then what is left.
 pub(crate) async fn tell(engine: Handle, services: Arc<ProjectServices>, stop: CancellationToken) {
     let (waiting, mut collected) = mpsc::channel(WAITING_MAX);
     let collecting = tokio::spawn(collect(engine.subscribe(), waiting, stop));
+    // Those of a start may come before what earlier processes left is opened.
+    services.go_on().await;
     let mut batch = Vec::new();
     while collected.recv_many(&mut batch, BATCH_MAX).await > 0 {
         tell_all(&engine, &services, std::mem::take(&mut batch)).await;
@@ -66,8 +68,6 @@ async fn collect(
 }
 
 async fn tell_all(engine: &Handle, services: &ProjectServices, changes: Vec<StatusChange>) {
-    // Those of a start may come before what earlier processes left is opened.
-    services.go_on().await;
     let Some(events) = services.events() else { return };
     let announced = async {
         let all = stream::iter(changes).map(|change| announced(engine, change));

@@ -2,8 +2,7 @@
 
 use stepwell_integrations::aws::catalogue;
 use stepwell_integrations::installation::EMBEDDED;
-
-use crate::functions::INVOKE;
+use stepwell_task::invoke::INVOKE;
 
 /// The reason for a resource that belongs to no service of the project.
 pub(crate) fn reason(resource: &str) -> String {

@@ -17,6 +17,7 @@
 //! Activities need no handler: the engine gives them to the workers that ask.
 
 mod execution_logs;
+pub mod invoke;
 mod job;
 mod map_data;
 mod members;

@@ -6,7 +6,7 @@
 //! - `StartExecution` that was answered did it once or not at all, because the server may have been killed meanwhile. Those
 //!   that are started when it is killed no more do it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -145,9 +145,9 @@ impl Started {
 
 fn are_done(folder: &Path, arns: &BTreeSet<String>) -> bool {
     let table = effects::table(folder).unwrap_or_default();
-    let done: BTreeMap<_, _> =
-        table.iter().filter_map(|(key, times)| Some((key.split_once('#')?.0, times))).collect();
-    arns.iter().all(|arn| done.contains_key(arn.as_str()))
+    let done: BTreeSet<_> =
+        table.iter().filter_map(|(key, _)| Some(key.split_once('#')?.0)).collect();
+    arns.iter().all(|arn| done.contains(arn.as_str()))
 }
 
 #[cfg(test)]

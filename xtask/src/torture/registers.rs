@@ -127,7 +127,7 @@ const REGISTERS: [Register; 8] = [
         read: || {
             let wanted =
                 json!({"TableName": stores::REGISTERS, "Key": key(), "ConsistentRead": true});
-            Json("DynamoDB_20120810", "GetItem", wanted)
+            Json(stores::DYNAMODB, "GetItem", wanted)
         },
         at: "/Item/number/S",
     },
@@ -173,7 +173,7 @@ fn object() -> String {
 fn put_item(number: u64) -> Request {
     let mut item = key();
     item["number"] = json!({"S": number.to_string()});
-    Json("DynamoDB_20120810", "PutItem", json!({"TableName": stores::REGISTERS, "Item": item}))
+    Json(stores::DYNAMODB, "PutItem", json!({"TableName": stores::REGISTERS, "Item": item}))
 }
 
 fn key() -> Value {

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::sfn::{Client, Error};
 
+/// Before the operations of DynamoDB.
+pub(super) const DYNAMODB: &str = "DynamoDB_20120810";
+
 /// Where tasks leave objects and items. Each is named as the effect that it is.
 pub(super) const BUCKET: &str = "torture-effects";
 /// See [`BUCKET`].
@@ -33,7 +36,7 @@ pub(super) fn call_table(
     operation: &str,
     request: &Value,
 ) -> Result<Value, Error> {
-    client.call_service("DynamoDB_20120810", operation, request)
+    client.call_service(DYNAMODB, operation, request)
 }
 
 /// The keys of all objects that tasks left.

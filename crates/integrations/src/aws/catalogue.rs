@@ -150,7 +150,7 @@ impl Model {
         }
         let run = sent.bytes().take_while(u8::is_ascii_uppercase).count();
         if run < 2 {
-            return with_first(sent, char::to_ascii_uppercase);
+            return upper(sent);
         }
         // The last capital of a run begins the next word.
         let next = sent.as_bytes().get(run);
@@ -166,9 +166,7 @@ impl Model {
         let spelled = self.spelled(name);
         match self.sent.get(&*spelled) {
             Some(sent) => (*sent).to_owned(),
-            None if self.json.is_some_and(|json| !json.is_capital) => {
-                with_first(&spelled, char::to_ascii_lowercase)
-            }
+            None if self.json.is_some_and(|json| !json.is_capital) => lower(&spelled),
             None => spelled,
         }
     }
@@ -186,6 +184,11 @@ impl Model {
         }
     }
 
+    /// The members of an action, by its name as the service or a definition has it: `SendMessage`, `sendMessage`.
+    pub fn members(&self, action: &str) -> Option<&[&'static str]> {
+        self.actions.get(&*upper(action)).map(Vec::as_slice)
+    }
+
     /// Whether AWS knows a member of an action, by the name that a definition gives it.
     pub fn knows(&self, action: &str, member: &str) -> bool {
         let is_capital = member.starts_with(|it: char| it.is_ascii_uppercase());
@@ -201,6 +204,16 @@ impl Json {
         let is_capital = *case == "Capital";
         Some(Self { host, signing_name, target_prefix, version, global, is_capital })
     }
+}
+
+/// `SendMessage` for `sendMessage`.
+pub(crate) fn upper(name: &str) -> String {
+    with_first(name, char::to_ascii_uppercase)
+}
+
+/// `sendMessage` for `SendMessage`.
+pub(crate) fn lower(name: &str) -> String {
+    with_first(name, char::to_ascii_lowercase)
 }
 
 fn with_first(name: &str, case: impl Fn(&char) -> char) -> String {

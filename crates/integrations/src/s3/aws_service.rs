@@ -20,7 +20,7 @@ use stepwell_aws_wire::ServiceError;
 use super::{Buckets, Error};
 use crate::aws::{Connection, chain};
 use crate::members::{Members, members_of};
-use crate::service::{Facts, Origin, Service, read};
+use crate::service::{Facts, Origin, Service, read, without_nulls};
 
 /// What S3 of AWS is asked for here.
 pub const AWS_FACTS: Facts = Facts {
@@ -320,15 +320,6 @@ fn told(found: &GetResult) -> Value {
 /// `2026-03-01T09:00:00Z`
 fn modified(meta: &ObjectMeta) -> String {
     meta.last_modified.format("%Y-%m-%dT%H:%M:%SZ").to_string()
-}
-
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        other => other,
-    }
 }
 
 #[async_trait]

@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use stepwell_integrations::aws::{AwsService, catalogue, facts};
 use stepwell_integrations::service::{Origin, Service};
 use stepwell_integrations::task::Integrations;
-use stepwell_task::{IdempotencyKey, Job, Pulse, TaskOutcome, TaskRequest};
-use tokio_util::sync::CancellationToken;
+use stepwell_task::TaskOutcome;
 
-use crate::support::{Scripted, Time, connection, moto, unique};
+use crate::support::{self, Scripted, Time, connection, moto, unique};
 
 /// These services at AWS, behind resources.
 async fn integrations(endpoint_url: &str, services: &[&str]) -> Integrations {
@@ -24,19 +23,7 @@ async fn integrations(endpoint_url: &str, services: &[&str]) -> Integrations {
 
 async fn perform(integrations: &Integrations, action: &str, parameters: Value) -> TaskOutcome {
     let resource = format!("arn:aws:states:::aws-sdk:{action}");
-    let handler = integrations.route(&resource).unwrap().unwrap();
-    let request = TaskRequest {
-        execution_arn: "arn:e".into(),
-        state_name: "S".into(),
-        resource: resource.into(),
-        parameters: Arc::new(parameters),
-        key: IdempotencyKey::new("arn:e", 3),
-        deadline: None,
-        heartbeat: None,
-        pulse: Pulse::silent(),
-        job: Job::detached(),
-    };
-    handler.handle(request, CancellationToken::new()).await
+    support::perform(integrations, &resource, parameters).await
 }
 
 async fn succeed(integrations: &Integrations, action: &str, parameters: Value) -> Value {

@@ -1,33 +1,18 @@
 //! Functions of Lambda behind Task states: what is sent, and what becomes of every kind of answer.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 use stepwell_integrations::lambda::LambdaFunctions;
-use stepwell_task::{
-    IdempotencyKey, Job, Pulse, TaskFailure, TaskHandler as _, TaskOutcome, TaskRequest,
-};
+use stepwell_task::{TaskFailure, TaskHandler as _, TaskOutcome};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Scripted, connection, http, iam_client, moto, unique};
+use crate::support::{Scripted, connection, http, iam_client, moto, task, unique};
 
 const INVOKE: &str = "arn:aws:states:::lambda:invoke";
 const FUNCTION: &str = "arn:aws:lambda:eu-central-1:111111111111:function:qc:live";
 
 async fn perform(endpoint_url: &str, resource: &str, parameters: Value) -> TaskOutcome {
     let functions = LambdaFunctions::new(&connection(endpoint_url).await);
-    let request = TaskRequest {
-        execution_arn: "arn:e".into(),
-        state_name: "S".into(),
-        resource: resource.into(),
-        parameters: Arc::new(parameters),
-        key: IdempotencyKey::new("arn:e", 3),
-        deadline: None,
-        heartbeat: None,
-        pulse: Pulse::silent(),
-        job: Job::detached(),
-    };
-    functions.handle(request, CancellationToken::new()).await
+    functions.handle(task(resource, parameters), CancellationToken::new()).await
 }
 
 fn succeeded(outcome: TaskOutcome) -> Value {

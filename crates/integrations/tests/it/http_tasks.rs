@@ -4,10 +4,9 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::service::Origin;
 use stepwell_integrations::task::Integrations;
-use stepwell_task::{IdempotencyKey, Job, Pulse, TaskFailure, TaskOutcome, TaskRequest};
-use tokio_util::sync::CancellationToken;
+use stepwell_task::{TaskFailure, TaskOutcome};
 
-use crate::support::{Embedded, Scripted, Time, http};
+use crate::support::{Embedded, Scripted, Time, http, perform};
 
 const SECRET: &str = "very-secret-value";
 
@@ -49,20 +48,7 @@ impl Fixture {
             origin: Self::origin(),
             clock: self.time.clock(),
         };
-        let resource = "arn:aws:states:::http:invoke";
-        let handler = integrations.route(resource).unwrap().unwrap();
-        let request = TaskRequest {
-            execution_arn: "arn:e".into(),
-            state_name: "State".into(),
-            resource: resource.into(),
-            parameters: parameters.into(),
-            key: IdempotencyKey::new("arn:e", 1),
-            deadline: None,
-            heartbeat: None,
-            pulse: Pulse::silent(),
-            job: Job::detached(),
-        };
-        handler.handle(request, CancellationToken::new()).await
+        perform(&integrations, "arn:aws:states:::http:invoke", parameters).await
     }
 
     async fn result(&self, parameters: Value) -> Value {

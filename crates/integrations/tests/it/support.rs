@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_smithy_http_client::Builder;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde_json::Value;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
 use stepwell_integrations::events::EmbeddedEvents;
@@ -16,10 +17,13 @@ use stepwell_integrations::http::{Front, router};
 use stepwell_integrations::installation::Installation;
 use stepwell_integrations::service::{Place, Service};
 use stepwell_integrations::sqs::Targets;
+use stepwell_integrations::task::Integrations;
 use stepwell_integrations::vault::{Vault, VaultError};
+use stepwell_task::{IdempotencyKey, Job, Pulse, TaskOutcome, TaskRequest};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const SECRET_KEY: &str = "very-secret-access-key";
@@ -90,6 +94,31 @@ fn provided(name: &str) -> Option<String> {
         );
     }
     value
+}
+
+/// A task as the engine hands it out.
+pub(crate) fn task(resource: &str, parameters: Value) -> TaskRequest {
+    TaskRequest {
+        execution_arn: "arn:e".into(),
+        state_name: "S".into(),
+        resource: resource.into(),
+        parameters: Arc::new(parameters),
+        key: IdempotencyKey::new("arn:e", 3),
+        deadline: None,
+        heartbeat: None,
+        pulse: Pulse::silent(),
+        job: Job::detached(),
+    }
+}
+
+/// What becomes of a task with one of these services.
+pub(crate) async fn perform(
+    integrations: &Integrations,
+    resource: &str,
+    parameters: Value,
+) -> TaskOutcome {
+    let handler = integrations.route(resource).unwrap().unwrap();
+    handler.handle(task(resource, parameters), CancellationToken::new()).await
 }
 
 /// A client for plain HTTP; it wants to know who would encrypt all the same.

@@ -7,10 +7,9 @@ use stepwell_integrations::aws::catalogue;
 use stepwell_integrations::installation::EMBEDDED;
 use stepwell_integrations::service::Origin;
 use stepwell_integrations::task::Integrations;
-use stepwell_task::{IdempotencyKey, Job, Pulse, TaskFailure, TaskOutcome, TaskRequest};
-use tokio_util::sync::CancellationToken;
+use stepwell_task::{TaskFailure, TaskOutcome};
 
-use crate::support::{Embedded, Time};
+use crate::support::{self, Embedded, Time};
 
 struct Fixture {
     integrations: Integrations,
@@ -27,19 +26,7 @@ impl Fixture {
     }
 
     async fn perform(&self, resource: &str, parameters: Value) -> TaskOutcome {
-        let request = TaskRequest {
-            execution_arn: "arn:e".into(),
-            state_name: "S".into(),
-            resource: resource.into(),
-            parameters: Arc::new(parameters),
-            key: IdempotencyKey::new("arn:e", 3),
-            deadline: None,
-            heartbeat: None,
-            pulse: Pulse::silent(),
-            job: Job::detached(),
-        };
-        let handler = self.integrations.route(resource).unwrap().unwrap();
-        handler.handle(request, CancellationToken::new()).await
+        support::perform(&self.integrations, resource, parameters).await
     }
 
     async fn succeed(&self, resource: &str, parameters: Value) -> Value {

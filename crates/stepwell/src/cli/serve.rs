@@ -142,9 +142,7 @@ async fn serve(
         Running::start(project, config, &parts.pipelines, progress, shared, Some(endpoint))
             .await??;
     let telling = running.services.clone().map(|services| {
-        let (engine, told) = (running.engine.clone(), Arc::clone(&services));
-        tokio::spawn(async move { services.go_on().await });
-        tokio::spawn(status_events::tell(engine, told, stop.clone()))
+        tokio::spawn(status_events::tell(running.engine.clone(), services, stop.clone()))
     });
     let token: Arc<str> = secrets::token().into();
     let keys = if is_authenticated {

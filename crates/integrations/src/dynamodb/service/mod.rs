@@ -32,7 +32,9 @@ use super::expression::{Parser, path};
 use super::{AttributeValue, Error, Item};
 use crate::Clock;
 use crate::members::Members;
-use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service};
+use crate::service::{
+    Conventions, Facts, Optimised, Origin, Place, Protocol, Service, without_nulls,
+};
 
 /// What DynamoDB is called where.
 pub const FACTS: Facts = Facts {
@@ -315,16 +317,6 @@ fn not_found(message: &str) -> ServiceError {
 /// A member that breaks what the service model says of it.
 fn constraint(problem: &str) -> String {
     format!("1 validation error detected: {problem}")
-}
-
-/// Members that are null are not given.
-fn without_nulls(input: Value) -> Value {
-    match input {
-        Value::Object(members) => {
-            Value::Object(members.into_iter().filter(|(_, value)| !value.is_null()).collect())
-        }
-        other => other,
-    }
 }
 
 /// Reads the members of a request: first those that must be there, then all, each of which must be known.
