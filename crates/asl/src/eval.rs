@@ -7,10 +7,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::Data;
 use crate::intrinsic::{Call, Failure, SyntaxError};
 use crate::jsonpath::{Path, PathError, Root};
 use crate::variable::Variables;
+use crate::{Data, Reading};
 
 /// What paths, templates and intrinsic functions see besides the state's input.
 pub struct Scope<'a> {
@@ -182,11 +182,19 @@ impl Expression {
     /// # Errors
     /// [`ExpressionError`] if it is neither a path nor a call of an intrinsic function.
     pub fn parse(field: &str, text: &str) -> Result<Self, ExpressionError> {
+        Self::parse_as(field, text, Reading::New)
+    }
+
+    pub(crate) fn parse_as(
+        field: &str,
+        text: &str,
+        reading: Reading,
+    ) -> Result<Self, ExpressionError> {
         let trimmed = text.trim();
         let kind = if trimmed.starts_with('$') {
             Kind::Path(Path::parse(trimmed)?)
         } else if trimmed.starts_with("States.") {
-            Kind::Call(Call::parse(trimmed)?)
+            Kind::Call(Call::parse_as(trimmed, reading)?)
         } else {
             return Err(ExpressionError::Neither);
         };

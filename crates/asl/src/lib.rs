@@ -26,7 +26,8 @@ pub mod variable;
 
 pub use diagnostic::{Diagnostic, Severity, Span};
 pub use model::{StateMachine, WorkflowType};
-pub use syntax::{parse, parse_as};
+pub(crate) use syntax::Reading;
+pub use syntax::{parse, parse_as, parse_kept};
 
 /// A JSON value shared between events, frames and requests without copying.
 pub type Data = std::sync::Arc<serde_json::Value>;

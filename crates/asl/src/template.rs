@@ -9,6 +9,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::Reading;
 use crate::eval::{Expression, ExpressionError, Scope, StatesError};
 use crate::jsonpath::Path;
 
@@ -62,9 +63,13 @@ impl Template {
     /// # Errors
     /// One [`TemplateError`] for each field that is no expression.
     pub fn parse(value: &Value) -> Result<Self, Vec<TemplateError>> {
-        let mut errors = Vec::new();
-        let node = parse_node(value, &mut Vec::new(), &mut errors);
-        if errors.is_empty() { Ok(Self { node }) } else { Err(errors) }
+        Self::parse_as(value, Reading::New)
+    }
+
+    pub(crate) fn parse_as(value: &Value, reading: Reading) -> Result<Self, Vec<TemplateError>> {
+        let mut parser = Parser { reading, place: Vec::new(), errors: Vec::new() };
+        let node = parser.node(value);
+        if parser.errors.is_empty() { Ok(Self { node }) } else { Err(parser.errors) }
     }
 
     /// The paths in it, those among the arguments of functions included.
@@ -113,59 +118,59 @@ impl Node {
     }
 }
 
-fn parse_node(value: &Value, place: &mut Vec<Segment>, errors: &mut Vec<TemplateError>) -> Node {
-    match value {
-        Value::Object(fields) => parse_object(value, fields, place, errors),
-        Value::Array(items) => parse_array(value, items, place, errors),
-        _ => Node::Constant(value.clone()),
-    }
+struct Parser {
+    reading: Reading,
+    place: Vec<Segment>,
+    errors: Vec<TemplateError>,
 }
 
-fn parse_object(
-    whole: &Value,
-    fields: &Map<String, Value>,
-    place: &mut Vec<Segment>,
-    errors: &mut Vec<TemplateError>,
-) -> Node {
-    let mut nodes = Vec::with_capacity(fields.len());
-    for (name, value) in fields {
-        place.push(Segment::Field(name.clone()));
-        match name.strip_suffix(".$") {
-            None => nodes.push((name.clone(), parse_node(value, place, errors))),
-            Some(target) => match parse_expression(name, value) {
-                Ok(expression) => {
-                    nodes.push((target.to_owned(), Node::Expression(Box::new(expression))));
-                }
-                Err(problem) => errors.push(TemplateError { place: place.clone(), problem }),
-            },
+impl Parser {
+    fn node(&mut self, value: &Value) -> Node {
+        match value {
+            Value::Object(fields) => self.object(value, fields),
+            Value::Array(items) => self.array(value, items),
+            _ => Node::Constant(value.clone()),
         }
-        place.pop();
     }
-    if nodes.len() == fields.len() && nodes.iter().all(|(_, node)| node.is_constant()) {
-        return Node::Constant(whole.clone());
-    }
-    Node::Object(nodes)
-}
 
-fn parse_array(
-    whole: &Value,
-    items: &[Value],
-    place: &mut Vec<Segment>,
-    errors: &mut Vec<TemplateError>,
-) -> Node {
-    let mut nodes = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        place.push(Segment::Index(index));
-        nodes.push(parse_node(item, place, errors));
-        place.pop();
+    fn object(&mut self, whole: &Value, fields: &Map<String, Value>) -> Node {
+        let mut nodes = Vec::with_capacity(fields.len());
+        for (name, value) in fields {
+            self.place.push(Segment::Field(name.clone()));
+            match name.strip_suffix(".$") {
+                None => nodes.push((name.clone(), self.node(value))),
+                Some(target) => match self.expression(name, value) {
+                    Ok(expression) => {
+                        nodes.push((target.to_owned(), Node::Expression(Box::new(expression))));
+                    }
+                    Err(problem) => {
+                        self.errors.push(TemplateError { place: self.place.clone(), problem });
+                    }
+                },
+            }
+            self.place.pop();
+        }
+        if nodes.len() == fields.len() && nodes.iter().all(|(_, node)| node.is_constant()) {
+            return Node::Constant(whole.clone());
+        }
+        Node::Object(nodes)
     }
-    if nodes.iter().all(Node::is_constant) {
-        return Node::Constant(whole.clone());
-    }
-    Node::Array(nodes)
-}
 
-fn parse_expression(field: &str, value: &Value) -> Result<Expression, TemplateProblem> {
-    let text = value.as_str().ok_or(TemplateProblem::NotText)?;
-    Ok(Expression::parse(field, text)?)
+    fn array(&mut self, whole: &Value, items: &[Value]) -> Node {
+        let mut nodes = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            self.place.push(Segment::Index(index));
+            nodes.push(self.node(item));
+            self.place.pop();
+        }
+        if nodes.iter().all(Node::is_constant) {
+            return Node::Constant(whole.clone());
+        }
+        Node::Array(nodes)
+    }
+
+    fn expression(&self, field: &str, value: &Value) -> Result<Expression, TemplateProblem> {
+        let text = value.as_str().ok_or(TemplateProblem::NotText)?;
+        Ok(Expression::parse_as(field, text, self.reading)?)
+    }
 }

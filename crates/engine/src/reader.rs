@@ -381,7 +381,7 @@ impl Reader {
 
 /// The `ItemProcessor` of a Map state, as it is written in a definition.
 fn processor_text(definition: &str, state: StateId) -> Option<String> {
-    let machine = stepwell_asl::parse(definition).0?;
+    let machine = stepwell_asl::parse_kept(definition, WorkflowType::Standard).0?;
     let name = &machine.get(state)?.name;
     let definition: Value = serde_json::from_str(definition).ok()?;
     state_named(&definition, name)?.get("ItemProcessor").map(Value::to_string)

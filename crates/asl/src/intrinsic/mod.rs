@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::Reading;
 use crate::eval::Scope;
 use crate::jsonpath::Path;
 use arguments::Arguments;
@@ -146,7 +147,11 @@ impl Call {
     /// # Errors
     /// [`SyntaxError`] with the place of the mistake.
     pub fn parse(text: &str) -> Result<Self, SyntaxError> {
-        parser::parse(text)
+        Self::parse_as(text, Reading::New)
+    }
+
+    pub(crate) fn parse_as(text: &str, reading: Reading) -> Result<Self, SyntaxError> {
+        parser::parse(text, reading)
     }
 
     /// Whether AWS accepts it where a text is needed.

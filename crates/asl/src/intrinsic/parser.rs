@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::format::Template;
 use super::{ANY, Argument, Call, Function, SIGNATURES};
+use crate::Reading;
 use crate::jsonpath::{Path, PathError, at_character};
 
 /// Calls within calls, at most; AWS allows ten.
@@ -38,8 +39,8 @@ pub enum SyntaxError {
     },
 }
 
-pub(super) fn parse(text: &str) -> Result<Call, SyntaxError> {
-    let mut parser = Parser { text, at: 0, depth: 0 };
+pub(super) fn parse(text: &str, reading: Reading) -> Result<Call, SyntaxError> {
+    let mut parser = Parser { text, at: 0, depth: 0, reading };
     let call = parser.call()?;
     parser.skip_blanks();
     if parser.at < text.len() {
@@ -52,6 +53,7 @@ struct Parser<'t> {
     text: &'t str,
     at: usize,
     depth: usize,
+    reading: Reading,
 }
 
 type Parsed<T> = Result<T, SyntaxError>;
@@ -154,7 +156,9 @@ impl<'t> Parser<'t> {
             }
         };
         let raw = &self.text[start..end];
-        if let Some(at) = open_escape(raw) {
+        if self.reading == Reading::New
+            && let Some(at) = open_escape(raw)
+        {
             self.at = start + at;
             return Err(self.error("a backslash stands before one of `'`, `{`, `}` and `\\` only"));
         }
@@ -245,13 +249,16 @@ fn open_escape(raw: &str) -> Option<usize> {
     None
 }
 
-/// Resolves `\'`, `\{`, `\}` and `\\`; there are no others.
+/// Resolves `\'`, `\{`, `\}` and `\\`; any other backslash, of a kept definition, stays.
 fn unescape(raw: &str) -> String {
     let mut text = String::with_capacity(raw.len());
     let mut chars = raw.chars();
     while let Some(c) = chars.next() {
         match c {
-            '\\' => text.extend(chars.next()),
+            '\\' => match chars.next() {
+                Some(c @ ('\'' | '{' | '}' | '\\')) => text.push(c),
+                other => text.extend(['\\'].into_iter().chain(other)),
+            },
             c => text.push(c),
         }
     }

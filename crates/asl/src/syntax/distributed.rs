@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::place::{Object, Place};
 use super::{Checker, allowed};
+use crate::Reading;
 use crate::diagnostic::Code;
 use crate::model::{
     Distributed, Dynamic, ItemBatcher, ItemReader, Payload, ResultWriter, StateId, WorkflowType,
@@ -227,7 +228,7 @@ impl<'t> Checker<'t> {
             self.findings.value(Code::InvalidLabel, place, message);
             return None;
         }
-        if !self.labels.insert(label) {
+        if !self.labels.insert(label) && self.reading == Reading::New {
             let message = format!("Duplicate label name: {label}");
             self.findings
                 .value(Code::DuplicateLabel, place, message)

@@ -291,7 +291,7 @@ impl<'t> Checker<'t> {
         let place = object.get(name)?;
         self.object(&place)?;
         self.check_names_once(&place);
-        match Template::parse(&place.node.to_value()) {
+        match Template::parse_as(&place.node.to_value(), self.reading) {
             Ok(template) => {
                 self.warn_of_literals(&place);
                 self.refer_to_paths(&place, template.paths());
@@ -385,7 +385,7 @@ impl<'t> Checker<'t> {
     /// A field that holds a path or an intrinsic function.
     pub(super) fn expression(&mut self, place: &Place<'t>) -> Option<Expression> {
         let text = self.string(place)?;
-        match Expression::parse(place.field_name(), text) {
+        match Expression::parse_as(place.field_name(), text, self.reading) {
             Ok(expression) => {
                 self.refer_to_paths(place, expression.paths());
                 Some(expression)

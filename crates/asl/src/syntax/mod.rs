@@ -48,6 +48,30 @@ pub fn parse(text: &str) -> (Option<StateMachine>, Vec<Diagnostic>) {
 
 /// Parses and validates a definition of a state machine of a type.
 pub fn parse_as(text: &str, workflow: WorkflowType) -> (Option<StateMachine>, Vec<Diagnostic>) {
+    parse_text(text, workflow, Reading::New)
+}
+
+/// Parses a definition that some version accepted: it means what it meant then, whatever is refused today.
+pub fn parse_kept(text: &str, workflow: WorkflowType) -> (Option<StateMachine>, Vec<Diagnostic>) {
+    parse_text(text, workflow, Reading::Kept)
+}
+
+/// How a definition is read: rules that came later count for new ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Reading {
+    /// It is to be created.
+    #[default]
+    New,
+    /// It was accepted before. Backslashes before any character in texts of intrinsic functions, other tests beside
+    /// `And`, `Or` and `Not`, and labels given twice have been refused since.
+    Kept,
+}
+
+fn parse_text(
+    text: &str,
+    workflow: WorkflowType,
+    reading: Reading,
+) -> (Option<StateMachine>, Vec<Diagnostic>) {
     let root = match source::read(text) {
         Ok(root) => root,
         Err(error) => return (None, vec![not_json(text, error)]),
@@ -55,7 +79,7 @@ pub fn parse_as(text: &str, workflow: WorkflowType) -> (Option<StateMachine>, Ve
     if !matches!(root.shape, Shape::Object(_)) {
         return (None, vec![not_an_object(root.span)]);
     }
-    let mut checker = Checker { workflow, ..Checker::default() };
+    let mut checker = Checker { workflow, reading, ..Checker::default() };
     checker.collect_names(&root);
     let machine = checker.machine(&Place::root(&root));
     let machine = if checker.findings.has_errors() { None } else { machine };
@@ -93,6 +117,7 @@ fn not_an_object(span: Span) -> Diagnostic {
 #[derive(Default)]
 struct Checker<'t> {
     workflow: WorkflowType,
+    reading: Reading,
     findings: Findings,
     states: Vec<State>,
     /// The id of each state by the place of its object in the text, nested states included.

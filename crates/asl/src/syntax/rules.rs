@@ -12,7 +12,7 @@ use crate::choice::{Condition, Kind, Operand, OperandType, Pattern, Relation, Ru
 use crate::diagnostic::Code;
 use crate::model::ChoiceRule;
 use crate::query::Query;
-use crate::{suggest, timestamp};
+use crate::{Reading, suggest, timestamp};
 
 /// Comparators: their name, and what they ask.
 #[derive(Debug, Clone, Copy)]
@@ -123,8 +123,10 @@ impl<'t> Checker<'t> {
     fn rule(&mut self, object: &Object<'t>, is_outermost: bool) -> Option<Rule> {
         self.comment(object);
         self.check_rule_fields(object, is_outermost);
-        if !object.fields.iter().any(|field| is_combination(&field.name)) {
-            return self.data_test(object);
+        let combination = object.fields.iter().find(|field| is_combination(&field.name));
+        let Some(combination) = combination else { return self.data_test(object) };
+        if self.reading == Reading::Kept {
+            return self.combination(&object.place.field(combination));
         }
         let tests: Vec<&str> = object
             .fields

@@ -26,6 +26,7 @@ mod state_machines;
 mod timers;
 mod tokens;
 mod turn;
+mod unreadable;
 mod versions;
 mod write;
 

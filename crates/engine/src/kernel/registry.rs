@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
 
-use stepwell_asl::{Severity, StateMachine, WorkflowType};
+use stepwell_asl::{Diagnostic, Severity, StateMachine, WorkflowType};
 
 use crate::error::{Error, StoreError};
 use crate::store::{
@@ -38,13 +38,18 @@ impl Revision {
     /// # Errors
     /// [`Error::InvalidDefinition`] if this program refuses what the one that stored it accepted.
     pub(super) fn machine(&self) -> Result<Arc<StateMachine>, Error> {
-        self.parsed.get_or_init(|| parse(&self.row.text, self.row.workflow)).clone()
+        let parse = || checked(stepwell_asl::parse_kept(&self.row.text, self.row.workflow));
+        self.parsed.get_or_init(parse).clone()
     }
 }
 
-/// Parses a definition; warnings do not refuse it.
+/// Parses a definition that is new; warnings do not refuse it.
 pub(crate) fn parse(text: &str, workflow: WorkflowType) -> Result<Arc<StateMachine>, Error> {
-    match stepwell_asl::parse_as(text, workflow) {
+    checked(stepwell_asl::parse_as(text, workflow))
+}
+
+fn checked(parsed: (Option<StateMachine>, Vec<Diagnostic>)) -> Result<Arc<StateMachine>, Error> {
+    match parsed {
         (Some(machine), _) => Ok(Arc::new(machine)),
         (None, mut diagnostics) => {
             diagnostics.retain(|diagnostic| diagnostic.severity == Severity::Error);

@@ -36,7 +36,11 @@ impl Kernel {
             // What goes on by itself goes on after the restart; what came in is decided still.
             Life::Awake(_) if self.mode == Mode::Closing && slot.inbox.is_empty() => {}
             Life::Awake(_) => self.take_turn(id, now),
-            Life::Ended { .. } | Life::Unreadable { .. } | Life::Dormant => self.turn_away(id),
+            Life::Unreadable { .. } => {
+                let answered = self.answer_for_unreadable(id, now);
+                answered.map_err(|error| self.halt(error.to_string()))?;
+            }
+            Life::Ended { .. } | Life::Dormant => self.turn_away(id),
         }
         Ok(())
     }
@@ -111,7 +115,12 @@ impl Kernel {
         }
     }
 
-    fn remember_write(&mut self, id: ExecutionId, number: u64, ended: Option<(Timestamp, Status)>) {
+    pub(super) fn remember_write(
+        &mut self,
+        id: ExecutionId,
+        number: u64,
+        ended: Option<(Timestamp, Status)>,
+    ) {
         let Some(slot) = self.slots.get_mut(&id) else { return };
         match (ended, &mut slot.life) {
             (Some((at, status)), life) => *life = Life::Ended { at, status, write: number },

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use stepwell_engine::{ManualEntropy, Options, Reader, StoreError};
+use stepwell_engine::{ManualEntropy, Options, Reader, Status, StoreError};
 
 use crate::rig::{Rig, tamper, task};
 
@@ -103,17 +103,63 @@ async fn a_journal_of_a_newer_format_stops_the_engine() {
     assert!(error.contains("unknown format 99"), "{error}");
 }
 
-/// A definition that a newer program refuses holds up its own executions and nothing else.
+/// A definition that a newer program refuses holds up its own executions and nothing else, until they are stopped.
 #[tokio::test]
-async fn an_execution_whose_definition_is_refused_is_left_as_it_is() {
+async fn an_execution_whose_definition_is_refused_waits_until_it_is_stopped() {
     let (rig, arn) = with_an_open_task().await;
     tamper(&rig.store(), "UPDATE definition SET text = '{}'");
     let engine = rig.open();
-    let error = engine.handle.stop_execution(&arn, None, None).await.unwrap_err();
-    assert!(error.to_string().contains("invalid definition"), "{error}");
-    assert!(engine.status(&arn).await.is_running());
     let record = engine.run(task("echo"), "{}").await;
     assert!(!record.summary.status.is_running());
+    assert!(engine.status(&arn).await.is_running());
+
+    let error = || Some("Given.Up".to_owned());
+    let at = engine.handle.stop_execution(&arn, error(), None).await.unwrap();
+    let stopped = engine.wait(&arn).await;
+    assert_eq!(stopped.summary.status, Status::Aborted);
+    assert_eq!(stopped.summary.stopped_at, Some(at));
+    assert_eq!(stopped.error, error());
+    let history = ["ExecutionStarted", "TaskStateEntered", "TaskScheduled", "TaskStarted"];
+    let told = engine.history(&arn).await;
+    assert_eq!(told[..told.len() - 1], history[..told.len() - 1]);
+    assert_eq!(told.last().map(String::as_str), Some("ExecutionAborted"));
+    engine.close().await.unwrap();
+    assert!(!rig.open().status(&arn).await.is_running());
+}
+
+/// Definitions that earlier versions accepted mean what they meant then.
+#[tokio::test]
+async fn a_definition_that_was_accepted_once_goes_on() {
+    let machine = |state: &str| format!(r#"{{"StartAt": "S", "States": {{"S": {state}}}}}"#);
+    let rig = Rig::new();
+    let engine = rig.open();
+    let arn =
+        engine.create("m", serde_json::from_str(&machine(r#"{"Type": "Succeed"}"#)).unwrap()).await;
+    engine.close().await.unwrap();
+    for (state, output) in [
+        (
+            r#"{"Type": "Pass", "Parameters": {"a.$": "States.Format('\d{}\n', 1)", "b.$": "States.Array('\w')"},
+                "End": true}"#,
+            r#"{"a":"\d1\n","b":["\w"]}"#,
+        ),
+        (
+            r#"{"Type": "Choice", "Choices": [{"Or": [{"Variable": "$.no", "IsPresent": false}], "Variable": "$.no",
+                "IsPresent": true, "Next": "T"}]}, "T": {"Type": "Pass", "Result": 1, "End": true}"#,
+            "1",
+        ),
+    ] {
+        let text = machine(state);
+        let (refused, _) = stepwell_asl::parse(&text);
+        assert!(refused.is_none(), "{text}");
+        tamper(
+            &rig.store(),
+            &format!("UPDATE definition SET text = '{}'", text.replace('\'', "''")),
+        );
+        let engine = rig.open();
+        let execution = engine.start(&arn, "", "{}").await;
+        assert_eq!(engine.wait(&execution).await.output.as_deref(), Some(output));
+        engine.close().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use stepwell_asl::StateMachine;
+use stepwell_asl::{StateMachine, WorkflowType};
 use stepwell_engine::Handle;
 
 use crate::constraints::{ARN, Constraints};
@@ -72,7 +72,7 @@ pub(crate) type VariableReferences = BTreeMap<Arc<str>, Vec<Arc<str>>>;
 
 /// States that read no variable are left out.
 pub(crate) fn variable_references(definition: &str) -> VariableReferences {
-    let (machine, _) = stepwell_asl::parse(definition);
+    let (machine, _) = stepwell_asl::parse_kept(definition, WorkflowType::Standard);
     let states = machine.iter().flat_map(StateMachine::states);
     let reading = states.filter(|state| !state.variables.is_empty());
     reading.map(|state| (Arc::clone(&state.name), state.variables.clone())).collect()
