@@ -44,24 +44,27 @@ class Shapes:
             shape = self.shapes[shape["member"]["shape"]]
         return shape["type"]
 
-    def reach(self, roots):
-        """The structures that these shapes hold."""
+    def structures(self, roots):
+        """The structures that these shapes hold, each with the member that holds it, or what holds its root."""
         found, wanted = set(), list(roots)
         while wanted:
-            name = wanted.pop()
-            if name in found:
+            held = wanted.pop()
+            if held in found:
                 continue
-            found.add(name)
+            found.add(held)
+            holder, name = held
             shape = self.shapes[name]
-            inner = [shape[it] for it in ("member", "key", "value") if it in shape]
-            inner += shape.get("members", {}).values()
-            wanted += [it["shape"] for it in inner]
-        return [self.shapes[it] for it in sorted(found) if self.shapes[it]["type"] == "structure"]
+            wanted += [(holder, shape[it]["shape"]) for it in ("member", "key", "value") if it in shape]
+            members = shape.get("members", {})
+            wanted += [(member, it["shape"]) for member, it in members.items()]
+        return [(holder, self.shapes[it]) for holder, it in sorted(found)]
 
     def members(self, roots):
-        for shape in self.reach(roots):
-            for name, member in shape.get("members", {}).items():
-                yield name, self.kind(member["shape"])
+        """The members of structures: what holds the structure, the name, what kind it is."""
+        for holder, shape in self.structures(roots):
+            if shape["type"] == "structure":
+                for name, member in shape.get("members", {}).items():
+                    yield holder, name, self.kind(member["shape"])
 
 
 def first(metadata):
@@ -76,35 +79,53 @@ def listed(tag, names):
 
 
 def roots(model, *ways):
-    return [it[way]["shape"] for it in model["operations"].values() for way in ways if way in it]
+    """What is sent with an action is held by `Action`, what is answered by `Action>`."""
+    marks = {"input": "", "output": ">"}
+    operations = model["operations"].items()
+    return [(name + marks[way], it[way]["shape"]) for name, it in operations for way in ways if way in it]
 
 
 def is_capital(model):
     """Whether most members begin with a capital letter where they are sent."""
-    names = [name for name, _ in Shapes(model).members(roots(model, "input", "output"))]
+    names = [name for _, name, _ in Shapes(model).members(roots(model, "input", "output"))]
     return 2 * sum(name[0].isupper() for name in names) >= len(names)
 
 
+KINDS = {"blob": "#blob", "timestamp": "#time", "map": "#map"}
+
+
 def print_kinds(model, verbatim):
-    kinds = defaultdict(Counter)
-    for name, kind in Shapes(model).members(roots(model, "input", "output")):
-        kinds[name][kind] += 1
-    # Of names that mean different things, what they mean most often.
+    kinds, held = defaultdict(Counter), defaultdict(Counter)
+    for holder, name, kind in Shapes(model).members(roots(model, "input", "output")):
+        tag = KINDS.get(kind, "#plain")
+        kinds[name][tag] += 1
+        held[holder, name][tag] += 1
+    # What a name means most often; where it means something else, with what holds it.
     most = {name: found.most_common(1)[0][0] for name, found in kinds.items()}
-    listed("#blob", {name for name, kind in most.items() if kind == "blob"} - verbatim)
-    listed("#time", {name for name, kind in most.items() if kind == "timestamp"})
-    listed("#map", {name for name, kind in most.items() if kind == "map"})
+    tagged = defaultdict(set)
+    for name, tag in most.items():
+        tagged[tag].add(name)
+    for (holder, name), found in held.items():
+        tag = found.most_common(1)[0][0]
+        if tag != most[name]:
+            tagged[tag].add(f"{holder}.{name}")
+    for tag in KINDS.values():
+        listed(tag, tagged[tag] - verbatim)
+    listed("#plain", {it for it in tagged["#plain"] if "." in it})
 
 
 def print_sent(model, verbatim):
     """What is sent, where it does not follow from the spelling in definitions."""
-    sent = defaultdict(Counter)
-    for name, _ in Shapes(model).members(roots(model, "input")):
+    sent, held = defaultdict(Counter), {}
+    for holder, name, _ in Shapes(model).members(roots(model, "input")):
         if name not in verbatim:
             sent[spelled(name)][name] += 1
+            held[holder, spelled(name)] = name
     follows = (lambda it: it) if is_capital(model) else (lambda it: it[0].lower() + it[1:])
     most = {name: found.most_common(1)[0][0] for name, found in sent.items()}
-    listed("#sent", {f"{name}={it}" for name, it in most.items() if it != follows(name)})
+    pairs = {f"{name}={it}" for name, it in most.items() if it != follows(name)}
+    pairs |= {f"{holder}.{name}={it}" for (holder, name), it in held.items() if it != most[name]}
+    listed("#sent", pairs)
 
 
 def print_details(model, service_id):

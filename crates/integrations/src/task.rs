@@ -149,7 +149,7 @@ fn of_sdk(
     of: &str,
     member: &str,
 ) -> Option<Misfit> {
-    let sent = model.sent(member);
+    let sent = model.sent(action, member);
     if !model.knows(action, member) {
         return Some(Misfit::Unknown { member: member.to_owned() });
     }
@@ -236,7 +236,7 @@ impl Handler {
         }
         let mut input = with_texts(parameters.clone());
         match (self.kind, self.model()) {
-            (Kind::Sdk(_), Some(model)) => Ok(spelling::request(model, input)),
+            (Kind::Sdk(action), Some(model)) => Ok(spelling::request(model, action, input)),
             (Kind::Optimised(_), _) if self.service.facts().name == events::FACTS.name => {
                 events::add_resources(&mut input, execution_arn);
                 Ok(input)
@@ -269,8 +269,8 @@ impl Handler {
                 TaskOutcome::Succeeded(Arc::new(output))
             }
             Kind::Optimised(_) => TaskOutcome::Succeeded(Arc::new(output)),
-            Kind::Sdk(_) => TaskOutcome::Succeeded(Arc::new(match self.model() {
-                Some(model) => spelling::result(model, output),
+            Kind::Sdk(action) => TaskOutcome::Succeeded(Arc::new(match self.model() {
+                Some(model) => spelling::result(model, action, output),
                 None => output,
             })),
         }

@@ -13,9 +13,13 @@
 //! | `@` | the name in resources, the protocol, and of those that speak JSON: the first part of the host's name, what is signed for, what precedes the operation, the version, how members begin on the wire, and of one that has one address for all regions that and its region; then the service id |
 //! | `!` | the errors |
 //! | `#blob`, `#time`, `#map` | members of structures that hold bytes, instants, maps |
+//! | `#plain` | those that hold none of these where others of the name do |
 //! | `#same` | members that are spelled as on the wire everywhere |
 //! | `#sent` | how members are sent, where it does not follow from how definitions spell them: `DbName=DBName` |
 //! | other | an action and its members |
+//!
+//! A member that means something else somewhere stands there with what holds its structure: another member, `Encrypt` for
+//! what is sent with the action and `Encrypt>` for what is answered: `TagResources.Tags`.
 //!
 //! Definitions and results spell members as AWS's SDK for Java does, with a capital letter.
 
@@ -44,6 +48,7 @@ pub struct Model {
     blobs: Names,
     times: Names,
     maps: Names,
+    plain: Names,
     same: Names,
     sent: BTreeMap<&'static str, &'static str>,
 }
@@ -115,6 +120,7 @@ impl Model {
             blobs: listed("#blob").collect(),
             times: listed("#time").collect(),
             maps: listed("#map").collect(),
+            plain: listed("#plain").collect(),
             same: listed("#same").collect(),
             sent: listed("#sent").filter_map(|pair| pair.split_once('=')).collect(),
         }
@@ -158,30 +164,28 @@ impl Model {
         format!("{}{}{}", &sent[..1], sent[1..end].to_ascii_lowercase(), &sent[end..])
     }
 
-    /// How a member is sent that a definition spells so, or as it is sent, with a capital letter.
-    pub fn sent(&self, name: &str) -> String {
+    /// How a member of what `holder` holds is sent that a definition spells so, or as it is sent, with a capital letter.
+    pub fn sent(&self, holder: &str, name: &str) -> String {
         if self.same.contains(name) {
             return name.to_owned();
         }
         let spelled = self.spelled(name);
-        match self.sent.get(&*spelled) {
+        match self.sent.get(&*held(holder, &spelled)).or_else(|| self.sent.get(&*spelled)) {
             Some(sent) => (*sent).to_owned(),
             None if self.json.is_some_and(|json| !json.is_capital) => lower(&spelled),
             None => spelled,
         }
     }
 
-    /// What the member holds that is sent by this name.
-    pub(super) fn kind(&self, sent: &str) -> Kind {
-        if self.maps.contains(sent) {
-            Kind::Map
-        } else if self.times.contains(sent) {
-            Kind::Time
-        } else if self.blobs.contains(sent) {
-            Kind::Blob
-        } else {
-            Kind::Plain
-        }
+    /// What the member of what `holder` holds has, by the name that is sent.
+    pub(super) fn kind(&self, holder: &str, sent: &str) -> Kind {
+        let kind = |name: &str| self.tagged().find(|(names, _)| names.contains(name));
+        kind(&held(holder, sent)).or_else(|| kind(sent)).map_or(Kind::Plain, |(_, kind)| kind)
+    }
+
+    fn tagged(&self) -> impl Iterator<Item = (&Names, Kind)> {
+        let (blobs, times) = ((&self.blobs, Kind::Blob), (&self.times, Kind::Time));
+        [blobs, times, (&self.maps, Kind::Map), (&self.plain, Kind::Plain)].into_iter()
     }
 
     /// The members of an action, by its name as the service or a definition has it: `SendMessage`, `sendMessage`.
@@ -204,6 +208,10 @@ impl Json {
         let is_capital = *case == "Capital";
         Some(Self { host, signing_name, target_prefix, version, global, is_capital })
     }
+}
+
+fn held(holder: &str, member: &str) -> String {
+    format!("{holder}.{member}")
 }
 
 /// `SendMessage` for `sendMessage`.
@@ -253,11 +261,11 @@ mod tests {
 
     #[test]
     fn members_are_sent_as_the_service_names_them() {
-        assert_eq!(model("cloudwatchlogs").sent("LogGroupName"), "logGroupName");
-        assert_eq!(model("dynamodb").sent("SseSpecification"), "SSESpecification");
-        assert_eq!(model("dynamodb").sent("SSESpecification"), "SSESpecification");
-        assert_eq!(model("dynamodb").sent("BOOL"), "BOOL");
-        assert_eq!(model("kms").sent("KeyId"), "KeyId");
+        assert_eq!(model("cloudwatchlogs").sent("CreateLogGroup", "LogGroupName"), "logGroupName");
+        assert_eq!(model("dynamodb").sent("CreateTable", "SseSpecification"), "SSESpecification");
+        assert_eq!(model("dynamodb").sent("CreateTable", "SSESpecification"), "SSESpecification");
+        assert_eq!(model("dynamodb").sent("Item", "BOOL"), "BOOL");
+        assert_eq!(model("kms").sent("Encrypt", "KeyId"), "KeyId");
         assert_eq!(model("secretsmanager").spelled("ARN"), "Arn");
     }
 

@@ -14,22 +14,22 @@ use serde_json::{Map, Number, Value};
 
 use super::catalogue::{Kind, Model};
 
-/// What is sent for the parameters of a task. Of a service with another protocol only the first members are known.
-pub fn request(model: &Model, parameters: Value) -> Value {
+/// What is sent for the parameters of an action. Of a service with another protocol only the first members are known.
+pub fn request(model: &Model, action: &str, parameters: Value) -> Value {
     match parameters {
         Value::Object(members) if model.json.is_none() => {
-            members.into_iter().map(|(name, value)| (model.sent(&name), value)).collect()
+            members.into_iter().map(|(name, value)| (model.sent(action, &name), value)).collect()
         }
-        parameters => Direction { model, sends: true }.value(Kind::Plain, parameters),
+        parameters => Direction { model, sends: true }.value(action, Kind::Plain, parameters),
     }
 }
 
-/// What the result of a task is, from what was answered.
-pub fn result(model: &Model, answer: Value) -> Value {
+/// What the result of an action is, from what was answered.
+pub fn result(model: &Model, action: &str, answer: Value) -> Value {
     if model.json.is_none() {
         return answer;
     }
-    Direction { model, sends: false }.value(Kind::Plain, answer)
+    Direction { model, sends: false }.value(&format!("{action}>"), Kind::Plain, answer)
 }
 
 struct Direction<'m> {
@@ -38,18 +38,18 @@ struct Direction<'m> {
 }
 
 impl Direction<'_> {
-    /// A value of a member of this kind; the items of a list are of the kind of their member.
-    fn value(&self, kind: Kind, value: Value) -> Value {
+    /// What the member `holder` of this kind holds; the items of a list are of the kind of their member.
+    fn value(&self, holder: &str, kind: Kind, value: Value) -> Value {
         match (kind, value) {
             (kind, Value::Array(items)) => {
-                items.into_iter().map(|item| self.value(kind, item)).collect()
+                items.into_iter().map(|item| self.value(holder, kind, item)).collect()
             }
             (Kind::Map, Value::Object(entries)) => {
-                let entry = |(key, value)| (key, self.value(Kind::Plain, value));
+                let entry = |(key, value)| (key, self.value(holder, Kind::Plain, value));
                 Value::Object(entries.into_iter().map(entry).collect())
             }
             (Kind::Plain | Kind::Time, Value::Object(members)) => {
-                Value::Object(self.members(members))
+                Value::Object(self.members(holder, members))
             }
             (Kind::Blob, Value::Null) => Value::Null,
             (Kind::Blob, value) if self.sends => sent_bytes(&value),
@@ -60,10 +60,10 @@ impl Direction<'_> {
         }
     }
 
-    fn members(&self, members: Map<String, Value>) -> Map<String, Value> {
+    fn members(&self, holder: &str, members: Map<String, Value>) -> Map<String, Value> {
         let member = |(name, value): (String, Value)| {
-            let sent = if self.sends { self.model.sent(&name) } else { name };
-            let value = self.value(self.model.kind(&sent), value);
+            let sent = if self.sends { self.model.sent(holder, &name) } else { name };
+            let value = self.value(&sent, self.model.kind(holder, &sent), value);
             let name = if self.sends { sent } else { self.model.spelled(&sent) };
             (name, value)
         };
@@ -112,16 +112,22 @@ mod tests {
     fn a_request_has_the_names_and_the_values_of_the_wire() {
         let logs = find("cloudwatchlogs").unwrap();
         let parameters = json!({"LogGroupName": "g", "Tags": {"Owner": "x"}});
-        assert_eq!(request(logs, parameters), json!({"logGroupName": "g", "tags": {"Owner": "x"}}));
+        assert_eq!(
+            request(logs, "CreateLogGroup", parameters),
+            json!({"logGroupName": "g", "tags": {"Owner": "x"}})
+        );
         let kms = find("kms").unwrap();
         let parameters =
             json!({"KeyId": "k", "Plaintext": "hello", "EncryptionContext": {"a": "b"}});
         assert_eq!(
-            request(kms, parameters),
+            request(kms, "Encrypt", parameters),
             json!({"KeyId": "k", "Plaintext": "aGVsbG8=", "EncryptionContext": {"a": "b"}})
         );
         let parameters = json!({"ValidTo": "2026-03-01T09:00:00.5Z"});
-        assert_eq!(request(kms, parameters), json!({"ValidTo": 1_772_355_600.5}));
+        assert_eq!(
+            request(kms, "ImportKeyMaterial", parameters),
+            json!({"ValidTo": 1_772_355_600.5})
+        );
     }
 
     #[test]
@@ -129,19 +135,45 @@ mod tests {
         let ecs = find("ecs").unwrap();
         let answer = json!({"tasks": [{"taskArn": "t", "createdAt": 1_772_355_600.123}]});
         assert_eq!(
-            result(ecs, answer),
+            result(ecs, "RunTask", answer),
             json!({"Tasks": [{"TaskArn": "t", "CreatedAt": "2026-03-01T09:00:00.123Z"}]})
         );
         let kms = find("kms").unwrap();
         let answer = json!({"Plaintext": "aGVsbG8=", "CiphertextBlob": "/w=="});
-        assert_eq!(result(kms, answer), json!({"Plaintext": "hello", "CiphertextBlob": "/w=="}));
+        assert_eq!(
+            result(kms, "Decrypt", answer),
+            json!({"Plaintext": "hello", "CiphertextBlob": "/w=="})
+        );
+    }
+
+    #[test]
+    fn a_name_means_what_it_means_where_it_stands() {
+        let tagging = find("resourcegroupstaggingapi").unwrap();
+        let tags = json!({"ResourceARNList": ["r"], "Tags": {"owner": "x"}});
+        assert_eq!(request(tagging, "TagResources", tags.clone()), tags);
+        let answer =
+            json!({"ResourceTagMappingList": [{"Tags": [{"Key": "owner", "Value": "x"}]}]});
+        let expected = answer.clone();
+        assert_eq!(result(tagging, "GetResources", answer), expected);
+        let acm = find("acm").unwrap();
+        let imported = json!({"Certificate": "pem"});
+        let sent = json!({"Certificate": "cGVt"});
+        assert_eq!(request(acm, "ImportCertificate", imported), sent);
+        let answer = json!({"Certificate": "pem"});
+        assert_eq!(result(acm, "GetCertificate", answer.clone()), answer);
+        let config = find("config").unwrap();
+        let parameters = json!({"ResourceKeys": [{"ResourceId": "i"}]});
+        assert_eq!(
+            request(config, "BatchGetResourceConfig", parameters),
+            json!({"resourceKeys": [{"resourceId": "i"}]})
+        );
     }
 
     #[test]
     fn attributes_of_items_stay_as_they_are() {
         let dynamodb = find("dynamodb").unwrap();
         let item = json!({"Item": {"isDone": {"BOOL": true}, "m": {"M": {"x": {"B": "AA=="}}}}});
-        assert_eq!(request(dynamodb, item.clone()), item);
-        assert_eq!(result(dynamodb, item.clone()), item);
+        assert_eq!(request(dynamodb, "PutItem", item.clone()), item);
+        assert_eq!(result(dynamodb, "GetItem", item.clone()), item);
     }
 }
