@@ -10,18 +10,20 @@ use crate::options::Options;
 /// Where function processes look for programs, as on Lambda.
 pub(crate) const FUNCTION_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/bin";
 
-/// The variables of a process whose Runtime API is at `api`. References to secrets have become their values.
-pub(crate) async fn variables(
-    options: &Options,
-    function: &Function,
-    api: &str,
-) -> Result<Vec<(String, String)>, String> {
+/// Names and values.
+pub(crate) type Variables = Vec<(String, String)>;
+
+/// Where a process finds its Runtime API.
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// The variables of a process, but for the one that tells of its Runtime API. References to secrets have become their values.
+pub(crate) async fn variables(options: &Options, function: &Function) -> Result<Variables, String> {
     let endpoint = options.endpoint.iter().flat_map(|url| {
         // `sync-` before an address, as the SDKs write it for some operations, would be no name of a host.
         [("AWS_ENDPOINT_URL", &**url), ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")]
     });
     let endpoint = endpoint.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut variables: Vec<_> = fixed(options, function, api).into_iter().chain(endpoint).collect();
+    let mut variables: Vec<_> = fixed(options, function).into_iter().chain(endpoint).collect();
     for (name, value) in &function.environment {
         let value = match value.strip_prefix("secret:") {
             Some(secret) => options.secrets.resolve(secret).await?,
@@ -34,7 +36,14 @@ pub(crate) async fn variables(
     Ok(variables)
 }
 
-fn fixed(options: &Options, function: &Function, api: &str) -> Vec<(String, String)> {
+/// The variables of a process whose Runtime API is at `api`.
+pub(crate) fn with_api(mut variables: Variables, api: &str) -> Variables {
+    variables.retain(|(name, _)| name != RUNTIME_API);
+    variables.push((RUNTIME_API.to_owned(), api.to_owned()));
+    variables
+}
+
+fn fixed(options: &Options, function: &Function) -> Variables {
     let name = &function.name;
     let day = Timestamp::now().strftime("%Y/%m/%d/");
     let stream = format!("{day}[$LATEST]{}", Uuid::new_v4().simple());
@@ -43,7 +52,6 @@ fn fixed(options: &Options, function: &Function, api: &str) -> Vec<(String, Stri
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
         ("_HANDLER", &function.handler),
-        ("AWS_LAMBDA_RUNTIME_API", api),
         ("AWS_LAMBDA_FUNCTION_NAME", name),
         ("AWS_LAMBDA_FUNCTION_VERSION", LATEST),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory_mb.to_string()),

@@ -12,6 +12,7 @@ mod api;
 mod arn;
 mod care;
 mod code;
+mod cold_start;
 mod environment;
 mod error;
 mod events;

@@ -90,30 +90,46 @@ impl Runtime {
     /// asked for its own path: version managers put scripts in its place, which need an environment of theirs.
     ///
     /// # Errors
-    /// `InvalidParameterValueException` with the name of the program that is missing.
+    /// `InvalidParameterValueException` with the name of the program that is missing, or does not run, and why.
     pub(crate) async fn interpreter(&self, search: &[PathBuf]) -> Result<Option<PathBuf>, Refusal> {
         let Some((runtime, programs, question)) = self.programs() else { return Ok(None) };
+        let mut unable = None;
         for file in programs.iter().filter_map(|program| find(search, program)) {
-            if let Some(own) = own_path(&file, question).await {
-                return Ok(Some(own));
+            match own_path(&file, question).await {
+                Ok(own) => return Ok(Some(own)),
+                Err(problem) => unable = unable.or(Some((file, problem))),
             }
         }
-        Err(missing(runtime, &programs))
+        let unable = unable.map(|(file, problem)| does_not_run(runtime, &file, &problem));
+        Err(unable.unwrap_or_else(|| missing(runtime, &programs)))
     }
 }
 
 /// Version managers may do much before a program answers, but not that much.
 const ANSWER_MAX: Duration = Duration::from_secs(30);
 
-async fn own_path(program: &Path, question: [&str; 2]) -> Option<PathBuf> {
+/// What a program says its own path is, or why it cannot run a function.
+async fn own_path(program: &Path, question: [&str; 2]) -> Result<PathBuf, String> {
     let mut command = tokio::process::Command::new(program);
     let asked = command.args(question).stdin(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(ANSWER_MAX, asked).await.ok()?.ok()?;
+    let answered = tokio::time::timeout(ANSWER_MAX, asked).await;
+    let silent = |_| format!("it gave no answer within {} s", ANSWER_MAX.as_secs());
+    let output = answered.map_err(silent)?.map_err(|error| error.to_string())?;
+    let told = |bytes| String::from_utf8_lossy(bytes).trim_end().to_owned();
     if !output.status.success() {
-        return None;
+        let told = told(&output.stderr);
+        let last = told.lines().last().unwrap_or_default();
+        return Err(format!("{}: {last}", output.status));
     }
-    let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim_end());
-    is_executable(&path).then_some(path)
+    let path = PathBuf::from(told(&output.stdout));
+    if is_executable(&path) { Ok(path) } else { Err("it does not tell where it is".to_owned()) }
+}
+
+fn does_not_run(runtime: &str, program: &Path, problem: &str) -> Refusal {
+    let program = program.display();
+    Refusal::invalid_parameter(format!(
+        "The runtime {runtime} needs the program `{program}`, which does not run: {problem}"
+    ))
 }
 
 fn missing(runtime: &str, programs: &[&str]) -> Refusal {
@@ -159,5 +175,19 @@ mod tests {
             assert!(refusal.message.contains(program), "{refusal}");
             assert_eq!(runtime.check(&search), Err(refusal));
         }
+    }
+
+    #[tokio::test]
+    async fn a_program_that_does_not_run_is_told_from_one_that_is_missing() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("node");
+        std::fs::write(&program, "#!/bin/sh\necho 'no version is set' >&2\nexit 3\n").unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let search = [folder.path().to_owned()];
+        let runtime = Runtime::parse("nodejs20.x").unwrap();
+        let refusal = runtime.interpreter(&search).await.unwrap_err();
+        let why = "which does not run: exit status: 3: no version is set";
+        assert!(refusal.message.ends_with(why), "{refusal}");
     }
 }

@@ -12,18 +12,17 @@ use uuid::Uuid;
 
 use crate::arn::{LATEST, Target};
 use crate::code;
-use crate::environment;
+use crate::cold_start::ColdStart;
 use crate::error::Refusal;
 use crate::function::{Function, LIMITS};
 use crate::invocation::{Invocation, Invoked, Reply};
-use crate::launch::{Isolation, Launch};
+use crate::launch::Isolation;
 use crate::logs::Log;
 use crate::options::Options;
 use crate::places::{Place, Places};
 use crate::pool::Pool;
-use crate::process::{Process, Started};
+use crate::process::Process;
 use crate::runtime::Runtime;
-use crate::runtime_api::{self, Session};
 use crate::store::{Store, on_disk};
 
 /// Processes of all functions that wait for work; beyond them the one that waits the longest ends.
@@ -36,7 +35,7 @@ type Interpreter = Arc<OnceCell<Option<PathBuf>>>;
 pub(crate) struct Shared {
     pub(crate) options: Options,
     /// Found out with the first process: a project without functions starts nothing for it.
-    isolation: OnceCell<Isolation>,
+    pub(crate) isolation: OnceCell<Isolation>,
     pub(crate) store: Store,
     pools: RwLock<BTreeMap<String, Arc<Pool>>>,
     /// One change at a time.
@@ -63,8 +62,10 @@ impl<'c> Call<'c> {
 enum Ready {
     /// A process that waits for work.
     Waiting(Box<Process>),
-    /// A place to start one.
-    ToStart(Place),
+    /// A place to start one, and what it needs.
+    ToStart(ColdStart, Place),
+    /// None can be started.
+    Broken(String),
 }
 
 /// Refuses an event that is too large or no JSON.
@@ -78,6 +79,11 @@ pub(crate) fn check_payload(invocation: &Invocation, bytes_max: usize) -> Result
         },
     )?;
     Ok(())
+}
+
+fn broken(request_id: String, problem: &str) -> Invoked {
+    let Reply { payload, error_type } = Reply::bad_entrypoint(&request_id, problem);
+    Invoked { request_id, payload, error_type, log_tail: Vec::new() }
 }
 
 const UNPOISONED: &str = "no holder of the lock panics";
@@ -214,24 +220,28 @@ impl Shared {
     ) -> Result<Invoked, Refusal> {
         let request_id = request_id.to_string();
         loop {
-            let mut process = match self.ready(pool, stop).await? {
-                Ready::Waiting(process) => process,
-                Ready::ToStart(place) => {
-                    return self.run_cold(pool, place, invocation, request_id, stop).await;
-                }
+            let (mut process, is_new) = match self.ready(pool, stop).await? {
+                Ready::Waiting(process) => (process, false),
+                Ready::ToStart(cold, place) => match self.launch(pool, cold, place).await {
+                    Ok(process) => (Box::new(process), true),
+                    Err(problem) => return Ok(broken(request_id, &problem)),
+                },
+                Ready::Broken(problem) => return Ok(broken(request_id, &problem)),
             };
             let invoked = process.invoke(invocation, &request_id, stop).await;
             self.put(pool, *process);
-            if let Some(invoked) = invoked {
-                return Ok(invoked);
+            match invoked {
+                Some(invoked) => return Ok(invoked),
+                None if is_new => return Err(Refusal::service("the process went away")),
+                // It had ended while it waited.
+                None => {}
             }
         }
     }
 
     /// Waits for a process, or for a place to start one. One that another invocation leaves is there sooner than a new one.
     async fn ready(&self, pool: &Pool, stop: &CancellationToken) -> Result<Ready, Refusal> {
-        let place = self.place_to_start(pool, stop);
-        tokio::pin!(place);
+        let mut start = pin!(self.to_start(pool, stop));
         loop {
             let mut returned = pin!(pool.returned());
             // One that comes back after the look is not missed.
@@ -241,42 +251,22 @@ impl Shared {
             }
             tokio::select! {
                 biased;
-                place = &mut place => return Ok(Ready::ToStart(place?)),
+                ready = start.as_mut() => return ready,
                 () = returned => {}
             }
         }
     }
 
-    async fn place_to_start(
-        &self,
-        pool: &Pool,
-        stop: &CancellationToken,
-    ) -> Result<Place, Refusal> {
+    /// Finds out what a process needs, and takes a place for it to come up.
+    async fn to_start(&self, pool: &Pool, stop: &CancellationToken) -> Result<Ready, Refusal> {
+        let ready = async {
+            let cold = self.prepare(&pool.function).await?;
+            Ok::<_, String>(Ready::ToStart(cold, self.places.for_start(&pool.places).await))
+        };
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(Refusal::service("the invocation was given up")),
-            place = self.places.for_start(&pool.places) => Ok(place),
-        }
-    }
-
-    async fn run_cold(
-        &self,
-        pool: &Pool,
-        place: Place,
-        invocation: &Invocation,
-        request_id: String,
-        stop: &CancellationToken,
-    ) -> Result<Invoked, Refusal> {
-        match self.start(pool, place).await {
-            Ok(mut process) => {
-                let invoked = process.invoke(invocation, &request_id, stop).await;
-                self.put(pool, process);
-                invoked.ok_or_else(|| Refusal::service("the process went away"))
-            }
-            Err(problem) => {
-                let Reply { payload, error_type } = Reply::bad_entrypoint(&request_id, &problem);
-                Ok(Invoked { request_id, payload, error_type, log_tail: Vec::new() })
-            }
+            ready = ready => Ok(ready.unwrap_or_else(Ready::Broken)),
         }
     }
 
@@ -293,37 +283,5 @@ impl Shared {
         if let Some((_, pool)) = longest {
             pool.end_oldest();
         }
-    }
-
-    async fn start(&self, pool: &Pool, starting: Place) -> Result<Process, String> {
-        let function = &pool.function;
-        let interpreter = self.interpreter(function).await.map_err(|refusal| refusal.message)?;
-        let runtime = Runtime::parse(&function.runtime).map_err(|refusal| refusal.message)?;
-        let session = Arc::new(Session::default());
-        let in_words = |error: std::io::Error| error.to_string();
-        let (address, api) = runtime_api::serve(Arc::clone(&session)).await.map_err(in_words)?;
-        let temporary = self.options.temporary();
-        let launch = Launch {
-            isolation: self.isolation().await,
-            function,
-            command: runtime.command(interpreter.as_deref(), function.memory_mb),
-            state: &self.options.state,
-            temporary: &temporary,
-            variables: environment::variables(&self.options, function, &address.to_string())
-                .await?,
-        };
-        let (child, private) = launch.start().map_err(in_words)?;
-        let (function, log) = (Arc::clone(function), Arc::clone(&pool.log));
-        let arn = self.arn(&function.name);
-        Ok(Process::of(Started { function, arn, session, api, child, log, private, starting }))
-    }
-
-    /// What the options ask for, as far as this system allows it.
-    async fn isolation(&self) -> Isolation {
-        if !self.options.namespaces {
-            return Isolation::Groups;
-        }
-        let probe = async || Isolation::probe(&self.options.temporary()).await;
-        *self.isolation.get_or_init(probe).await
     }
 }

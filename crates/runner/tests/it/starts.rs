@@ -54,7 +54,7 @@ async fn an_interpreter_that_does_not_run_is_told_when_its_function_is_invoked()
     let invoked = runner.invoke(&target, &Invocation::of("[1]".to_owned()), &stop).await.unwrap();
     let (error, message) = error_of(&invoked);
     assert_eq!(error, "Runtime.InvalidEntrypoint");
-    assert!(message.contains("`python3`"), "{message}");
+    assert!(message.contains("does not run: exit status: 1"), "{message}");
 }
 
 #[tokio::test]
@@ -67,10 +67,23 @@ async fn an_interpreter_that_is_missing_is_told_at_the_start() {
 }
 
 #[tokio::test]
-async fn processes_that_do_not_come_up_keep_no_other_function_from_its_own() {
-    let fixture = Fixture::new().await;
-    fixture.python("warm", ECHO).await;
-    fixture.call("warm", "1").await;
+async fn who_stops_waits_for_no_interpreter() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = folder.path().join("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    shim(folder.path(), &format!("read line < {}", gate.display()));
+    let options = Options { search: vec![folder.path().to_owned()], ..options(&folder) };
+    let runner = Runner::open(options, vec![configured(folder.path())]).await.unwrap();
+    let (target, stop) = (Target::parse("echo").unwrap(), CancellationToken::new());
+    let invocation = Invocation::of("1".to_owned());
+    let cancel = async { stop.cancel() };
+    let invoked = async { tokio::join!(runner.invoke(&target, &invocation, &stop), cancel).0 };
+    let invoked = tokio::time::timeout(PATIENCE / 3, invoked).await.expect("it goes on");
+    assert!(invoked.unwrap_err().message.contains("given up"));
+}
+
+/// Functions in Python whose processes do not come up, and invocations of them.
+async fn stuck(fixture: &Fixture) {
     let stuck = "import time\nprint('begun', flush=True)\ntime.sleep(600)\n";
     fixture.python("stuck", stuck).await;
     for _ in 0..16 {
@@ -81,13 +94,34 @@ async fn processes_that_do_not_come_up_keep_no_other_function_from_its_own() {
             drop(runner.invoke(&target, &Invocation::of("1".to_owned()), &stop).await);
         });
     }
+}
+
+async fn begun(fixture: &Fixture, processes: usize) {
     let begun = async {
-        while !fixture.log("stuck").contains("begun") {
+        while fixture.log("stuck").matches("begun").count() < processes {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, begun).await.expect("some of them start");
+    tokio::time::timeout(PATIENCE, begun).await.expect("so many start");
+}
+
+#[tokio::test]
+async fn processes_that_do_not_come_up_keep_no_other_function_from_its_own() {
+    let fixture = Fixture::new().await;
+    fixture.python("warm", ECHO).await;
+    fixture.call("warm", "1").await;
+    stuck(&fixture).await;
+    begun(&fixture, 1).await;
     assert_eq!(fixture.call("warm", "2").await, json!(2));
     fixture.python("cold", ECHO).await;
     assert_eq!(fixture.call("cold", "3").await, json!(3));
+}
+
+/// They are given up after more than a minute only.
+#[tokio::test]
+async fn processes_that_do_not_come_up_let_others_of_their_function_start() {
+    let fixture = Fixture::new().await;
+    stuck(&fixture).await;
+    let at_once = std::thread::available_parallelism().unwrap().get();
+    begun(&fixture, at_once + 1).await;
 }

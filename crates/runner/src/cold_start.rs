@@ -1,0 +1,67 @@
+//! How a process comes up. What it needs is found out first: interpreters and stores of secrets may be slow to answer, and
+//! meanwhile it has no place among those that come up.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use crate::environment::{self, Variables};
+use crate::function::Function;
+use crate::launch::{Isolation, Launch};
+use crate::places::Place;
+use crate::pool::Pool;
+use crate::process::{Process, Started};
+use crate::runtime::Runtime;
+use crate::runtime_api::{self, Session};
+use crate::shared::Shared;
+
+/// What a process needs.
+pub(crate) struct ColdStart {
+    command: Vec<OsString>,
+    variables: Variables,
+    isolation: Isolation,
+}
+
+impl Shared {
+    pub(crate) async fn prepare(&self, function: &Function) -> Result<ColdStart, String> {
+        let interpreter = self.interpreter(function).await.map_err(|refusal| refusal.message)?;
+        let runtime = Runtime::parse(&function.runtime).map_err(|refusal| refusal.message)?;
+        Ok(ColdStart {
+            command: runtime.command(interpreter.as_deref(), function.memory_mb),
+            variables: environment::variables(&self.options, function).await?,
+            isolation: self.isolation().await,
+        })
+    }
+
+    pub(crate) async fn launch(
+        &self,
+        pool: &Pool,
+        cold: ColdStart,
+        starting: Place,
+    ) -> Result<Process, String> {
+        let ColdStart { command, variables, isolation } = cold;
+        let session = Arc::new(Session::default());
+        let in_words = |error: std::io::Error| error.to_string();
+        let (address, api) = runtime_api::serve(Arc::clone(&session)).await.map_err(in_words)?;
+        let launch = Launch {
+            isolation,
+            function: &pool.function,
+            command,
+            state: &self.options.state,
+            temporary: &self.options.temporary(),
+            variables: environment::with_api(variables, &address.to_string()),
+        };
+        let (child, private) = launch.start().map_err(in_words)?;
+        let (function, log) = (Arc::clone(&pool.function), Arc::clone(&pool.log));
+        let arn = self.arn(&function.name);
+        Ok(Process::of(Started { function, arn, session, api, child, log, private, starting }))
+    }
+
+    /// What the options ask for, as far as this system allows it.
+    async fn isolation(&self) -> Isolation {
+        if !self.options.namespaces {
+            return Isolation::Groups;
+        }
+        let probe = async || Isolation::probe(&self.options.temporary()).await;
+        *self.isolation.get_or_init(probe).await
+    }
+}
