@@ -30,7 +30,7 @@ use crate::refusal::Form;
 use crate::{Clock, http};
 
 /// Bytes of a request to Lambda: a package, in base64.
-const PACKAGE_BYTES_MAX: usize = 72 << 20;
+pub(crate) const PACKAGE_BYTES_MAX: usize = 72 << 20;
 
 /// Bytes of any other request that is held in memory: many clients name no hash, so that whoever knows the id of a key makes us
 /// hold as many.

@@ -130,14 +130,15 @@ impl Front {
 /// # Errors
 /// `RequestEntityTooLarge`
 pub(crate) async fn read_body(body: Body, max: usize) -> Result<Bytes, ServiceError> {
-    let refused = || {
-        let message = format!("The request is longer than {max} bytes or broke off.");
-        ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
-    };
     if body.size_hint().lower() > max as u64 {
-        return Err(refused());
+        return Err(too_long(max));
     }
-    axum::body::to_bytes(body, max).await.map_err(|_| refused())
+    axum::body::to_bytes(body, max).await.map_err(|_| too_long(max))
+}
+
+pub(crate) fn too_long(max: usize) -> ServiceError {
+    let message = format!("The request is longer than {max} bytes or broke off.");
+    ServiceError::sender("RequestEntityTooLarge", message).with_status(413)
 }
 
 fn input(target: Target, body: &Bytes) -> Result<(String, Value), ServiceError> {

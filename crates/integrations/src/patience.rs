@@ -3,21 +3,26 @@
 //! The time runs while somebody waits for bytes; who does not read is not the sender's fault.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use futures_util::{StreamExt as _, stream};
+use http_body::{Frame, SizeHint};
 use stepwell_aws_wire::ServiceError;
 use stepwell_aws_wire::sigv4::Dialect;
+use tokio::time::{Sleep, sleep};
 
+use crate::authentication::PACKAGE_BYTES_MAX;
+use crate::http::too_long;
 use crate::refusal::Form;
 
 /// How long a body may be silent. Shorter than a connection waits for its client, which is hung up without a word.
@@ -35,29 +40,60 @@ async fn wait(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let (form, is_silent) = (Form::of(&parts), Arc::new(AtomicBool::new(false)));
-    let body = ending_if_silent(body, Arc::clone(&is_silent));
+    let form = Form::of(&parts);
+    // Objects have limits of their own; nothing else is longer than a package.
+    if form.dialect != Dialect::S3 && body.size_hint().lower() > PACKAGE_BYTES_MAX as u64 {
+        return closing(form.refuse(&too_long(PACKAGE_BYTES_MAX)));
+    }
+    let is_silent = Arc::new(AtomicBool::new(false));
+    let body = Body::new(Patient { body, silence: None, is_silent: Arc::clone(&is_silent) });
     // To whoever reads it the body breaks off, so that nothing has changed. Why is known here.
     let response = next.run(Request::from_parts(parts, body)).await;
     if !is_silent.load(Ordering::Relaxed) {
         return response;
     }
-    let mut response = form.refuse(&refusal(form.dialect));
+    closing(form.refuse(&refusal(form.dialect)))
+}
+
+/// The rest of the body will not be read.
+fn closing(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-fn ending_if_silent(body: Body, is_silent: Arc<AtomicBool>) -> Body {
-    let begin = Some((body.into_data_stream(), is_silent));
-    Body::from_stream(stream::unfold(begin, async |state| {
-        let (mut body, is_silent) = state?;
-        let Ok(piece) = tokio::time::timeout(SILENCE, body.next()).await else {
-            is_silent.store(true, Ordering::Relaxed);
-            return Some((Err(io::ErrorKind::TimedOut.into()), None));
-        };
-        let piece = piece?.map_err(io::Error::other);
-        Some((piece, Some((body, is_silent))))
-    }))
+/// A body that breaks off once it is silent for too long.
+struct Patient {
+    body: Body,
+    /// Ends when there was none for too long; set while there is none.
+    silence: Option<Pin<Box<Sleep>>>,
+    is_silent: Arc<AtomicBool>,
+}
+
+impl HttpBody for Patient {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            self.silence = None;
+            return Poll::Ready(frame);
+        }
+        let silence = self.silence.get_or_insert_with(|| Box::pin(sleep(SILENCE)));
+        ready!(silence.as_mut().poll(context));
+        self.is_silent.store(true, Ordering::Relaxed);
+        Poll::Ready(Some(Err(axum::Error::new(io::Error::from(io::ErrorKind::TimedOut)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 fn refusal(dialect: Dialect) -> ServiceError {
@@ -75,6 +111,8 @@ fn refusal(dialect: Dialect) -> ServiceError {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::{StreamExt as _, stream};
+
     use super::*;
 
     /// A body of so many bytes, each after this time.
@@ -89,8 +127,9 @@ mod tests {
     async fn a_body_may_come_slowly_and_not_stop() {
         for (every, is_refused) in [(SILENCE / 2, false), (SILENCE * 2, true)] {
             let is_silent = Arc::new(AtomicBool::new(false));
-            let body = ending_if_silent(dripping(5, every), Arc::clone(&is_silent));
-            let read = axum::body::to_bytes(body, usize::MAX).await;
+            let body = dripping(5, every);
+            let body = Patient { body, silence: None, is_silent: Arc::clone(&is_silent) };
+            let read = axum::body::to_bytes(Body::new(body), usize::MAX).await;
             assert_eq!(read.map(|it| it.len()).ok(), (!is_refused).then_some(5), "{every:?}");
             assert_eq!(is_silent.load(Ordering::Relaxed), is_refused);
         }

@@ -235,9 +235,8 @@ impl EmbeddedLogs {
         let now = self.now();
         let times = (request.start_time.unwrap_or(0), request.end_time.unwrap_or(i64::MAX));
         let search = Search { streams, times, after, pattern, most };
-        let found = self.read_group(name, move |transaction, group| {
-            search.run(transaction, group, now).map(Ok)
-        });
+        let found =
+            self.read_group(name, move |transaction, group| search.run(transaction, group, now));
         let Found { events, next, .. } = found.await?;
         let shown: Vec<Value> = events.into_iter().map(Stored::found).collect();
         let mut answer = json!({ "events": shown, "searchedLogStreams": [] });

@@ -5,14 +5,14 @@
 //!   all of them:   one cursor in the order of the group --+--> matches? --> page | the place behind the last one looked at
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Rows, Transaction, params};
 use stepwell_aws_wire::ServiceError;
 
 use super::events::{BYTES_MAX, Place, Stored};
 use super::pattern::Pattern;
-use super::{Group, broken, invalid};
+use super::{Group, Outcome, broken, invalid};
 
 /// Events that a page looks at, and their bytes: AWS, too, gives pages with fewer events than it was asked for, or none.
 pub(super) const SCANNED_MAX: usize = 10_000;
@@ -55,30 +55,28 @@ impl Streams {
     }
 
     /// Their ids; none if all of the group is better read.
-    fn ids(&self, transaction: &Transaction<'_>, group: i64) -> rusqlite::Result<Option<Vec<i64>>> {
+    fn ids(&self, transaction: &Transaction<'_>, group: &Group) -> Outcome<Option<Vec<i64>>> {
         match self {
             Self::Named(names) => {
-                let sql = "SELECT id FROM log_stream WHERE log_group = ?1 AND name = ?2";
-                let mut statement = transaction.prepare_cached(sql)?;
-                let mut ids = Vec::new();
-                for name in names {
-                    ids.extend(statement.query_map(params![group, name], |row| row.get(0))?);
-                }
                 // One that is named twice is read once.
-                let mut ids = ids.into_iter().collect::<rusqlite::Result<Vec<_>>>()?;
-                ids.sort_unstable();
-                ids.dedup();
-                Ok(Some(ids))
+                let mut ids = BTreeSet::new();
+                for name in names {
+                    match group.stream(transaction, name)? {
+                        Ok(id) => ids.insert(id),
+                        Err(missing) => return Ok(Err(missing)),
+                    };
+                }
+                Ok(Ok(Some(ids.into_iter().collect())))
             }
-            Self::WithPrefix(prefix) if prefix.is_empty() => Ok(None),
+            Self::WithPrefix(prefix) if prefix.is_empty() => Ok(Ok(None)),
             Self::WithPrefix(prefix) => {
                 let sql = "SELECT id FROM log_stream
                     WHERE log_group = ?1 AND substr(name, 1, length(?2)) = ?2 LIMIT ?3";
                 let mut statement = transaction.prepare_cached(sql)?;
                 let found = statement
-                    .query_map(params![group, prefix, STREAMS_MAX + 1], |row| row.get(0))?;
+                    .query_map(params![group.id, prefix, STREAMS_MAX + 1], |row| row.get(0))?;
                 let ids = found.collect::<rusqlite::Result<Vec<_>>>()?;
-                Ok((ids.len() <= STREAMS_MAX).then_some(ids))
+                Ok(Ok((ids.len() <= STREAMS_MAX).then_some(ids)))
             }
         }
     }
@@ -129,10 +127,11 @@ impl Search {
         transaction: &Transaction<'_>,
         group: &Group,
         now: i64,
-    ) -> rusqlite::Result<Found> {
-        let (sql, sources) = match self.streams.ids(transaction, group.id)? {
-            Some(streams) => (IN_STREAM, streams),
-            None => (IN_GROUP, vec![group.id]),
+    ) -> Outcome<Found> {
+        let (sql, sources) = match self.streams.ids(transaction, group)? {
+            Ok(Some(streams)) => (IN_STREAM, streams),
+            Ok(None) => (IN_GROUP, vec![group.id]),
+            Err(missing) => return Ok(Err(missing)),
         };
         let (start, end) = self.times;
         // Ids begin with 1.
@@ -143,7 +142,7 @@ impl Search {
             .iter_mut()
             .zip(sources)
             .map(|(statement, source)| statement.query(params![source, from.at_ms, from.id]));
-        self.page(Merged::new(cursors.collect::<rusqlite::Result<_>>()?, end)?)
+        self.page(Merged::new(cursors.collect::<rusqlite::Result<_>>()?, end)?).map(Ok)
     }
 
     fn page(&self, mut cursors: Merged<'_>) -> rusqlite::Result<Found> {

@@ -4,6 +4,7 @@
 //! of JSON.
 
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -224,13 +225,18 @@ impl AwsS3 {
         let bucket = self.bucket(&list.bucket).await?;
         let max = list.max_keys.unwrap_or(KEYS_MAX).min(KEYS_MAX);
         let folder = list.prefix.rsplit_once('/').map(|(folder, _)| path(folder)).transpose()?;
+        // S3 is asked for a folder: it begins near the prefix, and its answer is read no further than that.
         let after = list.continuation_token.as_ref().or(list.start_after.as_ref());
+        let after = after.cloned().max(shortly_before(&list.prefix));
         let objects = match after {
             None => bucket.list(folder.as_ref()),
-            Some(key) => bucket.list_with_offset(folder.as_ref(), &path(key)?),
+            Some(key) => bucket.list_with_offset(folder.as_ref(), &path(&key)?),
         };
+        let is_before = |meta: &ObjectMeta| meta.location.as_ref() < &*list.prefix;
         let has_prefix = |meta: &ObjectMeta| meta.location.as_ref().starts_with(&list.prefix);
-        let objects = objects.try_filter(|meta| std::future::ready(has_prefix(meta)));
+        let objects = objects
+            .try_skip_while(|meta| ready(Ok(is_before(meta))))
+            .try_take_while(|meta| ready(Ok(has_prefix(meta))));
         // One more tells whether there are more.
         let found: Vec<_> = futures_util::StreamExt::take(objects, max + 1)
             .try_collect()
@@ -260,7 +266,7 @@ impl Put {
 impl List {
     fn answer(&self, max: usize, found: &[ObjectMeta]) -> Value {
         let shown = &found[..found.len().min(max)];
-        let is_truncated = found.len() > max;
+        let is_truncated = max > 0 && found.len() > max;
         let content = |meta: &ObjectMeta| {
             without_nulls(json!({
                 "ETag": meta.e_tag, "Key": meta.location.as_ref(), "LastModified": modified(meta), "Size": meta.size,
@@ -274,6 +280,14 @@ impl List {
             "Prefix": self.prefix, "StartAfter": self.start_after,
         }))
     }
+}
+
+/// A key that stands before all with a prefix, and behind most that do not have it: `day/1~` for `day/2`.
+fn shortly_before(prefix: &str) -> Option<String> {
+    let last = prefix.bytes().next_back().filter(u8::is_ascii_alphanumeric)?;
+    let before = char::from(last - 1);
+    let is_plain = before.is_ascii_alphanumeric();
+    is_plain.then(|| format!("{}{before}~", &prefix[..prefix.len() - 1]))
 }
 
 /// `bytes=0-99`, `bytes=100-`, `bytes=-5`

@@ -99,6 +99,10 @@ async fn objects_are_copied_listed_page_by_page_and_deleted() {
     assert!(copied["CopyObjectResult"]["ETag"].is_string(), "{copied}");
     // A prefix may end within a name.
     assert_eq!(fixture.keys(json!({"Prefix": "da"})).await, ["day/1", "day/2", "day/3", "days"]);
+    assert_eq!(fixture.keys(json!({"Prefix": "day/2"})).await, ["day/2"]);
+    assert_eq!(fixture.keys(json!({"Prefix": "day/2", "StartAfter": "day/2"})).await, [""; 0]);
+    let none = fixture.ok("ListObjectsV2", json!({"MaxKeys": 0})).await;
+    assert_eq!((&none["KeyCount"], &none["IsTruncated"]), (&json!(0), &json!(false)));
     let first = fixture.ok("ListObjectsV2", json!({"Prefix": "day/", "MaxKeys": 2})).await;
     assert_eq!((&first["KeyCount"], &first["IsTruncated"]), (&json!(2), &json!(true)));
     let next = json!({"Prefix": "day/", "ContinuationToken": first["NextContinuationToken"]});

@@ -8,9 +8,9 @@ use tokio::net::TcpStream;
 use crate::support::{Embedded, Time};
 
 /// The answer to a request of which the last bytes never come, to the end of the connection.
-async fn answer_to(embedded: &Embedded, head: &str) -> String {
+async fn answer_to(embedded: &Embedded, head: &str, announced: u64) -> String {
     let mut stream = TcpStream::connect(embedded.url.trim_start_matches("http://")).await.unwrap();
-    let request = format!("{head}\r\nhost: x\r\ncontent-length: 100\r\n\r\n<broken off");
+    let request = format!("{head}\r\nhost: x\r\ncontent-length: {announced}\r\n\r\n<broken off");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -36,11 +36,14 @@ async fn who_is_silent_is_told_in_the_words_of_the_service_and_the_connection_cl
             "<code>requesttimeout</code>",
         ),
     ] {
-        let answer = answer_to(&embedded, head).await;
+        let answer = answer_to(&embedded, head, 100).await;
         assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{answer}");
         assert!(answer.contains(told), "{answer}");
         assert!(answer.contains("connection: close"), "{answer}");
     }
+    let head = "POST / HTTP/1.1\r\nx-amz-target: AmazonSQS.ListQueues";
+    let answer = answer_to(&embedded, head, 1 << 40).await;
+    assert!(answer.starts_with("http/1.1 413 "), "{answer}");
     assert!(!embedded.folder().join("s3/raw/key").exists());
     let staged = std::fs::read_dir(embedded.folder().join("s3/.staging")).unwrap();
     assert_eq!(staged.count(), 0, "nothing is left of it");

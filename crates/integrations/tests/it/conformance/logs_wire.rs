@@ -201,6 +201,11 @@ async fn events_are_found_in_all_streams(fixture: &Fixture) {
     assert_eq!(found, ["a 0", "a 1", "b 0", "b 1"]);
     let in_b = json!({"logGroupName": group, "logStreamNames": ["b"], "filterPattern": "\"b 1\""});
     assert_eq!(messages(&fixture.call("FilterLogEvents", in_b).await), ["b 1"]);
+    if fixture.is_embedded {
+        let nowhere = json!({"logGroupName": group, "logStreamNames": ["b", "none"]});
+        let (code, _) = fixture.refused("FilterLogEvents", nowhere).await;
+        assert_eq!(code, "ResourceNotFoundException");
+    }
 }
 
 async fn a_page_looks_at_so_many_events_and_no_more(fixture: &Fixture) {
