@@ -49,6 +49,13 @@ impl ColumnTotals {
         }
     }
 
+    /// The same of a number with this hash.
+    #[inline]
+    pub(crate) fn note_small(&mut self, number: i64, hash: u64) {
+        self.checksum = self.checksum.wrapping_add(hash);
+        self.note_number(number.into());
+    }
+
     #[inline]
     fn note_number(&mut self, number: i128) {
         if let Some(Extent::Number { min, max, sum }) = &mut self.extent {

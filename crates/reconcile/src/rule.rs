@@ -4,13 +4,10 @@
 //! on [`Value`]s.
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, PrimitiveArray,
-    cast::AsArray,
+    Array, ArrayRef, ArrowPrimitiveType, FixedSizeBinaryArray, PrimitiveArray, cast::AsArray,
 };
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
-    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, UInt64Type,
 };
 use serde::{Deserialize, Serialize};
 
@@ -122,11 +119,16 @@ impl Rule {
     }
 
     /// Calls `each` for every row with its value in the common form.
-    pub(crate) fn for_each(self, array: &ArrayRef, mut each: impl FnMut(usize, Value<'_>)) {
+    pub(crate) fn for_each(self, array: &ArrayRef, each: impl FnMut(usize, Value<'_>)) {
+        self.show(array, each);
+    }
+
+    /// Shows `each` every row with its value in the common form.
+    pub(crate) fn show(self, array: &ArrayRef, mut each: impl Each) {
         match self {
             Self::Number { scale } => numbers(array, scale, each),
-            Self::Float { is_single, .. } => floats(array, |row, value| {
-                each(row, value.map_or(Value::Null, |value| Value::float(value, is_single)));
+            Self::Float { is_single, .. } => floats(array, |row, value: Option<f64>| {
+                each.value(row, value.map_or(Value::Null, |value| Value::float(value, is_single)));
             }),
             Self::Time { precision } => instants(array, precision, each),
             Self::Bytes => bytes(array, each),
@@ -134,15 +136,33 @@ impl Rule {
                 let mut buffer = Vec::new();
                 for row in 0..array.len() {
                     if array.is_null(row) {
-                        each(row, Value::Null);
+                        each.value(row, Value::Null);
                         continue;
                     }
                     buffer.clear();
                     value::encode_nested(array, row, &mut buffer);
-                    each(row, Value::Bytes(&buffer));
+                    each.value(row, Value::Bytes(&buffer));
                 }
             }
         }
+    }
+}
+
+/// Is shown the values of a column, row by row.
+pub(crate) trait Each {
+    fn value(&mut self, row: usize, value: Value<'_>);
+
+    /// A number of 64 bits, as most values are: whoever has to be fast takes it by itself.
+    #[inline]
+    fn small(&mut self, row: usize, number: i64) {
+        self.value(row, Value::Number(number.into()));
+    }
+}
+
+impl<F: FnMut(usize, Value<'_>)> Each for F {
+    #[inline]
+    fn value(&mut self, row: usize, value: Value<'_>) {
+        self(row, value);
     }
 }
 
@@ -217,38 +237,36 @@ pub(crate) fn unpacked(array: &ArrayRef) -> ArrayRef {
     }
 }
 
-fn numbers(array: &ArrayRef, scale: i8, mut each: impl FnMut(usize, Value<'_>)) {
-    use DataType as T;
-    macro_rules! integers {
-        ($kind:ty) => {
-            each_primitive(array.as_primitive::<$kind>(), |row, value| {
-                each(row, value.map_or(Value::Null, |it| Value::number(i128::from(it), 0, scale)));
-            })
-        };
-    }
+fn numbers(array: &ArrayRef, scale: i8, mut each: impl Each) {
     match array.data_type() {
-        T::Int8 => integers!(Int8Type),
-        T::Int16 => integers!(Int16Type),
-        T::Int32 => integers!(Int32Type),
-        T::Int64 => integers!(Int64Type),
-        T::UInt8 => integers!(UInt8Type),
-        T::UInt16 => integers!(UInt16Type),
-        T::UInt32 => integers!(UInt32Type),
-        T::UInt64 => integers!(UInt64Type),
-        T::Decimal128(_, own) => {
+        DataType::Decimal128(_, own) => {
             let own = *own;
             each_primitive(array.as_primitive::<Decimal128Type>(), |row, value| {
-                each(row, value.map_or(Value::Null, |it| Value::number(it, own, scale)));
+                let Some(value) = value else { return each.value(row, Value::Null) };
+                match i64::try_from(value) {
+                    Ok(small) if own == scale => each.small(row, small),
+                    _ => each.value(row, Value::number(value, own, scale)),
+                }
             });
         }
-        T::Boolean => {
-            let array: &BooleanArray = array.as_boolean();
-            for (row, value) in array.iter().enumerate() {
-                each(row, value.map_or(Value::Null, |it| Value::number(it.into(), 0, scale)));
-            }
+        DataType::UInt64 => {
+            each_primitive(array.as_primitive::<UInt64Type>(), |row, value| {
+                let number = |it| Value::number(i128::from(it), 0, scale);
+                each.value(row, value.map_or(Value::Null, number));
+            });
         }
-        other => unreachable!("no rule of numbers is made for {other}"),
+        _ => each_primitive(&wide(array), |row, value| match value {
+            None => each.value(row, Value::Null),
+            Some(value) if scale == 0 => each.small(row, value),
+            Some(value) => each.value(row, Value::number(value.into(), 0, scale)),
+        }),
     }
+}
+
+/// Integers, truth values and instants in 64 bits.
+fn wide(array: &ArrayRef) -> PrimitiveArray<Int64Type> {
+    let wide = arrow::compute::cast(array, &DataType::Int64);
+    wide.expect("what has a rule of numbers or instants has 64 bits").as_primitive().clone()
 }
 
 fn floats(array: &ArrayRef, mut each: impl FnMut(usize, Option<f64>)) {
@@ -265,43 +283,29 @@ fn floats(array: &ArrayRef, mut each: impl FnMut(usize, Option<f64>)) {
     }
 }
 
-fn instants(array: &ArrayRef, precision: Precision, mut each: impl FnMut(usize, Value<'_>)) {
-    macro_rules! units {
-        ($kind:ty, $own:expr) => {{
-            // A rule is never finer than what it is applied to. In 64 bits: dividing 128 takes ten times as long.
-            let divisor = (precision.nanoseconds() / $own.nanoseconds()) as i64;
-            each_primitive(array.as_primitive::<$kind>(), |row, value| {
-                each(row, match value {
-                    None => Value::Null,
-                    Some(value) => {
-                        Value::Number((i128::from(value) as i64).div_euclid(divisor).into())
-                    }
-                });
-            })
-        }};
-    }
-    match array.data_type() {
-        DataType::Date32 => units!(Date32Type, Precision::Day),
-        DataType::Date64 => units!(Date64Type, Precision::Millisecond),
-        DataType::Timestamp(TimeUnit::Second, _) => units!(TimestampSecondType, Precision::Second),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => {
-            units!(TimestampMillisecondType, Precision::Millisecond);
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            units!(TimestampMicrosecondType, Precision::Microsecond);
-        }
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            units!(TimestampNanosecondType, Precision::Nanosecond);
-        }
+fn instants(array: &ArrayRef, precision: Precision, mut each: impl Each) {
+    let own = match array.data_type() {
+        DataType::Date32 => Precision::Day,
+        DataType::Date64 => Precision::Millisecond,
+        DataType::Timestamp(unit, _) => unit.into(),
         other => unreachable!("no rule of instants is made for {other}"),
-    }
+    };
+    // A rule is never finer than what it is applied to.
+    let divisor = (precision.nanoseconds() / own.nanoseconds()) as i64;
+    each_primitive(&wide(array), |row, value| match value {
+        None => each.value(row, Value::Null),
+        // Most are told apart as finely as they are, and dividing takes longer than all the rest.
+        Some(value) if divisor == 1 => each.small(row, value),
+        Some(value) => each.small(row, value.div_euclid(divisor)),
+    });
 }
 
-fn bytes(array: &ArrayRef, mut each: impl FnMut(usize, Value<'_>)) {
+fn bytes(array: &ArrayRef, mut each: impl Each) {
     macro_rules! all {
         ($values:expr, $bytes:expr) => {
             for (row, value) in $values.iter().enumerate() {
-                each(row, value.map_or(Value::Null, |value| Value::Bytes($bytes(value))));
+                let value = value.map_or(Value::Null, |value| Value::Bytes($bytes(value)));
+                each.value(row, value);
             }
         };
     }

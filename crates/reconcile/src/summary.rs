@@ -8,9 +8,9 @@ use crate::column::ColumnTotals;
 use crate::error::{CompareError, Which};
 use crate::group::Groups;
 use crate::layout::Plan;
-use crate::rule::unpacked;
+use crate::rule::{Each, Rule, unpacked};
 use crate::selection::bucket_of;
-use crate::value::{chain, mix};
+use crate::value::{Value, chain, mix};
 use crate::{Side, SideError};
 
 /// Rows whose keys have hashes with the same first bits.
@@ -85,6 +85,37 @@ impl Summary {
     }
 }
 
+/// What is hashed and noted of one column of a batch.
+struct OfColumn<'a> {
+    rule: Rule,
+    rows: &'a mut [u64],
+    groups: &'a [u32],
+    totals: &'a mut [ColumnTotals],
+}
+
+impl OfColumn<'_> {
+    /// Adds a value to the hash of its row, and gives the totals that it belongs to.
+    #[inline]
+    fn enter(&mut self, row: usize, hash: u64) -> &mut ColumnTotals {
+        self.rows[row] = chain(self.rows[row], hash);
+        &mut self.totals[self.groups[row] as usize]
+    }
+}
+
+impl Each for OfColumn<'_> {
+    #[inline]
+    fn value(&mut self, row: usize, value: Value<'_>) {
+        let hash = value.hash(self.rule);
+        self.enter(row, hash).note(value, hash);
+    }
+
+    #[inline]
+    fn small(&mut self, row: usize, number: i64) {
+        let hash = mix(number as u64);
+        self.enter(row, hash).note_small(number, hash);
+    }
+}
+
 /// Hashes a batch column by column, and notes the values in the totals of each row's group.
 pub(crate) fn hash(
     batch: &RecordBatch,
@@ -97,11 +128,8 @@ pub(crate) fn hash(
     let mut keys = Vec::new();
     for (place, rule) in plan.rules.iter().enumerate() {
         let totals = &mut totals[place];
-        rule.for_each(&unpacked(batch.column(place)), |row, value| {
-            let hash = value.hash(*rule);
-            rows[row] = chain(rows[row], hash);
-            totals[groups[row] as usize].note(value, hash);
-        });
+        let column = OfColumn { rule: *rule, rows: &mut rows, groups, totals };
+        rule.show(&unpacked(batch.column(place)), column);
         if place + 1 == plan.key {
             keys = rows.iter().map(|hash| mix(*hash)).collect();
         }
