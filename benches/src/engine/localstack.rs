@@ -67,13 +67,14 @@ fn try_measure(python: &Path, duration: Duration) -> Result<LocalStack> {
     let start = Millis(server.started.elapsed().as_secs_f64() * 1_000.0);
     let idle_mib = resident_mib(server.child.id());
     let five = five(server.address, duration)?;
-    let mut run = |definition: &Value, input: Value| -> Result<f64> {
-        let machine = create(server.address, "once", definition)?;
+    let mut run = |name: &str, definition: &Value, input: Value| -> Result<f64> {
+        let machine = create(server.address, name, definition)?;
         let took = Load { machine, input, pause: PAUSE }.run_once(&mut client)?;
         Ok(took.as_secs_f64())
     };
-    let turns = run(&definitions::pass_loop(), json!({"i": 0, "n": TURNS}))?;
-    let items = run(&definitions::map(), json!({"items": (0..ITEMS).collect::<Vec<_>>()}))?;
+    let turns = run("loop", &definitions::pass_loop(), json!({"i": 0, "n": TURNS}))?;
+    let all: Vec<u32> = (0..ITEMS).collect();
+    let items = run("map", &definitions::map(), json!({"items": all}))?;
     Ok(LocalStack {
         version: up["version"].as_str().unwrap_or_default().to_owned(),
         start,
