@@ -10,9 +10,14 @@ use std::{env, fs};
 /// The first version of the C library that knows packed relocations.
 const PACKED_SINCE: (u32, u32) = (2, 36);
 
+/// Set where the program is to run on machines with an older one.
+const OLD_LIBC: &str = "STEPWELL_OLD_LIBC";
+
 fn main() {
     write_pages();
-    if is_for_this_machine() && libc_version().is_some_and(|version| version >= PACKED_SINCE) {
+    println!("cargo::rerun-if-env-changed={OLD_LIBC}");
+    let is_new = || libc_version().is_some_and(|version| version >= PACKED_SINCE);
+    if env::var_os(OLD_LIBC).is_none() && is_for_this_machine() && is_new() {
         // Three hundred thousand of them otherwise are a quarter of what an idle server holds in memory.
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
     }

@@ -7,6 +7,7 @@ A service begins with `@`; how its lines are read is said in ../src/aws/catalogu
 
 import json
 import re
+import sys
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -44,27 +45,46 @@ class Shapes:
             shape = self.shapes[shape["member"]["shape"]]
         return shape["type"]
 
-    def structures(self, roots):
-        """The structures that these shapes hold, each with the member that holds it, or what holds its root."""
+    def reach(self, roots):
+        """The shapes that these hold, each with the member that holds it and what holds that."""
         found, wanted = set(), list(roots)
         while wanted:
             held = wanted.pop()
             if held in found:
                 continue
             found.add(held)
-            holder, name = held
+            outer, holder, name = held
             shape = self.shapes[name]
-            wanted += [(holder, shape[it]["shape"]) for it in ("member", "key", "value") if it in shape]
+            if "member" in shape:
+                wanted.append((outer, holder, shape["member"]["shape"]))
+            if "value" in shape:
+                wanted.append((outer, holder + "*", shape["value"]["shape"]))
             members = shape.get("members", {})
-            wanted += [(member, it["shape"]) for member, it in members.items()]
-        return [(holder, self.shapes[it]) for holder, it in sorted(found)]
+            wanted += [(holder, member, it["shape"]) for member, it in members.items()]
+        return [(outer, holder, self.shapes[it]) for outer, holder, it in sorted(found)]
 
     def members(self, roots):
-        """The members of structures: what holds the structure, the name, what kind it is."""
-        for holder, shape in self.structures(roots):
+        """What holds what holds the member, what holds it, its name, its kind; of a map all values are its member `*`."""
+        for outer, holder, shape in self.reach(roots):
+            if shape["type"] == "map":
+                yield outer, holder, "*", self.kind(shape["value"]["shape"])
             if shape["type"] == "structure":
                 for name, member in shape.get("members", {}).items():
-                    yield holder, name, self.kind(member["shape"])
+                    yield outer, holder, name, self.kind(member["shape"])
+
+
+def meanings(members):
+    """What every member means: by its name what it means most often; where it means something else, with what holds it."""
+    count = [defaultdict(Counter) for _ in range(3)]
+    for outer, holder, name, meaning in members:
+        for place, found in zip([(name,), (holder, name), (outer, holder, name)], count):
+            found[place][meaning] += 1
+    most = {place: of_place.most_common(1)[0][0] for found in count for place, of_place in found.items()}
+    told = {".".join(place): meaning for place, meaning in most.items() if meaning != most.get(place[1:])}
+    for place, of_place in count[2].items():
+        if len(of_place) > 1:
+            print("not told apart:", *place, dict(of_place), file=sys.stderr)
+    return told
 
 
 def first(metadata):
@@ -82,12 +102,12 @@ def roots(model, *ways):
     """What is sent with an action is held by `Action`, what is answered by `Action>`."""
     marks = {"input": "", "output": ">"}
     operations = model["operations"].items()
-    return [(name + marks[way], it[way]["shape"]) for name, it in operations for way in ways if way in it]
+    return [("", name + marks[way], it[way]["shape"]) for name, it in operations for way in ways if way in it]
 
 
 def is_capital(model):
     """Whether most members begin with a capital letter where they are sent."""
-    names = [name for _, name, _ in Shapes(model).members(roots(model, "input", "output"))]
+    names = [name for _, _, name, _ in Shapes(model).members(roots(model, "input", "output")) if name != "*"]
     return 2 * sum(name[0].isupper() for name in names) >= len(names)
 
 
@@ -95,37 +115,21 @@ KINDS = {"blob": "#blob", "timestamp": "#time", "map": "#map"}
 
 
 def print_kinds(model, verbatim):
-    kinds, held = defaultdict(Counter), defaultdict(Counter)
-    for holder, name, kind in Shapes(model).members(roots(model, "input", "output")):
-        tag = KINDS.get(kind, "#plain")
-        kinds[name][tag] += 1
-        held[holder, name][tag] += 1
-    # What a name means most often; where it means something else, with what holds it.
-    most = {name: found.most_common(1)[0][0] for name, found in kinds.items()}
-    tagged = defaultdict(set)
-    for name, tag in most.items():
-        tagged[tag].add(name)
-    for (holder, name), found in held.items():
-        tag = found.most_common(1)[0][0]
-        if tag != most[name]:
-            tagged[tag].add(f"{holder}.{name}")
+    members = Shapes(model).members(roots(model, "input", "output"))
+    told = meanings((*place, KINDS.get(kind, "#plain")) for *place, kind in members if place[2] not in verbatim)
     for tag in KINDS.values():
-        listed(tag, tagged[tag] - verbatim)
-    listed("#plain", {it for it in tagged["#plain"] if "." in it})
+        listed(tag, {place for place, it in told.items() if it == tag})
+    # Of a name that stands alone it goes without saying.
+    listed("#plain", {place for place, it in told.items() if it == "#plain" and "." in place})
 
 
 def print_sent(model, verbatim):
     """What is sent, where it does not follow from the spelling in definitions."""
-    sent, held = defaultdict(Counter), {}
-    for holder, name, _ in Shapes(model).members(roots(model, "input")):
-        if name not in verbatim:
-            sent[spelled(name)][name] += 1
-            held[holder, spelled(name)] = name
+    members = Shapes(model).members(roots(model, "input"))
+    named = ((*place, name) for *place, name, _ in members if name not in verbatim and name != "*")
+    told = meanings((outer, holder, spelled(name), name) for outer, holder, name in named)
     follows = (lambda it: it) if is_capital(model) else (lambda it: it[0].lower() + it[1:])
-    most = {name: found.most_common(1)[0][0] for name, found in sent.items()}
-    pairs = {f"{name}={it}" for name, it in most.items() if it != follows(name)}
-    pairs |= {f"{holder}.{name}={it}" for (holder, name), it in held.items() if it != most[name]}
-    listed("#sent", pairs)
+    listed("#sent", {f"{place}={it}" for place, it in told.items() if "." in place or it != follows(place)})
 
 
 def print_details(model, service_id):

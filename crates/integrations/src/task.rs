@@ -14,7 +14,7 @@ use stepwell_task::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::aws::catalogue::{self, Model, lower, upper};
+use crate::aws::catalogue::{self, At, Model, lower, upper};
 use crate::aws::spelling;
 use crate::service::{Facts, Optimised, Origin, Service};
 use crate::{Clock, events, http};
@@ -149,7 +149,7 @@ fn of_sdk(
     of: &str,
     member: &str,
 ) -> Option<Misfit> {
-    let sent = model.sent(action, member);
+    let sent = model.sent(At::action(action), member);
     if !model.knows(action, member) {
         return Some(Misfit::Unknown { member: member.to_owned() });
     }

@@ -7,7 +7,9 @@ use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, FixedSizeBinaryArray, PrimitiveArray, cast::AsArray,
 };
 use arrow::datatypes::{
-    DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit, UInt64Type,
+    DataType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use serde::{Deserialize, Serialize};
 
@@ -255,7 +257,13 @@ fn numbers(array: &ArrayRef, scale: i8, mut each: impl Each) {
                 each.value(row, value.map_or(Value::Null, number));
             });
         }
-        _ => each_primitive(&wide(array), |row, value| match value {
+        DataType::Boolean => {
+            for (row, value) in array.as_boolean().iter().enumerate() {
+                let number = |it| Value::number(i128::from(it), 0, scale);
+                each.value(row, value.map_or(Value::Null, number));
+            }
+        }
+        _ => each_integer(array, |row, value| match value {
             None => each.value(row, Value::Null),
             Some(value) if scale == 0 => each.small(row, value),
             Some(value) => each.value(row, Value::number(value.into(), 0, scale)),
@@ -263,10 +271,32 @@ fn numbers(array: &ArrayRef, scale: i8, mut each: impl Each) {
     }
 }
 
-/// Integers, truth values and instants in 64 bits.
-fn wide(array: &ArrayRef) -> PrimitiveArray<Int64Type> {
-    let wide = arrow::compute::cast(array, &DataType::Int64);
-    wide.expect("what has a rule of numbers or instants has 64 bits").as_primitive().clone()
+/// Integers and instants that have no more than 64 bits.
+fn each_integer(array: &ArrayRef, mut each: impl FnMut(usize, Option<i64>)) {
+    use DataType as T;
+    macro_rules! all {
+        ($kind:ty) => {
+            each_primitive(array.as_primitive::<$kind>(), |row, value| {
+                each(row, value.map(i64::from));
+            })
+        };
+    }
+    match array.data_type() {
+        T::Int8 => all!(Int8Type),
+        T::Int16 => all!(Int16Type),
+        T::Int32 => all!(Int32Type),
+        T::Int64 => all!(Int64Type),
+        T::UInt8 => all!(UInt8Type),
+        T::UInt16 => all!(UInt16Type),
+        T::UInt32 => all!(UInt32Type),
+        T::Date32 => all!(Date32Type),
+        T::Date64 => all!(Date64Type),
+        T::Timestamp(TimeUnit::Second, _) => all!(TimestampSecondType),
+        T::Timestamp(TimeUnit::Millisecond, _) => all!(TimestampMillisecondType),
+        T::Timestamp(TimeUnit::Microsecond, _) => all!(TimestampMicrosecondType),
+        T::Timestamp(TimeUnit::Nanosecond, _) => all!(TimestampNanosecondType),
+        other => unreachable!("no rule of numbers or instants is made for {other}"),
+    }
 }
 
 fn floats(array: &ArrayRef, mut each: impl FnMut(usize, Option<f64>)) {
@@ -292,7 +322,7 @@ fn instants(array: &ArrayRef, precision: Precision, mut each: impl Each) {
     };
     // A rule is never finer than what it is applied to.
     let divisor = (precision.nanoseconds() / own.nanoseconds()) as i64;
-    each_primitive(&wide(array), |row, value| match value {
+    each_integer(array, |row, value| match value {
         None => each.value(row, Value::Null),
         // Most are told apart as finely as they are, and dividing takes longer than all the rest.
         Some(value) if divisor == 1 => each.small(row, value),

@@ -1,10 +1,10 @@
-//! How a process comes up. What it needs is found out first: interpreters and stores of secrets may be slow to answer, and
-//! meanwhile it has no place among those that come up.
+//! How a process comes up. Its interpreter is found out first: it may be slow to answer, and meanwhile the process has no place
+//! among those that come up.
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use crate::environment::{self, Variables};
+use crate::environment;
 use crate::function::Function;
 use crate::launch::{Isolation, Launch};
 use crate::places::Place;
@@ -14,10 +14,9 @@ use crate::runtime::Runtime;
 use crate::runtime_api::{self, Session};
 use crate::shared::Shared;
 
-/// What a process needs.
+/// What is known of a process before it comes up.
 pub(crate) struct ColdStart {
     command: Vec<OsString>,
-    variables: Variables,
     isolation: Isolation,
 }
 
@@ -27,7 +26,6 @@ impl Shared {
         let runtime = Runtime::parse(&function.runtime).map_err(|refusal| refusal.message)?;
         Ok(ColdStart {
             command: runtime.command(interpreter.as_deref(), function.memory_mb),
-            variables: environment::variables(&self.options, function).await?,
             isolation: self.isolation().await,
         })
     }
@@ -38,7 +36,9 @@ impl Shared {
         cold: ColdStart,
         starting: Place,
     ) -> Result<Process, String> {
-        let ColdStart { command, variables, isolation } = cold;
+        let ColdStart { command, isolation } = cold;
+        // Not before: others that wait may need no process of their own, and a secret is as it is now.
+        let variables = environment::variables(&self.options, &pool.function).await?;
         let session = Arc::new(Session::default());
         let in_words = |error: std::io::Error| error.to_string();
         let (address, api) = runtime_api::serve(Arc::clone(&session)).await.map_err(in_words)?;

@@ -11,7 +11,7 @@ use crate::options::Options;
 pub(crate) const FUNCTION_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/bin";
 
 /// Names and values.
-pub(crate) type Variables = Vec<(String, String)>;
+type Variables = Vec<(String, String)>;
 
 /// Where a process finds its Runtime API.
 const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";

@@ -11,13 +11,19 @@ set -- sh -c 'for _n in $1; do eval "command export $_n=\"\$_FN_$_n\""; unset "_
     enter "$names" "$@"
 cd "$code" || exit 126
 if [ "$private" = mounts ]; then
-    # The working directory keeps the code in reach while what is above it is covered.
-    { mount -t tmpfs -o size=64k,mode=755 tmpfs /var && mkdir /var/task && mount -c --bind . /var/task &&
-        mount -o remount,bind,ro /var/task && mount -t tmpfs -o "size=${disk}m,mode=1777" tmpfs /tmp; } || exit 126
-    [ ! -d "$state" ] || mount -t tmpfs -o size=4k,mode=000 tmpfs "$state" || exit 126
+    # Side by side: each `mount` takes a millisecond.
+    mount -t tmpfs -o "size=${disk}m,mode=1777" tmpfs /tmp & temporary=$!
     # What functions share there outlives them and is in nobody's count.
-    [ ! -d /dev/shm ] || mount -t tmpfs -o size=64m,mode=1777 tmpfs /dev/shm || exit 126
-    mount -t proc proc /proc 2>/dev/null
+    { [ ! -d /dev/shm ] || mount -t tmpfs -o size=64m,mode=1777 tmpfs /dev/shm; } & shared=$!
+    mount -t proc proc /proc 2>/dev/null & processes=$!
+    # The working directory keeps the code in reach while what is above it is covered.
+    # Read-only in a step of its own, which keeps what the file system is not allowed to lose (`nosuid`).
+    mount -t tmpfs -o size=64k,mode=755 tmpfs /var && mount -c -o bind,X-mount.mkdir . /var/task &&
+        mount -o remount,bind,ro /var/task || exit 126
+    wait "$temporary" || exit 126
+    wait "$shared" || exit 126
+    wait "$processes"
+    [ ! -d "$state" ] || mount -t tmpfs -o size=4k,mode=000 tmpfs "$state" || exit 126
     cd /var/task || exit 126
     # Shells differ in the letter.
     ulimit -u 1024 2>/dev/null || ulimit -p 1024

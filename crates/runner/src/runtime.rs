@@ -65,7 +65,7 @@ impl Runtime {
     /// stands in front of it, and a start waits for this.
     ///
     /// # Errors
-    /// As [`Self::interpreter`].
+    /// `InvalidParameterValueException` with the name of the program that is missing.
     pub(crate) fn check(&self, search: &[PathBuf]) -> Result<(), Refusal> {
         let Some((runtime, programs, _)) = self.programs() else { return Ok(()) };
         let is_there = programs.iter().any(|program| find(search, program).is_some());

@@ -81,6 +81,18 @@ pub(crate) fn check_payload(invocation: &Invocation, bytes_max: usize) -> Result
     Ok(())
 }
 
+/// What comes of `work`, unless the invocation is given up before.
+async fn unless_stopped<T>(
+    stop: &CancellationToken,
+    work: impl Future<Output = T>,
+) -> Result<T, Refusal> {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Err(Refusal::service("the invocation was given up")),
+        outcome = work => Ok(outcome),
+    }
+}
+
 fn broken(request_id: String, problem: &str) -> Invoked {
     let Reply { payload, error_type } = Reply::bad_entrypoint(&request_id, problem);
     Invoked { request_id, payload, error_type, log_tail: Vec::new() }
@@ -222,10 +234,12 @@ impl Shared {
         loop {
             let (mut process, is_new) = match self.ready(pool, stop).await? {
                 Ready::Waiting(process) => (process, false),
-                Ready::ToStart(cold, place) => match self.launch(pool, cold, place).await {
-                    Ok(process) => (Box::new(process), true),
-                    Err(problem) => return Ok(broken(request_id, &problem)),
-                },
+                Ready::ToStart(cold, place) => {
+                    match unless_stopped(stop, self.launch(pool, cold, place)).await? {
+                        Ok(process) => (Box::new(process), true),
+                        Err(problem) => return Ok(broken(request_id, &problem)),
+                    }
+                }
                 Ready::Broken(problem) => return Ok(broken(request_id, &problem)),
             };
             let invoked = process.invoke(invocation, &request_id, stop).await;
@@ -263,11 +277,7 @@ impl Shared {
             let cold = self.prepare(&pool.function).await?;
             Ok::<_, String>(Ready::ToStart(cold, self.places.for_start(&pool.places).await))
         };
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Err(Refusal::service("the invocation was given up")),
-            ready = ready => Ok(ready.unwrap_or_else(Ready::Broken)),
-        }
+        Ok(unless_stopped(stop, ready).await?.unwrap_or_else(Ready::Broken))
     }
 
     /// Keeps a process for the next invocation, and ends the one that waits the longest if there are too many.

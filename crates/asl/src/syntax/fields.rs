@@ -7,13 +7,13 @@ use super::Checker;
 use super::allowed::{self, Fields};
 use super::place::{Object, Place};
 use super::source::{Field, Shape};
-use crate::Diagnostic;
 use crate::diagnostic::Code;
 use crate::eval::{Expression, ExpressionError};
 use crate::intrinsic::SyntaxError;
 use crate::jsonpath::{Path, PathError, ReferencePath};
 use crate::model::{Dynamic, ResultPath, Selector};
 use crate::template::{Template, TemplateError, TemplateProblem};
+use crate::{Diagnostic, Reading};
 
 /// The longest time that can be written, in seconds (about three years).
 pub(super) const SECONDS_MAX: u64 = 99_999_999;
@@ -290,7 +290,9 @@ impl<'t> Checker<'t> {
     pub(super) fn template(&mut self, object: &Object<'t>, name: &str) -> Option<Template> {
         let place = object.get(name)?;
         self.object(&place)?;
-        self.check_names_once(&place);
+        if self.reading == Reading::New {
+            self.check_names_once(&place);
+        }
         match Template::parse_as(&place.node.to_value(), self.reading) {
             Ok(template) => {
                 self.warn_of_literals(&place);

@@ -3,6 +3,7 @@
 use super::Checker;
 use super::place::{Object, Place};
 use super::source::{Field, Shape};
+use crate::Reading;
 use crate::diagnostic::Code;
 use crate::jsonata::{self, expression_in};
 use crate::query::Query;
@@ -175,6 +176,9 @@ impl<'t> Checker<'t> {
         location: &str,
         template: &jsonata::Template,
     ) {
+        if self.reading == Reading::Kept {
+            return;
+        }
         let follows = |field: &str| {
             let rest = location.strip_prefix(field);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '[']))

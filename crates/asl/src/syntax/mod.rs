@@ -62,8 +62,8 @@ pub(crate) enum Reading {
     /// It is to be created.
     #[default]
     New,
-    /// It was accepted before. Backslashes before any character in texts of intrinsic functions, other tests beside
-    /// `And`, `Or` and `Not`, and labels given twice have been refused since.
+    /// It was accepted before. Refused since then: backslashes before any character in texts of intrinsic functions, other
+    /// tests beside `And`, `Or` and `Not`, labels given twice, `x` beside `x.$`, fields of `$states` where they are not there.
     Kept,
 }
 

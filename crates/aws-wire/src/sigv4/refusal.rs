@@ -3,7 +3,7 @@
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
-use crate::{ServiceError, scope_service};
+use crate::{ServiceError, signed_service};
 
 /// A signature that is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +48,7 @@ impl Dialect {
         let text = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
         let is_form = text(CONTENT_TYPE.as_str())
             .is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
-        let is_of_s3 = text("authorization").and_then(scope_service) == Some("s3")
-            || request.uri.query().is_some_and(|it| it.contains("%2Fs3%2Faws4_request"));
+        let is_of_s3 = signed_service(&request.headers, &request.uri).as_deref() == Some("s3");
         match () {
             () if text("x-amz-target").is_some() => Self::Json,
             () if is_of_s3 => Self::S3,

@@ -18,8 +18,9 @@
 //! | `#sent` | how members are sent, where it does not follow from how definitions spell them: `DbName=DBName` |
 //! | other | an action and its members |
 //!
-//! A member that means something else somewhere stands there with what holds its structure: another member, `Encrypt` for
-//! what is sent with the action and `Encrypt>` for what is answered: `TagResources.Tags`.
+//! A member that means something else somewhere stands there with what holds it: another member, or what is sent with an
+//! action (`TagResources.Tags`) or answered (`GetMetrics>.Metrics`); where that is not enough, with what holds that, too. The
+//! values of a map are its member `*`, and what they hold is held by `NAME*`.
 //!
 //! Definitions and results spell members as AWS's SDK for Java does, with a capital letter.
 
@@ -81,6 +82,47 @@ pub(super) enum Kind {
     Time,
     /// A map, whose keys are data.
     Map,
+}
+
+/// Where a member stands.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    outer: &'a str,
+    holder: &'a str,
+}
+
+impl<'a> At<'a> {
+    /// Among what is sent with an action or, of `Encrypt>`, what is answered.
+    pub fn action(action: &'a str) -> Self {
+        Self { outer: "", holder: action }
+    }
+
+    /// Among what the member holds that is sent by this name.
+    pub(super) fn within<'b>(&self, member: &'b str) -> At<'b>
+    where
+        'a: 'b,
+    {
+        At { outer: self.holder, holder: member }
+    }
+
+    /// Among what the values of the map here hold, with its name for them.
+    pub(super) fn values_of_map(&self) -> String {
+        format!("{}*", self.holder)
+    }
+
+    /// With the name of its values.
+    pub(super) fn called<'b>(&self, values: &'b str) -> At<'b>
+    where
+        'a: 'b,
+    {
+        At { outer: self.outer, holder: values }
+    }
+
+    /// How a member that stands here may be told, the most precise first.
+    fn places(&self, member: &str) -> [String; 3] {
+        let Self { outer, holder } = self;
+        [format!("{outer}.{holder}.{member}"), format!("{holder}.{member}"), member.to_owned()]
+    }
 }
 
 /// The service of a name in resources.
@@ -164,23 +206,23 @@ impl Model {
         format!("{}{}{}", &sent[..1], sent[1..end].to_ascii_lowercase(), &sent[end..])
     }
 
-    /// How a member of what `holder` holds is sent that a definition spells so, or as it is sent, with a capital letter.
-    pub fn sent(&self, holder: &str, name: &str) -> String {
+    /// How a member is sent that a definition spells so, or as it is sent, with a capital letter.
+    pub fn sent(&self, at: At<'_>, name: &str) -> String {
         if self.same.contains(name) {
             return name.to_owned();
         }
         let spelled = self.spelled(name);
-        match self.sent.get(&*held(holder, &spelled)).or_else(|| self.sent.get(&*spelled)) {
+        match at.places(&spelled).iter().find_map(|place| self.sent.get(&**place)) {
             Some(sent) => (*sent).to_owned(),
             None if self.json.is_some_and(|json| !json.is_capital) => lower(&spelled),
             None => spelled,
         }
     }
 
-    /// What the member of what `holder` holds has, by the name that is sent.
-    pub(super) fn kind(&self, holder: &str, sent: &str) -> Kind {
-        let kind = |name: &str| self.tagged().find(|(names, _)| names.contains(name));
-        kind(&held(holder, sent)).or_else(|| kind(sent)).map_or(Kind::Plain, |(_, kind)| kind)
+    /// What the member holds that is sent by this name.
+    pub(super) fn kind(&self, at: At<'_>, sent: &str) -> Kind {
+        let kind = |place: &String| self.tagged().find(|(names, _)| names.contains(&**place));
+        at.places(sent).iter().find_map(kind).map_or(Kind::Plain, |(_, kind)| kind)
     }
 
     fn tagged(&self) -> impl Iterator<Item = (&Names, Kind)> {
@@ -208,10 +250,6 @@ impl Json {
         let is_capital = *case == "Capital";
         Some(Self { host, signing_name, target_prefix, version, global, is_capital })
     }
-}
-
-fn held(holder: &str, member: &str) -> String {
-    format!("{holder}.{member}")
 }
 
 /// `SendMessage` for `sendMessage`.
@@ -261,11 +299,20 @@ mod tests {
 
     #[test]
     fn members_are_sent_as_the_service_names_them() {
-        assert_eq!(model("cloudwatchlogs").sent("CreateLogGroup", "LogGroupName"), "logGroupName");
-        assert_eq!(model("dynamodb").sent("CreateTable", "SseSpecification"), "SSESpecification");
-        assert_eq!(model("dynamodb").sent("CreateTable", "SSESpecification"), "SSESpecification");
-        assert_eq!(model("dynamodb").sent("Item", "BOOL"), "BOOL");
-        assert_eq!(model("kms").sent("Encrypt", "KeyId"), "KeyId");
+        assert_eq!(
+            model("cloudwatchlogs").sent(At::action("CreateLogGroup"), "LogGroupName"),
+            "logGroupName"
+        );
+        assert_eq!(
+            model("dynamodb").sent(At::action("CreateTable"), "SseSpecification"),
+            "SSESpecification"
+        );
+        assert_eq!(
+            model("dynamodb").sent(At::action("CreateTable"), "SSESpecification"),
+            "SSESpecification"
+        );
+        assert_eq!(model("dynamodb").sent(At::action("PutItem"), "BOOL"), "BOOL");
+        assert_eq!(model("kms").sent(At::action("Encrypt"), "KeyId"), "KeyId");
         assert_eq!(model("secretsmanager").spelled("ARN"), "Arn");
     }
 

@@ -12,15 +12,18 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde_json::{Map, Number, Value};
 
-use super::catalogue::{Kind, Model};
+use super::catalogue::{At, Kind, Model};
 
 /// What is sent for the parameters of an action. Of a service with another protocol only the first members are known.
 pub fn request(model: &Model, action: &str, parameters: Value) -> Value {
     match parameters {
         Value::Object(members) if model.json.is_none() => {
-            members.into_iter().map(|(name, value)| (model.sent(action, &name), value)).collect()
+            let sent = |(name, value): (String, _)| (model.sent(At::action(action), &name), value);
+            members.into_iter().map(sent).collect()
         }
-        parameters => Direction { model, sends: true }.value(action, Kind::Plain, parameters),
+        parameters => {
+            Direction { model, sends: true }.value(At::action(action), Kind::Plain, parameters)
+        }
     }
 }
 
@@ -29,7 +32,8 @@ pub fn result(model: &Model, action: &str, answer: Value) -> Value {
     if model.json.is_none() {
         return answer;
     }
-    Direction { model, sends: false }.value(&format!("{action}>"), Kind::Plain, answer)
+    let answered = format!("{action}>");
+    Direction { model, sends: false }.value(At::action(&answered), Kind::Plain, answer)
 }
 
 struct Direction<'m> {
@@ -38,18 +42,19 @@ struct Direction<'m> {
 }
 
 impl Direction<'_> {
-    /// What the member `holder` of this kind holds; the items of a list are of the kind of their member.
-    fn value(&self, holder: &str, kind: Kind, value: Value) -> Value {
+    /// A value of this kind, and where what it holds stands; the items of a list are of the kind of their member.
+    fn value(&self, at: At<'_>, kind: Kind, value: Value) -> Value {
         match (kind, value) {
             (kind, Value::Array(items)) => {
-                items.into_iter().map(|item| self.value(holder, kind, item)).collect()
+                items.into_iter().map(|item| self.value(at, kind, item)).collect()
             }
             (Kind::Map, Value::Object(entries)) => {
-                let entry = |(key, value)| (key, self.value(holder, Kind::Plain, value));
+                let (kind, values) = (self.model.kind(at, "*"), at.values_of_map());
+                let entry = |(key, value)| (key, self.value(at.called(&values), kind, value));
                 Value::Object(entries.into_iter().map(entry).collect())
             }
             (Kind::Plain | Kind::Time, Value::Object(members)) => {
-                Value::Object(self.members(holder, members))
+                Value::Object(self.members(at, members))
             }
             (Kind::Blob, Value::Null) => Value::Null,
             (Kind::Blob, value) if self.sends => sent_bytes(&value),
@@ -60,10 +65,10 @@ impl Direction<'_> {
         }
     }
 
-    fn members(&self, holder: &str, members: Map<String, Value>) -> Map<String, Value> {
+    fn members(&self, at: At<'_>, members: Map<String, Value>) -> Map<String, Value> {
         let member = |(name, value): (String, Value)| {
-            let sent = if self.sends { self.model.sent(holder, &name) } else { name };
-            let value = self.value(&sent, self.model.kind(holder, &sent), value);
+            let sent = if self.sends { self.model.sent(at, &name) } else { name };
+            let value = self.value(at.within(&sent), self.model.kind(at, &sent), value);
             let name = if self.sends { sent } else { self.model.spelled(&sent) };
             (name, value)
         };
@@ -167,6 +172,15 @@ mod tests {
             request(config, "BatchGetResourceConfig", parameters),
             json!({"resourceKeys": [{"resourceId": "i"}]})
         );
+        // Two actions of one service have filters that are spelled in two ways.
+        let ssm = find("ssm").unwrap();
+        let filters = json!({"Filters": [{"Key": "k", "Value": "v"}]});
+        assert_eq!(
+            request(ssm, "ListCommands", filters),
+            json!({"Filters": [{"key": "k", "value": "v"}]})
+        );
+        let filters = json!({"Filters": [{"Key": "k", "Values": ["v"]}]});
+        assert_eq!(request(ssm, "DescribeParameters", filters.clone()), filters);
     }
 
     #[test]
@@ -175,5 +189,10 @@ mod tests {
         let item = json!({"Item": {"isDone": {"BOOL": true}, "m": {"M": {"x": {"B": "AA=="}}}}});
         assert_eq!(request(dynamodb, "PutItem", item.clone()), item);
         assert_eq!(result(dynamodb, "GetItem", item.clone()), item);
+        let items =
+            json!({"Responses": {"t": [{"id": {"S": "1"}, "m": {"M": {"x": {"S": "y"}}}}]}});
+        assert_eq!(result(dynamodb, "BatchGetItem", items.clone()), items);
+        let writes = json!({"RequestItems": {"t": [{"PutRequest": {"Item": {"id": {"S": "1"}}}}]}});
+        assert_eq!(request(dynamodb, "BatchWriteItem", writes.clone()), writes);
     }
 }
