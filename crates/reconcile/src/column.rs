@@ -56,6 +56,12 @@ impl ColumnTotals {
         self.note_number(number.into());
     }
 
+    /// The same of a text or bytes with this hash.
+    #[inline]
+    pub(crate) fn note_bytes(&mut self, hash: u64) {
+        self.checksum = self.checksum.wrapping_add(hash);
+    }
+
     #[inline]
     fn note_number(&mut self, number: i128) {
         if let Some(Extent::Number { min, max, sum }) = &mut self.extent {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::SideError;
-use crate::rule::{Precision, Rule, unpacked};
+use crate::rule::{Each, Precision, Rule, unpacked};
 use crate::value::{Value, chain, mix};
 
 /// A day and a partition.
@@ -117,14 +117,23 @@ fn days(array: &ArrayRef) -> Result<Vec<i32>, SideError> {
         DataType::Date32 | DataType::Date64 | DataType::Timestamp(_, _) => array.clone(),
         _ => arrow::compute::cast(&unpacked(array), &DataType::Date32)?,
     };
-    let mut days = Vec::with_capacity(array.len());
-    Rule::Time { precision: Precision::Day }.for_each(&array, |_, value| {
-        days.push(match value {
-            Value::Number(day) => i32::try_from(day).unwrap_or(NO_DAY),
-            _ => NO_DAY,
-        });
-    });
-    Ok(days)
+    let mut days = Days(Vec::with_capacity(array.len()));
+    Rule::Time { precision: Precision::Day }.show(&array, &mut days);
+    Ok(days.0)
+}
+
+/// Takes days down.
+struct Days(Vec<i32>);
+
+impl Each for &mut Days {
+    fn value(&mut self, _row: usize, _value: Value<'_>) {
+        self.0.push(NO_DAY);
+    }
+
+    #[inline]
+    fn small(&mut self, _row: usize, day: i64) {
+        self.0.push(i32::try_from(day).unwrap_or(NO_DAY));
+    }
 }
 
 fn date(day: i32) -> Date {

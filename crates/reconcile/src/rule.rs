@@ -159,6 +159,12 @@ pub(crate) trait Each {
     fn small(&mut self, row: usize, number: i64) {
         self.value(row, Value::Number(number.into()));
     }
+
+    /// A text or bytes.
+    #[inline]
+    fn bytes(&mut self, row: usize, bytes: &[u8]) {
+        self.value(row, Value::Bytes(bytes));
+    }
 }
 
 impl<F: FnMut(usize, Value<'_>)> Each for F {
@@ -334,8 +340,10 @@ fn bytes(array: &ArrayRef, mut each: impl Each) {
     macro_rules! all {
         ($values:expr, $bytes:expr) => {
             for (row, value) in $values.iter().enumerate() {
-                let value = value.map_or(Value::Null, |value| Value::Bytes($bytes(value)));
-                each.value(row, value);
+                match value {
+                    Some(value) => each.bytes(row, $bytes(value)),
+                    None => each.value(row, Value::Null),
+                }
             }
         };
     }

@@ -6,7 +6,8 @@ use arrow::array::{BooleanArray, RecordBatch};
 
 use crate::SideError;
 use crate::layout::{Layout, Plan};
-use crate::value::{chain, mix};
+use crate::rule::{Each, Rule};
+use crate::value::{Value, chain, mix};
 
 /// Some of the rows of a side, by the hash of the key: all rows of a key, or none.
 #[derive(Debug, Clone)]
@@ -37,12 +38,30 @@ impl Selection {
     }
 }
 
+/// One column of keys, added to the hashes of their rows.
+struct OfKey<'a> {
+    rule: Rule,
+    hashes: &'a mut [u64],
+}
+
+impl Each for OfKey<'_> {
+    #[inline]
+    fn value(&mut self, row: usize, value: Value<'_>) {
+        self.hashes[row] = chain(self.hashes[row], value.hash(self.rule));
+    }
+
+    #[inline]
+    fn small(&mut self, row: usize, number: i64) {
+        self.hashes[row] = chain(self.hashes[row], mix(number as u64));
+    }
+}
+
 /// The hash of the key of every row.
 pub(crate) fn key_hashes(plan: &Plan, batch: &RecordBatch, places: &[usize]) -> Vec<u64> {
     let mut hashes = vec![0; batch.num_rows()];
     for (place, rule) in places.iter().zip(&plan.rules) {
         let array = crate::rule::unpacked(batch.column(*place));
-        rule.for_each(&array, |row, value| hashes[row] = chain(hashes[row], value.hash(*rule)));
+        rule.show(&array, OfKey { rule: *rule, hashes: &mut hashes });
     }
     for hash in &mut hashes {
         *hash = mix(*hash);

@@ -10,7 +10,7 @@ use crate::group::Groups;
 use crate::layout::Plan;
 use crate::rule::{Each, Rule, unpacked};
 use crate::selection::bucket_of;
-use crate::value::{Value, chain, mix};
+use crate::value::{Value, chain, hash_bytes, mix};
 use crate::{Side, SideError};
 
 /// Rows whose keys have hashes with the same first bits.
@@ -113,6 +113,12 @@ impl Each for OfColumn<'_> {
     fn small(&mut self, row: usize, number: i64) {
         let hash = mix(number as u64);
         self.enter(row, hash).note_small(number, hash);
+    }
+
+    #[inline]
+    fn bytes(&mut self, row: usize, bytes: &[u8]) {
+        let hash = hash_bytes(bytes);
+        self.enter(row, hash).note_bytes(hash);
     }
 }
 

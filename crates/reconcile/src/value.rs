@@ -71,7 +71,7 @@ impl Value<'_> {
                 }
                 _ => mix(value.to_bits()),
             },
-            Self::Bytes(bytes) => xxh3_64(bytes),
+            Self::Bytes(bytes) => hash_bytes(bytes),
         }
     }
 
@@ -110,6 +110,12 @@ impl Value<'_> {
             }
         }
     }
+}
+
+/// The hash of [`Value::Bytes`].
+#[inline]
+pub(crate) fn hash_bytes(bytes: &[u8]) -> u64 {
+    xxh3_64(bytes)
 }
 
 /// Spreads every bit over all bits: the finaliser of SplitMix64.
