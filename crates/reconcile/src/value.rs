@@ -5,7 +5,7 @@ use arrow::datatypes::DataType;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::layout::Policy;
-use crate::rule::Rule;
+use crate::rule::{Rule, unpacked};
 
 /// A value in the common form of its column.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -165,7 +165,7 @@ pub(crate) fn encode_nested(array: &ArrayRef, row: usize, out: &mut Vec<u8>) {
         kind => {
             let rule = Rule::between(kind, kind, &Policy::default())
                 .expect("no rule is made for nested types with others");
-            rule.for_each(&array.slice(row, 1), |_, value| value.encode(out));
+            rule.for_each(&unpacked(&array.slice(row, 1)), |_, value| value.encode(out));
         }
     }
 }
@@ -173,7 +173,13 @@ pub(crate) fn encode_nested(array: &ArrayRef, row: usize, out: &mut Vec<u8>) {
 fn encode_items(items: &ArrayRef, out: &mut Vec<u8>) {
     out.push(6);
     out.extend((items.len() as u64).to_le_bytes());
-    (0..items.len()).for_each(|item| encode_nested(items, item, out));
+    let kind = items.data_type();
+    match Rule::between(kind, kind, &Policy::default()) {
+        Ok(rule) if rule != Rule::Nested => {
+            rule.for_each(&unpacked(items), |_, value| value.encode(out));
+        }
+        _ => (0..items.len()).for_each(|item| encode_nested(items, item, out)),
+    }
 }
 
 /// The entries of a map in the order of their bytes: a map has no order.
