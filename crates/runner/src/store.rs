@@ -41,7 +41,7 @@ impl Store {
             match functions.get(entry.file_name().to_string_lossy().as_ref()) {
                 Some(function) => forget_code(&entry.path(), function)?,
                 // Its creation was never acknowledged, or its deletion was.
-                None => fs::remove_dir_all(entry.path())?,
+                None => remove_folder(&entry.path())?,
             }
         }
         Ok(functions)
@@ -81,6 +81,15 @@ impl Store {
 /// A folder whose function never was, or no folder at all: file managers leave files of their own.
 fn is_no_function(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// Removes a folder with all that is in it, perhaps beside somebody who does the same: the code of a deleted function goes on
+/// a thread of its own.
+fn remove_folder(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Removes what is left of earlier code and of packages that were never unpacked.

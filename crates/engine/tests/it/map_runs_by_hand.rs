@@ -72,6 +72,22 @@ fn a_map_run_whose_parent_cannot_be_read_is_left_as_it_is() {
     assert_eq!(bench.status(), Some(Status::Succeeded));
 }
 
+/// Its children cannot be read either.
+#[test]
+fn a_map_run_whose_parent_cannot_be_read_ends_with_it() {
+    let bench = Bench::new(&calls()).crash_after(2, "[1, 2]").unwrap();
+    let children = "SELECT count(*) FROM execution WHERE map_run = 1 AND status = ";
+    assert!(bench.query::<u64>(&format!("{children}'RUNNING'")) > 0);
+    bench.tamper("UPDATE definition SET text = replace(text, '\"Task\"', '\"Chore\"')");
+    let mut bench = bench.crash();
+    bench.stop();
+    bench.run_down();
+    assert_eq!(bench.status(), Some(Status::Aborted));
+    assert_eq!(bench.query::<String>("SELECT status FROM map_run"), "ABORTED");
+    assert_eq!(bench.query::<u64>(&format!("{children}'RUNNING'")), 0);
+    assert!(bench.query::<u64>(&format!("{children}'ABORTED'")) > 0);
+}
+
 /// The turn that takes the end of the Map run in stops at its budget, with a letter left.
 #[test]
 fn a_map_run_has_ended_in_its_row_when_it_has_for_its_parent() {
