@@ -261,12 +261,6 @@ fn numbers(array: &ArrayRef, scale: i8, mut each: impl Each) {
                 each.value(row, value.map_or(Value::Null, number));
             });
         }
-        DataType::Boolean => {
-            for (row, value) in array.as_boolean().iter().enumerate() {
-                let number = |it| Value::number(i128::from(it), 0, scale);
-                each.value(row, value.map_or(Value::Null, number));
-            }
-        }
         _ => each_integer(array, |row, value| match value {
             None => each.value(row, Value::Null),
             Some(value) if scale == 0 => each.small(row, value),
@@ -275,7 +269,7 @@ fn numbers(array: &ArrayRef, scale: i8, mut each: impl Each) {
     }
 }
 
-/// Integers and instants that have no more than 64 bits. Of one type, whatever they had: what is done for each of millions of
+/// Integers, truth values and instants that have no more than 64 bits. Of one type, whatever they had: what is done for each of millions of
 /// values is compiled into one loop only if it is called from one.
 fn each_integer(array: &ArrayRef, each: impl FnMut(usize, Option<i64>)) {
     if let Some(wide) = array.as_primitive_opt::<Int64Type>() {

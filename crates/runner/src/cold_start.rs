@@ -37,21 +37,21 @@ impl Shared {
         starting: Place,
     ) -> Result<Process, String> {
         let ColdStart { command, isolation } = cold;
-        // Not before: others that wait may need no process of their own, and a secret is as it is now.
-        let variables = environment::variables(&self.options, &pool.function).await?;
         let session = Arc::new(Session::default());
         let in_words = |error: std::io::Error| error.to_string();
         let (address, api) = runtime_api::serve(Arc::clone(&session)).await.map_err(in_words)?;
+        let (function, address) = (&pool.function, address.to_string());
         let launch = Launch {
             isolation,
-            function: &pool.function,
+            function,
             command,
             state: &self.options.state,
             temporary: &self.options.temporary(),
-            variables: environment::with_api(variables, &address.to_string()),
+            // Not before: others that wait may need no process of their own, and a secret is as it is now.
+            variables: environment::variables(&self.options, function, &address).await?,
         };
         let (child, private) = launch.start().map_err(in_words)?;
-        let (function, log) = (Arc::clone(&pool.function), Arc::clone(&pool.log));
+        let (function, log) = (Arc::clone(function), Arc::clone(&pool.log));
         let arn = self.arn(&function.name);
         Ok(Process::of(Started { function, arn, session, api, child, log, private, starting }))
     }

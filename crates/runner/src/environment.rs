@@ -10,20 +10,18 @@ use crate::options::Options;
 /// Where function processes look for programs, as on Lambda.
 pub(crate) const FUNCTION_PATH: &str = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/opt/bin";
 
-/// Names and values.
-type Variables = Vec<(String, String)>;
-
-/// Where a process finds its Runtime API.
-const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
-
-/// The variables of a process, but for the one that tells of its Runtime API. References to secrets have become their values.
-pub(crate) async fn variables(options: &Options, function: &Function) -> Result<Variables, String> {
+/// The variables of a process whose Runtime API is at `api`. References to secrets have become their values.
+pub(crate) async fn variables(
+    options: &Options,
+    function: &Function,
+    api: &str,
+) -> Result<Vec<(String, String)>, String> {
     let endpoint = options.endpoint.iter().flat_map(|url| {
         // `sync-` before an address, as the SDKs write it for some operations, would be no name of a host.
         [("AWS_ENDPOINT_URL", &**url), ("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")]
     });
     let endpoint = endpoint.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let mut variables: Vec<_> = fixed(options, function).into_iter().chain(endpoint).collect();
+    let mut variables: Vec<_> = fixed(options, function, api).into_iter().chain(endpoint).collect();
     for (name, value) in &function.environment {
         let value = match value.strip_prefix("secret:") {
             Some(secret) => options.secrets.resolve(secret).await?,
@@ -36,14 +34,7 @@ pub(crate) async fn variables(options: &Options, function: &Function) -> Result<
     Ok(variables)
 }
 
-/// The variables of a process whose Runtime API is at `api`.
-pub(crate) fn with_api(mut variables: Variables, api: &str) -> Variables {
-    variables.retain(|(name, _)| name != RUNTIME_API);
-    variables.push((RUNTIME_API.to_owned(), api.to_owned()));
-    variables
-}
-
-fn fixed(options: &Options, function: &Function) -> Variables {
+fn fixed(options: &Options, function: &Function, api: &str) -> Vec<(String, String)> {
     let name = &function.name;
     let day = Timestamp::now().strftime("%Y/%m/%d/");
     let stream = format!("{day}[$LATEST]{}", Uuid::new_v4().simple());
@@ -52,6 +43,7 @@ fn fixed(options: &Options, function: &Function) -> Variables {
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
         ("_HANDLER", &function.handler),
+        ("AWS_LAMBDA_RUNTIME_API", api),
         ("AWS_LAMBDA_FUNCTION_NAME", name),
         ("AWS_LAMBDA_FUNCTION_VERSION", LATEST),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &function.memory_mb.to_string()),

@@ -87,8 +87,10 @@ pub(super) enum Kind {
 /// Where a member stands.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
-    outer: &'a str,
-    holder: &'a str,
+    /// What holds the holder; empty for an action.
+    pub(super) outer: &'a str,
+    /// What holds the member.
+    pub(super) holder: &'a str,
 }
 
 impl<'a> At<'a> {
@@ -103,19 +105,6 @@ impl<'a> At<'a> {
         'a: 'b,
     {
         At { outer: self.holder, holder: member }
-    }
-
-    /// Among what the values of the map here hold, with its name for them.
-    pub(super) fn values_of_map(&self) -> String {
-        format!("{}*", self.holder)
-    }
-
-    /// With the name of its values.
-    pub(super) fn called<'b>(&self, values: &'b str) -> At<'b>
-    where
-        'a: 'b,
-    {
-        At { outer: self.outer, holder: values }
     }
 
     /// How a member that stands here may be told, the most precise first.

@@ -49,8 +49,9 @@ impl Direction<'_> {
                 items.into_iter().map(|item| self.value(at, kind, item)).collect()
             }
             (Kind::Map, Value::Object(entries)) => {
-                let (kind, values) = (self.model.kind(at, "*"), at.values_of_map());
-                let entry = |(key, value)| (key, self.value(at.called(&values), kind, value));
+                let (kind, values) = (self.model.kind(at, "*"), format!("{}*", at.holder));
+                let at = At { holder: &values, ..at };
+                let entry = |(key, value)| (key, self.value(at, kind, value));
                 Value::Object(entries.into_iter().map(entry).collect())
             }
             (Kind::Plain | Kind::Time, Value::Object(members)) => {

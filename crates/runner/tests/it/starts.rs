@@ -1,7 +1,7 @@
 //! When processes start, and what waits for that.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,6 +21,13 @@ fn shim(folder: &Path, script: &str) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// Whoever reads it waits until somebody writes.
+fn gate(folder: &Path) -> PathBuf {
+    let gate = folder.join("gate");
+    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    gate
+}
+
 /// A function of stepwell.toml.
 fn configured(folder: &Path) -> Function {
     std::fs::write(folder.join("handler.py"), ECHO).unwrap();
@@ -30,8 +37,7 @@ fn configured(folder: &Path) -> Function {
 #[tokio::test]
 async fn a_start_waits_for_no_interpreter() {
     let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("gate");
-    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let gate = gate(folder.path());
     shim(folder.path(), &format!("read line < {}\nexec python3 \"$@\"", gate.display()));
     let options = Options { search: vec![folder.path().to_owned()], ..options(&folder) };
     let opened = Runner::open(options, vec![configured(folder.path())]);
@@ -69,8 +75,7 @@ async fn an_interpreter_that_is_missing_is_told_at_the_start() {
 #[tokio::test]
 async fn who_stops_waits_for_no_interpreter() {
     let folder = tempfile::tempdir().unwrap();
-    let gate = folder.path().join("gate");
-    assert!(Command::new("mkfifo").arg(&gate).status().unwrap().success());
+    let gate = gate(folder.path());
     shim(folder.path(), &format!("read line < {}", gate.display()));
     let options = Options { search: vec![folder.path().to_owned()], ..options(&folder) };
     let runner = Runner::open(options, vec![configured(folder.path())]).await.unwrap();
