@@ -31,7 +31,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            bucket_bits: 18,
+            bucket_bits: 19,
             rows_at_once: 200_000,
             differences_max: 1_000,
             stop: Arc::default(),
@@ -122,7 +122,7 @@ pub fn compare(
         let selection = Selection::new(&plan, buckets);
         let read = |side: &dyn Side, which| Rows::read(side, which, &plan, &selection);
         let (source, lake) = both(source, lake, read)?;
-        found.add(Pair { plan: &plan, source, lake, stop: &options.stop }.differences()?);
+        found.add(Pair::new(&plan, source, lake, &options.stop).differences()?);
     }
     let columns = plan.names.iter().cloned().zip(plan.rules.iter().copied()).collect();
     let days = days(&one, &other, &found.counts);

@@ -147,7 +147,7 @@ fn date(day: i32) -> Date {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{Date32Array, StringArray, TimestampMillisecondArray};
+    use arrow::array::{Date32Array, StringArray, StringViewArray, TimestampMillisecondArray};
 
     use super::*;
 
@@ -156,7 +156,8 @@ mod tests {
         let date: ArrayRef = Arc::new(Date32Array::from(vec![Some(20_513), None]));
         let instant = TimestampMillisecondArray::from(vec![Some(20_513 * 86_400_000 + 5), None]);
         let text = StringArray::from(vec![Some("2026-03-01"), None]);
-        let all: [ArrayRef; 3] = [date, Arc::new(instant), Arc::new(text)];
+        let view = StringViewArray::from(vec![Some("2026-03-01"), None]);
+        let all: [ArrayRef; 4] = [date, Arc::new(instant), Arc::new(text), Arc::new(view)];
         for array in all {
             assert_eq!(days(&array).unwrap(), [20_513, NO_DAY], "{}", array.data_type());
         }

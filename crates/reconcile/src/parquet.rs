@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowFilter,
 };
 
 use crate::side::project;
@@ -77,16 +79,44 @@ fn builder(file: &Path) -> Result<Builder, SideError> {
     Ok(Builder::try_new(File::open(file)?)?.with_batch_size(BATCH_ROWS))
 }
 
+/// Texts and bytes stay in the pages they were read in: those who look at every row once need no copies. Whoever keeps
+/// a row keeps its pages.
+fn in_place(file: &Path) -> Result<Builder, SideError> {
+    let file = File::open(file)?;
+    let known = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())?;
+    let options = ArrowReaderOptions::new().with_schema(with_views(known.schema()));
+    let metadata = ArrowReaderMetadata::try_new(Arc::clone(known.metadata()), options);
+    let builder = Builder::new_with_metadata(file, metadata.unwrap_or(known));
+    Ok(builder.with_batch_size(BATCH_ROWS))
+}
+
+fn with_views(schema: &Schema) -> SchemaRef {
+    let viewed = |field: &Arc<Field>| match field.data_type() {
+        DataType::Utf8 | DataType::LargeUtf8 => as_type(field, DataType::Utf8View),
+        DataType::Binary | DataType::LargeBinary => as_type(field, DataType::BinaryView),
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<_> = schema.fields().iter().map(viewed).collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
+}
+
+fn as_type(field: &Field, kind: DataType) -> Arc<Field> {
+    Arc::new(field.clone().with_data_type(kind))
+}
+
 fn reader(
     file: &Path,
     columns: &[String],
     selection: Option<&Selection>,
 ) -> Result<ParquetRecordBatchReader, SideError> {
-    let mut builder = builder(file)?;
-    if let Some(selection) = selection {
-        let filter = filter(&builder, selection);
-        builder = builder.with_row_filter(filter);
-    }
+    let builder = match selection {
+        None => in_place(file)?,
+        Some(selection) => {
+            let builder = builder(file)?;
+            let filter = filter(&builder, selection);
+            builder.with_row_filter(filter)
+        }
+    };
     let mask = columns_of(&builder, columns);
     Ok(builder.with_projection(mask).build()?)
 }

@@ -1,9 +1,9 @@
 //! The rows of buckets that differ, compared value by value.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
@@ -12,7 +12,7 @@ use crate::error::{CompareError, Which};
 use crate::group::{Group, Groups};
 use crate::layout::Plan;
 use crate::rule::unpacked;
-use crate::summary::{self, Hashes};
+use crate::summary::{self, Bucket, Hashes};
 use crate::{Selection, Side, SideError};
 
 /// One difference between the sides.
@@ -98,6 +98,18 @@ impl Rows {
         &self.groups.seen[self.numbers[row] as usize]
     }
 
+    /// Without the rows of all other keys than these.
+    fn only(self, keys: &HashSet<u64>) -> Self {
+        let Self { batch, groups, numbers, hashes } = self;
+        let is_kept: Vec<_> = hashes.keys.iter().map(|key| keys.contains(key)).collect();
+        let hashes =
+            Hashes { keys: kept(hashes.keys, &is_kept), rows: kept(hashes.rows, &is_kept) };
+        let numbers = kept(numbers, &is_kept);
+        let batch = filter_record_batch(&batch, &BooleanArray::from(is_kept))
+            .expect("there is one truth value for each row");
+        Self { batch, groups, numbers, hashes }
+    }
+
     /// The key of every row, so that equal keys have equal bytes.
     fn keys(&self, plan: &Plan) -> Vec<Vec<u8>> {
         let mut keys = vec![Vec::new(); self.len()];
@@ -110,6 +122,23 @@ impl Rows {
     }
 }
 
+fn kept<T>(all: Vec<T>, is_kept: &[bool]) -> Vec<T> {
+    all.into_iter().zip(is_kept).filter_map(|(it, is_kept)| is_kept.then_some(it)).collect()
+}
+
+/// The hashes of the keys whose rows are not the same on both sides: buckets of one key each.
+fn unlike(source: &Rows, lake: &Rows) -> HashSet<u64> {
+    let mut buckets: HashMap<u64, Bucket> = HashMap::with_capacity(source.len());
+    for (key, row) in source.hashes.keys.iter().zip(&source.hashes.rows) {
+        buckets.entry(*key).or_default().add(*row);
+    }
+    for (key, row) in lake.hashes.keys.iter().zip(&lake.hashes.rows) {
+        buckets.entry(*key).or_default().take(*row);
+    }
+    buckets.retain(|_, left| *left != Bucket::default());
+    buckets.into_keys().collect()
+}
+
 /// The rows of one key on both sides, by number.
 #[derive(Default)]
 struct OfKey {
@@ -117,16 +146,22 @@ struct OfKey {
     lake: Vec<usize>,
 }
 
-/// Both sides' rows of some buckets.
+/// Both sides' rows of the keys that are not the same.
 pub(crate) struct Pair<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) source: Rows,
-    pub(crate) lake: Rows,
+    plan: &'a Plan,
+    source: Rows,
+    lake: Rows,
     /// Set by whoever no longer wants the result.
-    pub(crate) stop: &'a AtomicBool,
+    stop: &'a AtomicBool,
 }
 
-impl Pair<'_> {
+impl<'a> Pair<'a> {
+    /// Of both sides' rows of some buckets, most of which are there for the sake of another key in their bucket.
+    pub(crate) fn new(plan: &'a Plan, source: Rows, lake: Rows, stop: &'a AtomicBool) -> Self {
+        let keys = unlike(&source, &lake);
+        Self { plan, source: source.only(&keys), lake: lake.only(&keys), stop }
+    }
+
     /// Every difference, ordered by key.
     ///
     /// # Errors

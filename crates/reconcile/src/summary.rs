@@ -21,6 +21,21 @@ pub(crate) struct Bucket {
     pub(crate) rows: u64,
 }
 
+impl Bucket {
+    #[inline]
+    pub(crate) fn add(&mut self, row: u64) {
+        self.sum = self.sum.wrapping_add(row);
+        self.rows = self.rows.wrapping_add(1);
+    }
+
+    /// Takes a row out, which need not be in it: nothing is left if as many come in as go out and they have the same sum.
+    #[inline]
+    pub(crate) fn take(&mut self, row: u64) {
+        self.sum = self.sum.wrapping_sub(row);
+        self.rows = self.rows.wrapping_sub(1);
+    }
+}
+
 /// A side, summed up.
 #[derive(Debug)]
 pub(crate) struct Summary {
@@ -74,12 +89,8 @@ impl Summary {
         let Hashes { keys, rows } =
             hash(batch, plan, &groups, &self.groups.hashes, &mut self.columns);
         for ((key, row), group) in keys.into_iter().zip(rows).zip(groups) {
-            for into in
-                [&mut self.totals[group as usize], &mut self.buckets[bucket_of(key, self.bits)]]
-            {
-                into.sum = into.sum.wrapping_add(row);
-                into.rows += 1;
-            }
+            self.totals[group as usize].add(row);
+            self.buckets[bucket_of(key, self.bits)].add(row);
         }
         Ok(())
     }
