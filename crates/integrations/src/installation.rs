@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::Clock;
 use crate::dynamodb::{self, EmbeddedDynamoDb};
-use crate::events::{self, EmbeddedEvents};
+use crate::events::{self, EmbeddedEvents, Starter};
 use crate::http_invoke::{self, HttpTasks};
 use crate::logs::{self, EmbeddedLogs};
 use crate::s3::{self, EmbeddedS3};
@@ -43,7 +43,8 @@ pub struct Installation {
 
 impl Installation {
     /// Opens or creates the files `queues.db`, `topics.db`, `events.db`, `logs.db`, `parameters.db` and `dynamodb.db` and the folder
-    /// `s3` of all buckets in a folder that is there. Topics and rules send to the queues of this installation, or to `targets`.
+    /// `s3` of all buckets in a folder that is there. Topics and rules send to the queues of this installation, or to `targets`; rules
+    /// start what else they name by `starter`.
     ///
     /// # Errors
     /// [`sns::Error::Store`] names the file that cannot be used.
@@ -54,6 +55,7 @@ impl Installation {
         http: reqwest::Client,
         clock: Clock,
         targets: Option<Targets>,
+        starter: Arc<dyn Starter>,
     ) -> Result<Self, sns::Error> {
         let at = |name: &str| folder.join(name);
         let clocks = || Arc::clone(&clock);
@@ -68,6 +70,7 @@ impl Installation {
             &at("events.db"),
             place.clone(),
             reached(),
+            starter,
             Arc::clone(&vault),
             clocks(),
         )?;

@@ -33,6 +33,7 @@ mod secrets;
 mod server;
 mod services;
 mod shutdown;
+mod starter;
 mod status_events;
 mod telemetry;
 mod test_functions;

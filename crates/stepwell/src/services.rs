@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
+use stepwell_engine::Handle;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{self, AwsService};
 use stepwell_integrations::events::EmbeddedEvents;
@@ -32,9 +33,11 @@ use stepwell_services::Opener;
 use tokio::sync::{Mutex, OnceCell};
 use tracing::error;
 
+use crate::functions::Processes;
 use crate::private;
 use crate::project::{ACCOUNT, Project, REGION};
 use crate::secrets::Vault;
+use crate::starter::Starter;
 
 /// Their secrets, among what the project remembers.
 const SECRETS: &str = "services";
@@ -52,13 +55,21 @@ const NO_SERVER: &str = "http://127.0.0.1:4566";
 pub(crate) struct ProjectServices {
     opener: Arc<Opener>,
     folder: PathBuf,
+    starter: Arc<Starter>,
     installation: OnceCell<Installation>,
 }
 
 impl ProjectServices {
     /// Opens nothing yet.
     pub(crate) fn new(project: &Project, opener: Arc<Opener>) -> Arc<Self> {
-        Arc::new(Self { opener, folder: project.state(), installation: OnceCell::new() })
+        let starter = Arc::new(Starter::new(opener.surroundings().services.lambda));
+        let installation = OnceCell::new();
+        Arc::new(Self { opener, folder: project.state(), starter, installation })
+    }
+
+    /// Says what rules of EventBridge start.
+    pub(crate) fn connect(&self, engine: Handle, processes: &Processes) {
+        self.starter.connect(engine, processes);
     }
 
     /// What answers on the port: the embedded ones. Those of AWS are refused there, for a caller would act with the credentials
@@ -133,8 +144,9 @@ impl ProjectServices {
         let place = Place { account: ACCOUNT.to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(Sealed::in_folder(secrets));
         let http = client(SILENCE)?;
-        let targets = self.targets();
-        let opened = Installation::open(&self.folder, place, vault, http, clock(), targets);
+        let (targets, starter) = (self.targets(), Arc::clone(&self.starter) as _);
+        let opened =
+            Installation::open(&self.folder, place, vault, http, clock(), targets, starter);
         let installation = opened.await?;
         let running = installation.clone();
         tokio::spawn(async move { running.run().await });

@@ -294,6 +294,7 @@ impl Running {
         // Only who holds the store may go on with what functions left.
         let _ = processes.set(processes::open(project, config, secrets, endpoint).await?);
         step_functions.connect(service.handle());
+        services.connect(service.handle(), &processes);
         Ok(Ok(Self { meters, processes, services: Some(services), ..Self::of(service) }))
     }
 

@@ -1,11 +1,14 @@
-//! EventBridge: rules on the default event bus that send events to queues.
+//! EventBridge: rules on the default event bus that send events to queues, state machines and functions.
 //!
-//! `PutEvents` answers once each matching queue has its message on disk. Rules are kept in a SQLite file. Other buses, schedules on
+//! `PutEvents` answers once each matching target has its event on disk. Rules are kept in a SQLite file. Other buses, schedules on
 //! rules and other targets are refused by name; schedules are stepwell's own.
 
 mod connections;
+mod delivery;
 mod pattern;
 mod rules;
+mod target;
+mod transform;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use crate::{Clock, StoreError};
 
 pub(crate) use connections::{AuthParameters, Basic, OAuth, Parameter};
 pub use pattern::{EventPattern, InvalidPattern};
+pub use target::Starter;
 
 /// What EventBridge is called where.
 pub const FACTS: Facts = Facts {
@@ -113,6 +117,7 @@ pub struct EmbeddedEvents {
     database: Database,
     place: Place,
     queues: Targets,
+    starter: Arc<dyn Starter>,
     vault: Arc<dyn Vault>,
     clock: Clock,
     /// One change of connections at a time: each is one in the file and one in the vault.
@@ -134,15 +139,16 @@ impl EmbeddedEvents {
         path: &Path,
         place: Place,
         queues: Targets,
+        starter: Arc<dyn Starter>,
         vault: Arc<dyn Vault>,
         clock: Clock,
     ) -> Result<Self, StoreError> {
         let database = Database::open(path, FORMAT)?;
-        Ok(Self { database, place, queues, vault, clock, connecting: Arc::default() })
+        Ok(Self { database, place, queues, starter, vault, clock, connecting: Arc::default() })
     }
 
     /// Delivers events of a service of AWS, which `PutEvents` refuses from anybody else. They are asked for if there are rules at
-    /// all. Not to be tried again: some targets may have them. What no queue took is told in the log.
+    /// all. Not to be tried again: some targets may have them. What no target took is told in the log.
     ///
     /// # Errors
     /// If the rules cannot be read.
@@ -390,43 +396,6 @@ impl EmbeddedEvents {
             Err(Refused(code, words)) => json!({"ErrorCode": code, "ErrorMessage": words}),
         });
         Ok(json!({"Entries": shown.collect::<Vec<_>>(), "FailedEntryCount": failed}))
-    }
-
-    /// To every target of every rule that matches, and tells of each event whether all of them took it. A queue that is gone misses
-    /// it, as at AWS.
-    async fn deliver(&self, events: &[Value], rules: &[rules::Rule]) -> Vec<Result<(), Refused>> {
-        let mut outcomes: Vec<_> = events.iter().map(|_| Ok(())).collect();
-        for rule in rules {
-            let matches = |(_, event): &(usize, &Value)| rule.pattern.matches(event);
-            let matching: Vec<_> = events.iter().enumerate().filter(matches).collect();
-            for target in &rule.targets {
-                for (number, refused) in self.send(target, &matching).await {
-                    outcomes[number] = Err(refused);
-                }
-            }
-        }
-        outcomes
-    }
-
-    /// Sends events to one target, and tells which of them it did not take although it is there.
-    async fn send(
-        &self,
-        target: &rules::Target,
-        events: &[(usize, &Value)],
-    ) -> Vec<(usize, Refused)> {
-        let messages = events.iter().map(|(_, event)| target.message(event)).collect();
-        let sent = self.queues.send_all(&target.arn, messages).await;
-        let mut refused = Vec::new();
-        for ((number, _), sent) in events.iter().zip(sent) {
-            match sent {
-                Ok(()) => {}
-                Err(error) if error.status < 500 => {
-                    tracing::warn!(%error, target = target.arn, "an event did not reach its target");
-                }
-                Err(error) => refused.push((*number, Refused("InternalFailure", error.message))),
-            }
-        }
-        refused
     }
 }
 

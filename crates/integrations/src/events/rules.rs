@@ -1,10 +1,11 @@
 //! Rules and their targets.
 
 use rusqlite::{Transaction, params};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
+use super::target::Target;
 use super::{EmbeddedEvents, EventPattern, check_bus, check_limit, parse_pattern};
 use crate::members::{Members, members_of};
 use crate::service::{read, read_only, written};
@@ -14,51 +15,10 @@ const TARGETS_MAX: usize = 5;
 
 /// A rule that is asked of every event.
 pub(super) struct Rule {
+    pub(super) name: String,
+    pub(super) arn: String,
     pub(super) pattern: EventPattern,
     pub(super) targets: Vec<Target>,
-}
-
-/// `{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:111111111111:jobs", "SqsParameters": {"MessageGroupId": "g"}}`
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub(super) struct Target {
-    id: String,
-    pub(super) arn: String,
-    /// JSON that is sent instead of the event.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sqs_parameters: Option<SqsParameters>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct SqsParameters {
-    message_group_id: String,
-}
-
-impl Target {
-    /// What is sent to the queue.
-    pub(super) fn message(&self, event: &Value) -> Value {
-        let body = self.input.clone().unwrap_or_else(|| event.to_string());
-        let mut message = json!({"MessageBody": body});
-        if let Some(SqsParameters { message_group_id }) = &self.sqs_parameters {
-            message["MessageGroupId"] = json!(message_group_id);
-        }
-        message
-    }
-
-    fn problem(&self) -> Option<String> {
-        if !self.arn.starts_with("arn:") || !self.arn.contains(":sqs:") {
-            return Some(format!(
-                "Target {} is not supported by stepwell: only queues of SQS are.",
-                self.arn
-            ));
-        }
-        let is_json = |text: &String| serde_json::from_str::<Value>(text).is_ok();
-        let is_wrong = self.input.as_ref().is_some_and(|input| !is_json(input));
-        is_wrong.then(|| "JSON syntax error in input for target.".to_owned())
-    }
 }
 
 fn validation(problem: impl Into<String>) -> ServiceError {
@@ -94,12 +54,15 @@ pub(super) async fn enabled(events: &EmbeddedEvents) -> Result<Vec<Rule>, Servic
             .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
         let mut all = Vec::new();
         for row in rows.collect::<rusqlite::Result<Vec<_>>>()? {
-            all.push((row.1, targets_of(transaction, &row.0)?));
+            let targets = targets_of(transaction, &row.0)?;
+            all.push((row.0, row.1, targets));
         }
         Ok(Ok::<_, ServiceError>(all))
     });
-    let rule =
-        |(pattern, targets): (String, _)| Ok(Rule { pattern: parse_pattern(&pattern)?, targets });
+    let rule = |(name, pattern, targets): (String, String, _)| {
+        let (arn, pattern) = (events.rule_arn(&name), parse_pattern(&pattern)?);
+        Ok(Rule { name, arn, pattern, targets })
+    };
     rows.await?.into_iter().map(rule).collect()
 }
 
@@ -291,7 +254,7 @@ pub(super) async fn put_targets(
 ) -> Result<Value, ServiceError> {
     let OfRule { name, targets, .. } = OfRule::read(input, &["Rule", "Targets"])?;
     let targets: Vec<Target> = targets.into_iter().map(read).collect::<Result<_, _>>()?;
-    if let Some(problem) = targets.iter().find_map(Target::problem) {
+    if let Some(problem) = targets.iter().find_map(|target| target.problem(&*events.starter)) {
         return Err(validation(problem));
     }
     events

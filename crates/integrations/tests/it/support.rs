@@ -10,9 +10,10 @@ use aws_smithy_http_client::Builder;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
+use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::Clock;
 use stepwell_integrations::aws::{Connection, Credentials, Settings};
-use stepwell_integrations::events::EmbeddedEvents;
+use stepwell_integrations::events::{EmbeddedEvents, Starter};
 use stepwell_integrations::http::{Front, router};
 use stepwell_integrations::installation::Installation;
 use stepwell_integrations::service::{Place, Service};
@@ -267,6 +268,7 @@ pub(crate) struct Embedded {
     pub(crate) services: Arc<[Arc<dyn Service>]>,
     pub(crate) events: EmbeddedEvents,
     vault: Arc<MemoryVault>,
+    pub(crate) starter: Arc<Starts>,
     server: tokio::task::JoinHandle<()>,
     pub(crate) folder: TempDir,
 }
@@ -311,17 +313,24 @@ impl Embedded {
     ) -> Self {
         let place = Place { account: "111111111111".to_owned(), region: REGION.to_owned() };
         let vault = Arc::new(MemoryVault::default());
-        let installation =
-            Installation::open(folder.path(), place, vault.clone(), http(), time.clock(), targets)
-                .await
-                .unwrap();
+        let starter = Arc::new(Starts::default());
+        let opened = Installation::open(
+            folder.path(),
+            place,
+            vault.clone(),
+            http(),
+            time.clock(),
+            targets,
+            starter.clone(),
+        );
+        let installation = opened.await.unwrap();
         let (services, events) = (installation.services, installation.events);
         let front = Front { services: Arc::clone(&services), is_refused: |_| false };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let routes = front_of(router(front, others));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
-        Self { url, services, events, vault, server, folder }
+        Self { url, services, events, vault, starter, server, folder }
     }
 
     pub(crate) fn folder(&self) -> &std::path::Path {
@@ -336,6 +345,29 @@ impl Embedded {
 impl Drop for Embedded {
     fn drop(&mut self) {
         self.server.abort();
+    }
+}
+
+/// Takes down what rules start: target, id of the event, input. Nothing is started of targets that end in `gone` or `busy`.
+#[derive(Default)]
+pub(crate) struct Starts(pub(crate) Mutex<Vec<(String, String, Value)>>);
+
+#[async_trait::async_trait]
+impl Starter for Starts {
+    fn refusal(&self, arn: &str) -> Option<String> {
+        arn.ends_with("elsewhere").then(|| format!("Target {arn} is elsewhere."))
+    }
+
+    async fn start(&self, arn: &str, event_id: &str, input: String) -> Result<(), ServiceError> {
+        if arn.ends_with("gone") {
+            return Err(ServiceError::sender("ResourceNotFoundException", "it is gone"));
+        }
+        if arn.ends_with("busy") {
+            return Err(ServiceError::sender("TooManyRequestsException", "busy").with_status(503));
+        }
+        let input = serde_json::from_str(&input).unwrap();
+        self.0.lock().unwrap().push((arn.to_owned(), event_id.to_owned(), input));
+        Ok(())
     }
 }
 

@@ -1,8 +1,9 @@
-//! Queues that topics and rules send to: those of AWS, which are another installation here, and many events at once.
+//! What topics and rules send to: queues of AWS, which are another installation here, many events at once, and what is started.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use stepwell_aws_wire::ServiceError;
 use stepwell_integrations::aws::AwsService;
 use stepwell_integrations::events::Announced;
 use stepwell_integrations::service::Origin;
@@ -38,6 +39,13 @@ impl Embedded {
         self.ask("events", "PutRule", json!({"Name": "all", "EventPattern": pattern})).await;
         let targets = json!([{"Id": "1", "Arn": queue_arn}]);
         self.ask("events", "PutTargets", json!({"Rule": "all", "Targets": targets})).await;
+    }
+
+    /// What `PutTargets` answers: of the rule of [`Self::rule`].
+    async fn targets(&self, targets: Value) -> Result<Value, ServiceError> {
+        let events = self.services.iter().find(|it| it.facts().name == "events").unwrap();
+        let origin = Origin { base_url: self.url.clone() };
+        events.call("PutTargets", json!({"Rule": "all", "Targets": targets}), &origin).await
     }
 
     async fn put_event(&self) -> Value {
@@ -108,4 +116,84 @@ async fn many_events_arrive_once_and_in_their_order() {
     let numbers: Vec<_> =
         received.iter().map(|it| it["detail"]["number"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (0..1_234).collect::<Vec<_>>());
+}
+
+fn machine(name: &str) -> String {
+    format!("arn:aws:states:{REGION}:111111111111:stateMachine:{name}")
+}
+
+fn function(name: &str) -> String {
+    format!("arn:aws:lambda:{REGION}:111111111111:function:{name}")
+}
+
+#[tokio::test]
+async fn state_machines_and_functions_are_started_with_what_their_target_says() {
+    let embedded = Embedded::start(&Time::manual()).await;
+    embedded.rule("my.app", &arn("none")).await;
+    let transformer = json!({
+        "InputPathsMap": {"what": "$.detail-type"},
+        "InputTemplate": "{\"was\": <what>, \"rule\": \"the rule <aws.events.rule-name>\", \"at\": <aws.events.event.ingestion-time>}",
+    });
+    let targets = json!([
+        {"Id": "1", "Arn": machine("whole"), "RoleArn": "arn:aws:iam::111111111111:role/r"},
+        {"Id": "2", "Arn": function("part:live"), "InputPath": "$.detail"},
+        {"Id": "3", "Arn": machine("constant"), "Input": "[1]"},
+        {"Id": "4", "Arn": function("made"), "InputTransformer": transformer},
+    ]);
+    embedded.targets(targets.clone()).await.unwrap();
+    let listed = embedded.ask("events", "ListTargetsByRule", json!({"Rule": "all"})).await;
+    assert_eq!(listed["Targets"], targets, "the first one was replaced");
+    let answer = embedded.put_event().await;
+    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+    let id = answer["Entries"][0]["EventId"].as_str().unwrap();
+    let started = embedded.starter.0.lock().unwrap();
+    assert!(started.iter().all(|(_, event, _)| event == id), "{started:?}");
+    let started: Vec<_> = started.iter().map(|(arn, _, input)| (&**arn, input)).collect();
+    let event = json!({
+        "version": "0", "id": id, "detail-type": "made", "source": "my.app", "account": "111111111111",
+        "time": "2026-03-01T09:00:00Z", "region": REGION, "resources": [], "detail": {},
+    });
+    let made = json!({"was": "made", "rule": "the rule all", "at": "2026-03-01T09:00:00Z"});
+    let arns = [machine("whole"), function("part:live"), machine("constant"), function("made")];
+    let inputs = [&event, &json!({}), &json!([1]), &made];
+    assert_eq!(started, arns.iter().map(String::as_str).zip(inputs).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_event_for_what_is_gone_is_missed_and_one_for_what_is_busy_is_told() {
+    let embedded = Embedded::start(&Time::manual()).await;
+    embedded.rule("my.app", &machine("gone")).await;
+    assert_eq!(embedded.put_event().await["FailedEntryCount"], 0, "as at AWS");
+    embedded.rule("my.app", &function("busy")).await;
+    let answer = embedded.put_event().await;
+    assert_eq!(answer["Entries"][0]["ErrorCode"], "InternalFailure", "{answer}");
+}
+
+#[tokio::test]
+async fn targets_that_cannot_be_are_refused_with_the_reason_and_none_is_kept() {
+    let embedded = Embedded::start(&Time::manual()).await;
+    embedded.rule("my.app", &arn("jobs")).await;
+    let refusals = [
+        (json!({"Arn": "arn:aws:kinesis:us-east-1:111111111111:stream/s"}), "is not supported"),
+        (
+            json!({"Arn": format!("arn:aws:states:{REGION}:111111111111:activity:a")}),
+            "is not supported",
+        ),
+        (json!({"Arn": "jobs"}), "is not supported"),
+        (json!({"Arn": function("elsewhere")}), "is elsewhere"),
+        (json!({"Arn": machine("m"), "SqsParameters": {"MessageGroupId": "g"}}), "SqsParameters"),
+        (json!({"Arn": machine("m"), "Input": "{"}), "JSON syntax error"),
+        (json!({"Arn": machine("m"), "InputPath": "detail"}), "Invalid InputPath"),
+        (json!({"Arn": machine("m"), "Input": "1", "InputPath": "$"}), "Only one of"),
+        (json!({"Arn": machine("m"), "InputTransformer": {"InputTemplate": "<x>"}}), "no variable"),
+        (json!({"Arn": machine("m"), "RetryPolicy": {"MaximumRetryAttempts": 1}}), "RetryPolicy"),
+    ];
+    for (mut target, words) in refusals {
+        target["Id"] = json!("2");
+        let good = json!({"Id": "3", "Arn": machine("good")});
+        let refused = embedded.targets(json!([good, target])).await.unwrap_err();
+        assert!(refused.message.contains(words), "{target}: {refused}");
+    }
+    let listed = embedded.ask("events", "ListTargetsByRule", json!({"Rule": "all"})).await;
+    assert_eq!(listed["Targets"], json!([{"Id": "1", "Arn": arn("jobs")}]));
 }

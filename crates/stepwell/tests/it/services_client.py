@@ -117,6 +117,32 @@ def check_tasks(url):
     assert [json.loads(body)["detail"] for body in received(url)] == [{"n": 1}]
 
 
+def check_rules(url):
+    """Events start a state machine and a function, each with its own part of them."""
+    events, functions = client("events"), client("stepfunctions")
+    sends = task("arn:aws:states:::sqs:sendMessage", {"QueueUrl": url, "MessageBody.$": "$.order"})
+    machine = functions.create_state_machine(name="by-rule", definition=json.dumps(sends), roleArn=ROLE)
+    function = client("lambda").get_function(FunctionName="uses-services")["Configuration"]["FunctionArn"]
+    transformer = {
+        "InputPathsMap": {"n": "$.detail.n"},
+        "InputTemplate": '{"order": {"number": <n>, "words": "number <n>"}}',
+    }
+    events.put_rule(Name="starts", EventPattern=json.dumps({"source": ["office"]}))
+    targets = [
+        {"Id": "m", "Arn": machine["stateMachineArn"], "RoleArn": ROLE, "InputTransformer": transformer},
+        {"Id": "f", "Arn": function, "InputPath": "$.detail"},
+    ]
+    assert events.put_targets(Rule="starts", Targets=targets)["FailedEntryCount"] == 0
+    entry = {"Source": "office", "DetailType": "order", "Detail": json.dumps({"n": 7, "text": "by rule"})}
+    [put] = events.put_events(Entries=[entry])["Entries"]
+    bodies = []
+    while len(bodies) < 2:
+        bodies += received(url)
+    assert sorted(bodies) == ["by rule", '{"number":7,"words":"number 7"}'], bodies
+    [execution] = functions.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+    assert execution["name"].startswith(put["EventId"] + "_"), execution
+
+
 def check_callback(url):
     """Somebody else takes the token from the queue and ends the task with it."""
     functions = client("stepfunctions")
@@ -146,5 +172,6 @@ else:
     address = prepare()
     check_function(address)
     check_tasks(address)
+    check_rules(address)
     check_callback(address)
     client("sqs").send_message(QueueUrl=address, MessageBody="kept")

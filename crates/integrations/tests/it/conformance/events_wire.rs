@@ -141,7 +141,7 @@ async fn what_is_wrong_is_refused_and_the_rest_of_the_entries_is_taken(fixture: 
     let pattern = fixture.refused("PutRule", json!({"Name": "r", "EventPattern": "{\"a\": 1}"}));
     assert_eq!(pattern.await, "InvalidEventPatternException");
     fixture.rule("r", "s").await;
-    let target = json!([{"Id": "1", "Arn": "arn:aws:lambda:us-east-1:111111111111:function:f"}]);
+    let target = json!([{"Id": "1", "Arn": "arn:aws:kinesis:us-east-1:111111111111:stream/s"}]);
     let refused = fixture.refused("PutTargets", json!({"Rule": "r", "Targets": target})).await;
     assert_eq!(refused, "ValidationException");
     let other = json!({"Name": "r2", "EventPattern": "{\"a\": [1]}", "EventBusName": "mine"});

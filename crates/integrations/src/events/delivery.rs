@@ -1,0 +1,64 @@
+//! Events on their way to the targets of rules.
+
+use serde_json::Value;
+use stepwell_aws_wire::ServiceError;
+
+use super::rules::Rule;
+use super::target::{Taker, Target};
+use super::transform::Told;
+use super::{EmbeddedEvents, Refused};
+
+impl EmbeddedEvents {
+    /// To every target of every rule that matches, and tells of each event whether all of them took it. A target that is gone misses
+    /// it, as at AWS.
+    pub(super) async fn deliver(
+        &self,
+        events: &[Value],
+        rules: &[Rule],
+    ) -> Vec<Result<(), Refused>> {
+        let ingestion_time = (self.clock)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let mut outcomes: Vec<_> = events.iter().map(|_| Ok(())).collect();
+        for rule in rules {
+            let (rule_name, rule_arn) = (&*rule.name, &*rule.arn);
+            let told = |(number, event)| {
+                (number, Told { event, rule_name, rule_arn, ingestion_time: &ingestion_time })
+            };
+            let matches = |(_, event): &(usize, &Value)| rule.pattern.matches(event);
+            let (numbers, told): (Vec<_>, Vec<_>) =
+                events.iter().enumerate().filter(matches).map(told).unzip();
+            for target in &rule.targets {
+                for (number, sent) in numbers.iter().zip(self.send(target, &told).await) {
+                    if let Err(refused) = taken(target, sent) {
+                        outcomes[*number] = Err(refused);
+                    }
+                }
+            }
+        }
+        outcomes
+    }
+
+    /// Sends events to one target.
+    async fn send(&self, target: &Target, events: &[Told<'_>]) -> Vec<Result<(), ServiceError>> {
+        if target.taker() == Some(Taker::Queue) {
+            let messages = events.iter().map(|told| target.message(told)).collect();
+            return self.queues.send_all(&target.arn, messages).await;
+        }
+        let mut sent = Vec::with_capacity(events.len());
+        for told in events {
+            let id = told.event["id"].as_str().unwrap_or_default();
+            sent.push(self.starter.start(&target.arn, id, target.input(told)).await);
+        }
+        sent
+    }
+}
+
+/// Whether a target that is there took an event.
+fn taken(target: &Target, sent: Result<(), ServiceError>) -> Result<(), Refused> {
+    match sent {
+        Err(error) if error.status < 500 => {
+            tracing::warn!(%error, target = target.arn, "an event did not reach its target");
+            Ok(())
+        }
+        other => other.map_err(|error| Refused("InternalFailure", error.message)),
+    }
+}
