@@ -55,11 +55,32 @@ impl Side for ParquetFiles {
         columns: &'a [String],
         selection: Option<&'a Selection>,
     ) -> Result<Batches<'a>, SideError> {
+        let open = move |file: &Path| {
+            let builder = builder(file)?;
+            let Some(selection) = selection else { return Ok(builder) };
+            let filter = filter(&builder, selection);
+            Ok(builder.with_row_filter(filter))
+        };
+        Ok(self.batches(columns, open))
+    }
+
+    fn look<'a>(&'a self, columns: &'a [String]) -> Result<Batches<'a>, SideError> {
+        Ok(self.batches(columns, in_place))
+    }
+}
+
+impl ParquetFiles {
+    /// These columns of every file, as `open` has it read.
+    fn batches<'a>(
+        &'a self,
+        columns: &'a [String],
+        open: impl Fn(&Path) -> Result<Builder, SideError> + 'a,
+    ) -> Batches<'a> {
         let of_file = move |file: &'a PathBuf| -> Batches<'a> {
             let in_file = move |error: SideError| -> SideError {
                 format!("{}: {error}", file.display()).into()
             };
-            match reader(file, columns, selection) {
+            match open(file).and_then(|builder| reader(builder, columns)) {
                 Ok(batches) => Box::new(batches.map(move |batch| {
                     batch
                         .map_err(SideError::from)
@@ -69,7 +90,7 @@ impl Side for ParquetFiles {
                 Err(error) => Box::new(std::iter::once(Err(in_file(error)))),
             }
         };
-        Ok(Box::new(self.files.iter().flat_map(of_file)))
+        Box::new(self.files.iter().flat_map(of_file))
     }
 }
 
@@ -79,8 +100,8 @@ fn builder(file: &Path) -> Result<Builder, SideError> {
     Ok(Builder::try_new(File::open(file)?)?.with_batch_size(BATCH_ROWS))
 }
 
-/// Texts and bytes stay in the pages they were read in: those who look at every row once need no copies. Whoever keeps
-/// a row keeps its pages.
+/// With texts and bytes in the pages they were read in: those who look at every row once need no copies. Whoever keeps a
+/// row keeps its pages.
 fn in_place(file: &Path) -> Result<Builder, SideError> {
     let file = File::open(file)?;
     let known = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())?;
@@ -104,19 +125,7 @@ fn as_type(field: &Field, kind: DataType) -> Arc<Field> {
     Arc::new(field.clone().with_data_type(kind))
 }
 
-fn reader(
-    file: &Path,
-    columns: &[String],
-    selection: Option<&Selection>,
-) -> Result<ParquetRecordBatchReader, SideError> {
-    let builder = match selection {
-        None => in_place(file)?,
-        Some(selection) => {
-            let builder = builder(file)?;
-            let filter = filter(&builder, selection);
-            builder.with_row_filter(filter)
-        }
-    };
+fn reader(builder: Builder, columns: &[String]) -> Result<ParquetRecordBatchReader, SideError> {
     let mask = columns_of(&builder, columns);
     Ok(builder.with_projection(mask).build()?)
 }
@@ -136,4 +145,38 @@ fn filter(builder: &Builder, selection: &Selection) -> RowFilter {
     let selected =
         move |batch: RecordBatch| selection.mask(&batch).map_err(ArrowError::ExternalError);
     RowFilter::new(vec![Box::new(ArrowPredicateFn::new(mask, selected))])
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{ArrayRef, BinaryArray, LargeStringArray, StringArray};
+    use parquet::arrow::ArrowWriter;
+
+    use super::*;
+
+    #[test]
+    fn texts_and_bytes_are_views_for_who_looks_and_as_the_schema_says_for_who_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("texts.parquet");
+        let columns: [(&str, ArrayRef); 3] = [
+            ("text", Arc::new(StringArray::from(vec!["a"]))),
+            ("large", Arc::new(LargeStringArray::from(vec!["b"]))),
+            ("bytes", Arc::new(BinaryArray::from(vec![&b"c"[..]]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let side = ParquetFiles::open(vec![path]).unwrap();
+        let names = ["text", "large", "bytes"].map(str::to_owned);
+        let types = |batches: Batches<'_>| -> Vec<_> {
+            let schema = batches.map(Result::unwrap).next().unwrap().schema();
+            schema.fields().iter().map(|field| field.data_type().clone()).collect()
+        };
+        let views = [DataType::Utf8View, DataType::Utf8View, DataType::BinaryView];
+        assert_eq!(types(side.look(&names).unwrap()), views);
+        let own = [DataType::Utf8, DataType::LargeUtf8, DataType::Binary];
+        assert_eq!(types(side.read(&names, None).unwrap()), own);
+    }
 }

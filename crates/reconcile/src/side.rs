@@ -31,6 +31,14 @@ pub trait Side: Sync {
         columns: &'a [String],
         selection: Option<&'a Selection>,
     ) -> Result<Batches<'a>, SideError>;
+
+    /// All its rows, to be looked at once and let go batch by batch. Texts and bytes may be views into what was read.
+    ///
+    /// # Errors
+    /// If reading cannot begin.
+    fn look<'a>(&'a self, columns: &'a [String]) -> Result<Batches<'a>, SideError> {
+        self.read(columns, None)
+    }
 }
 
 /// Batches in memory.

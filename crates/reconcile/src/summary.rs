@@ -72,7 +72,7 @@ impl Summary {
             buckets: vec![Bucket::default(); 1 << bits],
             bits,
         };
-        for batch in side.read(&plan.names, None).map_err(unreadable)? {
+        for batch in side.look(&plan.names).map_err(unreadable)? {
             if stop.load(Ordering::Relaxed) {
                 return Err(CompareError::Stopped);
             }
