@@ -31,29 +31,37 @@ impl Starter {
     }
 }
 
+const FUNCTIONS_AT_AWS: &str =
+    "with `lambda = \"aws\"` functions are at AWS, and rules invoke those of the project";
+
 #[async_trait]
 impl events::Starter for Starter {
-    fn refusal(&self, arn: &str) -> Option<String> {
-        let is_elsewhere = arn.contains(":lambda:") && self.lambda == Provider::Aws;
-        is_elsewhere.then(|| {
-            format!("Target {arn} is not supported by stepwell while `lambda = \"aws\"`: rules invoke functions of the project only.")
-        })
+    fn lack_of_functions(&self) -> Option<&'static str> {
+        (self.lambda == Provider::Aws).then_some(FUNCTIONS_AT_AWS)
     }
 
-    async fn start(&self, arn: &str, event_id: &str, input: String) -> Result<(), ServiceError> {
-        let running = self.running.get();
-        let (engine, processes) = running.ok_or_else(ServiceError::internal)?;
-        if arn.contains(":lambda:") {
-            let processes = processes.upgrade();
-            let runner = processes.as_ref().and_then(|processes| processes.get());
-            return invoke(runner.ok_or_else(ServiceError::internal)?, arn, input).await;
-        }
-        let start = StartExecution {
-            state_machine_arn: arn.to_owned(),
-            name: Some(format!("{event_id}_{}", Uuid::new_v4())),
-            input,
-        };
+    async fn start_execution(
+        &self,
+        arn: &str,
+        name: String,
+        input: String,
+    ) -> Result<(), ServiceError> {
+        let (engine, _) = self.running.get().ok_or_else(ServiceError::internal)?;
+        let start = StartExecution { state_machine_arn: arn.to_owned(), name: Some(name), input };
         engine.start_execution(start).await.map(drop).map_err(|error| not_started(&error))
+    }
+
+    async fn invoke(&self, arn: &str, id: Uuid, event: String) -> Result<(), ServiceError> {
+        // The target may be older than the setting.
+        if let Some(lack) = self.lack_of_functions() {
+            return Err(ServiceError::sender("InvalidRequestContent", lack).with_status(503));
+        }
+        let processes = self.running.get().and_then(|(_, processes)| processes.upgrade());
+        let runner = processes.as_ref().and_then(|processes| processes.get());
+        let runner = runner.ok_or_else(ServiceError::internal)?;
+        let invoked =
+            async { runner.invoke_later(&Target::parse(arn)?, &Invocation::of(event), id).await };
+        invoked.await.map_err(not_taken)
     }
 }
 
@@ -68,14 +76,45 @@ fn not_started(error: &Error) -> ServiceError {
     }
 }
 
-async fn invoke(runner: &Runner, arn: &str, event: String) -> Result<(), ServiceError> {
-    let invoked = async {
-        let target = Target::parse(arn)?;
-        runner.invoke_later(&target, &Invocation::of(event), Uuid::new_v4()).await
-    };
-    invoked.await.map_err(|Refusal { code, message, status, .. }| {
-        // Throttled is not gone.
-        let status = if status == 429 { 503 } else { status };
-        ServiceError::sender(code, message).with_status(status)
-    })
+fn not_taken(refusal: Refusal) -> ServiceError {
+    let Refusal { code, message, status, .. } = refusal;
+    // Who is throttled may come later.
+    let status = if status == 429 { 503 } else { status };
+    ServiceError::sender(code, message).with_status(status)
+}
+
+#[cfg(test)]
+mod tests {
+    use stepwell_integrations::events::Starter as _;
+
+    use super::*;
+
+    #[test]
+    fn what_may_start_later_is_told_from_what_is_gone() {
+        let status = |error| not_started(&error).status;
+        let arn = "arn".to_owned();
+        assert_eq!(status(Error::StateMachineDoesNotExist { arn }), 400);
+        assert_eq!(status(Error::InvalidExecutionInput { reason: "no".into() }), 400);
+        assert_eq!(status(Error::TooManyExecutions { limit: 1 }), 503);
+        assert_eq!(status(Error::ShuttingDown), 503);
+        assert_eq!(status(Error::Stopped { reason: "disk".into() }), 503);
+        let refusal = |status| Refusal {
+            code: "TooManyRequestsException",
+            status,
+            message: "busy".into(),
+            reason: None,
+        };
+        assert_eq!(not_taken(refusal(429)).status, 503);
+        assert_eq!(not_taken(refusal(404)).status, 404);
+    }
+
+    #[tokio::test]
+    async fn a_function_that_is_at_aws_by_now_is_not_taken_for_one_of_the_project() {
+        let starter = Starter::new(Provider::Aws);
+        let invoked = starter.invoke("arn:aws:lambda:r:1:function:f", Uuid::nil(), "{}".into());
+        let error = invoked.await.unwrap_err();
+        assert_eq!((error.status, error.message.as_str()), (503, FUNCTIONS_AT_AWS));
+        let running = starter.start_execution("arn", "name".into(), "{}".into());
+        assert_eq!(running.await.unwrap_err().status, 500, "nothing runs yet");
+    }
 }

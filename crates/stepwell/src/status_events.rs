@@ -2,7 +2,7 @@
 //! told yet when the process is killed, is not told. Nothing is told twice.
 //!
 //! ```text
-//!   engine --> broadcast --> collect: keeps up with the engine --> WAITING_MAX --> tell, many at once --> rules --> queues
+//!   engine --> broadcast --> collect: keeps up with the engine --> WAITING_MAX --> tell, many at once --> rules --> targets
 //! ```
 
 use std::sync::Arc;
@@ -41,18 +41,22 @@ pub(crate) async fn tell(engine: Handle, services: Arc<ProjectServices>, stop: C
     let _ = collecting.await;
 }
 
-/// Takes changes as they come, and when it is stopped those that have come.
+/// Takes changes as they come, and when it is stopped those that have come until then.
 async fn collect(
     mut changes: broadcast::Receiver<StatusChange>,
     waiting: mpsc::Sender<StatusChange>,
     stop: CancellationToken,
 ) {
-    loop {
+    let mut left = None;
+    while left != Some(0) {
         let change = tokio::select! {
-            biased;
             change = changes.recv() => change,
-            () = stop.cancelled() => return,
+            () = stop.cancelled(), if left.is_none() => {
+                left = Some(changes.len());
+                continue;
+            }
         };
+        left = left.map(|left| left - 1);
         let change = match change {
             Ok(change) => change,
             Err(RecvError::Lagged(count)) => {

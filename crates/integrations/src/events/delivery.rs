@@ -1,12 +1,17 @@
 //! Events on their way to the targets of rules.
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use stepwell_aws_wire::ServiceError;
+use uuid::Uuid;
 
 use super::rules::Rule;
 use super::target::{Taker, Target};
 use super::transform::Told;
 use super::{EmbeddedEvents, Refused};
+
+/// Executions and functions that are started beside each other: they share commits.
+const STARTS_AT_ONCE: usize = 16;
 
 impl EmbeddedEvents {
     /// To every target of every rule that matches, and tells of each event whether all of them took it. A target that is gone misses
@@ -43,12 +48,30 @@ impl EmbeddedEvents {
             let messages = events.iter().map(|told| target.message(told)).collect();
             return self.queues.send_all(&target.arn, messages).await;
         }
-        let mut sent = Vec::with_capacity(events.len());
-        for told in events {
-            let id = told.event["id"].as_str().unwrap_or_default();
-            sent.push(self.starter.start(&target.arn, id, target.input(told)).await);
+        let inputs: Vec<_> = events
+            .iter()
+            .map(|told| {
+                (told.event["id"].as_str().unwrap_or_default().to_owned(), target.input(told))
+            })
+            .collect();
+        let started =
+            inputs.into_iter().map(|(event_id, input)| self.start(target, event_id, input));
+        stream::iter(started).buffered(STARTS_AT_ONCE).collect().await
+    }
+
+    async fn start(
+        &self,
+        target: &Target,
+        event_id: String,
+        input: String,
+    ) -> Result<(), ServiceError> {
+        let Target { arn, .. } = target;
+        #[expect(clippy::disallowed_methods, reason = "a start has its id from here on")]
+        let id = Uuid::new_v4();
+        match target.taker() {
+            Some(Taker::Function) => self.starter.invoke(arn, id, input).await,
+            _ => self.starter.start_execution(arn, format!("{event_id}_{id}"), input).await,
         }
-        sent
     }
 }
 

@@ -1,6 +1,6 @@
 //! EventBridge: rules on the default event bus that send events to queues, state machines and functions.
 //!
-//! `PutEvents` answers once each matching target has its event on disk. Rules are kept in a SQLite file. Other buses, schedules on
+//! `PutEvents` answers once each matching target has its event on disk, Express executions apart. Rules are kept in a SQLite file. Other buses, schedules on
 //! rules and other targets are refused by name; schedules are stepwell's own.
 
 mod connections;
@@ -104,6 +104,8 @@ const FORMAT: Format = Format {
             modified_ms INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
     ",
+        // Targets that are no queues: a program that does not know them would leave them out.
+        "",
     ],
 };
 

@@ -1,6 +1,8 @@
 //! Rules and their targets.
 
-use rusqlite::{Transaction, params};
+use rusqlite::Error::FromSqlConversionFailure;
+use rusqlite::types::Type;
+use rusqlite::{Row, Transaction, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
@@ -69,10 +71,12 @@ pub(super) async fn enabled(events: &EmbeddedEvents) -> Result<Vec<Rule>, Servic
 fn targets_of(transaction: &Transaction<'_>, rule: &str) -> rusqlite::Result<Vec<Target>> {
     let mut statement =
         transaction.prepare_cached("SELECT target FROM target WHERE rule = ?1 ORDER BY id")?;
-    let texts = statement
-        .query_map([rule], |row| row.get::<_, String>(0))?
-        .collect::<rusqlite::Result<Vec<_>>>()?;
-    Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
+    let target = |row: &Row<'_>| {
+        let text: String = row.get(0)?;
+        serde_json::from_str(&text)
+            .map_err(|error| FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+    };
+    statement.query_map([rule], target)?.collect()
 }
 
 fn exists(transaction: &Transaction<'_>, rule: &str) -> rusqlite::Result<bool> {
@@ -254,7 +258,9 @@ pub(super) async fn put_targets(
 ) -> Result<Value, ServiceError> {
     let OfRule { name, targets, .. } = OfRule::read(input, &["Rule", "Targets"])?;
     let targets: Vec<Target> = targets.into_iter().map(read).collect::<Result<_, _>>()?;
-    if let Some(problem) = targets.iter().find_map(|target| target.problem(&*events.starter)) {
+    if let Some(problem) =
+        targets.iter().find_map(|target| target.problem(&events.place, &*events.starter))
+    {
         return Err(validation(problem));
     }
     events

@@ -4,20 +4,33 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
+use uuid::Uuid;
 
 use super::transform::{InputTransformer, Path, Told};
+use crate::service::Place;
 
 /// Takes events for state machines and functions.
 #[async_trait]
 pub trait Starter: Send + Sync {
-    /// Why this target cannot be started here, if so: a state machine or a function, by its ARN.
-    fn refusal(&self, arn: &str) -> Option<String>;
+    /// Why rules invoke no functions here, if so.
+    fn lack_of_functions(&self) -> Option<&'static str>;
 
-    /// Starts an execution, or leaves the event for a function, which is invoked later. It is on disk when this returns.
+    /// Starts an execution of a state machine, or of a version or alias of one. A Standard one is on disk when this returns.
     ///
     /// # Errors
-    /// With a status of 500 or more the event may be taken later.
-    async fn start(&self, arn: &str, event_id: &str, input: String) -> Result<(), ServiceError>;
+    /// With a status of 500 or more it may start later.
+    async fn start_execution(
+        &self,
+        arn: &str,
+        name: String,
+        input: String,
+    ) -> Result<(), ServiceError>;
+
+    /// Leaves an event for a function, which is invoked later, with `id` as the id of its request. It is on disk when this returns.
+    ///
+    /// # Errors
+    /// With a status of 500 or more it may be taken later.
+    async fn invoke(&self, arn: &str, id: Uuid, event: String) -> Result<(), ServiceError>;
 }
 
 /// `{"Id": "1", "Arn": "arn:aws:sqs:us-east-1:111111111111:jobs", "SqsParameters": {"MessageGroupId": "g"}}`
@@ -51,20 +64,27 @@ struct SqsParameters {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Taker {
     Queue,
-    Starter,
+    StateMachine,
+    Function,
 }
 
 impl Target {
     pub(super) fn taker(&self) -> Option<Taker> {
-        let mut parts = self.arn.splitn(7, ':');
-        let is_arn = parts.next() == Some("arn");
-        let service = parts.nth(1).filter(|_| is_arn)?;
-        let resource = parts.nth(2)?;
-        match (service, resource) {
-            ("sqs", _) => Some(Taker::Queue),
-            ("states", "stateMachine") | ("lambda", "function") => Some(Taker::Starter),
+        let parts: Vec<_> = self.arn.splitn(7, ':').collect();
+        let named = |name: &&str| !name.is_empty() && !name.starts_with(':');
+        let last = parts.last().filter(|name| named(name))?;
+        match parts[..] {
+            ["arn", _, "sqs", _, _, name] if name == *last => Some(Taker::Queue),
+            ["arn", _, "states", _, _, "stateMachine", _] => Some(Taker::StateMachine),
+            ["arn", _, "lambda", _, _, "function", _] => Some(Taker::Function),
             _ => None,
         }
+    }
+
+    /// Whether the ARN is of this region and account.
+    fn is_of(&self, place: &Place) -> bool {
+        let mut parts = self.arn.split(':').skip(3);
+        parts.next() == Some(&place.region) && parts.next() == Some(&place.account)
     }
 
     /// What is sent of an event.
@@ -76,8 +96,8 @@ impl Target {
             return transformer.apply(told);
         }
         let part = self.input_path.as_ref().map(|path| {
-            let path = Path::parse(path).expect("the path was looked at when it came");
-            path.find(told.event).unwrap_or_default()
+            let found = Path::parse(path).and_then(|path| path.find(told.event));
+            found.unwrap_or_default()
         });
         part.as_ref().unwrap_or(told.event).to_string()
     }
@@ -91,20 +111,26 @@ impl Target {
         message
     }
 
-    pub(super) fn problem(&self, starter: &dyn Starter) -> Option<String> {
+    /// Why there cannot be such a target here.
+    pub(super) fn problem(&self, place: &Place, starter: &dyn Starter) -> Option<String> {
         let Self { id, arn, .. } = self;
-        let taker = self.taker();
-        if taker.is_none() {
+        let Some(taker) = self.taker() else {
             return Some(format!(
                 "Target {arn} is not supported by stepwell: queues of SQS, state machines of Step Functions and functions of Lambda are."
             ));
-        }
-        let is_queue = taker == Some(Taker::Queue);
-        if !is_queue && self.sqs_parameters.is_some() {
+        };
+        if taker != Taker::Queue && self.sqs_parameters.is_some() {
             return Some(format!("Parameter(s) SqsParameters not valid for target {id}."));
         }
-        let refusal = || if is_queue { None } else { starter.refusal(arn) };
-        refusal().or_else(|| self.input_problem())
+        if taker != Taker::Queue && !self.is_of(place) {
+            let Place { region, account } = place;
+            return Some(format!(
+                "Target {arn} is not of the region {region} and the account {account}, which are those of stepwell."
+            ));
+        }
+        let lack = (taker == Taker::Function).then(|| starter.lack_of_functions()).flatten();
+        let lack = lack.map(|why| format!("Target {arn} is not supported by stepwell: {why}."));
+        lack.or_else(|| self.input_problem())
     }
 
     fn input_problem(&self) -> Option<String> {
@@ -122,7 +148,6 @@ impl Target {
         if let Some(path) = input_path.as_ref().filter(|path| Path::parse(path).is_none()) {
             return Some(format!("Invalid InputPath for target {id}: {path}."));
         }
-        let problem = input_transformer.as_ref().and_then(InputTransformer::problem)?;
-        Some(format!("Invalid InputTransformer for target {id}: {problem}."))
+        input_transformer.as_ref().and_then(|transformer| transformer.problem(id))
     }
 }

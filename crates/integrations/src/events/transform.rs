@@ -1,7 +1,8 @@
 //! What of an event a target is sent: `InputPath` and `InputTransformer`.
 //!
-//! Source: EventBridge user guide, "Amazon EventBridge input transformation". What it leaves open: of a path that finds nothing
-//! comes `null`, or nothing inside of quotes; lists and objects inside of quotes are JSON with its quotes escaped.
+//! Source: EventBridge user guide, "Amazon EventBridge input transformation", and as users see it: a variable whose path finds
+//! nothing is an empty text; lists and objects lose their quotes inside of a text; `aws.events.event` calls the detail type
+//! `detailType`.
 
 use std::collections::BTreeMap;
 
@@ -39,38 +40,57 @@ pub(super) struct InputTransformer {
 }
 
 impl InputTransformer {
-    /// What is wrong with it.
-    pub(super) fn problem(&self) -> Option<String> {
+    /// What is wrong with it, of the target with an id.
+    pub(super) fn problem(&self, id: &str) -> Option<String> {
+        if let Some(problem) = self.variables_problem() {
+            return Some(format!("Invalid InputPathsMap for target {id}: {problem}."));
+        }
         let Self { input_paths_map: paths, input_template: template } = self;
-        if paths.len() > VARIABLES_MAX {
-            return Some(format!("InputPathsMap has more than {VARIABLES_MAX} variables"));
-        }
         if !(1..=TEMPLATE_CHARS_MAX).contains(&template.chars().count()) {
-            return Some(format!("InputTemplate must have 1 to {TEMPLATE_CHARS_MAX} characters"));
-        }
-        if let Some(name) = paths.keys().find(|name| name.to_lowercase().starts_with("aws")) {
-            return Some(format!("the variable {name} begins with AWS"));
-        }
-        if let Some((name, path)) = paths.iter().find(|(_, path)| Path::parse(path).is_none()) {
-            return Some(format!("the path {path} of the variable {name} is not valid"));
+            return Some(format!(
+                "Invalid InputTemplate for target {id}: it must have 1 to {TEMPLATE_CHARS_MAX} characters."
+            ));
         }
         let is_known = |name: &str| paths.contains_key(name) || RESERVED.contains(&name);
         let mut unknown = None;
-        let filled = fill(template, |name| {
-            if !is_known(name) && unknown.is_none() {
-                unknown = Some(format!("InputTemplate has <{name}>, which is no variable"));
-            }
+        fill(template, true, |name| {
+            unknown = unknown.take().or_else(|| (!is_known(name)).then(|| name.to_owned()));
             Value::Null
         });
-        unknown.or_else(|| {
-            let is_wrong = is_json(template) && serde_json::from_str::<Value>(&filled).is_err();
-            is_wrong.then(|| "InputTemplate is not valid JSON".to_owned())
+        if let Some(name) = unknown {
+            return Some(format!(
+                "InputTemplate for target {id} contains invalid placeholder {name}."
+            ));
+        }
+        let is_wrong = is_json(template) && !stays_json(template);
+        is_wrong.then(|| format!("Invalid InputTemplate for target {id}: it is not valid JSON."))
+    }
+
+    fn variables_problem(&self) -> Option<String> {
+        let paths = &self.input_paths_map;
+        if paths.len() > VARIABLES_MAX {
+            return Some(format!("there are more than {VARIABLES_MAX} variables"));
+        }
+        let is_name = |name: &str| {
+            let is_allowed = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+            (1..=256).contains(&name.len()) && name.chars().all(is_allowed)
+        };
+        paths.iter().find_map(|(name, path)| {
+            if !is_name(name) {
+                return Some(format!("{name} is no name of a variable"));
+            }
+            if name.to_lowercase().starts_with("aws") {
+                return Some(format!("the variable {name} begins with AWS"));
+            }
+            let is_wrong = Path::parse(path).is_none();
+            is_wrong.then(|| format!("the path {path} of the variable {name} is not valid"))
         })
     }
 
     /// What is sent.
     pub(super) fn apply(&self, told: &Told<'_>) -> String {
-        fill(&self.input_template, |name| self.value(name, told))
+        let template = &self.input_template;
+        fill(template, is_json(template), |name| self.value(name, told))
     }
 
     fn value(&self, name: &str, told: &Told<'_>) -> Value {
@@ -79,15 +99,17 @@ impl InputTransformer {
             RULE_NAME => told.rule_name.into(),
             INGESTION_TIME => told.ingestion_time.into(),
             EVENT => {
-                let mut head = told.event.clone();
-                head.as_object_mut().map(|members| members.remove("detail"));
-                head
+                let mut head = told.event.as_object().cloned().unwrap_or_default();
+                head.remove("detail");
+                let kind = head.remove("detail-type").unwrap_or_default();
+                head.insert("detailType".to_owned(), kind);
+                head.into()
             }
             EVENT_JSON => told.event.clone(),
             defined => {
                 let path = self.input_paths_map.get(defined);
                 let path = path.and_then(|path| Path::parse(path));
-                path.and_then(|path| path.find(told.event)).unwrap_or_default()
+                path.and_then(|path| path.find(told.event)).unwrap_or_else(|| "".into())
             }
         }
     }
@@ -95,23 +117,38 @@ impl InputTransformer {
 
 /// A template that is no JSON is plain text.
 fn is_json(template: &str) -> bool {
-    template.trim_start().starts_with(['{', '[', '"'])
+    let filled = || fill(template, true, |_| Value::Null);
+    template.trim_start().starts_with('{') || serde_json::from_str::<Value>(&filled()).is_ok()
+}
+
+/// Whether the template is JSON whatever its variables are, and none of them a name of a member.
+fn stays_json(template: &str) -> bool {
+    const MARK: &str = "\0";
+    let filled = |value: Value| {
+        let filled = fill(template, true, |_| value.clone());
+        serde_json::from_str::<Value>(&filled).ok()
+    };
+    filled(Value::Null).is_some() && filled(MARK.into()).is_some_and(|it| !has_name(&it, MARK))
+}
+
+fn has_name(value: &Value, part: &str) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| has_name(item, part)),
+        Value::Object(members) => {
+            members.iter().any(|(name, value)| name.contains(part) || has_name(value, part))
+        }
+        _ => false,
+    }
 }
 
 /// The template with values in the place of its variables: as JSON, or as text where it stands in quotes or the whole is text.
-fn fill(template: &str, mut value: impl FnMut(&str) -> Value) -> String {
-    let is_json = is_json(template);
+fn fill(template: &str, is_json: bool, mut value: impl FnMut(&str) -> Value) -> String {
     let mut filled = String::with_capacity(template.len());
     let mut is_quoted = false;
     let mut rest = template;
     while let Some(next) = rest.chars().next() {
         if let Some((name, after)) = variable(rest) {
-            let value = value(name);
-            filled += &match (is_json, is_quoted) {
-                (true, false) => value.to_string(),
-                (true, true) => escaped(&text(value)),
-                (false, _) => text(value),
-            };
+            filled += &written(value(name), is_json, is_quoted);
             rest = after;
             continue;
         }
@@ -128,25 +165,24 @@ fn fill(template: &str, mut value: impl FnMut(&str) -> Value) -> String {
     filled
 }
 
+/// A value as it stands in a template.
+fn written(value: Value, is_json: bool, is_quoted: bool) -> String {
+    match (value, is_json, is_quoted) {
+        (Value::String(text), true, true) => {
+            let quoted = Value::from(text).to_string();
+            quoted[1..quoted.len() - 1].to_owned()
+        }
+        (Value::String(text), false, _) => text,
+        (value, true, true) => value.to_string().replace(['"', '\\'], ""),
+        (value, _, _) => value.to_string(),
+    }
+}
+
 /// The name in `<name>` at the beginning, and what follows.
 fn variable(text: &str) -> Option<(&str, &str)> {
     let (name, after) = text.strip_prefix('<')?.split_once('>')?;
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (!name.is_empty() && name.chars().all(is_allowed)).then_some((name, after))
-}
-
-fn text(value: Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
-}
-
-/// As it stands inside of quotes.
-fn escaped(text: &str) -> String {
-    let quoted = Value::from(text).to_string();
-    quoted[1..quoted.len() - 1].to_owned()
 }
 
 /// `$.detail.items[0].name`, with `*` in the place of a name or a number for all.
@@ -227,9 +263,9 @@ mod tests {
 
     fn applied(template: &str) -> String {
         let items = json!([{"name": "a"}, {"name": "b"}]);
-        let event = json!({"id": "1", "detail": {"id": 7, "words": "say \"hi\"", "items": items}});
+        let event = json!({"id": "1", "detail-type": "d", "detail": {"id": 7, "words": "say \"hi\"", "items": items}});
         let transformer = transformer(template);
-        assert_eq!(transformer.problem(), None, "{template}");
+        assert_eq!(transformer.problem("t"), None, "{template}");
         transformer.apply(&Told {
             event: &event,
             rule_name: "r",
@@ -248,36 +284,46 @@ mod tests {
         assert_eq!(applied(r#""<id>: <words>""#), r#""7: say \"hi\"""#);
         assert_eq!(applied("<id>: <words>"), "7: say \"hi\"");
         assert_eq!(applied(r#"{"a": "\"<id>\""}"#), r#"{"a": "\"7\""}"#);
-        assert_eq!(
-            applied(r#"{"a": "<items>"}"#),
-            r#"{"a": "[{\"name\":\"a\"},{\"name\":\"b\"}]"}"#
-        );
+        assert_eq!(applied(r#"{"a": "<items>"}"#), r#"{"a": "[{name:a},{name:b}]"}"#);
+        assert_eq!(applied("[ALERT] <words>"), "[ALERT] say \"hi\"");
+        assert_eq!(applied("\"one <id>\"\n\"two\""), "\"one 7\"\n\"two\"");
     }
 
     #[test]
     fn paths_lead_into_lists_and_through_all_of_them() {
         assert_eq!(applied("[<second>, <names>]"), r#"["b", ["a","b"]]"#);
-        assert_eq!(applied(r#"[<none>, "<none>"]"#), r#"[null, ""]"#);
+        assert_eq!(applied(r#"[<none>, "<none>"]"#), r#"["", ""]"#);
     }
 
     #[test]
     fn some_variables_are_there_without_being_defined() {
         let template = r#"["<aws.events.rule-name>", <aws.events.rule-arn>, <aws.events.event>, <aws.events.event.ingestion-time>]"#;
-        assert_eq!(applied(template), r#"["r", "arn:r", {"id":"1"}, "2026-03-01T09:00:00Z"]"#);
+        assert_eq!(
+            applied(template),
+            r#"["r", "arn:r", {"id":"1","detailType":"d"}, "2026-03-01T09:00:00Z"]"#
+        );
         assert!(applied("<aws.events.event.json>").contains("\"detail\""));
     }
 
     #[test]
     fn what_is_wrong_is_told() {
-        let problem = |template: &str| transformer(template).problem().unwrap();
+        let problem = |template: &str| transformer(template).problem("t").unwrap();
         assert!(problem("").contains("1 to 8192 characters"));
-        assert!(problem("<other>").contains("<other>"));
-        assert!(problem(r#"{"a": <id>"#).contains("not valid JSON"));
+        assert_eq!(
+            problem("<other>"),
+            "InputTemplate for target t contains invalid placeholder other."
+        );
+        for template in
+            [r#"{"a": <id>"#, r#"{"<id>": 1}"#, r#"[{"<id>": 1}]"#, r#"{"a": "\u<id>0041"}"#]
+        {
+            assert!(problem(template).contains("not valid JSON"), "{template}");
+        }
         let with = |name: &str, path: &str| {
             let input_paths_map = [(name.to_owned(), path.to_owned())].into();
-            InputTransformer { input_paths_map, input_template: "x".into() }.problem().unwrap()
+            InputTransformer { input_paths_map, input_template: "x".into() }.problem("t").unwrap()
         };
-        assert!(with("AWS.x", "$").contains("begins with AWS"));
+        assert!(with("AWSx", "$").contains("begins with AWS"));
+        assert!(with("Größe", "$").contains("no name"));
         for path in ["detail", "$.", "$.a..b", "$['a']", "$.a[x]", "$.a[0", "$a", "$.a[0]b"] {
             assert!(with("x", path).contains("is not valid"), "{path}");
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 pub(crate) const REGION: &str = "eu-central-1";
 pub(crate) const SECRET_KEY: &str = "very-secret-access-key";
@@ -348,26 +349,44 @@ impl Drop for Embedded {
     }
 }
 
-/// Takes down what rules start: target, id of the event, input. Nothing is started of targets that end in `gone` or `busy`.
+/// Takes down what rules start: target, name or id, input. Nothing is started of targets that end in `gone` or `busy`.
 #[derive(Default)]
-pub(crate) struct Starts(pub(crate) Mutex<Vec<(String, String, Value)>>);
+pub(crate) struct Starts {
+    pub(crate) all: Mutex<Vec<(String, String, Value)>>,
+    pub(crate) has_no_functions: AtomicBool,
+}
 
-#[async_trait::async_trait]
-impl Starter for Starts {
-    fn refusal(&self, arn: &str) -> Option<String> {
-        arn.ends_with("elsewhere").then(|| format!("Target {arn} is elsewhere."))
-    }
-
-    async fn start(&self, arn: &str, event_id: &str, input: String) -> Result<(), ServiceError> {
+impl Starts {
+    fn start(&self, arn: &str, name: String, input: &str) -> Result<(), ServiceError> {
         if arn.ends_with("gone") {
             return Err(ServiceError::sender("ResourceNotFoundException", "it is gone"));
         }
         if arn.ends_with("busy") {
             return Err(ServiceError::sender("TooManyRequestsException", "busy").with_status(503));
         }
-        let input = serde_json::from_str(&input).unwrap();
-        self.0.lock().unwrap().push((arn.to_owned(), event_id.to_owned(), input));
+        let input = serde_json::from_str(input).unwrap();
+        self.all.lock().unwrap().push((arn.to_owned(), name, input));
         Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Starter for Starts {
+    fn lack_of_functions(&self) -> Option<&'static str> {
+        self.has_no_functions.load(Ordering::SeqCst).then_some("they are elsewhere")
+    }
+
+    async fn start_execution(
+        &self,
+        arn: &str,
+        name: String,
+        input: String,
+    ) -> Result<(), ServiceError> {
+        self.start(arn, name, &input)
+    }
+
+    async fn invoke(&self, arn: &str, id: Uuid, event: String) -> Result<(), ServiceError> {
+        self.start(arn, id.to_string(), &event)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What topics and rules send to: queues of AWS, which are another installation here, many events at once, and what is started.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
@@ -146,8 +147,10 @@ async fn state_machines_and_functions_are_started_with_what_their_target_says() 
     let answer = embedded.put_event().await;
     assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
     let id = answer["Entries"][0]["EventId"].as_str().unwrap();
-    let started = embedded.starter.0.lock().unwrap();
-    assert!(started.iter().all(|(_, event, _)| event == id), "{started:?}");
+    let started = embedded.starter.all.lock().unwrap();
+    let is_named = |name: &str| name.strip_prefix(id).is_some_and(|rest| rest.starts_with('_'));
+    let of_machines = started.iter().filter(|(arn, ..)| arn.contains(":states:"));
+    assert!(of_machines.clone().all(|(_, name, _)| is_named(name)), "{started:?}");
     let started: Vec<_> = started.iter().map(|(arn, _, input)| (&**arn, input)).collect();
     let event = json!({
         "version": "0", "id": id, "detail-type": "made", "source": "my.app", "account": "111111111111",
@@ -172,6 +175,7 @@ async fn an_event_for_what_is_gone_is_missed_and_one_for_what_is_busy_is_told() 
 #[tokio::test]
 async fn targets_that_cannot_be_are_refused_with_the_reason_and_none_is_kept() {
     let embedded = Embedded::start(&Time::manual()).await;
+    embedded.starter.has_no_functions.store(true, Ordering::SeqCst);
     embedded.rule("my.app", &arn("jobs")).await;
     let refusals = [
         (json!({"Arn": "arn:aws:kinesis:us-east-1:111111111111:stream/s"}), "is not supported"),
@@ -180,12 +184,20 @@ async fn targets_that_cannot_be_are_refused_with_the_reason_and_none_is_kept() {
             "is not supported",
         ),
         (json!({"Arn": "jobs"}), "is not supported"),
-        (json!({"Arn": function("elsewhere")}), "is elsewhere"),
+        (json!({"Arn": arn("")}), "is not supported"),
+        (json!({"Arn": machine("")}), "is not supported"),
+        (json!({"Arn": function("").trim_end_matches(':')}), "is not supported"),
+        (json!({"Arn": machine("m").replace("111111111111", "222222222222")}), "not of the region"),
+        (json!({"Arn": function("f").replace(REGION, "us-east-2")}), "not of the region"),
+        (json!({"Arn": function("f")}), "they are elsewhere"),
         (json!({"Arn": machine("m"), "SqsParameters": {"MessageGroupId": "g"}}), "SqsParameters"),
         (json!({"Arn": machine("m"), "Input": "{"}), "JSON syntax error"),
         (json!({"Arn": machine("m"), "InputPath": "detail"}), "Invalid InputPath"),
         (json!({"Arn": machine("m"), "Input": "1", "InputPath": "$"}), "Only one of"),
-        (json!({"Arn": machine("m"), "InputTransformer": {"InputTemplate": "<x>"}}), "no variable"),
+        (
+            json!({"Arn": machine("m"), "InputTransformer": {"InputTemplate": "<x>"}}),
+            "invalid placeholder x",
+        ),
         (json!({"Arn": machine("m"), "RetryPolicy": {"MaximumRetryAttempts": 1}}), "RetryPolicy"),
     ];
     for (mut target, words) in refusals {

@@ -173,8 +173,10 @@ async fn serve(
     stop.cancel();
     info!("stopping");
     let _ = std::fs::remove_file(project.server_file());
-    if let Some(telling) = telling {
-        let _ = tokio::time::timeout(REQUESTS_FINISH_WITHIN, telling).await;
+    if let Some(mut telling) = telling
+        && tokio::time::timeout(REQUESTS_FINISH_WITHIN, &mut telling).await.is_err()
+    {
+        telling.abort();
     }
     running.stop().await?;
     info!("stopped");

@@ -136,8 +136,10 @@ def check_rules(url):
     entry = {"Source": "office", "DetailType": "order", "Detail": json.dumps({"n": 7, "text": "by rule"})}
     [put] = events.put_events(Entries=[entry])["Entries"]
     bodies = []
-    while len(bodies) < 2:
+    for _ in range(12):
         bodies += received(url)
+        if len(bodies) == 2:
+            break
     assert sorted(bodies) == ["by rule", '{"number":7,"words":"number 7"}'], bodies
     [execution] = functions.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
     assert execution["name"].startswith(put["EventId"] + "_"), execution
