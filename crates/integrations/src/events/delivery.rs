@@ -44,34 +44,31 @@ impl EmbeddedEvents {
 
     /// Sends events to one target.
     async fn send(&self, target: &Target, events: &[Told<'_>]) -> Vec<Result<(), ServiceError>> {
-        if target.taker() == Some(Taker::Queue) {
+        let Some(taker @ (Taker::StateMachine | Taker::Function)) = target.taker() else {
             let messages = events.iter().map(|told| target.message(told)).collect();
             return self.queues.send_all(&target.arn, messages).await;
-        }
-        let inputs: Vec<_> = events
-            .iter()
-            .map(|told| {
-                (told.event["id"].as_str().unwrap_or_default().to_owned(), target.input(told))
-            })
-            .collect();
-        let started =
-            inputs.into_iter().map(|(event_id, input)| self.start(target, event_id, input));
+        };
+        let sent = |told: &Told<'_>| {
+            (told.event["id"].as_str().unwrap_or_default().to_owned(), target.input(told))
+        };
+        let sent: Vec<_> = events.iter().map(sent).collect();
+        let started = sent.into_iter().map(|(id, input)| self.start(taker, &target.arn, id, input));
         stream::iter(started).buffered(STARTS_AT_ONCE).collect().await
     }
 
     async fn start(
         &self,
-        target: &Target,
+        taker: Taker,
+        arn: &str,
         event_id: String,
         input: String,
     ) -> Result<(), ServiceError> {
-        let Target { arn, .. } = target;
         #[expect(clippy::disallowed_methods, reason = "a start has its id from here on")]
         let id = Uuid::new_v4();
-        match target.taker() {
-            Some(Taker::Function) => self.starter.invoke(arn, id, input).await,
-            _ => self.starter.start_execution(arn, format!("{event_id}_{id}"), input).await,
+        if taker == Taker::Function {
+            return self.starter.invoke(arn, id, input).await;
         }
+        self.starter.start_execution(arn, format!("{event_id}_{id}"), input).await
     }
 }
 

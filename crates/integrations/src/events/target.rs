@@ -71,12 +71,13 @@ pub(super) enum Taker {
 impl Target {
     pub(super) fn taker(&self) -> Option<Taker> {
         let parts: Vec<_> = self.arn.splitn(7, ':').collect();
-        let named = |name: &&str| !name.is_empty() && !name.starts_with(':');
-        let last = parts.last().filter(|name| named(name))?;
+        let is_name = |name: &str| !name.is_empty() && !name.starts_with(':');
         match parts[..] {
-            ["arn", _, "sqs", _, _, name] if name == *last => Some(Taker::Queue),
-            ["arn", _, "states", _, _, "stateMachine", _] => Some(Taker::StateMachine),
-            ["arn", _, "lambda", _, _, "function", _] => Some(Taker::Function),
+            ["arn", _, "sqs", _, _, name] if is_name(name) => Some(Taker::Queue),
+            ["arn", _, "states", _, _, "stateMachine", name] if is_name(name) => {
+                Some(Taker::StateMachine)
+            }
+            ["arn", _, "lambda", _, _, "function", name] if is_name(name) => Some(Taker::Function),
             _ => None,
         }
     }
