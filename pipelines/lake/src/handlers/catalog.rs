@@ -1,7 +1,8 @@
 //! `stepwell-lake-catalog`: tells the catalog what is published.
 //!
 //! The tables' own pointers decide; the catalog follows them. It is asked what it has first, so that a repeat changes
-//! nothing and what an interrupted run left behind is caught up with.
+//! nothing and what an interrupted run left behind is caught up with. Files that were replaced long enough ago go when nobody
+//! names them any more, the catalog included.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
@@ -14,6 +15,9 @@ use stepwell_pipeline::{Context, Function, HandlerError};
 use stepwell_services::ToHandlerError as _;
 use stepwell_tabular::Format;
 
+use super::hold;
+use crate::dataset::Dataset;
+use crate::publish::sweep;
 use crate::published::{self, Table};
 use crate::service::Service;
 use crate::target::values;
@@ -24,11 +28,13 @@ pub struct UpdateCatalog {
 }
 
 /// ```json
-/// {"dataset":"orders"}
+/// {"dataset":"orders","execution":"arn:aws:states:us-east-1:000000000000:execution:lake:one"}
 /// ```
 #[derive(Debug, Deserialize)]
 pub struct Told {
     dataset: String,
+    /// Not told by executions that were started before it was needed; they leave the files to the next one.
+    execution: Option<String>,
 }
 
 /// How many partitions were made, moved and taken out.
@@ -63,8 +69,20 @@ impl Function for UpdateCatalog {
                 told += follow(service, &*catalog, &table, dataset.write.kind.format).await?;
             }
         }
+        if let Some(execution) = &input.execution {
+            // Not before: until now the catalog may have led its readers to them.
+            let swept = swept(service, dataset);
+            hold::beside_runs(service, &dataset.name, execution, swept).await?;
+        }
         Ok(told)
     }
+}
+
+async fn swept(service: &Service, dataset: &Dataset) -> Result<(), HandlerError> {
+    for table in dataset.tables() {
+        sweep(service, &table).await?;
+    }
+    Ok(())
 }
 
 impl AddAssign for Cataloged {

@@ -44,10 +44,7 @@ pub(super) async fn during<T>(
     work: impl Future<Output = Result<T, HandlerError>>,
 ) -> Result<T, HandlerError> {
     take(service, &input.dataset, &input.execution).await?;
-    let outcome = tokio::select! {
-        outcome = work => outcome,
-        lost = renewing(service, input) => Err(lost),
-    };
+    let outcome = kept(service, &input.dataset, &input.execution, work).await;
     if let Err(HandlerError::Data(_) | HandlerError::Fatal(_)) = &outcome {
         service.ledger().await?.fail(&input.dataset, &input.plan.run).await?;
     }
@@ -58,11 +55,38 @@ pub(super) async fn during<T>(
     outcome
 }
 
+/// Works on a dataset while it is held, on no run of it.
+///
+/// # Errors
+/// As [`take`], and those of the work.
+pub(super) async fn beside_runs<T>(
+    service: &Service,
+    dataset: &str,
+    execution: &str,
+    work: impl Future<Output = Result<T, HandlerError>>,
+) -> Result<T, HandlerError> {
+    take(service, dataset, execution).await?;
+    kept(service, dataset, execution, work).await
+}
+
+/// Works until it is done or the dataset is lost.
+async fn kept<T>(
+    service: &Service,
+    dataset: &str,
+    execution: &str,
+    work: impl Future<Output = Result<T, HandlerError>>,
+) -> Result<T, HandlerError> {
+    tokio::select! {
+        outcome = work => outcome,
+        lost = renewing(service, dataset, execution) => Err(lost),
+    }
+}
+
 /// Ends when the dataset is lost.
-async fn renewing(service: &Service, input: &Planned) -> HandlerError {
+async fn renewing(service: &Service, dataset: &str, execution: &str) -> HandlerError {
     loop {
         tokio::time::sleep(RENEW).await;
-        if let Err(lost) = take(service, &input.dataset, &input.execution).await {
+        if let Err(lost) = take(service, dataset, execution).await {
             return lost;
         }
     }

@@ -10,7 +10,7 @@ use stepwell_pipeline::{Context, Function, HandlerError};
 use super::{Planned, hold};
 use crate::dataset::{Dataset, Mode};
 use crate::ledger::{Part, Progress, Run, State, Totals};
-use crate::publish::{Publishing, sweep, verify};
+use crate::publish::{Publishing, verify};
 use crate::published;
 use crate::service::Service;
 use crate::write::Spool;
@@ -78,9 +78,6 @@ impl Publish {
         ledger.publish(&run, totals).await?;
         Spool::of(&service.world, &run)?.clear();
         service.source(dataset).await?.published(&run.window).await?;
-        for table in changed.keys() {
-            sweep(service, table).await?;
-        }
         let Totals { rows, rejected, bytes, .. } = totals;
         Ok(Published { tables: changed, rows, rejected, bytes, source_rows, new_fields })
     }

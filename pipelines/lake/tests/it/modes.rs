@@ -39,6 +39,29 @@ async fn what_is_replaced_stays_for_its_grace_time() {
 }
 
 #[tokio::test]
+async fn what_is_replaced_stays_until_the_catalog_knows() {
+    let bench = Bench::new(&settings(""));
+    bench.write("in/a.csv", DAY_1);
+    bench.succeed().await;
+    let before = bench.files("orders");
+    let catalog = std::fs::read_dir(bench.path().join("lake")).unwrap();
+    let mut catalog = catalog.map(|entry| entry.unwrap().path());
+    let catalog = catalog.find(|it| it.to_string_lossy().ends_with(".catalog.json")).unwrap();
+    let good = std::fs::read(&catalog).unwrap();
+    std::fs::write(&catalog, "{").unwrap();
+    bench.write("in/a.csv", "id,amount,modified\n3,3.00,\n");
+    bench.fail().await;
+    assert_eq!(bench.table("orders").await.rows(), 1, "it is published");
+    let after = bench.files("orders");
+    assert!(before.iter().all(|it| after.contains(it)), "{after:?}");
+    std::fs::write(&catalog, good).unwrap();
+    // Until the execution that failed does not hold the dataset any more.
+    bench.pass(SignedDuration::from_mins(2));
+    bench.succeed().await;
+    assert_eq!(bench.files("orders").len(), 2, "one run and the pointer");
+}
+
+#[tokio::test]
 async fn a_source_that_is_suddenly_empty_empties_no_table() {
     let mut bench = Bench::new(&settings(""));
     bench.write("in/a.csv", DAY_1);
