@@ -57,6 +57,25 @@ fn every_planted_fault_of_the_streams_is_found_and_nothing_else() {
     }
 }
 
+#[test]
+fn three_sources_reach_the_lake_and_a_row_that_is_lost_there_is_named() {
+    let runs = runs(&Project::new(), &["--only", "lake"]);
+    let [first, proven, broken] = &runs[..] else { panic!("{runs:?}") };
+    let datasets = |run: &Value, status: &str| -> Vec<String> {
+        let of_status = |it: &&Value| it["status"] == status && it["rows"].as_u64() > Some(0);
+        let datasets = run["datasets"].as_array().unwrap().iter().filter(of_status);
+        datasets.map(|it| it["dataset"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = ["accounts", "loans", "orders"];
+    assert_eq!(datasets(first, "published"), all);
+    assert_eq!(datasets(proven, "equal"), all);
+    assert_eq!((&proven["planted"], &proven["differences"]), (&json!([]), &json!([])));
+    assert_eq!(datasets(broken, "different"), ["orders"]);
+    let planted = broken["planted"].as_array().unwrap();
+    assert!(planted[0].as_str().unwrap().starts_with("orders order-"), "{broken}");
+    assert_eq!(broken["differences"], broken["planted"]);
+}
+
 fn both_sides_agree(run: &Value) -> bool {
     run["compared"].as_u64() > Some(40) && run["differences"] == json!([])
 }

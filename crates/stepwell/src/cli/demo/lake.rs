@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray as _, RecordBatch};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -35,8 +35,8 @@ pub(super) struct Datasets {
     datasets: Vec<Dataset>,
     /// Rows that differ: dataset and key.
     differences: Vec<String>,
-    /// How many of them were planted; nothing where nothing was compared.
-    planted: Option<usize>,
+    /// Those that were planted; nothing where nothing was compared.
+    planted: Option<Vec<String>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -54,7 +54,7 @@ impl Datasets {
         let is_checked = |it: &Dataset| {
             ["equal", "different", "published", "unchanged"].contains(&it.status.as_str())
         };
-        self.planted.is_none_or(|planted| self.differences.len() == planted)
+        self.planted.as_ref().is_none_or(|planted| self.differences == *planted)
             && self.datasets.iter().all(is_checked)
     }
 
@@ -68,11 +68,11 @@ impl Datasets {
     }
 
     pub(super) fn verdict(&self) -> Option<String> {
-        Some(match (self.planted?, &self.differences[..]) {
-            (0, []) => "source and lake agree".to_owned(),
-            (planted, found) => {
-                format!("{planted} planted, {} found: {}", found.len(), found.join("; "))
-            }
+        let (planted, found) = (self.planted.as_ref()?, &self.differences);
+        Some(if planted.is_empty() && found.is_empty() {
+            "source and lake agree".to_owned()
+        } else {
+            format!("{} planted, {} found: {}", planted.len(), found.len(), found.join("; "))
         })
     }
 
@@ -88,7 +88,7 @@ impl Datasets {
     }
 
     /// Of a proof.
-    fn proven(proofs: &[DatasetProof], planted: usize) -> Self {
+    fn proven(proofs: &[DatasetProof], planted: Vec<String>) -> Self {
         let of = |proof: &DatasetProof| Dataset {
             dataset: proof.dataset.clone(),
             rows: proof.counts.lake_rows,
@@ -124,9 +124,9 @@ pub(super) async fn perform(project: &Project) -> Outcome<Vec<Ended<Datasets>>> 
         let proofs = history(&project.state().join("lake"), &ended.execution).map_err(unusable)?;
         Ok::<_, Failure>(ended.map(|_| Datasets::proven(&proofs.unwrap_or_default(), planted)))
     };
-    let second = prove("proof", 0).await?;
-    lose_a_row(project, &settings).await?;
-    let third = prove("proof after one row was lost in the lake", 1).await?;
+    let second = prove("proof", Vec::new()).await?;
+    let lost = lose_a_row(project, &settings).await?;
+    let third = prove("proof after one row was lost in the lake", vec![lost]).await?;
     stage.close().await?;
     Ok(vec![first, second, third])
 }
@@ -163,8 +163,8 @@ async fn fill(state: &Path) -> Outcome {
     tables.batch_put(LOSING, &items).await.map_err(failed)
 }
 
-/// Takes one row out of a published file, as a damaged disk or a careless script would.
-async fn lose_a_row(project: &Project, settings: &stepwell_lake::Settings) -> Outcome {
+/// Takes one row out of a published file, as a damaged disk or a careless script would, and names it.
+async fn lose_a_row(project: &Project, settings: &stepwell_lake::Settings) -> Outcome<String> {
     let surroundings = wiring::surroundings(project, &crate::config::Config::default());
     let lake =
         stepwell_lake::open(settings, &surroundings, Arc::new(Timestamp::now)).map_err(unusable)?;
@@ -189,7 +189,9 @@ async fn lose_a_row(project: &Project, settings: &stepwell_lake::Settings) -> Ou
         writer.write(&rows.slice(lost, rows.num_rows() - lost)).map_err(broken)?;
     }
     let bytes = writer.finish().map_err(broken)?;
-    stores.put(&at, bytes.into()).await.map_err(broken)
+    stores.put(&at, bytes.into()).await.map_err(broken)?;
+    let keys = rows.first().and_then(|rows| rows.column_by_name("id")).expect("it has a key");
+    Ok(format!("{LOSING} {}", keys.as_string::<i32>().value(0)))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
