@@ -151,6 +151,9 @@ impl DatasetProof {
             if let Some(day) = self.days.iter_mut().find(of_group) {
                 day.counts.take_back(found.kind);
                 day.status = day.counts.status();
+                if day.status == Status::Equal {
+                    day.columns.clear();
+                }
             }
             self.counts.take_back(found.kind);
         }
@@ -205,6 +208,7 @@ mod tests {
                 status: counts.status(),
                 counts,
                 late_by_days: BTreeMap::new(),
+                columns: BTreeMap::new(),
             }
         };
         let days = vec![day("c=CH"), day("c=DE")];

@@ -14,6 +14,7 @@
 
 mod checkpoint;
 mod children;
+pub mod columns;
 mod comparing;
 mod counts;
 mod current;

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use stepwell_pipeline::HandlerError;
 use stepwell_reconcile::{CompareError, Comparison, Day, Difference, Group, Kind};
 
+use super::columns::ColumnProof;
+
 /// How far a proof goes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -216,6 +218,9 @@ pub struct DayProof {
     /// By how many days late rows came late: `{"1": 5}`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub late_by_days: BTreeMap<i64, u64>,
+    /// Where rows are missing, extra or different: the columns that are not the same on both sides.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, ColumnProof>,
 }
 
 /// A differing row.
@@ -289,8 +294,13 @@ impl DatasetProof {
         late: &Late,
         show_values: bool,
     ) -> Self {
-        let days: Vec<_> =
-            comparison.days.iter().map(|day| DayProof::of(day, partition, late)).collect();
+        let day = |day| {
+            let proof = DayProof::of(day, partition, late);
+            let is_equal = proof.status == Status::Equal;
+            let columns = ColumnProof::of_day(day, &comparison.columns, show_values);
+            DayProof { columns: if is_equal { BTreeMap::new() } else { columns }, ..proof }
+        };
+        let days: Vec<_> = comparison.days.iter().map(day).collect();
         let mut counts = Counts::default();
         for day in &days {
             counts.add(&day.counts);
@@ -370,6 +380,7 @@ impl DayProof {
             status: counts.status(),
             counts,
             late_by_days,
+            columns: BTreeMap::new(),
         }
     }
 }

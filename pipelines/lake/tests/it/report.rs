@@ -21,6 +21,7 @@ fn different() -> DatasetProof {
         status: Status::Different,
         counts,
         late_by_days: BTreeMap::from([(2, 4)]),
+        columns: BTreeMap::new(),
     };
     let key = BTreeMap::from([("id".to_owned(), Some("<script>7".to_owned()))]);
     let found =

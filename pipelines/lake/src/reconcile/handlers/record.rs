@@ -1,5 +1,6 @@
 //! `stepwell-lake-record`: keeps the results, as datasets of the lake and beside the pipeline's state.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -174,10 +175,8 @@ fn daily(proofs: &[DatasetProof]) -> Result<RecordBatch, HandlerError> {
         };
     let counts = |of: &dyn Fn(&Counts) -> u64| numbers(&|proof| proof.status.is_known(), of);
     let compared = |of: &dyn Fn(&Counts) -> u64| numbers(&DatasetProof::compares_rows, of);
-    let late = |day: Option<&DayProof>| {
-        let late = &day?.late_by_days;
-        (!late.is_empty()).then(|| serde_json::to_string(late).expect("numbers are JSON"))
-    };
+    let late = |day: Option<&DayProof>| json(&day?.late_by_days);
+    let columns = |day: Option<&DayProof>| json(&day?.columns);
     batch([
         ("dataset", texts(&|proof, _| Some(proof.dataset.clone()))),
         ("day", dates(rows.iter().map(|(_, day)| day.and_then(|day| day.day)))),
@@ -200,7 +199,13 @@ fn daily(proofs: &[DatasetProof]) -> Result<RecordBatch, HandlerError> {
         ("level", texts(&|proof, _| Some(proof.level.text().to_owned()))),
         ("source_counted", counted(&rows, |it| it.source)),
         ("lake_counted", counted(&rows, |it| it.lake)),
+        ("columns", texts(&|_, day| columns(day))),
     ])
+}
+
+/// A text for a map that has something.
+fn json<K: Serialize + Ord, V: Serialize>(map: &BTreeMap<K, V>) -> Option<String> {
+    (!map.is_empty()).then(|| serde_json::to_string(map).expect("it is plain data"))
 }
 
 /// What a whole dataset counts, beside each of its days.

@@ -169,6 +169,33 @@ async fn late_rows_are_told_from_losses() {
     assert_eq!(daily[3]["late_by_days"], r#"{"3":2}"#);
 }
 
+/// What the days that differ tell of their columns.
+fn columns(bench: &Bench) -> Vec<Value> {
+    let days = bench.rows("reconciliation_daily");
+    let told = days.iter().filter_map(|day| day["columns"].as_str());
+    told.map(|text| serde_json::from_str(text).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_day_that_differs_tells_which_columns_do() {
+    let mut lake = orders();
+    lake[20].amount = None;
+    let hidden = Bench::new(orders(), lake.clone());
+    hidden.prove(json!({})).await;
+    let shown = Bench::with(orders(), lake, |settings| settings.show_values = Some(true));
+    shown.prove(json!({})).await;
+    let ([hidden], [shown]) = (&columns(&hidden)[..], &columns(&shown)[..]) else {
+        panic!("one day differs")
+    };
+    assert_eq!(hidden.as_object().unwrap().keys().collect::<Vec<_>>(), ["amount"]);
+    let (source, lake) = (&hidden["amount"]["source"], &hidden["amount"]["lake"]);
+    assert_eq!((&source["nulls"], &lake["nulls"]), (&json!(0), &json!(1)));
+    assert_ne!(source["checksum"], lake["checksum"]);
+    assert_eq!(source["sum"], Value::Null, "values are not shown");
+    assert_eq!(shown["amount"]["source"]["checksum"], source["checksum"]);
+    assert!(shown["amount"]["source"]["sum"].is_string(), "{shown}");
+}
+
 #[tokio::test]
 async fn slices_that_are_too_short_for_anything_come_to_the_same_result() {
     let mut lake = orders();
