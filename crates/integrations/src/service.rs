@@ -7,6 +7,7 @@
 //! ```
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Deserializer, Serialize};
 use serde_json::Value;
@@ -184,6 +185,11 @@ pub(crate) fn read_only<T: DeserializeOwned>(
         return Err(ServiceError::sender("SerializationException", message));
     }
     read(input)
+}
+
+/// `2026-03-01T09:00:00Z`
+pub(crate) fn seconds(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// A list in the query protocol, in which an empty one is an empty text.

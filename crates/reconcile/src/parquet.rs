@@ -107,6 +107,7 @@ fn in_place(file: &Path) -> Result<Builder, SideError> {
     let known = ArrowReaderMetadata::load(&file, ArrowReaderOptions::default())?;
     let options = ArrowReaderOptions::new().with_schema(with_views(known.schema()));
     let metadata = ArrowReaderMetadata::try_new(Arc::clone(known.metadata()), options);
+    // What cannot be had so is read as it is.
     let builder = Builder::new_with_metadata(file, metadata.unwrap_or(known));
     Ok(builder.with_batch_size(BATCH_ROWS))
 }

@@ -269,8 +269,8 @@ fn numbers(array: &ArrayRef, scale: i8, mut each: impl Each) {
     }
 }
 
-/// Integers, truth values and instants that have no more than 64 bits. Of one type, whatever they had: what is done for each of millions of
-/// values is compiled into one loop only if it is called from one.
+/// Integers, truth values and instants that have no more than 64 bits. Of one type, whatever they had: what is done for each
+/// of millions of values is compiled into one loop only if it is called from one.
 fn each_integer(array: &ArrayRef, each: impl FnMut(usize, Option<i64>)) {
     if let Some(wide) = array.as_primitive_opt::<Int64Type>() {
         return each_primitive(wide, each);

@@ -9,6 +9,7 @@ use super::rules::Rule;
 use super::target::{Taker, Target};
 use super::transform::Told;
 use super::{EmbeddedEvents, Refused};
+use crate::service::seconds;
 
 /// Executions and functions that are started beside each other: they share commits.
 const STARTS_AT_ONCE: usize = 16;
@@ -21,7 +22,7 @@ impl EmbeddedEvents {
         events: &[Value],
         rules: &[Rule],
     ) -> Vec<Result<(), Refused>> {
-        let ingestion_time = (self.clock)().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let ingestion_time = seconds((self.clock)());
         let mut outcomes: Vec<_> = events.iter().map(|_| Ok(())).collect();
         for rule in rules {
             let (rule_name, rule_arn) = (&*rule.name, &*rule.arn);

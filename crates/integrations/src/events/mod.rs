@@ -1,7 +1,7 @@
 //! EventBridge: rules on the default event bus that send events to queues, state machines and functions.
 //!
-//! `PutEvents` answers once each matching target has its event on disk, Express executions apart. Rules are kept in a SQLite file. Other buses, schedules on
-//! rules and other targets are refused by name; schedules are stepwell's own.
+//! `PutEvents` answers once each matching target has its event on disk, Express executions apart. Rules are kept in a SQLite
+//! file. Other buses, schedules on rules and other targets are refused by name; schedules are stepwell's own.
 
 mod connections;
 mod delivery;
@@ -20,7 +20,9 @@ use serde_json::{Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use crate::members::{Members, members_of};
-use crate::service::{Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read};
+use crate::service::{
+    Conventions, Facts, Optimised, Origin, Place, Protocol, Service, read, seconds,
+};
 use crate::sqlite::{Database, Format};
 use crate::sqs::Targets;
 use crate::vault::Vault;
@@ -316,7 +318,7 @@ impl Head<'_> {
             "detail-type": self.detail_type,
             "source": self.source,
             "account": place.account,
-            "time": self.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            "time": seconds(self.time),
             "region": place.region,
             "resources": self.resources,
             "detail": detail,

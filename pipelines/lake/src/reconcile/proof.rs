@@ -294,11 +294,14 @@ impl DatasetProof {
         late: &Late,
         show_values: bool,
     ) -> Self {
-        let day = |day| {
-            let proof = DayProof::of(day, partition, late);
-            let is_equal = proof.status == Status::Equal;
-            let columns = ColumnProof::of_day(day, &comparison.columns, show_values);
-            DayProof { columns: if is_equal { BTreeMap::new() } else { columns }, ..proof }
+        let day = |day: &Day| {
+            // With a tolerance equal rows can have other checksums.
+            let columns = if day.is_equal() {
+                BTreeMap::new()
+            } else {
+                ColumnProof::of_day(day, &comparison.columns, show_values)
+            };
+            DayProof::of(day, partition, late, columns)
         };
         let days: Vec<_> = comparison.days.iter().map(day).collect();
         let mut counts = Counts::default();
@@ -363,7 +366,12 @@ impl DatasetProof {
 }
 
 impl DayProof {
-    fn of(day: &Day, partition: &[String], late: &Late) -> Self {
+    fn of(
+        day: &Day,
+        partition: &[String],
+        late: &Late,
+        columns: BTreeMap<String, ColumnProof>,
+    ) -> Self {
         let late_by_days = late.get(&day.group).cloned().unwrap_or_default();
         let counts = Counts {
             source_rows: day.source.rows,
@@ -380,7 +388,7 @@ impl DayProof {
             status: counts.status(),
             counts,
             late_by_days,
-            columns: BTreeMap::new(),
+            columns,
         }
     }
 }

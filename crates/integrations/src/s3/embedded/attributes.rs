@@ -12,6 +12,7 @@ use stepwell_aws_wire::ServiceError;
 use super::checksum::Checksum;
 use super::names::identity;
 use super::tagging::{self, ObjectTags};
+use crate::service::seconds;
 
 /// Source: S3 API reference, `PutObject`.
 const DEFAULT_CONTENT_TYPE: &str = "binary/octet-stream";
@@ -109,11 +110,6 @@ impl Attributes {
         }
         answer
     }
-}
-
-/// `2026-03-01T09:00:00Z`
-pub(super) fn seconds(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Settings of S3 that have one value here.

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
 
 use super::super::is_bucket_name;
-use super::attributes::{check_acl, seconds};
+use super::attributes::check_acl;
 use super::listing::has_objects;
 use super::names::{is_hidden, take_text};
 use super::objects::malformed;
@@ -17,6 +17,7 @@ use super::staging::failed;
 use super::store::{Store, lock};
 use super::{done, index, nothing_more};
 use crate::durable;
+use crate::service::seconds;
 
 /// Where a bucket is that names no place. Source: S3 API reference, `GetBucketLocation`.
 const FIRST_REGION: &str = "us-east-1";

@@ -11,11 +11,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::attributes::{Attributes, seconds};
+use super::attributes::Attributes;
 use super::names::{Bucket, FOLDER_FILE, identity, is_hidden, take_text};
 use super::staging::failed;
 use super::store::Store;
 use super::{index, nothing_more};
+use crate::service::seconds;
 
 /// Source: S3 API reference, `ListObjectsV2`.
 const KEYS_MAX: u64 = 1000;

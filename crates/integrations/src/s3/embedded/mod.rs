@@ -38,7 +38,7 @@ use tokio_util::io::ReaderStream;
 use crate::Clock;
 use crate::http::RestService;
 use crate::members::Members;
-use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service};
+use crate::service::{Conventions, Facts, Origin, Place, Protocol, Service, seconds};
 use crate::sqlite::StoreError;
 
 use checksum::Algorithm;
@@ -209,7 +209,7 @@ impl EmbeddedS3 {
         if let Some(members) = part.as_object_mut() {
             members.shift_remove("ServerSideEncryption");
         }
-        part["LastModified"] = attributes::seconds(self.store.now()).into();
+        part["LastModified"] = seconds(self.store.now()).into();
         Ok(json!({"CopyPartResult": part, "ServerSideEncryption": "AES256"}))
     }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::attributes::{Attributes, seconds};
+use super::attributes::Attributes;
 use super::checksum::{Algorithm, Checksum, Hasher, Kind};
 use super::index::{self, Part, Upload};
 use super::names::{Address, take_text};
@@ -18,6 +18,7 @@ use super::staging::{Staged, failed, new_path};
 use super::store::Store;
 use super::{done, nothing_more};
 use crate::durable;
+use crate::service::seconds;
 
 /// The folder of parts, beside those of the buckets.
 const FOLDER: &str = ".parts";

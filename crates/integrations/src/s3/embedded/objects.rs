@@ -9,11 +9,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use stepwell_aws_wire::ServiceError;
 
-use super::attributes::{Attributes, Conditions, seconds};
+use super::attributes::{Attributes, Conditions};
 use super::names::{Address, take_text};
 use super::staging::{Staged, failed};
 use super::store::{Found, PutConditions, Store};
 use super::{done, nothing_more};
+use crate::service::seconds;
 
 /// Source: S3 API reference, `DeleteObjects`.
 const KEYS_MAX: usize = 1000;
