@@ -23,13 +23,46 @@ use crate::{AnyFunction, Context, HandlerError, Pipeline};
 /// Takes `{"FunctionName":"stepwell-canvas-sync-table","Payload":{...}}` and gives
 /// `{"ExecutedVersion":"$LATEST","Payload":{...},"StatusCode":200}`.
 pub struct Functions {
-    by_name: BTreeMap<&'static str, Entry>,
+    by_name: BTreeMap<&'static str, Invocable>,
+}
+
+/// A function with what its invocations have in common.
+pub struct Invocable {
+    function: Arc<dyn AnyFunction>,
+    slice: Duration,
     progress: Arc<dyn Progress>,
 }
 
-struct Entry {
-    function: Arc<dyn AnyFunction>,
-    slice: Duration,
+/// What somebody asks of a function.
+pub struct Invocation {
+    /// `{}` where there is nothing to say.
+    pub payload: Value,
+    /// As [`Context::idempotency_key`].
+    pub key: Arc<str>,
+    /// When the caller gives up, if ever.
+    pub deadline: Option<SystemTime>,
+    /// As [`Context::stop`].
+    pub stop: CancellationToken,
+}
+
+impl Invocable {
+    /// Calls the function once.
+    ///
+    /// # Errors
+    /// Those of the function; [`HandlerError::Fatal`] if it panics.
+    pub async fn invoke(&self, invocation: Invocation) -> Result<Value, HandlerError> {
+        let Invocation { payload, key, deadline, stop } = invocation;
+        let slice_ends = Instant::now() + slice(self.slice, deadline.map(time_until));
+        let progress = Arc::clone(&self.progress);
+        let ctx = Context { idempotency_key: key, slice_ends, stop, progress };
+        let function = Arc::clone(&self.function);
+        // A task of its own, so that a panic fails this one invocation and nothing else.
+        let work = tokio::spawn(async move { function.call_json(&payload, &ctx).await });
+        AbortOnDropHandle::new(work).await.unwrap_or_else(|panic| {
+            let name = self.function.name();
+            Err(HandlerError::Fatal(format!("the function `{name}` panicked: {panic}")))
+        })
+    }
 }
 
 impl Functions {
@@ -38,12 +71,12 @@ impl Functions {
         pipelines: impl IntoIterator<Item = &'p Pipeline>,
         progress: Arc<dyn Progress>,
     ) -> Self {
-        let by_name = pipelines
-            .into_iter()
-            .flat_map(|pipeline| pipeline.functions.iter().map(|f| (f, pipeline.slice)))
-            .map(|(f, slice)| (f.name(), Entry { function: Arc::clone(f), slice }))
-            .collect();
-        Self { by_name, progress }
+        let of = |pipeline: &'p Pipeline| pipeline.functions.iter().map(|it| (it, pipeline.slice));
+        let invocable = move |(function, slice): (&Arc<dyn AnyFunction>, _)| {
+            let (function, progress) = (Arc::clone(function), Arc::clone(&progress));
+            (function.name(), Invocable { function, slice, progress })
+        };
+        Self { by_name: pipelines.into_iter().flat_map(of).map(invocable).collect() }
     }
 
     /// The function that the parameters of a task name, if there is one.
@@ -52,31 +85,19 @@ impl Functions {
         self.by_name.get_key_value(bare_name(name)).map(|(known, _)| *known)
     }
 
-    async fn invoke(
-        &self,
-        name: &'static str,
-        entry: &Entry,
-        request: &TaskRequest,
-        stop: CancellationToken,
-    ) -> Result<Value, HandlerError> {
-        let payload = request.parameters.get("Payload").cloned().unwrap_or_else(|| json!({}));
-        let ctx = Context {
-            idempotency_key: request.key.as_str().into(),
-            slice_ends: Instant::now() + slice(entry.slice, request.deadline.map(time_until)),
-            stop,
-            progress: Arc::clone(&self.progress),
-        };
-        let function = Arc::clone(&entry.function);
-        // A task of its own, so that a panic fails this one invocation and nothing else.
-        let work = tokio::spawn(async move { function.call_json(&payload, &ctx).await });
-        AbortOnDropHandle::new(work).await.unwrap_or_else(|panic| {
-            Err(HandlerError::Fatal(format!("the function `{name}` panicked: {panic}")))
-        })
+    /// The function with a name, if there is one: `stepwell-canvas-sync-table`.
+    pub fn find(&self, name: &str) -> Option<&Invocable> {
+        self.by_name.get(name)
+    }
+
+    /// The names of all functions.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.by_name.keys().copied()
     }
 
     /// As AWS names it.
     fn not_found(&self, function_name: &str) -> TaskOutcome {
-        let known: Vec<_> = self.by_name.keys().copied().collect();
+        let known: Vec<_> = self.names().collect();
         TaskOutcome::Failed(TaskFailure {
             error: "Lambda.ResourceNotFoundException".to_owned(),
             cause: Some(format!(
@@ -96,10 +117,11 @@ impl TaskHandler for Functions {
                 request.state_name
             )));
         };
-        let Some((known, entry)) = self.by_name.get_key_value(bare_name(name)) else {
-            return self.not_found(name);
-        };
-        match self.invoke(known, entry, &request, stop).await {
+        let Some(function) = self.find(bare_name(name)) else { return self.not_found(name) };
+        let payload = request.parameters.get("Payload").cloned().unwrap_or_else(|| json!({}));
+        let key = request.key.as_str().into();
+        let invocation = Invocation { payload, key, deadline: request.deadline, stop };
+        match function.invoke(invocation).await {
             Ok(payload) => TaskOutcome::Succeeded(Arc::new(
                 json!({"ExecutedVersion": "$LATEST", "Payload": payload, "StatusCode": 200}),
             )),

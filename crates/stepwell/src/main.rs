@@ -1,6 +1,6 @@
 //! stepwell: data pipelines written as Amazon States Language state machines, run durably on one machine.
 //!
-//! This binary joins the crates that do the work. [`cli`] says what can be typed, [`wiring`] builds the parts in
+//! This binary joins the crates that do the work. [`cli`] says what can be typed, [`bootstrap`] makes it a function of Lambda, [`wiring`] builds the parts in
 //! order of dependence, [`failure`] says how it ends.
 
 #![expect(
@@ -10,6 +10,7 @@
 
 mod access;
 mod alarms;
+mod bootstrap;
 mod built_in;
 mod cli;
 mod client;
@@ -47,5 +48,6 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    cli::Cli::parse().run().unwrap_or_else(|failure| failure.report())
+    let ended = if bootstrap::is_meant() { bootstrap::run() } else { cli::Cli::parse().run() };
+    ended.unwrap_or_else(|failure| failure.report())
 }

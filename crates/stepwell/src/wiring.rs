@@ -170,7 +170,7 @@ impl Machine {
 
 /// The built-in pipelines that are configured, if only by the environment, or wanted without being so, which
 /// tells what is missing.
-fn pipelines(
+pub(crate) fn pipelines(
     project: &Project,
     config: &Config,
     wanted: Option<&BuiltIn>,

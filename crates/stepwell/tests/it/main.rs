@@ -5,6 +5,7 @@
     reason = "what is tested is a process, which runs in real time"
 )]
 
+mod bootstrap;
 mod canvas;
 mod commands;
 mod configuration;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use stepwell_machine::Phase;
-use stepwell_pipeline::Context;
+use stepwell_pipeline::{Context, HandlerError};
 
 use crate::bench::{Bench, Driving};
 
@@ -36,21 +36,29 @@ pub(crate) fn change(key: &str, at: &str, total: Option<&str>) -> Value {
 
 /// What Lambda is told when it sends these changes.
 pub(crate) async fn send(bench: &Bench, changes: &[Value]) -> Value {
-    let record = |(index, change): (usize, &Value)| {
-        json!({"kinesis": {"sequenceNumber": format!("49590{index}"), "data": BASE64.encode(change.to_string())},
-            "eventID": format!("shardId-000000000000:49590{index}"), "eventSourceARN": "arn:aws:kinesis:eu-west-1:1:stream/orders"})
-    };
-    let event = json!({"Records": changes.iter().enumerate().map(record).collect::<Vec<_>>()});
-    let pipeline = bench.pipeline().unwrap();
-    let apply =
-        pipeline.functions.iter().find(|it| it.name() == "stepwell-lake-apply-changes").unwrap();
-    let ctx = Context::starting_now("test", Duration::from_mins(1));
-    let outcome = apply.call_json(&event, &ctx).await.unwrap();
+    let outcome = apply(bench, &event(changes)).await.unwrap();
     bench.pass(SignedDuration::from_mins(1));
     outcome
 }
 
-fn changes() -> Vec<Value> {
+/// What Lambda sends of these changes.
+pub(crate) fn event(changes: &[Value]) -> Value {
+    let record = |(index, change): (usize, &Value)| {
+        json!({"kinesis": {"sequenceNumber": format!("49590{index}"), "data": BASE64.encode(change.to_string())},
+            "eventID": format!("shardId-000000000000:49590{index}"), "eventSourceARN": "arn:aws:kinesis:eu-west-1:1:stream/orders"})
+    };
+    json!({"Records": changes.iter().enumerate().map(record).collect::<Vec<_>>()})
+}
+
+/// The answer to an event.
+pub(crate) async fn apply(bench: &Bench, event: &Value) -> Result<Value, HandlerError> {
+    let pipeline = bench.pipeline().unwrap();
+    let apply =
+        pipeline.functions.iter().find(|it| it.name() == "stepwell-lake-apply-changes").unwrap();
+    apply.call_json(event, &Context::starting_now("test", Duration::from_mins(1))).await
+}
+
+pub(crate) fn changes() -> Vec<Value> {
     vec![
         change("a", "2026-03-01T10:00:00.001Z", Some("12.50")),
         change("b", "2026-03-02T10:00:00Z", Some("1")),

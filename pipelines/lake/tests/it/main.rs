@@ -13,6 +13,7 @@ mod curated;
 mod definition;
 mod dynamodb;
 mod files;
+mod landing;
 mod log_of_files;
 mod mambu;
 mod modes;

@@ -48,8 +48,7 @@ const RETRY_ATTEMPTS: i32 = 5;
 /// Changes so much before an export are told although they are in it.
 const EXPORT_OVERLAP_SECONDS: u32 = 900;
 
-/// `[pipelines.lake.dynamodb]`: how our own consumer reads change streams. The words are those of Lambda's event source
-/// mappings.
+/// `[pipelines.lake.dynamodb]`: how change streams are read. The words are those of Lambda's event source mappings.
 ///
 /// ```toml
 /// [pipelines.lake.dynamodb]
@@ -57,6 +56,7 @@ const EXPORT_OVERLAP_SECONDS: u32 = 900;
 /// batch_size = 1000                       # 1 to 10,000
 /// maximum_retry_attempts = 5              # then a record is given up, with its payload; -1: never
 /// maximum_record_age_seconds = -1         # older records are given up; -1: none
+/// landing = "s3://landing/changes"        # where `stepwell-lake-apply-changes` lays what Lambda gives it
 /// ```
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,6 +65,7 @@ pub struct Settings {
     batch_size: Option<usize>,
     maximum_retry_attempts: Option<i32>,
     maximum_record_age_seconds: Option<i64>,
+    landing: Option<Location>,
 }
 
 /// The keys of a dataset with `source = "dynamodb"`.
@@ -80,7 +81,7 @@ pub struct Settings {
 /// export = "s3://exports/orders/AWSDynamoDB"   # the folder of one export, or of many
 /// incremental = false                     # true: the changes of incremental exports
 /// # read = "stream"
-/// stream = "orders-changes"               # name or ARN; without it changes come by Lambda only
+/// stream = "orders-changes"               # name or ARN; without it changes come by Lambda, through a `landing`
 /// export_overlap_seconds = 900
 /// prove_against = "scan"                  # or "export": the newest full one that lies in `export`
 /// # any
@@ -156,6 +157,13 @@ impl Settings {
                 "dynamodb.maximum_record_age_seconds",
                 format!("it is {age}"),
                 "write -1 (no limit), or 60 to 604800",
+            );
+        }
+        if let Some(Location::Http(url)) = &self.landing {
+            tell(
+                "dynamodb.landing",
+                format!("{url} is on a web server, which can only be read"),
+                "write `s3://bucket/key`, or a folder",
             );
         }
         problems
@@ -311,6 +319,7 @@ pub(crate) struct Client {
     stores: Stores,
     clock: Clock,
     rules: Rules,
+    landing: Option<Location>,
     inbox: OnceCell<Inbox>,
 }
 
@@ -323,6 +332,7 @@ impl Client {
             stores: world.stores.clone(),
             clock: Arc::new(move || of_time.now()),
             rules: settings.rules(),
+            landing: settings.landing.clone(),
             inbox: OnceCell::new(),
         }
     }

@@ -408,12 +408,17 @@ impl Step {
 
 impl Consumed {
     fn add(&mut self, stream: &str, shard: &str, step: Step) {
-        self.changes += step.taken.told;
-        self.passed_over += step.taken.passed_over;
-        self.rejected += step.taken.rejected;
+        self.count(step.taken);
         self.given_up += step.given_up;
         self.iterator_age_ms = self.iterator_age_ms.max(step.age.as_millis() as u64);
         self.failing.extend(step.failure.map(|failure| format!("{stream} {shard}, {failure}")));
+    }
+
+    /// What a batch came to.
+    pub(super) fn count(&mut self, taken: Taken) {
+        self.changes += taken.told;
+        self.passed_over += taken.passed_over;
+        self.rejected += taken.rejected;
     }
 
     /// What several streams came to.

@@ -2,8 +2,8 @@
 //! calls or by a consumer of our own, and goes from there into the lake.
 //!
 //! ```text
-//! Kinesis --Lambda event--> apply-changes --+
-//!        \--GetRecords----> consume-changes-+--> inbox --windows by arrival--> lake
+//! Kinesis --Lambda event--> apply-changes --(landing)--+
+//!        \--GetRecords----> consume-changes -----------+--> inbox --windows by arrival--> lake
 //! ```
 //!
 //! A change belongs to the window in which it arrived, whenever it happened: nothing that comes late is lost. When it
@@ -14,6 +14,7 @@ mod consumer;
 mod inbox;
 mod kinesis;
 mod lambda;
+mod landing;
 mod resolve;
 mod take;
 
@@ -21,7 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
@@ -41,6 +42,7 @@ use consumer::{Consumed, Consumer};
 pub(super) use inbox::Inbox;
 use inbox::{Arrival, Content};
 use kinesis::KinesisLog;
+use landing::Landing;
 use take::Changes;
 
 pub(super) use consumer::{Rules, Start};
@@ -63,38 +65,70 @@ impl Streams {
         Self { client, tables }
     }
 
-    async fn changes(&self) -> Result<Changes, HandlerError> {
+    fn check(&self) -> Result<(), HandlerError> {
         if self.tables.0.is_empty() {
             return Err(HandlerError::Config(
                 "no dataset reads the changes of a table; write `read = \"stream\"` in one with `source = \"dynamodb\"`".to_owned(),
             ));
         }
+        Ok(())
+    }
+
+    async fn changes(&self) -> Result<Changes, HandlerError> {
+        self.check()?;
         let inbox = self.client.inbox().await?.clone();
         Ok(Changes { inbox, tables: self.tables.clone(), clock: Arc::clone(&self.client.clock) })
     }
 
-    /// Reads all streams that datasets name until everything is read or the slice is over.
+    /// Where a function at AWS lays what it is given.
+    fn landing(&self) -> Option<Landing> {
+        let folder = self.client.landing.clone()?;
+        Some(Landing { stores: self.client.stores.clone(), folder })
+    }
+
+    /// Takes in what landed, and reads all streams that datasets name, until everything is read or the slice is over.
     async fn consume(&self, ctx: &Context) -> Result<Consumed, HandlerError> {
         let changes = self.changes().await?;
-        let streams: BTreeSet<&String> = self.tables.0.values().flatten().collect();
-        if streams.is_empty() {
+        let (landing, streams) = (self.landing(), self.tables.streams());
+        if streams.is_empty() && landing.is_none() {
             return Err(HandlerError::Config(
-                "no dataset names the `stream` with the changes of its table; they come by `stepwell-lake-apply-changes` only".to_owned(),
+                "no dataset names the `stream` with the changes of its table, and there is no `landing` for those that come by Lambda".to_owned(),
             ));
         }
-        let kinesis = self.client.opener.kinesis().await?;
-        let consumed = try_join_all(streams.into_iter().map(|stream| {
-            let log = KinesisLog { kinesis: kinesis.clone(), stream: stream.clone() };
-            let (changes, rules) = (&changes, &self.client.rules);
-            async move {
-                let (inbox, clock) = (&changes.inbox, &changes.clock);
-                Consumer { stream, log: &log, take: changes, inbox, rules, clock }.run(ctx).await
+        let landed = async {
+            match landing {
+                Some(landing) => landing.take(&changes, ctx).await,
+                None => Ok(Consumed::default()),
             }
-        }));
-        let mut all = Consumed::default();
-        consumed.await?.into_iter().for_each(|it| all.join(it));
+        };
+        let (landed, streamed) =
+            try_join(landed, self.consume_streams(&streams, &changes, ctx)).await?;
+        let mut all = landed;
+        for it in streamed {
+            all.join(it);
+        }
         self.reread(&changes.inbox).await;
         Ok(all)
+    }
+
+    async fn consume_streams(
+        &self,
+        streams: &BTreeSet<&str>,
+        changes: &Changes,
+        ctx: &Context,
+    ) -> Result<Vec<Consumed>, HandlerError> {
+        if streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let kinesis = self.client.opener.kinesis().await?;
+        try_join_all(streams.iter().map(|stream| {
+            let log = KinesisLog { kinesis: kinesis.clone(), stream: (*stream).to_owned() };
+            let (inbox, clock, rules) = (&changes.inbox, &changes.clock, &self.client.rules);
+            async move {
+                Consumer { stream, log: &log, take: changes, inbox, rules, clock }.run(ctx).await
+            }
+        }))
+        .await
     }
 
     /// Reads doubtful items from their tables. Where that fails they stay doubtful, and it is tried again next time.

@@ -1,7 +1,7 @@
 //! Records of a Kinesis stream are taken into the inbox: those that are changes of a table that a dataset reads, and as
 //! rejected those that are no changes, with their payload.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use async_trait::async_trait;
@@ -51,6 +51,11 @@ pub(super) trait Take: Send + Sync {
 pub(in super::super) struct Tables(pub(in super::super) BTreeMap<String, Option<String>>);
 
 impl Tables {
+    /// The streams that are named.
+    pub(super) fn streams(&self) -> BTreeSet<&str> {
+        self.0.values().flatten().map(String::as_str).collect()
+    }
+
     /// Whose quarantine gets a record of a stream that belongs to no table: of all tables that may be in it.
     fn of_stream(&self, stream: &str) -> Vec<String> {
         let named: Vec<_> = self.0.iter().filter(|(_, of)| of.as_deref() == Some(stream)).collect();
@@ -77,12 +82,9 @@ pub(super) struct Changes {
 #[async_trait]
 impl Take for Changes {
     async fn take(&self, shard: &ShardOf, records: &[Record]) -> Result<Taken, HandlerError> {
-        let batch: Vec<_> = records.iter().filter_map(|it| self.read(shard, it)).collect();
-        let foreign = (records.len() - batch.len()) as u64;
+        let arrived = records.iter().map(|it| self.read(shard, it)).collect();
         let position = records.last().map(|it| shard.position(&it.sequence));
-        let mut taken = self.inbox.take(batch, position, (self.clock)()).await?;
-        taken.passed_over += foreign;
-        Ok(taken)
+        self.take_in(arrived, position).await
     }
 
     async fn give_up(
@@ -92,15 +94,27 @@ impl Take for Changes {
         reason: String,
     ) -> Result<Taken, HandlerError> {
         let rejected = self.reject(shard, record, reason);
-        self.inbox
-            .take(vec![rejected], Some(shard.position(&record.sequence)), (self.clock)())
-            .await
+        self.take_in(vec![Some(rejected)], Some(shard.position(&record.sequence))).await
     }
 }
 
 impl Changes {
+    /// Takes in what was [read](Self::read), with how far that is.
+    pub(super) async fn take_in(
+        &self,
+        arrived: Vec<Option<Arrived>>,
+        position: Option<Position>,
+    ) -> Result<Taken, HandlerError> {
+        let records = arrived.len();
+        let batch: Vec<_> = arrived.into_iter().flatten().collect();
+        let foreign = (records - batch.len()) as u64;
+        let mut taken = self.inbox.take(batch, position, (self.clock)()).await?;
+        taken.passed_over += foreign;
+        Ok(taken)
+    }
+
     /// Nothing for a change of a table that no dataset reads: it is somebody else's.
-    fn read(&self, shard: &ShardOf, record: &Record) -> Option<Arrived> {
+    pub(super) fn read(&self, shard: &ShardOf, record: &Record) -> Option<Arrived> {
         let Ok(data) = &record.data else {
             let reason = "the data of the record are not base64".to_owned();
             return Some(self.reject(shard, record, reason));
@@ -114,7 +128,7 @@ impl Changes {
         }
     }
 
-    fn reject(&self, shard: &ShardOf, record: &Record, reason: String) -> Arrived {
+    pub(super) fn reject(&self, shard: &ShardOf, record: &Record, reason: String) -> Arrived {
         let ShardOf { stream, shard } = shard;
         Arrived::Rejected {
             sources: self.tables.of_stream(stream),
