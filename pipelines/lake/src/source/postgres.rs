@@ -115,7 +115,7 @@ fn literal(secret: &SecretRef) -> Option<&str> {
 /// The source.
 pub struct Postgres {
     connector: Connector,
-    /// What stands behind `FROM`.
+    /// What stands behind `FROM`, where it is called `source`.
     relation: String,
     dataset: Dataset,
 }
@@ -136,7 +136,7 @@ impl Postgres {
         let url = url.reveal(world.surroundings.secrets.as_ref()).await?;
         let relation = match (&table.table, &table.query) {
             (Some(name), _) => name.split('.').map(quoted).collect::<Vec<_>>().join("."),
-            (None, Some(query)) => format!("({}) AS source", query.trim().trim_end_matches(';')),
+            (None, Some(query)) => format!("({})", query.trim().trim_end_matches(';')),
             (None, None) => unreachable!("one of them is there, or it is a problem"),
         };
         Ok(Self {
@@ -155,7 +155,7 @@ impl Postgres {
 
     /// The columns of the relation, with their types.
     async fn described(&self, client: &Client) -> Result<Vec<(String, Type)>, HandlerError> {
-        let statement = format!("SELECT * FROM {} LIMIT 0", self.relation);
+        let statement = format!("SELECT * FROM {} AS source LIMIT 0", self.relation);
         let statement = client.prepare(&statement).await.map_err(|error| self.failed(&error))?;
         let columns = statement.columns().iter();
         Ok(columns.map(|column| (column.name().to_owned(), column.type_().clone())).collect())
@@ -213,7 +213,7 @@ impl Postgres {
             let column = self.dataset.column(name).expect("a key is a column");
             let key = quoted(column.place());
             let statement = format!(
-                "SELECT 1 FROM {} WHERE {condition} AND {key} IS NULL LIMIT 1",
+                "SELECT 1 FROM {} AS source WHERE {condition} AND {key} IS NULL LIMIT 1",
                 self.relation
             );
             let found = client.query_opt(&statement, &parameters).await;
@@ -254,7 +254,8 @@ impl Postgres {
             let column = self.dataset.column(name).expect("a key is a column");
             let kind = type_of(column.place())?;
             selected.push(format!("{}::text", quoted(column.place())));
-            keys.push(quoted(column.place()));
+            // Without its relation it would be the selected text: 10 would come before 9.
+            keys.push(format!("source.{}", quoted(column.place())));
             if let Some(value) = after.and_then(|after| after["key"][index].as_str()) {
                 parameters.push(value.to_owned());
                 bounds.push(format!(
@@ -270,7 +271,7 @@ impl Postgres {
             condition = format!("{condition} AND ({keys}) > ({})", bounds.join(", "));
         }
         let statement = format!(
-            "SELECT {} FROM {} WHERE {condition} ORDER BY {keys}",
+            "SELECT {} FROM {} AS source WHERE {condition} ORDER BY {keys}",
             selected.join(", "),
             self.relation
         );
@@ -420,7 +421,8 @@ impl Source for Postgres {
         let client = self.session().await?;
         let (condition, parameters) = self.condition(window);
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|it| it as _).collect();
-        let statement = format!("SELECT count(*) FROM {} WHERE {condition}", self.relation);
+        let statement =
+            format!("SELECT count(*) FROM {} AS source WHERE {condition}", self.relation);
         let row =
             client.query_one(&statement, &parameters).await.map_err(|error| self.failed(&error))?;
         let count: i64 = row.get(0);

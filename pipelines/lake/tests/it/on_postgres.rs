@@ -110,6 +110,19 @@ async fn rows_of_one_key_stay_together_and_rows_without_one_are_refused() {
 }
 
 #[tokio::test]
+async fn keys_that_are_numbers_are_read_in_their_order() {
+    let Some((client, url)) = database("numbers").await else { return };
+    client.batch_execute("CREATE TABLE t AS SELECT generate_series(1, 9000) AS id").await.unwrap();
+    for relation in ["table = 'public.t'", "query = 'SELECT id FROM public.t'"] {
+        let bench = Bench::new(&format!(
+            "[tables.t]\nsource = 'postgres'\nurl = '{url}'\n{relation}\ncolumns = ['id int']\nkey = ['id']\n"
+        ));
+        bench.drive(Driving { slice: Duration::ZERO, ..Driving::default() }).await;
+        assert_eq!(bench.table("t").await.rows(), 9_000, "{relation}");
+    }
+}
+
+#[tokio::test]
 async fn a_query_and_what_is_wrong_with_it() {
     let Some((client, url)) = database("query").await else { return };
     client
