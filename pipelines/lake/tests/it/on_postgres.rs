@@ -7,7 +7,7 @@ use tokio_postgres::NoTls;
 use crate::bench::{Bench, Driving};
 
 /// A database of its own; none where there is no server to test with, except under `cargo xtask test`.
-async fn database(name: &str) -> Option<(tokio_postgres::Client, String)> {
+pub(crate) async fn database(name: &str) -> Option<(tokio_postgres::Client, String)> {
     let Ok(admin) = std::env::var("STEPWELL_TEST_POSTGRES") else {
         assert!(
             std::env::var_os("STEPWELL_TEST_ALL").is_none(),

@@ -6,7 +6,7 @@ mod tables;
 use stepwell_sandbox::mambu::Sandbox;
 
 /// The settings of a lake with one dataset; `columns` and `keys` are its own.
-fn settings(
+pub(crate) fn settings(
     sandbox: &Sandbox,
     connection: &str,
     table: &str,
