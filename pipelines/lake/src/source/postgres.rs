@@ -7,6 +7,8 @@
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ use stepwell_tabular::rows::{Cell, Rows, Unknown};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, RowStream};
 
+use super::hidden::Hidden;
 use super::{Chunk, Read, Source, Split, Stop, Window};
 use crate::dataset::{Dataset, Mode};
 use crate::world::World;
@@ -115,6 +118,7 @@ fn literal(secret: &SecretRef) -> Option<&str> {
 /// The source.
 pub struct Postgres {
     connector: Connector,
+    hidden: Hidden,
     /// What stands behind `FROM`, where it is called `source`.
     relation: String,
     dataset: Dataset,
@@ -141,13 +145,15 @@ impl Postgres {
         };
         Ok(Self {
             connector: Connector::new(url.expose_secret())?,
+            hidden: hidden(url.expose_secret()),
             relation,
             dataset: dataset.clone(),
         })
     }
 
     async fn session(&self) -> Result<Client, HandlerError> {
-        let client = self.connector.connect().await?;
+        let client = self.connector.connect().await;
+        let client = client.map_err(|error| self.hidden.out_of_error(error.into()))?;
         let read_only = client.batch_execute("SET default_transaction_read_only = on");
         read_only.await.map_err(|error| self.failed(&error))?;
         Ok(client)
@@ -304,6 +310,7 @@ impl Postgres {
             refusal.message(),
             refusal.code().code()
         );
+        let message = self.hidden.out_of(&message);
         // Connections, resources, operator intervention, serialization: the same may work later.
         if ["08", "53", "57", "40", "55"].contains(&&refusal.code().code()[..2]) {
             HandlerError::Retryable(message)
@@ -311,6 +318,14 @@ impl Postgres {
             HandlerError::Config(message)
         }
     }
+}
+
+/// The password of a connection string.
+fn hidden(url: &str) -> Hidden {
+    let url = Url::parse(url).ok();
+    let password = url.as_ref().and_then(Url::password).unwrap_or_default();
+    let decoded = percent_decode_str(password).decode_utf8_lossy();
+    Hidden::new([password, &decoded])
 }
 
 /// Rows on their way.

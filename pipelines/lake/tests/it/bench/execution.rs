@@ -1,5 +1,6 @@
 //! An execution and the engine's part in it: what was decided stays, whatever becomes of the process that works.
 
+use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -35,6 +36,8 @@ pub(crate) struct Execution {
     inputs: Vec<Input>,
     /// What was called and has not been answered, as far as the engine knows.
     waiting: Vec<ScheduledTask>,
+    /// Every event, with what is in it.
+    pub(crate) history: String,
     /// What `notify` was told.
     pub(crate) summary: Value,
     pub(crate) calls: usize,
@@ -57,6 +60,7 @@ impl Execution {
             ctx: DecideContext { now: started, seed: 7, ..DecideContext::default() },
             inputs: vec![Input::Start { limits: Limits::None }],
             waiting: Vec::new(),
+            history: String::new(),
             summary: Value::Null,
             calls: 0,
             answers: 0,
@@ -97,6 +101,7 @@ impl Execution {
 
     fn decide(&mut self, input: Input) {
         let decision = decide(&mut self.run, input, &self.ctx);
+        writeln!(self.history, "{:?}", decision.entries).unwrap();
         for command in decision.commands {
             let Command::ScheduleTask(task) = command else { continue };
             if task.parameters["FunctionName"] == "stepwell-lake-notify" {

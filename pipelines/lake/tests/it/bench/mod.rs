@@ -203,10 +203,27 @@ impl Bench {
 
     /// Goes on with an execution in a process of its own, which ends with all that it has begun.
     pub(crate) fn work_on(&self, execution: &mut Execution, driving: Driving, death: Death) {
+        self.work_by(Builder::new_current_thread().enable_all(), execution, driving, death);
+    }
+
+    /// As [`Self::work_on`], to the end, and without waiting for waits to be over.
+    pub(crate) fn hurry(&self, execution: &mut Execution) {
+        let mut clockless = Builder::new_current_thread();
+        clockless.enable_all().start_paused(true);
+        self.work_by(&mut clockless, execution, Driving::default(), Death::Never);
+    }
+
+    fn work_by(
+        &self,
+        builder: &mut Builder,
+        execution: &mut Execution,
+        driving: Driving,
+        mut death: Death,
+    ) {
         let process = || {
-            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = builder.build().unwrap();
             let pipeline = self.pipeline().unwrap();
-            runtime.block_on(execution.go_on(&pipeline, driving, &mut { death }));
+            runtime.block_on(execution.go_on(&pipeline, driving, &mut death));
         };
         block_in_place(|| thread::scope(|scope| scope.spawn(process).join().unwrap()));
     }
