@@ -177,6 +177,11 @@ impl Bench {
         self.drive_machine("lake-reconcile", input, Driving::default()).await.summary
     }
 
+    /// Compares the lake with its sources; gives the proof of the first dataset.
+    pub(crate) async fn proof(&self) -> Value {
+        self.prove(&json!({})).await["datasets"][0].take()
+    }
+
     /// Runs the state machine in a process of its own.
     pub(crate) async fn drive(&self, driving: Driving) -> Ended {
         self.drive_machine("lake", &json!({}), driving).await

@@ -1,5 +1,6 @@
 //! Mambu as a source, against its sandbox.
 
+mod lake;
 mod read;
 mod tables;
 

@@ -1,6 +1,7 @@
 //! Salesforce as a source, against its sandbox.
 
 mod access;
+mod lake;
 mod read;
 
 use stepwell_sandbox::salesforce::Sandbox;
