@@ -13,13 +13,12 @@ use crate::support::provided;
 
 /// Streams with the table that they come from, and the field that tells records apart.
 ///
-/// The tap has three more:
+/// The tap has two more:
 ///
 /// - `communications` are searched in a span that ends where it begins, which has none.
-/// - `loan_products` are served, and refused by the tap's own schema where an amount has digits behind the point.
 /// - `interest_accrual_breakdown` is asked for by times, which are an error here, because a note in the tap's source says that Mambu
 ///   understands days alone; the lake asks by days.
-const STREAMS: [(&str, &str, &str); 21] = [
+const STREAMS: [(&str, &str, &str); 22] = [
     ("activities", "activities", "encodedKey"),
     ("audit_trail", "audit_trail", "request_uri"),
     ("branches", "branches", "encodedKey"),
@@ -40,6 +39,7 @@ const STREAMS: [(&str, &str, &str); 21] = [
     ("installments", "installments", "encodedKey"),
     // Twice if both of their times have passed, though the tap means to leave one out.
     ("loan_accounts", "loan_accounts", "encodedKey"),
+    ("loan_products", "loan_products", "encodedKey"),
     // Below the loan accounts, one call for each.
     ("loan_repayments", "installments", "encodedKey"),
     ("loan_transactions", "loan_transactions", "encodedKey"),
