@@ -26,6 +26,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use json::{JsonClient, Service};
 pub use service::{AwsService, facts, facts_of};
+pub use signed::without_token;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 

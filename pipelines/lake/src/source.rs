@@ -16,6 +16,7 @@ pub use stepwell_tabular::Rejected;
 
 pub mod dynamodb;
 pub mod files;
+mod hidden;
 mod kinds;
 pub mod mambu;
 pub mod postgres;

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use object_store::ObjectStore;
 use stepwell_integrations::Clock;
+use stepwell_integrations::aws::without_token;
 use stepwell_integrations::glue::Catalog;
 use stepwell_pipeline::{HandlerError, Surroundings};
 use stepwell_services::{Opener, ToHandlerError as _};
@@ -64,11 +65,13 @@ impl World {
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 pub(crate) fn told(error: stepwell_tabular::Error) -> HandlerError {
     use stepwell_tabular::Error;
+    // S3 repeats the headers of a request whose signature it refuses.
+    let message = without_token(&error.to_string());
     match error {
-        Error::Unreachable { .. } => HandlerError::Retryable(error.to_string()),
-        Error::Content { .. } => HandlerError::Data(error.to_string()),
+        Error::Unreachable { .. } => HandlerError::Retryable(message),
+        Error::Content { .. } => HandlerError::Data(message),
         Error::Wrong(_) | Error::Missing(_) | Error::Refused { .. } => {
-            HandlerError::Config(error.to_string())
+            HandlerError::Config(message)
         }
     }
 }

@@ -175,14 +175,43 @@ fn read_error(header: Option<&str>, body: &[u8]) -> ErrorMetadata {
     let code = code.rsplit('#').next().unwrap_or_default();
     let mut metadata = ErrorMetadata::builder().code(code);
     if let Some(message) = body.message {
-        metadata = metadata.message(message);
+        metadata = metadata.message(without_token(&message));
     }
     metadata.build()
+}
+
+/// A message without the token of a session: who refuses a signature tells for which request it would be right, headers
+/// included.
+pub fn without_token(message: &str) -> String {
+    const TOKEN: &str = "x-amz-security-token:";
+    let mut parts = message.split(TOKEN);
+    let mut told = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(' ');
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        told += TOKEN;
+        told += "[secret]";
+        told += &rest[end..];
+    }
+    told
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refusal_tells_no_token_of_a_session() {
+        let body = serde_json::json!({
+            "__type": "InvalidSignatureException",
+            "message": "should be\nhost:h\nx-amz-security-token:IQoJb3+/==\nx-amz-target:X\n\nhost;x-amz-security-token;x-amz-target",
+        });
+        let read = read_error(None, body.to_string().as_bytes());
+        assert_eq!(
+            read.message().unwrap(),
+            "should be\nhost:h\nx-amz-security-token:[secret]\nx-amz-target:X\n\nhost;x-amz-security-token;x-amz-target"
+        );
+    }
 
     #[test]
     fn a_refusal_is_read_however_it_is_written() {

@@ -60,6 +60,8 @@ impl Publish {
         let run = hold::run_of(service, input).await?;
         let new_fields = ledger.new_fields(&run).await?;
         if run.state == State::Published {
+            // The first call may have come no further than that.
+            self.tidied(dataset, &run).await?;
             let tables = dataset.tables().into_iter().map(|table| (table, Vec::new())).collect();
             return Ok(Published {
                 tables,
@@ -76,10 +78,15 @@ impl Publish {
         verify(service, &run, &parts).await?;
         let changed = self.switched(dataset, &run, &parts).await?;
         ledger.publish(&run, totals).await?;
-        Spool::of(&service.world, &run)?.clear();
-        service.source(dataset).await?.published(&run.window).await?;
+        self.tidied(dataset, &run).await?;
         let Totals { rows, rejected, bytes, .. } = totals;
         Ok(Published { tables: changed, rows, rejected, bytes, source_rows, new_fields })
+    }
+
+    /// What was kept for a run that is published is not needed any more, here and at its source.
+    async fn tidied(&self, dataset: &Dataset, run: &Run) -> Result<(), HandlerError> {
+        Spool::of(&self.service.world, run)?.clear();
+        self.service.source(dataset).await?.published(&run.window).await
     }
 
     /// Switches the tables of a run; the partitions of each that changed. Whatever can stand in the way of one is found

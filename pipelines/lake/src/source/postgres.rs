@@ -7,6 +7,8 @@
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,6 +22,7 @@ use stepwell_tabular::rows::{Cell, Rows, Unknown};
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row, RowStream};
 
+use super::hidden::Hidden;
 use super::{Chunk, Read, Source, Split, Stop, Window};
 use crate::dataset::{Dataset, Mode};
 use crate::world::World;
@@ -115,7 +118,8 @@ fn literal(secret: &SecretRef) -> Option<&str> {
 /// The source.
 pub struct Postgres {
     connector: Connector,
-    /// What stands behind `FROM`.
+    hidden: Hidden,
+    /// What stands behind `FROM`, where it is called `source`.
     relation: String,
     dataset: Dataset,
 }
@@ -136,18 +140,20 @@ impl Postgres {
         let url = url.reveal(world.surroundings.secrets.as_ref()).await?;
         let relation = match (&table.table, &table.query) {
             (Some(name), _) => name.split('.').map(quoted).collect::<Vec<_>>().join("."),
-            (None, Some(query)) => format!("({}) AS source", query.trim().trim_end_matches(';')),
+            (None, Some(query)) => format!("({})", query.trim().trim_end_matches(';')),
             (None, None) => unreachable!("one of them is there, or it is a problem"),
         };
         Ok(Self {
             connector: Connector::new(url.expose_secret())?,
+            hidden: hidden(url.expose_secret()),
             relation,
             dataset: dataset.clone(),
         })
     }
 
     async fn session(&self) -> Result<Client, HandlerError> {
-        let client = self.connector.connect().await?;
+        let client = self.connector.connect().await;
+        let client = client.map_err(|error| self.hidden.out_of_error(error.into()))?;
         let read_only = client.batch_execute("SET default_transaction_read_only = on");
         read_only.await.map_err(|error| self.failed(&error))?;
         Ok(client)
@@ -155,7 +161,7 @@ impl Postgres {
 
     /// The columns of the relation, with their types.
     async fn described(&self, client: &Client) -> Result<Vec<(String, Type)>, HandlerError> {
-        let statement = format!("SELECT * FROM {} LIMIT 0", self.relation);
+        let statement = format!("SELECT * FROM {} AS source LIMIT 0", self.relation);
         let statement = client.prepare(&statement).await.map_err(|error| self.failed(&error))?;
         let columns = statement.columns().iter();
         Ok(columns.map(|column| (column.name().to_owned(), column.type_().clone())).collect())
@@ -213,7 +219,7 @@ impl Postgres {
             let column = self.dataset.column(name).expect("a key is a column");
             let key = quoted(column.place());
             let statement = format!(
-                "SELECT 1 FROM {} WHERE {condition} AND {key} IS NULL LIMIT 1",
+                "SELECT 1 FROM {} AS source WHERE {condition} AND {key} IS NULL LIMIT 1",
                 self.relation
             );
             let found = client.query_opt(&statement, &parameters).await;
@@ -254,7 +260,8 @@ impl Postgres {
             let column = self.dataset.column(name).expect("a key is a column");
             let kind = type_of(column.place())?;
             selected.push(format!("{}::text", quoted(column.place())));
-            keys.push(quoted(column.place()));
+            // Without its relation it would be the selected text: 10 would come before 9.
+            keys.push(format!("source.{}", quoted(column.place())));
             if let Some(value) = after.and_then(|after| after["key"][index].as_str()) {
                 parameters.push(value.to_owned());
                 bounds.push(format!(
@@ -270,7 +277,7 @@ impl Postgres {
             condition = format!("{condition} AND ({keys}) > ({})", bounds.join(", "));
         }
         let statement = format!(
-            "SELECT {} FROM {} WHERE {condition} ORDER BY {keys}",
+            "SELECT {} FROM {} AS source WHERE {condition} ORDER BY {keys}",
             selected.join(", "),
             self.relation
         );
@@ -303,6 +310,7 @@ impl Postgres {
             refusal.message(),
             refusal.code().code()
         );
+        let message = self.hidden.out_of(&message);
         // Connections, resources, operator intervention, serialization: the same may work later.
         if ["08", "53", "57", "40", "55"].contains(&&refusal.code().code()[..2]) {
             HandlerError::Retryable(message)
@@ -310,6 +318,14 @@ impl Postgres {
             HandlerError::Config(message)
         }
     }
+}
+
+/// The password of a connection string.
+fn hidden(url: &str) -> Hidden {
+    let url = Url::parse(url).ok();
+    let password = url.as_ref().and_then(Url::password).unwrap_or_default();
+    let decoded = percent_decode_str(password).decode_utf8_lossy();
+    Hidden::new([password, &decoded])
 }
 
 /// Rows on their way.
@@ -420,7 +436,8 @@ impl Source for Postgres {
         let client = self.session().await?;
         let (condition, parameters) = self.condition(window);
         let parameters: Vec<&(dyn ToSql + Sync)> = parameters.iter().map(|it| it as _).collect();
-        let statement = format!("SELECT count(*) FROM {} WHERE {condition}", self.relation);
+        let statement =
+            format!("SELECT count(*) FROM {} AS source WHERE {condition}", self.relation);
         let row =
             client.query_one(&statement, &parameters).await.map_err(|error| self.failed(&error))?;
         let count: i64 = row.get(0);

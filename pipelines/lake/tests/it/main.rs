@@ -24,5 +24,6 @@ mod proof;
 mod readers;
 mod report;
 mod salesforce;
+mod secrets;
 mod sources;
 mod two_of_them;

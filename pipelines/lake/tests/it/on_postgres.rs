@@ -7,7 +7,7 @@ use tokio_postgres::NoTls;
 use crate::bench::{Bench, Driving};
 
 /// A database of its own; none where there is no server to test with, except under `cargo xtask test`.
-async fn database(name: &str) -> Option<(tokio_postgres::Client, String)> {
+pub(crate) async fn database(name: &str) -> Option<(tokio_postgres::Client, String)> {
     let Ok(admin) = std::env::var("STEPWELL_TEST_POSTGRES") else {
         assert!(
             std::env::var_os("STEPWELL_TEST_ALL").is_none(),
@@ -107,6 +107,19 @@ async fn rows_of_one_key_stay_together_and_rows_without_one_are_refused() {
     assert!(summary["message"].as_str().unwrap().contains("without a `orders`"), "{summary:#}");
     client.batch_execute("UPDATE events SET orders = 7 WHERE orders IS NULL").await.unwrap();
     assert_eq!(bench.succeed().await["rows"], 1);
+}
+
+#[tokio::test]
+async fn keys_that_are_numbers_are_read_in_their_order() {
+    let Some((client, url)) = database("numbers").await else { return };
+    client.batch_execute("CREATE TABLE t AS SELECT generate_series(1, 9000) AS id").await.unwrap();
+    for relation in ["table = 'public.t'", "query = 'SELECT id FROM public.t'"] {
+        let bench = Bench::new(&format!(
+            "[tables.t]\nsource = 'postgres'\nurl = '{url}'\n{relation}\ncolumns = ['id int']\nkey = ['id']\n"
+        ));
+        bench.drive(Driving { slice: Duration::ZERO, ..Driving::default() }).await;
+        assert_eq!(bench.table("t").await.rows(), 9_000, "{relation}");
+    }
 }
 
 #[tokio::test]

@@ -88,6 +88,11 @@ impl Spec {
 const STATES: Kind = Choice(&["ACTIVE", "INACTIVE", "PENDING_APPROVAL", "CLOSED"]);
 const CURRENCY: Kind = Object(&[("code", Choice(&["EUR", "USD"]))]);
 const ADDRESSES: Kind = List(&[("line1", Text), ("city", Text), ("postcode", Text)]);
+/// Of loans: products can have several.
+const RATES: Kind = List(&[
+    ("interestRate", Object(&[("defaultValue", Amount), ("minValue", Amount)])),
+    ("interestRateSource", Choice(&["FIXED_INTEREST_RATE", "INDEX_INTEREST_RATE"])),
+]);
 const PARTS: Kind = Object(&[("amount", AMOUNTS)]);
 const AMOUNTS: Kind = Object(&[("expected", Amount), ("paid", Amount), ("due", Amount)]);
 
@@ -227,10 +232,7 @@ pub(crate) const SPECS: &[Spec] = &[
                 "loanAmountSettings",
                 Object(&[("loanAmount", Object(&[("maxValue", Amount), ("minValue", Amount)]))]),
             ),
-            (
-                "interestSettings",
-                Object(&[("interestRateSettings", Object(&[("interestRate", Amount)]))]),
-            ),
+            ("interestSettings", Object(&[("interestRateSettings", RATES)])),
             ("notes", LongText),
         ],
     )

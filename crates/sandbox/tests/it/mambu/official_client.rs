@@ -11,22 +11,44 @@ use tokio::process::Command;
 
 use crate::support::provided;
 
-/// Without those that the tap gets wrong: messages are searched in an empty span, instalments lose their number, and products
-/// of loans whose amounts have digits behind the point are refused.
-const STREAMS: [&str; 12] = [
-    "branches",
-    "centres",
-    "clients",
-    "credit_arrangements",
-    "custom_field_sets",
-    "deposit_products",
-    "gl_accounts",
-    "groups",
-    "index_rate_sources",
-    "tasks",
-    "audit_trail",
-    "users",
+/// Streams with the table that they come from, and the field that tells records apart.
+///
+/// The tap has two more:
+///
+/// - `communications` are searched in a span that ends where it begins, which has none.
+/// - `interest_accrual_breakdown` is asked for by times, which are an error here, because a note in the tap's source says that Mambu
+///   understands days alone; the lake asks by days.
+const STREAMS: [(&str, &str, &str); 22] = [
+    ("activities", "activities", "encodedKey"),
+    ("audit_trail", "audit_trail", "request_uri"),
+    ("branches", "branches", "encodedKey"),
+    // Below the deposit accounts, one call for each.
+    ("cards", "cards", "referenceToken"),
+    ("centres", "centres", "encodedKey"),
+    ("clients", "clients", "encodedKey"),
+    ("credit_arrangements", "credit_arrangements", "encodedKey"),
+    ("custom_field_sets", "custom_field_sets", "encodedKey"),
+    ("deposit_accounts", "deposit_accounts", "encodedKey"),
+    ("deposit_products", "deposit_products", "encodedKey"),
+    ("deposit_transactions", "deposit_transactions", "encodedKey"),
+    ("gl_accounts", "gl_accounts", "encodedKey"),
+    ("gl_journal_entries", "gl_journal_entries", "entryId"),
+    ("groups", "groups", "encodedKey"),
+    ("index_rate_sources", "index_rate_sources", "encodedKey"),
+    // The tap writes 0 in the place of each one's number.
+    ("installments", "installments", "encodedKey"),
+    // Twice if both of their times have passed, though the tap means to leave one out.
+    ("loan_accounts", "loan_accounts", "encodedKey"),
+    ("loan_products", "loan_products", "encodedKey"),
+    // Below the loan accounts, one call for each.
+    ("loan_repayments", "installments", "encodedKey"),
+    ("loan_transactions", "loan_transactions", "encodedKey"),
+    ("tasks", "tasks", "encodedKey"),
+    ("users", "users", "encodedKey"),
 ];
+
+/// Streams that have a record once for each time that it is found.
+const REPEATED: [&str; 2] = ["loan_accounts", "loan_repayments"];
 
 /// The records of each stream that the tap emits; none if there is no tap.
 async fn tap(sandbox: &Sandbox, streams: &[&str]) -> Option<Value> {
@@ -54,16 +76,29 @@ fn options() -> Options {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tap_reads_what_there_is() {
     let sandbox = Sandbox::start(options()).await.unwrap();
-    let Some(found) = tap(&sandbox, &STREAMS).await else { return };
-    for stream in STREAMS {
-        let expected = sandbox.records(stream);
+    let names = STREAMS.map(|(stream, ..)| stream);
+    let Some(found) = tap(&sandbox, &names).await else { return };
+    for (stream, table, key) in STREAMS {
+        let expected = sandbox.records(table);
         let found = found[stream].as_array().unwrap_or_else(|| panic!("{stream}: {found}"));
-        assert_eq!(found.len(), expected.len(), "{stream}");
-        let keys = |records: &[Value], name: &str| -> BTreeSet<String> {
-            records.iter().map(|it| it[name].to_string()).collect()
-        };
-        assert_eq!(keys(found, "encoded_key"), keys(&expected, "encodedKey"), "{stream}");
+        assert_eq!(keys(found, &snake(key)), keys(&expected, key), "{stream}");
+        assert!(found.len() == expected.len() || REPEATED.contains(&stream), "{stream}");
     }
+}
+
+/// What a field of records has.
+fn keys(records: &[Value], field: &str) -> BTreeSet<String> {
+    records
+        .iter()
+        .map(|it| it[field].as_str().map_or(it[field].to_string(), str::to_owned))
+        .collect()
+}
+
+/// A field as the tap calls it.
+fn snake(field: &str) -> String {
+    let word =
+        |c: char| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.to_string() };
+    field.chars().map(word).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

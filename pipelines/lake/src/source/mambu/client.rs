@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use reqwest::{Method, RequestBuilder, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -12,6 +14,7 @@ use stepwell_pipeline::secret::{SecretRef, Secrets};
 use stepwell_pipeline::{Context, HandlerError};
 
 use super::settings::{Config, Credentials, Settings};
+use crate::source::hidden::Hidden;
 use crate::source::rest::{Answer, Error, Failure, Server};
 use crate::world::World;
 
@@ -139,7 +142,7 @@ impl Client {
                 Err(Failure::Verdict(self.refusal(&what, answer)))
             }
         };
-        self.server.call(&what, prepare, read, ctx).await
+        self.server.call(&what, &secret.hidden(), prepare, read, ctx).await
     }
 
     async fn secret(&self, api: Api) -> Result<Secret, HandlerError> {
@@ -186,6 +189,17 @@ impl Client {
 }
 
 impl Secret {
+    fn hidden(&self) -> Hidden {
+        match self {
+            Self::Key(key) => Hidden::new([key.expose_secret()]),
+            Self::User(username, password) => {
+                let password = password.expose_secret();
+                let sent = BASE64.encode(format!("{}:{password}", username.expose_secret()));
+                Hidden::new([password, &sent])
+            }
+        }
+    }
+
     fn sign(&self, request: RequestBuilder) -> RequestBuilder {
         match self {
             Self::Key(key) => request.header("apiKey", key.expose_secret()),

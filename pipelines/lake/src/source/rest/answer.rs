@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use stepwell_pipeline::error::in_one_line;
 
 use super::{Error, Server};
+use crate::source::hidden::Hidden;
 
 /// No answer is larger: ten thousand wide records have some 100 MB.
 const ANSWER_BYTES_MAX: usize = 512 << 20;
@@ -41,10 +42,14 @@ pub(crate) enum Failure {
 }
 
 impl Answer {
-    pub(super) async fn receive(request: RequestBuilder) -> Result<Self, Failure> {
+    /// What a refusal says is without the secrets that it may repeat.
+    pub(super) async fn receive(request: RequestBuilder, hidden: &Hidden) -> Result<Self, Failure> {
         let response = request.send().await.map_err(Failure::transport)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let answer = Self { status, headers, body: read(response).await? };
+        let mut answer = Self { status, headers, body: read(response).await? };
+        if !status.is_success() {
+            answer.body = hidden.out_of(&String::from_utf8_lossy(&answer.body)).into_bytes();
+        }
         if status.is_server_error() || matches!(status.as_u16(), 408 | 429) {
             let retry_after = retry_after(&answer.headers);
             return Err(Failure::Status { status, retry_after, told: answer.told() });

@@ -24,6 +24,8 @@ pub(crate) use answer::{Answer, Failure};
 pub(crate) use error::Error;
 pub(crate) use text::{Raw, cell};
 
+use super::hidden::Hidden;
+
 /// Waits between attempts on a server that fails.
 const WAITS_MS: [u64; 5] = [250, 500, 1_000, 2_000, 4_000];
 
@@ -53,10 +55,11 @@ impl Server {
     }
 
     /// Makes a call; `what` completes "cannot ...". `read` makes something of every answer but a failure of the server;
-    /// where it finds that the answer is cut off, the call is made again.
+    /// where it finds that the answer is cut off, the call is made again. What is hidden is sent and told nobody.
     pub(crate) async fn call<T>(
         &self,
         what: &str,
+        hidden: &Hidden,
         prepare: impl Fn() -> RequestBuilder + Send + Sync,
         read: impl Fn(&Answer) -> Result<T, Failure> + Send + Sync,
         ctx: &Context,
@@ -65,7 +68,7 @@ impl Server {
         loop {
             self.pass(ctx).await?;
             let outcome = tokio::select! {
-                outcome = Answer::receive(prepare()) => outcome,
+                outcome = Answer::receive(prepare(), hidden) => outcome,
                 () = ctx.stop.cancelled() => return Err(NotNow { wait: Duration::ZERO }.into()),
             };
             let failure = match outcome.and_then(|answer| read(&answer)) {

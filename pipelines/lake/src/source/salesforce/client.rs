@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use super::settings::{Config, Settings};
 use super::token::Session;
+use crate::source::hidden::Hidden;
 use crate::source::rest::{Answer, Error, Failure, Server};
 use crate::world::World;
 
@@ -150,7 +151,8 @@ impl Client {
                 Err(Failure::Verdict(self.refusal(what, answer)))
             }
         };
-        self.server.call(what, prepare, read, ctx).await
+        let hidden = Hidden::new([session.token.expose_secret()]);
+        self.server.call(what, &hidden, prepare, read, ctx).await
     }
 
     fn refusal(&self, what: &str, answer: &Answer) -> Error {

@@ -14,6 +14,7 @@ use stepwell_pipeline::{Context, HandlerError};
 
 use super::client::Client;
 use super::settings::Flow;
+use crate::source::hidden::Hidden;
 use crate::source::rest::{Answer, Error, Failure};
 
 /// An assertion is good for so many seconds; the service accepts little more.
@@ -75,7 +76,8 @@ impl Client {
                 .header("Content-Type", "application/x-www-form-urlencoded")
                 .body(form.expose_secret().to_owned())
         };
-        let granted = self.server.call(WHAT, prepare, |answer| self.granted(answer), ctx).await?;
+        let (hidden, read) = (hidden(&form), |answer: &Answer| self.granted(answer));
+        let granted = self.server.call(WHAT, &hidden, prepare, read, ctx).await?;
         if let Some(token) = granted.refresh_token {
             tracing::warn!(
                 "Salesforce gave another refresh token, which lives as long as this process; let refresh tokens not rotate, or use another flow"
@@ -149,6 +151,16 @@ impl Client {
         form.extend_pairs(fields.iter().map(|(name, value)| (name, value.expose_secret())));
         Ok(form.finish().into())
     }
+}
+
+/// Of what the form tells, all that nobody else may know.
+fn hidden(form: &SecretString) -> Hidden {
+    let fields = form_urlencoded::parse(form.expose_secret().as_bytes());
+    let secrets: Vec<_> = fields
+        .filter(|(name, _)| !matches!(&**name, "grant_type" | "client_id" | "username"))
+        .map(|(_, value)| value)
+        .collect();
+    Hidden::new(secrets.iter().map(|it| &**it))
 }
 
 #[expect(clippy::disallowed_methods, reason = "an assertion is good for three minutes from now")]

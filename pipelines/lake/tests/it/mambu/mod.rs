@@ -1,12 +1,13 @@
 //! Mambu as a source, against its sandbox.
 
+mod lake;
 mod read;
 mod tables;
 
 use stepwell_sandbox::mambu::Sandbox;
 
 /// The settings of a lake with one dataset; `columns` and `keys` are its own.
-fn settings(
+pub(crate) fn settings(
     sandbox: &Sandbox,
     connection: &str,
     table: &str,

@@ -3,8 +3,8 @@
 mod in_memory;
 mod levels;
 mod looks;
-mod of_lake;
-mod of_stream;
+pub(crate) mod of_lake;
+pub(crate) mod of_stream;
 
 use std::time::Duration;
 

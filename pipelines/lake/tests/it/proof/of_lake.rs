@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 
-const NESTED: &str = "
+pub(crate) const NESTED: &str = "
 [tables.orders]
 source = 'files'
 path = 'in/*.jsonl'
@@ -17,7 +17,7 @@ partition_by = ['city']
 columns = ['sku string', 'price decimal(10,2)']
 ";
 
-const ORDERS: &str = r#"{"id":1,"city":"Bern","lines":[{"sku":"a","price":1.50},{"sku":"b"}]}
+pub(crate) const ORDERS: &str = r#"{"id":1,"city":"Bern","lines":[{"sku":"a","price":1.50},{"sku":"b"}]}
 {"id":2,"city":"Chur","lines":[]}
 {"id":3,"city":"Chur","lines":[{"sku":"c"}]}
 "#;

@@ -117,27 +117,42 @@ async fn without_an_export_before_the_lakes_cursor_nothing_is_known() {
 
 /// An export of the table as it was on the 2nd of March, delivered now.
 fn export(bench: &Bench, items: &[(&str, &str)]) {
+    write_export(bench, &[items]);
+}
+
+/// As [`export`], in several files.
+pub(crate) fn write_export(bench: &Bench, files: &[&[(&str, &str)]]) {
+    let count: usize = files.iter().map(|items| items.len()).sum();
+    let manifest =
+        files.iter().zip(1..).map(|(items, number)| write_file(bench, items, number) + "\n");
+    let manifest: String = manifest.collect();
+    let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders";
+    let summary = json!({"version": "2020-06-30", "exportArn": format!("{arn}/export/01"), "tableArn": arn,
+        "startTime": "2026-03-02T00:05:00.000Z", "endTime": "2026-03-02T00:10:00.000Z", "tableId": "t", "s3Bucket": "b",
+        "exportTime": "2026-03-02T00:00:00.000Z", "billedSizeBytes": 1, "itemCount": count,
+        "outputFormat": "DYNAMODB_JSON"});
+    for (name, text) in [("manifest-files", manifest), ("manifest-summary", summary.to_string())] {
+        bench.deliver(&format!("exports/01/{name}.checksum"), digest(text.as_bytes()));
+        bench.deliver(&format!("exports/01/{name}.json"), text);
+    }
+}
+
+/// A file of an export; its line in the manifest.
+fn write_file(bench: &Bench, items: &[(&str, &str)], number: usize) -> String {
     let lines = items.iter().map(|(key, total)| {
         json!({"Item": {"pk": {"S": key}, "total": {"N": total}}}).to_string() + "\n"
     });
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all(lines.collect::<String>().as_bytes()).unwrap();
     let packed = packed.finish().unwrap();
-    let digest = |bytes: &[u8]| BASE64.encode(Md5::digest(bytes));
-    let arn = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders";
-    let summary = json!({"version": "2020-06-30", "exportArn": format!("{arn}/export/01"), "tableArn": arn,
-        "startTime": "2026-03-02T00:05:00.000Z", "endTime": "2026-03-02T00:10:00.000Z", "tableId": "t", "s3Bucket": "b",
-        "exportTime": "2026-03-02T00:00:00.000Z", "billedSizeBytes": 1, "itemCount": items.len(),
-        "outputFormat": "DYNAMODB_JSON"});
-    let file = json!({"itemCount": items.len(), "md5Checksum": digest(&packed), "etag": "e-1",
-        "dataFileS3Key": "exports/AWSDynamoDB/01/data/a.json.gz"});
-    bench.deliver("exports/01/data/a.json.gz", packed);
-    for (name, text) in
-        [("manifest-files", format!("{file}\n")), ("manifest-summary", summary.to_string())]
-    {
-        bench.deliver(&format!("exports/01/{name}.checksum"), digest(text.as_bytes()));
-        bench.deliver(&format!("exports/01/{name}.json"), text);
-    }
+    let line = json!({"itemCount": items.len(), "md5Checksum": digest(&packed), "etag": "e-1",
+        "dataFileS3Key": format!("exports/AWSDynamoDB/01/data/{number}.json.gz")});
+    bench.deliver(&format!("exports/01/data/{number}.json.gz"), packed);
+    line.to_string()
+}
+
+fn digest(bytes: &[u8]) -> String {
+    BASE64.encode(Md5::digest(bytes))
 }
 
 #[tokio::test]

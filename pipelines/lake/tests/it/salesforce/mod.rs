@@ -1,12 +1,13 @@
 //! Salesforce as a source, against its sandbox.
 
 mod access;
+mod lake;
 mod read;
 
 use stepwell_sandbox::salesforce::Sandbox;
 
 /// The settings of a lake with one dataset, `accounts`; `keys` are the dataset's own.
-fn settings(sandbox: &Sandbox, connection: &str, keys: &str) -> String {
+pub(crate) fn settings(sandbox: &Sandbox, connection: &str, keys: &str) -> String {
     let columns = [
         "id string not null",
         "name string",

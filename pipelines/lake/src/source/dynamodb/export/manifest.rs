@@ -9,6 +9,7 @@ use md5::{Digest as _, Md5};
 use object_store::ObjectStoreExt as _;
 use serde::Deserialize;
 use sha2::Sha256;
+use stepwell_integrations::aws::without_token;
 use stepwell_pipeline::HandlerError;
 use stepwell_tabular::{Location, Stores};
 
@@ -202,7 +203,7 @@ fn written(meta: &object_store::ObjectMeta) -> Timestamp {
 
 /// An object that is there and cannot be read now.
 pub(super) fn unreadable(at: &Location, error: &object_store::Error) -> HandlerError {
-    HandlerError::retryable(format!("failed to read `{at}`: {error}"))
+    HandlerError::retryable(without_token(&format!("failed to read `{at}`: {error}")))
 }
 
 /// An MD5 or a SHA-256, in base64 or hexadecimal.

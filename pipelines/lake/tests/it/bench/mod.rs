@@ -1,9 +1,11 @@
 //! A project folder with a lake, and a loop in the place of the engine.
 
+mod execution;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use arrow::array::RecordBatch;
@@ -15,22 +17,18 @@ use stepwell_integrations::Clock;
 use stepwell_lake::published::{self, Table};
 use stepwell_lake::service::Service;
 use stepwell_lake::{Settings, open};
-use stepwell_machine::{
-    Command, DecideContext, ExecutionContext, Input, Limits, Payload, Phase, Run, ScheduledTask,
-    Start, TaskResult, decide,
-};
+use stepwell_machine::Phase;
 use stepwell_pipeline::surroundings::Services;
 use stepwell_pipeline::testing::Keys;
-use stepwell_pipeline::{Context, HandlerError, Pipeline, Surroundings};
+use stepwell_pipeline::{HandlerError, Pipeline, Surroundings};
 use tempfile::TempDir;
+use tokio::runtime::Builder;
+use tokio::task::block_in_place;
+
+pub(crate) use execution::{Death, Execution};
 
 /// When tests begin.
 const NOW: &str = "2026-03-05T12:00:00Z";
-
-/// No run of these tests calls more functions.
-const CALLS_MAX: usize = 5000;
-
-static COUNT: AtomicUsize = AtomicUsize::new(0);
 
 /// A project folder with a lake.
 pub(crate) struct Bench {
@@ -40,6 +38,8 @@ pub(crate) struct Bench {
     now: Arc<Mutex<Timestamp>>,
     /// The execution that the process died in: the engine goes on with it.
     interrupted: Mutex<Option<String>>,
+    /// Who looks at what was published: a client of its own for every look takes longer than the look.
+    looking: OnceLock<Arc<Service>>,
 }
 
 /// How a run is driven.
@@ -77,7 +77,8 @@ impl Bench {
     pub(crate) fn on(services: Services, settings: &str) -> Self {
         let now = Arc::new(Mutex::new(NOW.parse().unwrap()));
         let (folder, settings) = (tempfile::tempdir().unwrap(), settings.to_owned());
-        Self { folder, settings, services, now, interrupted: Mutex::default() }
+        let (interrupted, looking) = (Mutex::default(), OnceLock::new());
+        Self { folder, settings, services, now, interrupted, looking }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -87,6 +88,7 @@ impl Bench {
     /// Other settings for the runs to come.
     pub(crate) fn set(&mut self, settings: &str) {
         settings.clone_into(&mut self.settings);
+        self.looking = OnceLock::new();
     }
 
     /// Writes a file of the project.
@@ -151,6 +153,11 @@ impl Bench {
         open(&self.settings(), &self.surroundings(), self.clock()).unwrap()
     }
 
+    /// Looks only: what is read anew each time is what lies in the lake.
+    pub(crate) fn looking(&self) -> &Service {
+        self.looking.get_or_init(|| self.service())
+    }
+
     /// Runs the lake to its end, successfully; gives the summary.
     pub(crate) async fn succeed(&self) -> Value {
         let ended = self.drive(Driving::default()).await;
@@ -170,6 +177,11 @@ impl Bench {
         self.drive_machine("lake-reconcile", input, Driving::default()).await.summary
     }
 
+    /// Compares the lake with its sources; gives the proof of the first dataset.
+    pub(crate) async fn proof(&self) -> Value {
+        self.prove(&json!({})).await["datasets"][0].take()
+    }
+
     /// Runs the state machine in a process of its own.
     pub(crate) async fn drive(&self, driving: Driving) -> Ended {
         self.drive_machine("lake", &json!({}), driving).await
@@ -177,53 +189,53 @@ impl Bench {
 
     pub(crate) async fn drive_machine(&self, name: &str, input: &Value, driving: Driving) -> Ended {
         let pipeline = self.pipeline().unwrap();
-        let machine = pipeline.machines.iter().find(|it| it.name == name).unwrap();
-        let started = Timestamp::now();
-        let execution = self.interrupted.lock().unwrap().take().unwrap_or_else(|| {
-            let number = COUNT.fetch_add(1, Ordering::Relaxed);
-            format!("arn:aws:states:us-east-1:111111111111:execution:lake:run-{number}")
-        });
-        let mut run = Run::new(start(machine.definition, &execution, input, started));
-        let mut ctx = DecideContext { now: started, seed: 7, ..DecideContext::default() };
-        let mut ended = Ended { phase: Phase::Running, summary: Value::Null, calls: 0 };
-        let mut inputs = vec![Input::Start { limits: Limits::None }];
-        let mut waiting: Vec<ScheduledTask> = Vec::new();
-        while *run.phase() == Phase::Running {
-            let input = match inputs.pop() {
-                Some(input) => input,
-                None => {
-                    if let Some(task) = waiting.pop() {
-                        let finished = call(&pipeline, task, driving).await;
-                        ended.calls += 1;
-                        assert!(ended.calls < CALLS_MAX);
-                        if ended.calls >= driving.crash_after {
-                            *self.interrupted.lock().unwrap() = Some(execution);
-                            return ended;
-                        }
-                        finished
-                    } else {
-                        ctx.now = ctx.now.max(run.next_wakeup().expect("something will happen"));
-                        Input::TimerFired
-                    }
-                }
-            };
-            let decision = decide(&mut run, input, &ctx);
-            for command in decision.commands {
-                let Command::ScheduleTask(task) = command else { continue };
-                if task.parameters["FunctionName"] == "stepwell-lake-notify" {
-                    ended.summary = task.parameters["Payload"].clone();
-                }
-                waiting.push(task);
-            }
-            inputs.extend(decision.more.then_some(Input::Continue));
+        let arn = self.interrupted.lock().unwrap().take().unwrap_or_else(execution::new_arn);
+        let mut execution = Execution::new(name, arn, input);
+        let mut death = match driving.crash_after {
+            usize::MAX => Death::Never,
+            calls => Death::Behind { calls },
+        };
+        execution.go_on(&pipeline, driving, &mut death).await;
+        if !execution.is_over() {
+            *self.interrupted.lock().unwrap() = Some(execution.arn.clone());
         }
-        ended.phase = run.phase().clone();
-        ended
+        Ended {
+            phase: execution.phase().clone(),
+            summary: execution.summary,
+            calls: execution.calls,
+        }
+    }
+
+    /// Goes on with an execution in a process of its own, which ends with all that it has begun.
+    pub(crate) fn work_on(&self, execution: &mut Execution, driving: Driving, death: Death) {
+        self.work_by(Builder::new_current_thread().enable_all(), execution, driving, death);
+    }
+
+    /// As [`Self::work_on`], to the end, and without waiting for waits to be over.
+    pub(crate) fn hurry(&self, execution: &mut Execution) {
+        let mut clockless = Builder::new_current_thread();
+        clockless.enable_all().start_paused(true);
+        self.work_by(&mut clockless, execution, Driving::default(), Death::Never);
+    }
+
+    fn work_by(
+        &self,
+        builder: &mut Builder,
+        execution: &mut Execution,
+        driving: Driving,
+        mut death: Death,
+    ) {
+        let process = || {
+            let runtime = builder.build().unwrap();
+            let pipeline = self.pipeline().unwrap();
+            runtime.block_on(execution.go_on(&pipeline, driving, &mut death));
+        };
+        block_in_place(|| thread::scope(|scope| scope.spawn(process).join().unwrap()));
     }
 
     /// The published state of a table.
     pub(crate) async fn table(&self, name: &str) -> Table {
-        let service = self.service();
+        let service = self.looking();
         published::table(&service.world.stores, &service.config.target, name)
             .await
             .unwrap()
@@ -238,7 +250,7 @@ impl Bench {
 
     /// The rows of a table, as text.
     pub(crate) async fn rows(&self, name: &str) -> String {
-        let service = self.service();
+        let service = self.looking();
         let table = self.table(name).await;
         let batches: Vec<RecordBatch> =
             published::rows(&service.world.stores, &service.config.target, &table, |_| true)
@@ -250,7 +262,7 @@ impl Bench {
 
     /// The content of every published file by partition, whatever the file is called.
     pub(crate) async fn bytes(&self, name: &str) -> BTreeMap<String, Vec<Vec<u8>>> {
-        let (service, table) = (self.service(), self.table(name).await);
+        let (service, table) = (self.looking(), self.table(name).await);
         let root = service.config.target.table(name);
         let mut found = BTreeMap::new();
         for (partition, it) in &table.partitions {
@@ -272,44 +284,9 @@ impl Bench {
     }
 }
 
-fn each_file(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(crate) fn each_file(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() { each_file(&path, found) } else { found.push(path) }
-    }
-}
-
-async fn call(pipeline: &Pipeline, task: ScheduledTask, driving: Driving) -> Input {
-    let name = task.parameters["FunctionName"].as_str().unwrap();
-    let function = pipeline.functions.iter().find(|it| it.name() == name).unwrap();
-    let key = format!("{}#{name}", COUNT.fetch_add(1, Ordering::Relaxed));
-    let ctx = Context::starting_now(&key, driving.slice);
-    let payload = &task.parameters["Payload"];
-    if driving.twice {
-        let _ = function.call_json(payload, &ctx).await;
-    }
-    let outcome = match function.call_json(payload, &ctx).await {
-        Ok(payload) => TaskResult::Succeeded { output: Arc::new(json!({ "Payload": payload })) },
-        Err(error) => {
-            let cause = json!({"errorMessage": error.to_string(), "errorType": error.name()});
-            TaskResult::Failed { error: error.name().to_owned(), cause: Some(cause.to_string()) }
-        }
-    };
-    Input::TaskFinished { scheduled: task.scheduled, started_at: Timestamp::now(), outcome }
-}
-
-fn start(definition: &str, execution: &str, input: &Value, start_time: Timestamp) -> Start {
-    let (machine, diagnostics) = stepwell_asl::parse(definition);
-    Start {
-        definition: Arc::new(machine.unwrap_or_else(|| panic!("{diagnostics:?}"))),
-        context: ExecutionContext {
-            execution_arn: execution.into(),
-            execution_name: execution.rsplit(':').next().unwrap().into(),
-            role_arn: "arn:aws:iam::111111111111:role/lake".into(),
-            start_time,
-            state_machine_arn: "arn:aws:states:us-east-1:111111111111:stateMachine:lake".into(),
-            state_machine_name: "lake".into(),
-        },
-        input: Payload::parse(&input.to_string()).unwrap(),
     }
 }
