@@ -81,7 +81,7 @@ impl Process2 {
     }
 }
 
-/// The library takes land out of a database of shorelines, GSHHG, in a package of its own.
+/// The library takes land out of a database of shorelines, GSHHG, in a package of its own that it does not bring along.
 fn refuse_land(table: &mut Table<'_>) {
     if table.get("location_on_land").is_some() {
         let message =
