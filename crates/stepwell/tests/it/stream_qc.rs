@@ -212,6 +212,56 @@ fn messages_start_executions_once_and_poison_goes_to_the_dead_letters() {
     server.stop();
 }
 
+/// A project whose schedules of one stream and of a group were seen, and had fired, long ago.
+fn scheduled() -> Project {
+    let project = project();
+    let schedules = r#"
+[pipelines.stream-qc]
+streams = "streams"
+schedule = "rate(1 hour)"
+input = { GroupID = "buoys", StreamID = "7-temp" }
+[pipelines.stream-qc.all]
+schedule = "rate(1 hour)"
+input = { GroupID = "buoys" }
+"#;
+    project.write("stepwell.toml", schedules);
+    let memory = json!({
+        "expression": "rate(1 hour)", "since": "2026-01-01T00:00:00Z", "fired": "2026-01-01T00:00:00Z",
+    });
+    let memory = json!({"format": 1, "schedules": {"stream-qc": memory, "stream-qc-all": memory}});
+    std::fs::create_dir_all(project.path().join(".stepwell")).unwrap();
+    project.write(".stepwell/schedules.json", &memory.to_string());
+    project
+}
+
+#[test]
+fn schedules_start_one_stream_and_all_streams_with_their_inputs() {
+    let project = scheduled();
+    let server = Server::start(&project, &[]);
+    let one = json!({"GroupID": "buoys", "StreamID": "7-temp"});
+    for (machine, input, verdict, expected) in [
+        ("stream-qc", one, "/output/Status", json!("FAILED")),
+        ("stream-qc-all", json!({"GroupID": "buoys"}), "/output/Results/0/Status", json!("FAILED")),
+    ] {
+        let list = ["execution", "list", "--state-machine", machine, "--status", "succeeded"];
+        let started = poll("an execution by schedule", || {
+            project.json(&list).as_array().unwrap().first().cloned()
+        });
+        let name = started["name"].as_str().unwrap();
+        assert!(name.starts_with("schedule-"), "{name}");
+        let shown = project.json(&["execution", "show", started["executionArn"].as_str().unwrap()]);
+        assert_eq!(shown["input"], input);
+        assert_eq!(shown.pointer(verdict), Some(&expected), "{shown:#}");
+    }
+    server.stop();
+    let written = project.json(&["qc", "report", "--out", "pages"]);
+    assert_eq!(written["streams"], 1);
+    assert!(
+        project.read("pages/index.html").unwrap().contains("0 of 2"),
+        "both runs have a verdict"
+    );
+}
+
 #[test]
 fn triggers_that_cannot_work_are_refused_with_their_place() {
     for (toml, expected) in [

@@ -116,8 +116,9 @@ impl AttenuatedSignal {
         }
         let step = numpy::whole_seconds(facts.median_step);
         let count = (seconds / step).trunc();
-        if step == 0.0 || count < 0.0 {
-            return Err(raises("ValueError", "the median step is less than a second or backwards"));
+        if step == 0.0 || !numpy::COUNTS.contains(&count) {
+            let reason = "`min_period_s` has no number of steps: one of both is negative or the median step is less than a second";
+            return Err(raises("ValueError", reason));
         }
         Ok(count)
     }

@@ -30,11 +30,17 @@ pub enum Period {
     Minute,
     /// 0 to 59.
     Second,
+    /// Of the second, 0 to 999,999.
+    Microsecond,
+    /// Of the microsecond, 0 to 999.
+    Nanosecond,
+    /// How many days the month has.
+    DaysInMonth,
 }
 
 impl Period {
     /// Its names in a configuration, which are those of pandas.
-    pub const NAMES: [(&str, Self); 14] = [
+    pub const NAMES: [(&str, Self); 18] = [
         ("year", Self::Year),
         ("quarter", Self::Quarter),
         ("month", Self::Month),
@@ -49,6 +55,10 @@ impl Period {
         ("hour", Self::Hour),
         ("minute", Self::Minute),
         ("second", Self::Second),
+        ("microsecond", Self::Microsecond),
+        ("nanosecond", Self::Nanosecond),
+        ("days_in_month", Self::DaysInMonth),
+        ("daysinmonth", Self::DaysInMonth),
     ];
 
     fn of(self, time: DateTime) -> f64 {
@@ -64,6 +74,9 @@ impl Period {
             Self::Hour => i16::from(time.hour()),
             Self::Minute => i16::from(time.minute()),
             Self::Second => i16::from(time.second()),
+            Self::Microsecond => return f64::from(time.subsec_nanosecond() / 1000),
+            Self::Nanosecond => time.nanosecond(),
+            Self::DaysInMonth => i16::from(time.date().days_in_month()),
         })
     }
 }

@@ -61,11 +61,11 @@ impl FlatLine {
     fn points(&self, facts: &Facts) -> Result<[usize; 2], CheckError> {
         let step = numpy::whole_seconds(facts.median_step);
         let points = [self.suspect_s, self.fail_s].map(|seconds| (seconds.trunc() / step).trunc());
-        if step == 0.0 || points.iter().any(|points| *points < 0.0) {
+        if step == 0.0 || points.iter().any(|points| !numpy::COUNTS.contains(points)) {
             return Err(CheckError::Raises {
                 check: "flat_line",
                 exception: "ValueError",
-                reason: "the median step is less than a second or backwards",
+                reason: "the windows have no number of steps: one of both is negative or the median step is less than a second",
             });
         }
         Ok(points.map(|points| points as usize))

@@ -26,8 +26,8 @@ impl Location {
 
     /// FAIL where only one coordinate is there or no such place exists; MISSING where both are missing.
     ///
-    /// In `ioos_qc_3_0` on a sphere, a step from or to a missing place is as long as the radius of the earth, unless it is
-    /// the only one.
+    /// In `ioos_qc_3_0` on a sphere, a step from or to a missing place is as long as the radius of the earth, or nothing if
+    /// it is the only one.
     pub fn flags(&self, mode: Mode, facts: &Facts, lon: &[f64], lat: &[f64]) -> Vec<Flag> {
         let mut flags: Vec<_> = lon
             .iter()
@@ -39,11 +39,19 @@ impl Location {
             })
             .collect();
         if let Some(limit) = self.range_max_m {
-            let is_radius = mode == Mode::IoosQc3_0
-                && self.range_method == Method::Haversine
-                && facts.points > 2;
-            let unknown = if is_radius { distance::EARTH_RADIUS_M } else { f64::NAN };
+            let unknown = match (mode, self.range_method) {
+                (Mode::IoosQc3_0, Method::Haversine) if facts.points > 2 => {
+                    distance::EARTH_RADIUS_M
+                }
+                (Mode::IoosQc3_0, Method::Haversine) => 0.0,
+                _ => f64::NAN,
+            };
             let is_missing = |at: usize| !lon[at].is_finite() || !lat[at].is_finite();
+            // The library measures nothing to the first point, and nothing is more than a negative limit.
+            let is_first_too_far = limit < 0.0 && facts.points > 1;
+            if let Some(first) = flags.first_mut().filter(|_| is_first_too_far) {
+                *first = Flag::Suspect;
+            }
             for (at, step) in (1..).zip(distance::steps(self.range_method, lon, lat)) {
                 let step = if is_missing(at - 1) || is_missing(at) { unknown } else { step };
                 if step > limit {

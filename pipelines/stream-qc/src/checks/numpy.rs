@@ -1,5 +1,7 @@
 //! Arithmetic in the order in which numpy does it, where flags depend on the last bit.
 
+use std::ops::Range;
+
 use crate::series::NAT;
 
 const BLOCK: usize = 128;
@@ -78,6 +80,9 @@ pub(crate) fn median(mut differences: Vec<i64>) -> i64 {
 pub(crate) fn steps(times: &[i64]) -> impl Iterator<Item = i64> {
     times.windows(2).map(|pair| difference(pair[1], pair[0]))
 }
+
+/// Quotients that are a count in 64 bits; numpy makes a negative number of any beyond.
+pub(super) const COUNTS: Range<f64> = 0.0..9_223_372_036_854_775_808.0;
 
 /// Hours as the library counts them: whole seconds, in nanoseconds.
 pub(super) fn hours(hours: f64) -> i64 {

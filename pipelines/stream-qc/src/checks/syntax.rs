@@ -12,6 +12,8 @@ use crate::flag::Flag;
 pub enum Unit {
     /// Fields between delimiters.
     Fields(String),
+    /// Fields between delimiters of a line of pairs of hexadecimal digits, as `ioos_qc_3_0` counts them.
+    FieldsOfBytes(String),
     /// Characters.
     Characters,
     /// Pairs of hexadecimal digits. An odd number of characters is FAIL. `ioos_qc_3_0` does not look which they are.
@@ -21,7 +23,9 @@ pub enum Unit {
 impl fmt::Display for Unit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fields(delimiter) => write!(f, "fields between \"{delimiter}\""),
+            Self::Fields(delimiter) | Self::FieldsOfBytes(delimiter) => {
+                write!(f, "fields between \"{delimiter}\"")
+            }
             Self::Characters => f.write_str("characters"),
             Self::Bytes => f.write_str("bytes"),
         }
@@ -33,14 +37,14 @@ impl fmt::Display for Unit {
 /// ```toml
 /// syntax = { column = "line", fields = 3, delimiter = "," }
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Syntax {
     /// The column with the lines.
     pub column: String,
     /// What is counted.
     pub unit: Unit,
-    /// How many there must be.
-    pub count: usize,
+    /// How many there must be; a number that no count equals fits no line.
+    pub count: f64,
 }
 
 impl Syntax {
@@ -57,13 +61,17 @@ impl Syntax {
     }
 
     fn fits(&self, mode: Mode, line: &str) -> bool {
+        let characters = line.chars().count();
+        let is = |count: usize| count as f64 == self.count;
+        let is_even = characters.is_multiple_of(2);
         match &self.unit {
-            Unit::Fields(delimiter) => line.split(delimiter.as_str()).count() == self.count,
-            Unit::Characters => line.chars().count() == self.count,
+            Unit::Fields(delimiter) => is(line.split(delimiter.as_str()).count()),
+            Unit::FieldsOfBytes(delimiter) => is_even && is(line.split(delimiter.as_str()).count()),
+            Unit::Characters => is(characters),
             Unit::Bytes => {
                 let is_hexadecimal =
                     mode == Mode::IoosQc3_0 || line.chars().all(|it| it.is_ascii_hexdigit());
-                line.chars().count() == 2 * self.count && is_hexadecimal
+                is_even && is(characters / 2) && is_hexadecimal
             }
         }
     }

@@ -21,16 +21,16 @@ pub struct ValidRange {
 }
 
 impl ValidRange {
-    /// NaN is MISSING. An infinite value is MISSING in `ioos_qc_3_0` and FAIL in `strict`.
+    /// NaN is MISSING. An infinite value is MISSING in `ioos_qc_3_0`, where an infinite end is none, and FAIL in `strict`.
     pub fn flags(&self, mode: Mode, values: &[f64]) -> Vec<Flag> {
         values.iter().map(|value| self.flag(mode, *value)).collect()
     }
 
     fn flag(&self, mode: Mode, value: f64) -> Flag {
-        let is_low =
-            self.min.is_some_and(|min| value < min || (value == min && !self.min_inclusive));
-        let is_high =
-            self.max.is_some_and(|max| value > max || (value == max && !self.max_inclusive));
+        let is_end = |end: &f64| mode == Mode::Strict || end.is_finite();
+        let (min, max) = (self.min.filter(is_end), self.max.filter(is_end));
+        let is_low = min.is_some_and(|min| value < min || (value == min && !self.min_inclusive));
+        let is_high = max.is_some_and(|max| value > max || (value == max && !self.max_inclusive));
         match mode {
             _ if value.is_nan() => Flag::Missing,
             Mode::IoosQc3_0 if value.is_infinite() => Flag::Missing,

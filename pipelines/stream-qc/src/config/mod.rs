@@ -311,6 +311,7 @@ fn read_stream(
     let modes = [Mode::IoosQc3_0, Mode::Strict].map(|mode| (mode.name(), mode));
     let written = table.one_of("mode", &modes);
     let mode = mode.or(written).unwrap_or_default();
+    let mut table = table.in_mode(mode);
     let cadence_s = table.positive("cadence_s");
     check_cadences(&mut table);
     let limits = limits(&mut table, Limits::default());
@@ -326,7 +327,7 @@ fn read_stream(
         columns: columns(&mut table),
         details_max: details_max(&mut table),
         process1: Process1::read(one, mode, cadence_s, limits),
-        process2: Process2::read(two, mode, limits),
+        process2: Process2::read(two, limits),
         process3: Process3::read(three, mode, cadence_s, limits),
     };
     check_columns(&table, &stream);
@@ -414,6 +415,29 @@ fn limits(table: &mut Table<'_>, default: Limits) -> Limits {
     };
     table.finish();
     limits
+}
+
+/// The same of a check that the library has too, which does not look at it.
+fn check_levels(table: &Table<'_>, suspect: Option<f64>, fail: Option<f64>, keys: [&str; 2]) {
+    if table.is_strict() {
+        check_rising(table, suspect, fail, keys);
+    }
+}
+
+/// Hours. The library counts their seconds in 64 bits.
+fn hours(table: &mut Table<'_>, key: &'static str) -> Option<f64> {
+    let hours = table.duration(key)?;
+    if !table.is_strict() && (hours * 3600.0).abs() >= i64::MAX as f64 {
+        table.wrong(key, format!("{hours} hours are more than ioos_qc 3.0.0 counts"), "write less");
+    }
+    Some(hours)
+}
+
+/// Refuses a check of two limits that has neither. The library takes it, and flags nothing.
+fn check_any(table: &mut Table<'_>, keys: [&'static str; 2]) {
+    if table.is_strict() && keys.iter().all(|key| table.get(key).is_none()) {
+        table.missing(keys[0], &format!("write `{}`, `{}` or both", keys[0], keys[1]));
+    }
 }
 
 /// Refuses a suspect limit beyond the fail limit.

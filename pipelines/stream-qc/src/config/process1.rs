@@ -13,7 +13,7 @@ use crate::checks::syntax::{Syntax, Unit};
 use crate::checks::uniqueness::{Measure, Variety};
 
 use super::reader::{Problems, Table};
-use super::{Limits, check_rising, limits};
+use super::{Limits, check_rising, hours, limits};
 
 /// The checks of the first process.
 ///
@@ -69,7 +69,7 @@ impl Process1 {
             variety: variety(&mut table),
             row_count: row_count(&mut table, cadence_s),
             freshness: freshness(&mut table),
-            reception: table.positive("reception_h").map(|fail_h| Reception { fail_h }),
+            reception: hours(&mut table, "reception_h").map(|fail_h| Reception { fail_h }),
             impossible_date: impossible_date(&mut table),
             duplicate_stamp: table.boolean("duplicate_stamp").unwrap_or(mode == Mode::Strict),
             syntax: syntax(&mut table),
@@ -180,6 +180,7 @@ fn impossible_date(table: &mut Table<'_>) -> Option<ImpossibleDate> {
     };
     if let (Some(earliest), Some(latest)) = (check.earliest, check.latest)
         && earliest > latest
+        && table.is_strict()
     {
         table.wrong("earliest", "it is after `latest`", "exchange them");
     }
@@ -190,17 +191,31 @@ fn impossible_date(table: &mut Table<'_>) -> Option<ImpossibleDate> {
 fn syntax(table: &mut Table<'_>) -> Option<Syntax> {
     let mut table = table.table("syntax")?;
     let column = table.text("column").unwrap_or("line").to_owned();
-    let delimiter = table.text("delimiter").unwrap_or(",").to_owned();
-    let counts = [table.count("fields"), table.count("characters"), table.count("bytes")];
+    let delimiter = table.text("delimiter").map(str::to_owned);
+    let counts = ["fields", "characters", "bytes"].map(|key| amount(&mut table, key));
+    if delimiter.is_some() && counts[0].is_none() && table.is_strict() {
+        table.wrong("delimiter", "only `fields` have one", "leave it out, or count `fields`");
+    }
     let syntax = match counts {
-        [Some(count), None, None] => Some((Unit::Fields(delimiter), count)),
-        [None, Some(count), None] => Some((Unit::Characters, count)),
-        [None, None, Some(count)] => Some((Unit::Bytes, count)),
+        [Some(count), None, None] => {
+            Some((Unit::Fields(delimiter.unwrap_or_else(|| ",".to_owned())), count))
+        }
+        [None, Some(count), None] => {
+            Some((delimiter.map_or(Unit::Characters, Unit::Fields), count))
+        }
+        [None, None, Some(count)] => {
+            Some((delimiter.map_or(Unit::Bytes, Unit::FieldsOfBytes), count))
+        }
         _ => {
             table.missing("fields", "write one of `fields`, `characters` and `bytes`");
             None
         }
     };
     table.finish();
-    syntax.map(|(unit, count)| Syntax { column, unit, count: count as usize })
+    syntax.map(|(unit, count)| Syntax { column, unit, count })
+}
+
+/// How many of something a line has. The library takes any number, and no line has a part of a character.
+fn amount(table: &mut Table<'_>, key: &'static str) -> Option<f64> {
+    if table.is_strict() { table.count(key).map(|count| count as f64) } else { table.number(key) }
 }

@@ -18,7 +18,7 @@ use crate::checks::validity::Validity;
 use crate::checks::{Mode, Span};
 
 use super::reader::{Problems, Table};
-use super::{Limits, check_rising, limits};
+use super::{Limits, check_any, check_levels, check_rising, limits};
 
 /// The checks of the second process.
 ///
@@ -56,7 +56,7 @@ pub struct Process2 {
 }
 
 impl Process2 {
-    pub(super) fn read(table: Option<Table<'_>>, mode: Mode, outer: Limits) -> Self {
+    pub(super) fn read(table: Option<Table<'_>>, outer: Limits) -> Self {
         let empty = BTreeMap::new();
         let problems = Problems::default();
         let mut table = table.unwrap_or_else(|| Table::new(String::new(), &empty, &problems));
@@ -68,8 +68,8 @@ impl Process2 {
             reference_percentile: table
                 .table("reference_percentile")
                 .and_then(reference_percentile),
-            climatology: climatology(&mut table, mode),
-            location: location(&mut table, mode),
+            climatology: climatology(&mut table),
+            location: location(&mut table),
             location_bounds: table.table("location_bounds").and_then(location_bounds),
             validity: validity(&mut table),
             rules: rules(&mut table),
@@ -81,7 +81,7 @@ impl Process2 {
     }
 }
 
-/// The library takes land out of a database of shorelines, GSHHG, in a package of its own.
+/// The library takes land out of a database of shorelines, GSHHG, in a package of its own that it does not bring along.
 fn refuse_land(table: &mut Table<'_>) {
     if table.get("location_on_land").is_some() {
         let message =
@@ -120,37 +120,37 @@ fn check_inside(table: &Table<'_>, key: &str, inner: Option<Span>, outer: Option
 fn valid_range(table: &mut Table<'_>) -> Option<ValidRange> {
     let mut table = table.table("valid_range")?;
     let check = ValidRange {
-        min: table.number("min"),
-        max: table.number("max"),
+        min: table.bound("min"),
+        max: table.bound("max"),
         min_inclusive: table.boolean("min_inclusive").unwrap_or(true),
         max_inclusive: table.boolean("max_inclusive").unwrap_or(false),
     };
-    check_rising(&table, check.min, check.max, ["min", "max"]);
-    if check.min.is_none() && check.max.is_none() {
-        table.missing("min", "write `min`, `max` or both");
-    }
+    check_levels(&table, check.min, check.max, ["min", "max"]);
+    check_any(&mut table, ["min", "max"]);
     table.finish();
     Some(check)
 }
 
 fn percentile_range(mut table: Table<'_>) -> PercentileRange {
-    let check = percentiles(&mut table);
+    let pad = table.threshold("pad").unwrap_or(0.0);
+    let check = PercentileRange { pad, ..percentiles(&mut table) };
+    check_levels(&table, Some(check.low), Some(check.high), ["low", "high"]);
     table.finish();
     check
 }
 
 fn percentiles(table: &mut Table<'_>) -> PercentileRange {
-    let check = PercentileRange {
+    PercentileRange {
         low: table.between("low", 0.0, 100.0).unwrap_or(5.0),
         high: table.between("high", 0.0, 100.0).unwrap_or(95.0),
-        pad: table.limit("pad").unwrap_or(0.0),
-    };
-    check_rising(table, Some(check.low), Some(check.high), ["low", "high"]);
-    check
+        pad: 0.0,
+    }
 }
 
 fn reference_percentile(mut table: Table<'_>) -> Option<ReferencePercentile> {
-    let range = percentiles(&mut table);
+    let pad = table.limit("pad").unwrap_or(0.0);
+    let range = PercentileRange { pad, ..percentiles(&mut table) };
+    check_rising(&table, Some(range.low), Some(range.high), ["low", "high"]);
     let reference = sample(&mut table);
     table.finish();
     Some(ReferencePercentile { reference: reference?, range })
@@ -173,16 +173,16 @@ fn sample(table: &mut Table<'_>) -> Option<Vec<f64>> {
     }
 }
 
-fn climatology(table: &mut Table<'_>, mode: Mode) -> Option<Climatology> {
+fn climatology(table: &mut Table<'_>) -> Option<Climatology> {
     let members = table.tables("climatology")?;
-    if members.is_empty() {
+    if members.is_empty() && table.is_strict() {
         table.wrong("climatology", "it is empty", "write at least one member, or leave it out");
     }
-    let members = members.into_iter().filter_map(|table| member(table, mode)).collect();
+    let members = members.into_iter().filter_map(member).collect();
     Some(Climatology { members })
 }
 
-fn member(mut table: Table<'_>, mode: Mode) -> Option<Member> {
+fn member(mut table: Table<'_>) -> Option<Member> {
     let period = table.one_of("period", &Period::NAMES);
     let when = match (table.get("period").is_some(), period) {
         (true, Some(period)) => {
@@ -191,7 +191,7 @@ fn member(mut table: Table<'_>, mode: Mode) -> Option<Member> {
         (true, None) => None,
         (false, _) => table.times("tspan").map(|[from, to]| {
             // The library sorts dates; a span that ends before it starts is a mistake otherwise.
-            if mode == Mode::Strict && to < from {
+            if table.is_strict() && to < from {
                 table.wrong("tspan", "it ends before it starts", "exchange both dates");
             }
             When::Dates(from, to)
@@ -203,14 +203,16 @@ fn member(mut table: Table<'_>, mode: Mode) -> Option<Member> {
             table.missing(key, "a member has a time `tspan` and values `vspan`");
         }
     }
-    check_inside(&table, "vspan", suspect, fail);
+    if table.is_strict() {
+        check_inside(&table, "vspan", suspect, fail);
+    }
     table.finish();
     Some(Member { when: when?, suspect: suspect?, fail, depths })
 }
 
-fn location(table: &mut Table<'_>, mode: Mode) -> Option<Location> {
+fn location(table: &mut Table<'_>) -> Option<Location> {
     // The library measures on a sphere unless told otherwise.
-    let range_method = match mode {
+    let range_method = match table.mode() {
         Mode::IoosQc3_0 => Method::Haversine,
         Mode::Strict => Method::Wgs84,
     };
@@ -220,7 +222,7 @@ fn location(table: &mut Table<'_>, mode: Mode) -> Option<Location> {
     let mut table = table.table("location")?;
     let methods = [("wgs84", Method::Wgs84), ("haversine", Method::Haversine)];
     let check = Location {
-        range_max_m: table.limit("range_max_m"),
+        range_max_m: table.threshold("range_max_m"),
         range_method: table.one_of("range_method", &methods).unwrap_or(range_method),
     };
     table.finish();

@@ -12,7 +12,10 @@ use crate::checks::spike::{Method, Spike};
 use crate::checks::time_gap::TimeGap;
 
 use super::reader::{Problems, Table};
-use super::{Limits, check_rising, limits};
+use super::{Limits, check_any, check_levels, hours, limits};
+
+/// So many seconds have as many nanoseconds as 64 bits can count.
+const WINDOW_MAX_S: f64 = 9_223_372_036.0;
 
 /// The checks of the third process.
 ///
@@ -64,7 +67,7 @@ impl Process3 {
             gap: gap(&mut table, cadence_s),
             spike: spike(&mut table),
             rate_of_change: rate_of_change(&mut table),
-            flat_line: flat_line(&mut table, mode, cadence_s),
+            flat_line: flat_line(&mut table, cadence_s),
             attenuated_signal: attenuated_signal(&mut table, cadence_s),
             speed: speed(&mut table),
             increasing: table.boolean("increasing").unwrap_or(false),
@@ -76,8 +79,9 @@ impl Process3 {
 }
 
 fn gap(table: &mut Table<'_>, cadence_s: Option<f64>) -> Option<TimeGap> {
-    let fail_h = table.positive("gap_h")?;
-    if let Some(cadence) = cadence_s.filter(|cadence| fail_h * 3600.0 < *cadence) {
+    let fail_h = hours(table, "gap_h")?;
+    let is_below = |cadence: &f64| table.is_strict() && fail_h * 3600.0 < *cadence;
+    if let Some(cadence) = cadence_s.filter(is_below) {
         let message = format!(
             "{fail_h} hours are less than the cadence of {cadence} s: every step would be a gap"
         );
@@ -88,11 +92,9 @@ fn gap(table: &mut Table<'_>, cadence_s: Option<f64>) -> Option<TimeGap> {
 
 /// `suspect` and `fail`, of which at least one is given.
 fn levels(table: &mut Table<'_>) -> (Option<f64>, Option<f64>) {
-    let (suspect, fail) = (table.limit("suspect"), table.limit("fail"));
-    check_rising(table, suspect, fail, ["suspect", "fail"]);
-    if table.get("suspect").is_none() && table.get("fail").is_none() {
-        table.missing("suspect", "write `suspect`, `fail` or both");
-    }
+    let (suspect, fail) = (table.threshold("suspect"), table.threshold("fail"));
+    check_levels(table, suspect, fail, ["suspect", "fail"]);
+    check_any(table, ["suspect", "fail"]);
     (suspect, fail)
 }
 
@@ -103,7 +105,7 @@ fn both_levels(table: &mut Table<'_>) -> Option<(f64, f64)> {
             table.missing(key, "the check needs both `suspect` and `fail`");
         }
     }
-    Some((table.limit("suspect")?, table.limit("fail")?))
+    Some((table.threshold("suspect")?, table.threshold("fail")?))
 }
 
 fn spike(table: &mut Table<'_>) -> Option<Spike> {
@@ -119,39 +121,28 @@ fn spike(table: &mut Table<'_>) -> Option<Spike> {
 fn rate_of_change(table: &mut Table<'_>) -> Option<RateOfChange> {
     let mut table = table.table("rate_per_s")?;
     let (suspect, fail) = levels(&mut table);
+    if !table.is_strict() && table.get("suspect").is_none() {
+        table.missing("suspect", "ioos_qc 3.0.0 needs it; write the rate that is SUSPECT");
+    }
     let bridge = table.boolean("bridge").unwrap_or(false);
     table.finish();
     Some(RateOfChange { suspect, fail, bridge })
 }
 
-fn flat_line(table: &mut Table<'_>, mode: Mode, cadence_s: Option<f64>) -> Option<FlatLine> {
+fn flat_line(table: &mut Table<'_>, cadence_s: Option<f64>) -> Option<FlatLine> {
     let mut table = table.table("flat_line")?;
-    let (suspect_s, fail_s) = (table.positive("suspect_s"), table.positive("fail_s"));
-    check_rising(&table, suspect_s, fail_s, ["suspect_s", "fail_s"]);
+    let (suspect_s, fail_s) = (table.duration("suspect_s"), table.duration("fail_s"));
+    check_levels(&table, suspect_s, fail_s, ["suspect_s", "fail_s"]);
     for (key, seconds) in [("suspect_s", suspect_s), ("fail_s", fail_s)] {
-        match (seconds, cadence_s) {
-            (Some(seconds), Some(cadence)) if seconds < 2.0 * cadence => {
-                let message = format!("{seconds} s are shorter than two cadences of {cadence} s");
-                table.wrong(key, message, format!("write at least {}", 2.0 * cadence));
-            }
-            (None, _) if table.get(key).is_none() => {
-                table.missing(key, "write for how many seconds values may stay the same");
-            }
-            _ => {}
+        check_steps(&table, key, seconds, cadence_s);
+        if table.get(key).is_none() {
+            table.missing(key, "write for how many seconds values may stay the same");
         }
-    }
-    let tolerance = table.limit("tolerance");
-    if mode == Mode::IoosQc3_0 && tolerance.is_none_or(|tolerance| tolerance == 0.0) {
-        table.wrong(
-            "tolerance",
-            "without one above zero ioos_qc 3.0.0 flags nothing",
-            "write a number above zero",
-        );
     }
     let check = FlatLine {
         suspect_s: suspect_s.unwrap_or_default(),
         fail_s: fail_s.unwrap_or_default(),
-        tolerance: tolerance.unwrap_or(0.0),
+        tolerance: table.threshold("tolerance").unwrap_or(0.0),
         gap_factor: table.positive("gap_factor").unwrap_or(3.0),
         marks_run: table.one_of("mark", &[("end", false), ("run", true)]).unwrap_or(false),
         cadence_s,
@@ -160,28 +151,34 @@ fn flat_line(table: &mut Table<'_>, mode: Mode, cadence_s: Option<f64>) -> Optio
     Some(check)
 }
 
+/// A window of one step holds two points, which say nothing.
+fn check_steps(table: &Table<'_>, key: &str, seconds: Option<f64>, cadence_s: Option<f64>) {
+    if let (Some(seconds), Some(cadence)) = (seconds, cadence_s)
+        && seconds < 2.0 * cadence
+        && table.is_strict()
+    {
+        let message = format!("{seconds} s are shorter than two cadences of {cadence} s");
+        table.wrong(key, message, format!("write at least {}", 2.0 * cadence));
+    }
+}
+
 fn attenuated_signal(table: &mut Table<'_>, cadence_s: Option<f64>) -> Option<AttenuatedSignal> {
     let mut table = table.table("attenuated_signal")?;
     let levels = both_levels(&mut table);
     if let Some((suspect, fail)) = levels
         && fail > suspect
+        && table.is_strict()
     {
         let message =
             format!("{fail} is above `suspect`, which is {suspect}: less spread is worse");
         table.wrong("fail", message, format!("write at most {suspect}"));
     }
-    let period_s = table.positive("period_s");
-    let minimum = match (table.count("min_obs"), table.positive("min_period_s")) {
-        (Some(_), Some(_)) => {
-            table.wrong("min_period_s", "`min_obs` stands there too", "leave one of both");
-            None
-        }
-        (Some(count), None) => Some(Minimum::Observations(count)),
-        (None, seconds) => seconds.map(Minimum::Seconds),
-    };
+    let period_s = window(&mut table);
+    let minimum = minimum(&mut table);
     if let (Some(period), Some(cadence), Some(Minimum::Observations(count))) =
         (period_s, cadence_s, minimum)
         && count as f64 * cadence > period
+        && table.is_strict()
     {
         let message = format!("{period} s never hold {count} points of a cadence of {cadence} s");
         table.wrong("period_s", message, format!("write at least {}", count as f64 * cadence));
@@ -193,11 +190,31 @@ fn attenuated_signal(table: &mut Table<'_>, cadence_s: Option<f64>) -> Option<At
     Some(AttenuatedSignal { suspect, fail, period_s, minimum, spread })
 }
 
+/// The library writes the seconds as a text that pandas reads: no exponent, and no more than its clock has room for.
+fn window(table: &mut Table<'_>) -> Option<f64> {
+    let seconds = table.duration("period_s")?;
+    let is_read = seconds == 0.0 || (1e-4..WINDOW_MAX_S).contains(&seconds.abs());
+    if !table.is_strict() && !is_read {
+        let help = format!("write 0, or seconds from 0.0001 to {WINDOW_MAX_S}");
+        table.wrong("period_s", format!("ioos_qc 3.0.0 takes no window of {seconds} s"), help);
+    }
+    Some(seconds)
+}
+
+/// The library passes over `min_period_s` where `min_obs` stands too.
+fn minimum(table: &mut Table<'_>) -> Option<Minimum> {
+    let (count, seconds) = (table.count("min_obs"), table.duration("min_period_s"));
+    if count.is_some() && seconds.is_some() && table.is_strict() {
+        table.wrong("min_period_s", "`min_obs` stands there too", "leave one of both");
+    }
+    count.map(Minimum::Observations).or(seconds.map(Minimum::Seconds))
+}
+
 fn speed(table: &mut Table<'_>) -> Option<Speed> {
     let mut table = table.table("speed")?;
     let levels = both_levels(&mut table);
     if let Some((suspect, fail)) = levels {
-        check_rising(&table, Some(suspect), Some(fail), ["suspect", "fail"]);
+        check_levels(&table, Some(suspect), Some(fail), ["suspect", "fail"]);
     }
     table.finish();
     levels.map(|(suspect, fail)| Speed { suspect, fail })
@@ -205,11 +222,9 @@ fn speed(table: &mut Table<'_>) -> Option<Speed> {
 
 fn density_inversion(table: &mut Table<'_>) -> Option<DensityInversion> {
     let mut table = table.table("density_inversion")?;
-    let check = DensityInversion { suspect: table.number("suspect"), fail: table.number("fail") };
-    check_rising(&table, check.fail, check.suspect, ["fail", "suspect"]);
-    if table.get("suspect").is_none() && table.get("fail").is_none() {
-        table.missing("suspect", "write `suspect`, `fail` or both");
-    }
+    let check = DensityInversion { suspect: table.bound("suspect"), fail: table.bound("fail") };
+    check_levels(&table, check.fail, check.suspect, ["fail", "suspect"]);
+    check_any(&mut table, ["suspect", "fail"]);
     table.finish();
     Some(check)
 }

@@ -7,8 +7,8 @@ use std::fmt;
 use stepwell_pipeline::suggest;
 
 use super::node::Node;
-use crate::checks::Span;
 use crate::checks::validity::Listed;
+use crate::checks::{Mode, Span};
 use crate::series::parse_time;
 
 /// One thing that is wrong with a configuration.
@@ -58,6 +58,7 @@ pub(super) struct Table<'a> {
     entries: &'a BTreeMap<String, Node>,
     problems: &'a Problems,
     known: BTreeSet<&'static str>,
+    mode: Mode,
 }
 
 impl<'a> Table<'a> {
@@ -66,7 +67,22 @@ impl<'a> Table<'a> {
         entries: &'a BTreeMap<String, Node>,
         problems: &'a Problems,
     ) -> Self {
-        Self { path, entries, problems, known: BTreeSet::new() }
+        Self { path, entries, problems, known: BTreeSet::new(), mode: Mode::default() }
+    }
+
+    /// The same table, of a stream in this mode, and so are the tables in it.
+    pub(super) fn in_mode(self, mode: Mode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// The mode of the stream.
+    pub(super) const fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Whether what makes no sense is refused. The library takes it, and so does the mode that has its flags.
+    pub(super) fn is_strict(&self) -> bool {
+        self.mode == Mode::Strict
     }
 
     /// Everything in it.
@@ -121,6 +137,29 @@ impl<'a> Table<'a> {
                 None
             }
         }
+    }
+
+    /// A number that values are compared with. Infinity is one for the library.
+    pub(super) fn bound(&mut self, key: &'static str) -> Option<f64> {
+        let node = self.get(key)?;
+        self.bound_of(key, node)
+    }
+
+    fn bound_of(&self, key: &str, node: &Node) -> Option<f64> {
+        match node {
+            Node::Number(value) if value.is_infinite() && !self.is_strict() => Some(*value),
+            other => self.number_of(key, other),
+        }
+    }
+
+    /// A bound of a measure that is never negative; the library takes a negative one too.
+    pub(super) fn threshold(&mut self, key: &'static str) -> Option<f64> {
+        if self.is_strict() { self.limit(key) } else { self.bound(key) }
+    }
+
+    /// A length of time above zero; the library takes any.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<f64> {
+        if self.is_strict() { self.positive(key) } else { self.number(key) }
     }
 
     /// A number that is zero or more.
@@ -239,13 +278,13 @@ impl<'a> Table<'a> {
         time
     }
 
-    /// Two finite numbers.
+    /// Two bounds.
     pub(super) fn span(&mut self, key: &'static str) -> Option<Span> {
         let [low, high] = self.pair(key)?;
         Some(Span::new(low, high))
     }
 
-    /// Two finite numbers, in their order.
+    /// Two bounds, in their order.
     pub(super) fn pair(&mut self, key: &'static str) -> Option<[f64; 2]> {
         let node = self.get(key)?;
         let Node::List(items) = node else {
@@ -256,7 +295,7 @@ impl<'a> Table<'a> {
             self.mistyped(key, node, "two numbers such as [0, 25]");
             return None;
         };
-        Some([self.number_of(key, low)?, self.number_of(key, high)?])
+        Some([self.bound_of(key, low)?, self.bound_of(key, high)?])
     }
 
     /// Two instants.
@@ -310,7 +349,9 @@ impl<'a> Table<'a> {
 
     fn table_of(&self, key: &str, node: &'a Node) -> Option<Self> {
         match node {
-            Node::Table(entries) => Some(Table::new(self.path_of(key), entries, self.problems)),
+            Node::Table(entries) => {
+                Some(Table::new(self.path_of(key), entries, self.problems).in_mode(self.mode))
+            }
             other => {
                 self.mistyped(key, other, "a table");
                 None

@@ -6,6 +6,7 @@
 mod html;
 mod page;
 mod plot;
+mod rates;
 mod runs;
 mod scale;
 
@@ -21,7 +22,7 @@ use crate::tables::Records;
 use crate::verdict::{Run, Status};
 use runs::{Drawn, of_run};
 
-/// Runs in the table of verdicts, and in the plot of flags over time.
+/// Runs in the table of verdicts, and in the plots over time.
 const RUNS: usize = 100;
 /// Runs whose points are drawn.
 const RUNS_DRAWN: usize = 10;

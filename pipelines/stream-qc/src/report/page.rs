@@ -1,7 +1,7 @@
 //! The pages: one that lists the streams, one for each of them.
 
 use super::html::{escape, page, table};
-use super::{Reported, plot};
+use super::{Reported, plot, rates};
 use crate::flag::Flag;
 use crate::tables::details::Detail;
 use crate::tables::summary::Recorded;
@@ -46,12 +46,14 @@ pub(super) fn of_stream(stream: &Reported) -> String {
     let body = format!(
         "<p><a href=\"index.html\">All streams</a></p>\n<h1>{}</h1>\n<p>Last verdict: {last}. Runs passed: {}.</p>\n\
          <h2>Series</h2>\n{}<p class=\"note\">The points that were kept of the last runs, and all that were flagged. Point at one to read it.</p>\n\
+         <h2>Pass rates over time</h2>\n{}\
          <h2>Flags over time</h2>\n{}\
          <h2>Verdicts</h2>\n{}\
          <h2>Findings of the last run</h2>\n{}",
         escape(&title),
         passes(&stream.history),
         plot::series(&stream.drawn.dots),
+        rates::plot(&stream.history),
         plot::shares(&stream.history),
         table(
             "Runs, the newest first; 1, 2 and 3 are the processes",
@@ -119,9 +121,7 @@ fn started(run: &Recorded) -> String {
 
 /// `98.6 %` of the points.
 fn good(run: &Recorded) -> String {
-    let total: u64 = run.counts.values().sum();
-    let good = count_of(&run.counts, Flag::Good);
-    if total == 0 { String::new() } else { format!("{:.1} %", good as f64 * 100.0 / total as f64) }
+    rates::good_share(run).map(rates::percent).unwrap_or_default()
 }
 
 /// `7 of 9`

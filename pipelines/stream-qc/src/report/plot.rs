@@ -10,8 +10,8 @@ use crate::tables::summary::Recorded;
 use crate::verdict::count_of;
 
 const WIDTH: f64 = 960.0;
-const LEFT: f64 = 60.0;
-const RIGHT: f64 = 946.0;
+pub(super) const LEFT: f64 = 60.0;
+pub(super) const RIGHT: f64 = 946.0;
 
 /// From the least to the worst: what is drawn last lies on top.
 const ORDER: [Flag; 5] = [Flag::Unknown, Flag::Good, Flag::Missing, Flag::Suspect, Flag::Fail];
@@ -117,7 +117,7 @@ fn trace(svg: &mut String, dots: &[Dot], x: &Scale, y: &Scale) {
 }
 
 /// A dot, a triangle, a diamond, a bar: readable without its colour.
-fn mark(flag: Flag, (x, y): (f64, f64)) -> String {
+pub(super) fn mark(flag: Flag, (x, y): (f64, f64)) -> String {
     let class = class(flag);
     match flag {
         Flag::Good | Flag::Unknown => {
@@ -151,7 +151,7 @@ fn told(dot: &Dot) -> String {
     format!("{} {value} {}{tests}", time_text(dot.time), dot.flag)
 }
 
-fn open(height: f64, id: &str, title: &str) -> String {
+pub(super) fn open(height: f64, id: &str, title: &str) -> String {
     format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-labelledby=\"{id}\"><title id=\"{id}\">{title}</title>"
     )
@@ -166,7 +166,7 @@ fn legend(svg: &mut String, y: f64) {
     }
 }
 
-fn line(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
+pub(super) fn line(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
     write!(
         svg,
         "<line class=\"grid\" x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\"/>",
@@ -175,7 +175,7 @@ fn line(svg: &mut String, from: (f64, f64), to: (f64, f64)) {
     .expect("a text takes everything");
 }
 
-fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
+pub(super) fn text(svg: &mut String, x: f64, y: f64, anchor: &str, text: &str) {
     write!(svg, "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{}</text>", escape(text))
         .expect("a text takes everything");
 }

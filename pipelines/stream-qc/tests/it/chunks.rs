@@ -81,15 +81,15 @@ DUPLICATES
 gross_range = { fail = [0, 8], suspect = [1, 7] }
 valid_range = { min = 1, max = 9 }
 climatology = [{ period = "hour", tspan = [0, 0], vspan = [2, 6], zspan = [0, 5] }, { period = "minute", tspan = [3, 5], vspan = [0, 9] }]
-location = { range_max_m = 1000, range_method = "haversine" }
+location = { range_max_m = METRES, range_method = "haversine" }
 drift = { method = "psi", edges = [3, 6], expected = [0.3, 0.3, 0.4], suspect = 0.1, fail = 0.3 }
 [process3]
 order = true
 gap_h = 0.05
 spike = { method = "METHOD", suspect = 0.75, fail = 2.5, bridge = BRIDGE }
 rate_per_s = { suspect = 0.01, fail = 0.05, bridge = BRIDGE }
-flat_line = { suspect_s = 180, fail_s = 300, tolerance = 0.5, mark = "MARK" }
-attenuated_signal = { suspect = 2, fail = 0.5, period_s = 400, min_obs = MIN_OBS, type = "SPREAD" }
+flat_line = { suspect_s = SECONDS, fail_s = 300, tolerance = 0.5, mark = "MARK" }
+attenuated_signal = { suspect = 2, fail = 0.5, period_s = PERIOD, min_obs = MIN_OBS, type = "SPREAD" }
 speed = { suspect = 1, fail = 25 }
 density_inversion = { suspect = -0.5, fail = -3 }
 "#;
@@ -98,10 +98,15 @@ fn configs() -> impl Strategy<Value = StreamConfig> {
     let mode = prop::sample::select(vec!["strict", "ioos_qc_3_0"]);
     let method = prop::sample::select(vec!["average", "differential"]);
     let spread = prop::sample::select(vec!["std", "range"]);
-    (mode, method, spread, any::<[bool; 3]>(), 1..5_u8).prop_map(
-        |(mode, method, spread, [bridge, marks_run, duplicates], min_obs)| {
+    (mode, method, spread, any::<[bool; 4]>(), 1..5_u8).prop_map(
+        |(mode, method, spread, [bridge, marks_run, duplicates, is_odd], min_obs)| {
             let is_strict = mode == "strict";
+            // What only the library takes.
+            let odd = |odd, usual| if is_odd && !is_strict { odd } else { usual };
             let text = CHECKS
+                .replace("METRES", odd("-1", "1000"))
+                .replace("SECONDS", odd("-30", "180"))
+                .replace("PERIOD", odd("-60", "400"))
                 .replace("MODE", mode)
                 .replace("METHOD", method)
                 .replace("SPREAD", spread)

@@ -136,11 +136,61 @@ fn what_makes_no_sense_is_refused() {
     assert!(
         only("limits = { fail_share = 2 }").starts_with("`limits.fail_share`: 2 is out of range")
     );
-    let flat = "mode = \"ioos_qc_3_0\"\nprocess3.flat_line = { suspect_s = 1800, fail_s = 3000 }";
-    assert!(stream(flat).starts_with("`process3.flat_line.tolerance`: without one above zero"));
     let late = "process3.attenuated_signal = { suspect = 1, fail = 2 }";
     assert!(stream(late).starts_with("`process3.attenuated_signal.fail`: 2 is above `suspect`"));
     assert!(only("= 3").starts_with("`(document)`"));
+}
+
+/// What makes no sense, but is taken by the library: its flags are wanted all the same.
+const OF_THE_LIBRARY: [&str; 17] = [
+    "process1.reception_h = -1",
+    "process1.impossible_date = { earliest = \"2100-01-01\", latest = \"2000-01-01\" }",
+    "process1.syntax = { characters = 2.5 }",
+    "process1.syntax = { bytes = 2, delimiter = \",\" }",
+    "process2.valid_range = { min = 2, max = 1 }",
+    "process2.percentile_range = { low = 95, high = 5 }",
+    "process2.climatology = [{ period = \"month\", tspan = [1, 2], vspan = [0, 9], fspan = [1, 2] }]",
+    "process2.gross_range = { fail = [-inf, 25] }",
+    "process3.gap_h = 0.1",
+    "process3.spike = { suspect = 2, fail = 1 }",
+    "process3.spike = { suspect = -1 }",
+    "process3.rate_per_s = { suspect = 2, fail = 1 }",
+    "process3.flat_line = { suspect_s = 600, fail_s = 3000, tolerance = 1 }",
+    "process3.flat_line = { suspect_s = 3000, fail_s = 1800, tolerance = 1 }",
+    "process3.attenuated_signal = { suspect = 1, fail = 2 }",
+    "process3.attenuated_signal = { suspect = 2, fail = 1, period_s = 1200, min_obs = 4 }",
+    "process3.density_inversion = { suspect = -2, fail = -1 }",
+];
+
+#[test]
+fn what_makes_no_sense_is_taken_as_the_library_takes_it() {
+    for said in OF_THE_LIBRARY {
+        let stream = format!("cadence_s = 600\ncolumns.depth = \"depth\"\n{said}\n");
+        let check = said.split([' ', '=']).next().expect("a path");
+        let problems = refused(&stream);
+        assert!(problems.iter().all(|it| it.path.starts_with(check)), "{said}: {problems:?}");
+        let ioos = format!("mode = \"ioos_qc_3_0\"\n{stream}");
+        assert_eq!(Config::parse(&ioos, Format::Toml).map(|it| it.streams().count()), Ok(1));
+        assert!(Config::parse_as(&stream, Format::Toml, Some(Mode::IoosQc3_0)).is_ok(), "{said}");
+    }
+}
+
+/// Checks that only we have refuse in both modes what makes no sense.
+#[test]
+fn what_the_library_does_not_know_is_refused_in_its_mode_too() {
+    for said in [
+        "process1.freshness_h = { suspect = 2, fail = 1 }",
+        "process2.reference_percentile = { reference = [1], low = 95, high = 5 }",
+        "process2.drift = { method = \"ks\", reference = [1], suspect = 2, fail = 1 }",
+        "process3.rate_per_s = { fail = 1 }",
+        "process3.spike = { suspect = nan }",
+    ] {
+        let told = only(&format!("mode = \"ioos_qc_3_0\"\n{said}"));
+        assert!(
+            told.starts_with(&format!("`{}.", said.split(' ').next().expect("a path"))),
+            "{told}"
+        );
+    }
 }
 
 #[test]

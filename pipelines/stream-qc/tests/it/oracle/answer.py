@@ -31,6 +31,8 @@ def decoded(value):
         return np.array(value["texts"], dtype=str)
     if "tuple" in value:
         return tuple(decoded(item) for item in value["tuple"])
+    if "float" in value:
+        return float(value["float"])
     if "u8" in value:
         return np.array(value["u8"], dtype=np.uint8)
     return {key: decoded(item) for key, item in value.items()}

@@ -1,10 +1,12 @@
 //! Every check against the reference library, on seeded random series: the flags are equal, and where the library
-//! raises an exception, so do we.
+//! raises an exception, so do we; parameters that a configuration refuses are such that the library refuses.
 //!
 //! `STEPWELL_QC_SEED` is the seed, `STEPWELL_QC_CASES` the number of series of each check.
 
 mod cases;
+mod configured;
 mod random;
+mod refusals;
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
@@ -21,7 +23,8 @@ use random::Random;
 pub(crate) struct Case {
     pub(crate) function: &'static str,
     pub(crate) args: Value,
-    pub(crate) ours: Flags,
+    /// Nothing if the configuration refuses the parameters.
+    pub(crate) ours: Option<Flags>,
 }
 
 /// What the library gave.
@@ -53,8 +56,12 @@ fn flags_are_those_of_the_library() {
     assert_eq!(answers.len(), cases.len(), "every request is answered");
     let mut different: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for ((name, case), theirs) in cases.iter().zip(answers) {
-        let ours = ours(&case.ours);
-        if ours != theirs {
+        let ours = case.ours.as_ref().map(ours);
+        let is_same = match &ours {
+            Some(ours) => *ours == theirs,
+            None => matches!(theirs, Answer::Error(_)),
+        };
+        if !is_same {
             let told = format!("  {}\n  ours   {ours:?}\n  theirs {theirs:?}\n", case.args);
             different.entry(name).or_default().push(told);
         }
@@ -75,6 +82,20 @@ fn flags_are_those_of_the_library() {
         cases.len(),
         told.concat()
     );
+}
+
+#[test]
+fn what_a_configuration_refuses_the_library_refuses() {
+    let cases = refusals::all();
+    for (name, case) in &cases {
+        assert!(case.ours.is_none(), "{name}: the configuration takes it");
+    }
+    let Some(python) = find_python() else { return };
+    let answers = ask(&python, &cases);
+    assert_eq!(answers.len(), cases.len(), "every request is answered");
+    for ((name, case), theirs) in cases.iter().zip(answers) {
+        assert!(matches!(theirs, Answer::Error(_)), "{name}: {} gives {theirs:?}", case.args);
+    }
 }
 
 fn ours(flags: &Flags) -> Answer {

@@ -58,10 +58,32 @@ impl Random {
         }
     }
 
+    /// A limit, or one of those that only the library takes: below zero, or infinite.
+    pub(crate) fn threshold(&mut self) -> f64 {
+        match self.below(10) {
+            0 => -self.limit(),
+            1 => self.pick(&[f64::INFINITY, f64::NEG_INFINITY]),
+            _ => self.limit(),
+        }
+    }
+
+    /// Hours: usual ones, none, negative ones, and too many to count in nanoseconds.
+    pub(crate) fn hours(&mut self) -> f64 {
+        match self.below(10) {
+            0..3 => self.pick(&[0.0, 0.25, 1.0, 2.0, 2.5]),
+            3..6 => self.float(0.0, 3.0),
+            6..8 => self.float(0.0, 0.01),
+            8 => -self.float(0.0, 3.0),
+            _ => self.pick(&[1e6, 1e12, 3e12, 1e15, -1e12, 1e16, 1e300]),
+        }
+    }
+
     /// Two numbers between which values may be.
     pub(crate) fn span(&mut self) -> [f64; 2] {
         let ends = [-1e3, -5.0, 0.0, 1.0, 2.0, 3.0, 5.0, 9.0, 20.0];
-        if self.chance(0.5) {
+        if self.chance(0.1) {
+            [self.pick(&ends), self.pick(&[f64::INFINITY, f64::NEG_INFINITY])]
+        } else if self.chance(0.5) {
             [self.pick(&ends), self.pick(&ends)]
         } else {
             [self.float(-5.0, 5.0), self.float(0.0, 15.0)]
@@ -197,6 +219,11 @@ impl Random {
 /// An array of numbers, exact to the bit.
 pub(crate) fn numbers(values: &[f64]) -> Value {
     json!({ "f64": values.iter().map(|value| value.to_bits()).collect::<Vec<_>>() })
+}
+
+/// A number; JSON has none that are infinite.
+pub(crate) fn real(number: f64) -> Value {
+    if number.is_finite() { json!(number) } else { json!({ "float": number.to_string() }) }
 }
 
 pub(crate) fn instants(times: &[i64]) -> Value {
