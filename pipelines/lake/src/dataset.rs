@@ -6,7 +6,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use stepwell_tabular::rows::{Rows, UNKNOWN, Unknown};
-use stepwell_tabular::{Column, ColumnType, WriteOptions, arrow_schema};
+use stepwell_tabular::{Column, ColumnType, Location, WriteOptions, arrow_schema};
 
 use crate::source::SourceTable;
 
@@ -56,6 +56,8 @@ pub struct Dataset {
     pub part_bytes: usize,
     /// Whether a source without rows may empty a table that has some.
     pub allow_empty: bool,
+    /// Where its tables lie, if not where the others do.
+    pub target: Option<Location>,
     /// Where rows come from.
     pub source: SourceTable,
 }

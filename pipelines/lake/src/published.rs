@@ -3,7 +3,7 @@
 //! A partition's published files lie in one folder, `run=<run>`. Whoever goes by the pointer never sees half of a run;
 //! what it no longer names stays for a grace time, for who reads it now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -204,8 +204,10 @@ pub(crate) async fn switch(
 /// As [`table`].
 pub async fn tables(stores: &Stores, target: &Target) -> Result<Vec<Table>, HandlerError> {
     let mut tables = Vec::new();
-    for name in stores.folders(&target.database()).await.map_err(told)? {
-        tables.extend(table(stores, target, &name).await?);
+    let beside = stores.folders(&target.database()).await.map_err(told)?;
+    let names: BTreeSet<_> = beside.iter().chain(target.elsewhere.keys()).collect();
+    for name in names {
+        tables.extend(table(stores, target, name).await?);
     }
     Ok(tables)
 }

@@ -6,6 +6,8 @@
 //!                           /_quarantine/run=<run>/all-00000.jsonl       records that fit no row
 //! ```
 
+use std::collections::BTreeMap;
+
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use stepwell_tabular::Location;
 
@@ -41,17 +43,19 @@ pub struct Target {
     pub root: Location,
     /// The folder below it.
     pub database: String,
+    /// The tables that lie elsewhere, each with what is `root` of it.
+    pub elsewhere: BTreeMap<String, Location>,
 }
 
 impl Target {
-    /// The folder of all tables.
+    /// The folder of all tables but those that lie elsewhere.
     pub fn database(&self) -> Location {
         self.root.join(&self.database)
     }
 
     /// The folder of a table.
     pub fn table(&self, name: &str) -> Location {
-        self.database().join(name)
+        self.elsewhere.get(name).unwrap_or(&self.root).join(&self.database).join(name)
     }
 
     /// What says which files of a table are published.

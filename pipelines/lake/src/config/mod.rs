@@ -143,6 +143,7 @@ impl Config {
             target: Target {
                 root: settings.target.unwrap_or_else(|| Location::Path(TARGET.into())),
                 database: settings.database.unwrap_or_else(|| DATABASE.to_owned()),
+                elsewhere: datasets.values().flat_map(elsewhere).collect(),
             },
             datasets,
             dynamodb: settings.dynamodb,
@@ -188,6 +189,12 @@ impl Config {
             .find(|it| it.tables().iter().any(|name| name == table))
             .map(|it| it.name.as_str())
     }
+}
+
+/// The tables of a dataset that has a target of its own.
+fn elsewhere(dataset: &Dataset) -> Vec<(String, Location)> {
+    let Some(target) = &dataset.target else { return Vec::new() };
+    dataset.tables().into_iter().map(|table| (table, target.clone())).collect()
 }
 
 /// The datasets of a folder, by the names of their files.

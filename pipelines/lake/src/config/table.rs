@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use stepwell_tabular::rows::Unknown;
-use stepwell_tabular::{Column, ColumnType, Compression, Format, Kind, WriteOptions};
+use stepwell_tabular::{Column, ColumnType, Compression, Format, Kind, Location, WriteOptions};
 
 use crate::dataset::{Child, Dataset, Flatten, Mode, Partition};
 use crate::reconcile::handlers::{DAILY, DIFFERENCES};
@@ -48,6 +48,7 @@ struct Own {
     part_rows: Option<usize>,
     part_mebibytes: Option<usize>,
     allow_empty: bool,
+    target: Option<Location>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -75,6 +76,7 @@ const OWN: &[&str] = &[
     "part_rows",
     "part_mebibytes",
     "allow_empty",
+    "target",
 ];
 
 impl<'de> Deserialize<'de> for TableSettings {
@@ -129,6 +131,7 @@ impl TableSettings {
             part_rows: own.part_rows.unwrap_or(PART_ROWS),
             part_bytes: own.part_mebibytes.unwrap_or(PART_MEBIBYTES) << 20,
             allow_empty: own.allow_empty,
+            target: own.target,
             source,
         };
         problems.extend(found_problems(&dataset));
@@ -166,6 +169,12 @@ fn found_problems(dataset: &Dataset) -> Vec<String> {
     }
     if dataset.window.is_some_and(|window| window.is_zero()) {
         problems.push("`window_seconds` is zero".to_owned());
+    }
+    if let Some(Location::Http(_)) = dataset.target {
+        problems.push(
+            "`target` is a web server, which cannot be written to; write a folder, or `s3://bucket/prefix`"
+                .to_owned(),
+        );
     }
     problems.extend(column_problems(&dataset.columns));
     problems.extend(name_problems(dataset));

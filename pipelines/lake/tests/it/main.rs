@@ -26,4 +26,5 @@ mod report;
 mod salesforce;
 mod secrets;
 mod sources;
+mod targets;
 mod two_of_them;
