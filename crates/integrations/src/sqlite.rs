@@ -138,6 +138,21 @@ impl Database {
         self.classified(in_transaction(&mut connection, TransactionBehavior::Immediate, work))
     }
 
+    /// Runs statements that take something over from another file, which they call `other`, in one transaction.
+    pub(crate) fn merge(&self, other: &Path, statements: &str) -> Result<(), StoreError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let attached =
+            connection.execute("ATTACH ?1 AS other", [other.to_string_lossy()]).and_then(|_| {
+                connection.execute_batch(&format!("BEGIN IMMEDIATE; {statements} COMMIT;"))
+            });
+        if !connection.is_autocommit() {
+            // It failed on the way, which is what is told.
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        let _ = connection.execute_batch("DETACH other");
+        attached.map_err(|source| StoreError::Sqlite { path: self.path.to_path_buf(), source })
+    }
+
     fn read_here<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<Result<T, E>>,

@@ -93,7 +93,8 @@ impl Opener {
         Ok(folder.join(name))
     }
 
-    /// A FIFO queue and its dead letters, made where they are missing; embedded in `.stepwell/queue.db`.
+    /// A FIFO queue and its dead letters, made where they are missing; embedded in `.stepwell/queues.db`, where
+    /// clients of SQS find it.
     ///
     /// # Errors
     /// By class, as the queue says.
@@ -116,7 +117,7 @@ impl Opener {
             }
             Provider::Embedded => {
                 let options = EmbeddedOptions { max_receive_count };
-                let queue = EmbeddedQueue::open(&self.file("queue.db")?, name, options, clock());
+                let queue = EmbeddedQueue::open(&self.file("queues.db")?, name, options, clock());
                 queue.map(|queue| Arc::new(queue) as _)
             }
         };

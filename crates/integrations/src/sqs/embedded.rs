@@ -1,7 +1,9 @@
 //! The queue in a SQLite file.
 //!
-//! It differs from SQS in this: nothing expires (SQS forgets a message after its retention, four days by default); a call takes
-//! and gives any number of messages; all entries of a call are queued or none; counts are exact.
+//! It differs from SQS in this: nothing expires by itself (SQS forgets a message after its retention, four days by default); a call
+//! takes and gives any number of messages; all entries of a call are queued or none; counts are exact.
+//!
+//! The file is that of [`super::EmbeddedQueues`], which serve the same queue to clients of SQS.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,15 +11,40 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{OptionalExtension as _, Transaction, params};
+use serde_json::json;
 use tokio::sync::Notify;
 
 use super::store::{
     Delivery, FORMAT, Grave, Outgoing, Received, Redrive, bury, delete, forget_old_ids, insert,
     read_dead_letter, revive, set_visibility, take, wait_for,
 };
-use super::{DeadLetter, Depth, Entry, Error, Message, NotDeleted, Queue, Receipt, Receive, check};
-use crate::Clock;
+use super::{
+    DeadLetter, Depth, Entry, Error, FIFO_SUFFIX, Message, NotDeleted, Queue, Receipt, Receive,
+    check,
+};
 use crate::sqlite::Database;
+use crate::{Clock, StoreError};
+
+/// What an earlier stepwell called the file.
+const FILE_BEFORE: &str = "queue.db";
+/// Of the queues that are made here: the longest that SQS has. Clients of SQS are shown it, and find nothing older.
+const RETENTION_SECONDS: &str = "1209600";
+
+/// Numbers of messages begin anew; dead letters get numbers that no message has.
+const ADOPT: &str = "
+    INSERT INTO message (queue, group_id, deduplication_id, body, sent_ms, receive_count, visible_ms, message_id, attributes,
+        trace_header, first_received_ms, dead_letter_source, fair_group)
+    SELECT queue, group_id, deduplication_id, body, sent_ms, receive_count, visible_ms, message_id, attributes,
+        trace_header, first_received_ms, dead_letter_source, fair_group
+    FROM other.message AS old WHERE NOT EXISTS (
+        SELECT 1 FROM main.message AS new WHERE new.queue = old.queue AND new.group_id = old.group_id
+        AND new.deduplication_id = old.deduplication_id AND new.sent_ms = old.sent_ms)
+    ORDER BY sequence;
+    INSERT OR IGNORE INTO deduplication (queue, deduplication_id, until_ms, message_id)
+    SELECT queue, deduplication_id, until_ms, message_id FROM other.deduplication;
+    INSERT OR IGNORE INTO dead_letter
+    SELECT -sequence, queue, group_id, deduplication_id, body, reason, dead_ms FROM other.dead_letter;
+";
 
 /// What the queue is like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +78,7 @@ impl std::fmt::Debug for EmbeddedQueue {
 }
 
 impl EmbeddedQueue {
-    /// Opens or creates the file. The queue is there from then on.
+    /// Opens or creates the file. The queue is there from then on, also for clients of SQS; one that they made stays as it is.
     ///
     /// # Errors
     /// [`Error::Store`]
@@ -61,8 +88,13 @@ impl EmbeddedQueue {
         options: EmbeddedOptions,
         clock: Clock,
     ) -> Result<Self, Error> {
+        let database = Database::open(path, FORMAT)?;
+        adopt(&database, &path.with_file_name(FILE_BEFORE))?;
+        let (made, now) = (name.to_owned(), clock().as_millisecond());
+        database
+            .change_here(move |transaction| make(transaction, &made, now).map(Ok::<_, Error>))?;
         Ok(Self {
-            database: Database::open(path, FORMAT)?,
+            database,
             name: name.into(),
             max_receive_count: options.max_receive_count.max(1),
             clock,
@@ -89,6 +121,34 @@ impl EmbeddedQueue {
         })
         .await
     }
+}
+
+/// Makes a queue as SQS would be asked to, if it is not there.
+fn make(transaction: &Transaction<'_>, name: &str, now: i64) -> rusqlite::Result<()> {
+    let attributes = if name.ends_with(FIFO_SUFFIX) {
+        json!({"FifoQueue": "true", "MessageRetentionPeriod": RETENTION_SECONDS})
+    } else {
+        json!({"MessageRetentionPeriod": RETENTION_SECONDS})
+    };
+    let sql = "INSERT OR IGNORE INTO queue (name, attributes, tags, created_ms, modified_ms)
+        VALUES (?1, ?2, '{}', ?3, ?3)";
+    transaction.execute(sql, params![name, attributes.to_string(), now]).map(drop)
+}
+
+/// Takes over what an earlier stepwell kept in a file of its own, which then goes. Interrupted, it is done again.
+fn adopt(database: &Database, before: &Path) -> Result<(), StoreError> {
+    if !before.exists() {
+        return Ok(());
+    }
+    drop(Database::open(before, FORMAT)?);
+    database.merge(before, ADOPT)?;
+    for ending in ["", "-wal", "-shm"] {
+        let mut file = before.as_os_str().to_owned();
+        file.push(ending);
+        // What stays is taken over again, which adds nothing.
+        let _ = std::fs::remove_file(file);
+    }
+    Ok(())
 }
 
 impl From<Received> for Message {

@@ -54,6 +54,35 @@ async fn messages_outlive_the_process_and_what_was_in_flight_comes_again() {
 }
 
 #[tokio::test]
+async fn what_was_kept_in_the_file_of_earlier_versions_is_taken_over_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let time = Time::manual();
+    let before = folder.path().join("before");
+    std::fs::create_dir(&before).unwrap();
+    let options = EmbeddedOptions { max_receive_count: 1 };
+    let reopened = |folder: &Path| {
+        EmbeddedQueue::open(&folder.join("queues.db"), "events", options, time.clock()).unwrap()
+    };
+    let old = reopened(&before);
+    old.send_batch(&[entry("a", 1), entry("b", 1)]).await.unwrap();
+    let received = old.receive(&Receive { max: 1, ..Receive::default() }).await.unwrap();
+    old.dead_letter(&received[0], "poison").await.unwrap();
+    drop(old);
+    for _ in 0..2 {
+        // As if the first process had died before it removed the file.
+        std::fs::copy(before.join("queues.db"), folder.path().join("queue.db")).unwrap();
+        let queue = reopened(folder.path());
+        assert_eq!(queue.depth().await.unwrap(), Depth { waiting: 1, in_flight: 0, dead: 1 });
+        assert!(!folder.path().join("queue.db").exists());
+        queue.send_batch(&[entry("b", 1)]).await.unwrap();
+        assert_eq!(queue.depth().await.unwrap().waiting, 1, "its id is known");
+    }
+    let queue = reopened(folder.path());
+    assert_eq!(queue.dead_letters().await.unwrap()[0].reason, "poison");
+    assert_eq!(queue.redrive(None).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn queues_of_one_file_do_not_see_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let time = Time::manual();

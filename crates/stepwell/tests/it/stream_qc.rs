@@ -1,7 +1,7 @@
 //! Quality control of streams through the real binary: commands, requests over HTTP, messages of a queue, pages.
 
 use serde_json::{Value, json};
-use stepwell_integrations::sqs::{EmbeddedOptions, EmbeddedQueue, Entry, Queue};
+use stepwell_integrations::sqs::{EmbeddedOptions, EmbeddedQueue, Queue};
 
 use crate::serve::{Answer, Server};
 use crate::support::{Project, poll, runtime};
@@ -179,25 +179,29 @@ fn a_token_is_asked_for_and_fields_are_checked_of_any_state_machine() {
 #[test]
 fn messages_start_executions_once_and_poison_goes_to_the_dead_letters() {
     let project = project();
-    std::fs::create_dir_all(project.path().join(".stepwell")).unwrap();
-    let file = project.path().join(".stepwell/queue.db");
+    let server = Server::start(&project, &[]);
+    let sqs = |action: &str, input: Value| {
+        let target = format!("AmazonSQS.{action}");
+        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", &*target)];
+        let answer = server.post("/", &headers, &input.to_string());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        read(&answer)
+    };
+    let url = sqs("GetQueueUrl", json!({"QueueName": "qc-requests.fifo"}))["QueueUrl"].clone();
+    let wanted = json!({"GroupID": "buoys", "StreamID": "7-temp"}).to_string();
+    let bodies = [&wanted, r#"{"GroupID": "buoys"}"#, "no JSON", &wanted];
+    for (number, body) in bodies.into_iter().enumerate() {
+        let message = json!({
+            "QueueUrl": url, "MessageBody": body,
+            "MessageGroupId": "g", "MessageDeduplicationId": number.to_string(),
+        });
+        sqs("SendMessage", message);
+    }
     let clock = std::sync::Arc::new(jiff::Timestamp::now);
+    let file = project.path().join(".stepwell/queues.db");
     let options = EmbeddedOptions { max_receive_count: 5 };
     let queue = EmbeddedQueue::open(&file, "qc-requests.fifo", options, clock).unwrap();
-    let entry = |id: &str, body: String| Entry {
-        group: "g".to_owned(),
-        deduplication_id: id.to_owned(),
-        body,
-    };
-    let entries = [
-        entry("1", json!({"GroupID": "buoys", "StreamID": "7-temp"}).to_string()),
-        entry("2", json!({"GroupID": "buoys"}).to_string()),
-        entry("3", "no JSON".to_owned()),
-        entry("4", json!({"GroupID": "buoys", "StreamID": "7-temp"}).to_string()),
-    ];
     let runtime = runtime();
-    runtime.block_on(queue.send_batch(&entries)).unwrap();
-    let server = Server::start(&project, &[]);
     poll("the queue is worked off", || {
         let depth = runtime.block_on(queue.depth()).unwrap();
         (depth.waiting + depth.in_flight == 0).then_some(())

@@ -141,7 +141,7 @@ impl Bench {
     pub(crate) fn queue(&self) -> EmbeddedQueue {
         let options = QueueOptions { max_receive_count: 50 };
         EmbeddedQueue::open(
-            &self.folder().join("queue.db"),
+            &self.folder().join("queues.db"),
             QUEUE,
             options,
             Arc::new(Timestamp::now),
