@@ -193,6 +193,27 @@ fn what_the_library_does_not_know_is_refused_in_its_mode_too() {
     }
 }
 
+/// pandas makes nanoseconds of seconds by multiplying, and takes no window whose product is not whole: of 0.001 s to
+/// 19.999 s these 183.
+#[test]
+fn a_window_that_pandas_does_not_take_is_refused_in_the_mode_of_the_library() {
+    let said = |seconds: f64| {
+        format!("process3.attenuated_signal = {{ suspect = 1, fail = 1, period_s = {seconds:?} }}")
+    };
+    let taken = |seconds, mode| Config::parse_as(&said(seconds), Format::Toml, Some(mode));
+    let refused: Vec<_> = (1..20_000_u32)
+        .filter(|ms| taken(f64::from(*ms) / 1000.0, Mode::IoosQc3_0).is_err())
+        .collect();
+    assert_eq!(refused[..4], [1001, 1003, 1005, 1007]);
+    assert_eq!((refused.len(), refused.iter().sum::<u32>()), (183, 1_947_183));
+    assert_eq!(
+        only(&format!("mode = \"ioos_qc_3_0\"\n{}", said(1.001))),
+        "`process3.attenuated_signal.period_s`: ioos_qc 3.0.0 takes no window of 1.001 s; write 0, or seconds from \
+         0.0001 to 9223372036 that are a whole number of nanoseconds to pandas too, for instance 1"
+    );
+    assert!(taken(-1.001, Mode::IoosQc3_0).is_ok() && taken(1.001, Mode::Strict).is_ok());
+}
+
 #[test]
 fn a_stream_that_is_not_there_is_named_with_the_one_that_may_be_meant() {
     let config = Config::parse(MANY, Format::Toml).expect("it is right");
