@@ -34,6 +34,7 @@ mod process1;
 mod process2;
 mod process3;
 mod reader;
+mod steps;
 
 use node::Node;
 pub use process1::Process1;
@@ -41,6 +42,7 @@ pub use process2::Process2;
 pub use process3::Process3;
 pub use reader::Problem;
 use reader::{Problems, Table, join};
+use steps::Steps;
 
 /// So many details of each test are kept at most: people read them.
 const DETAILS_MAX: u64 = 10_000;
@@ -244,10 +246,11 @@ fn many(
         let under = defaults.clone().overridden_by(Node::Table(group_layer));
         for (stream, of_stream) in table.named_tables("streams") {
             let over = Node::Table(of_stream.entries().clone());
-            let merged = with_cadence(under.clone().overridden_by(over.clone()), over);
+            let plain = under.clone().overridden_by(over.clone());
             let path = join(&join(&below, "streams"), stream);
-            let Node::Table(merged) = merged else { continue };
-            let read = read_stream(path, &merged, mode, problems);
+            let Node::Table(merged) = with_cadence(plain.clone(), over) else { continue };
+            let read = read_stream(path.clone(), &merged, mode, problems);
+            Steps { path: &path, group: &under, plain: &plain, mode: read.mode }.check(problems);
             let key = (group.to_owned(), stream.to_owned());
             streams.insert(
                 key,
@@ -262,10 +265,12 @@ fn many(
 /// A document that is one stream.
 fn single(root: &Entries, mode: Option<Mode>, problems: &Problems) -> StreamConfig {
     let own = Node::Table(root.clone());
-    let Node::Table(merged) = with_cadence(own.clone(), own) else {
+    let Node::Table(merged) = with_cadence(own.clone(), own.clone()) else {
         unreachable!("a table over a table is a table");
     };
-    read_stream(String::new(), &merged, mode, problems)
+    let stream = read_stream(String::new(), &merged, mode, problems);
+    Steps { path: "", group: &own, plain: &own, mode: stream.mode }.check(problems);
+    stream
 }
 
 fn layer(document: &mut Table<'_>, key: &'static str) -> Node {
@@ -355,7 +360,7 @@ fn roll_up(table: &mut Table<'_>, mode: Mode) -> RollUp {
 
 fn check_cadences(table: &mut Table<'_>) {
     for mut step in table.tables("by_cadence").unwrap_or_default() {
-        if step.positive("up_to_s").is_none() {
+        if step.positive("up_to_s").is_none() && step.get("up_to_s").is_none() {
             step.missing("up_to_s", "write the largest `cadence_s` that the table is for");
         }
     }

@@ -97,6 +97,59 @@ process3 = { flat_line = { suspect_s = 900, fail_s = 3000 }, spike = { suspect =
     assert_eq!(told, expected);
 }
 
+/// Also in tables that are for streams of another cadence, and where the stream says something else itself.
+#[test]
+fn problems_of_all_tables_by_cadence_are_told_at_once() {
+    let text = r#"
+[groups.g]
+process2 = { gross_range = { fail = [0, 25] } }
+by_cadence = [
+    { up_to_s = 60, process3 = { gap_hh = 1, flat_line = { suspect_s = 90, fail_s = "long" } } },
+    { up_to_s = "hour", process2 = { gross_range = { suspect = [5, 30] } }, unit = 3 },
+    { up_to_s = 7200, process3 = { gap_h = -2 } },
+]
+[groups.g.streams.s]
+cadence_s = 3600
+process3 = { gap_h = 3 }
+"#;
+    let told: Vec<_> = refused(text).iter().map(ToString::to_string).collect();
+    let expected = [
+        "`groups.g.streams.s.by_cadence[1].up_to_s`: it is the text \"hour\"; write a number",
+        "`groups.g.streams.s.by_cadence[0].process3.flat_line.fail_s`: it is the text \"long\"; write a number",
+        "`groups.g.streams.s.by_cadence[0].process3.gap_hh`: the key is unknown; did you mean `gap_h`?",
+        "`groups.g.streams.s.by_cadence[1].unit`: it is the number 3; write a text that is not empty",
+        "`groups.g.streams.s.by_cadence[1].process2.gross_range.suspect`: [5, 30] is not inside of [0, 25], outside of which values FAIL; write [5, 25]",
+        "`groups.g.streams.s.by_cadence[2].process3.gap_h`: -2 is not above zero; write a number above zero",
+    ];
+    assert_eq!(told, expected);
+    let single = "cadence_s = 600\nby_cadence = [{ up_to_s = 60, proces3 = {} }]";
+    assert_eq!(
+        only(single),
+        "`by_cadence[0].proces3`: the key is unknown; did you mean `process3`?"
+    );
+}
+
+/// What is at odds with another cadence, or with what one stream says itself, may be right for others of the group.
+#[test]
+fn tables_for_other_cadences_may_be_at_odds_with_a_stream() {
+    let text = r#"
+[groups.g]
+process1 = { row_count = {} }
+process2 = { drift = { method = "psi", edges = [1, 2], expected = [1, 1, 1] } }
+process3 = { rate_per_s = { suspect = 3, fail = 9 } }
+by_cadence = [
+    { up_to_s = 60, process3 = { gap_h = 0.1, flat_line = { suspect_s = 200, fail_s = 300 }, rate_per_s = { suspect = 5 } } },
+    { up_to_s = 3600, process2 = { drift = { edges = [1, 3] } } },
+    { up_to_s = 7200, process3 = { speed = { suspect = 1, fail = 2 } } },
+]
+[groups.g.streams.slow]
+cadence_s = 3600
+process3 = { rate_per_s = { suspect = 2, fail = 4 } }
+columns = { lon = "x", lat = "y" }
+"#;
+    assert_eq!(Config::parse(text, Format::Toml).map(|it| it.streams().count()), Ok(1));
+}
+
 #[test]
 fn what_makes_no_sense_is_refused() {
     let stream = |body: &str| only(&format!("cadence_s = 600\n{body}\n"));
