@@ -159,7 +159,7 @@ impl Config {
     pub fn parse_as(text: &str, format: Format, mode: Option<Mode>) -> Result<Self, Vec<Problem>> {
         let node = match format {
             Format::Toml => toml::from_str(text).map_err(|error| error.to_string()),
-            Format::Yaml => serde_saphyr::from_str(text).map_err(|error| error.to_string()),
+            Format::Yaml => of_yaml(text),
             Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
         };
         node.map_err(|message| unreadable(message.trim_end()))
@@ -217,6 +217,14 @@ impl Config {
     pub fn streams(&self) -> impl Iterator<Item = &StreamConfig> + Clone {
         self.streams.values()
     }
+}
+
+/// Numbers that are not finite are limits for the library; where they are none, they are refused by name.
+fn of_yaml(text: &str) -> Result<Node, String> {
+    let options = serde_saphyr::options! {
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
 }
 
 fn unreadable(message: &str) -> Vec<Problem> {

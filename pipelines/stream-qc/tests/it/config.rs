@@ -76,6 +76,23 @@ fn yaml_json_and_toml_say_the_same() {
 }
 
 #[test]
+fn infinite_limits_can_be_written_in_yaml_too() {
+    let yaml = |mode: &str, limit: &str| {
+        let text = format!("mode: {mode}\nprocess2:\n  gross_range: {{fail: [{limit}, 25]}}\n");
+        Config::parse(&text, Format::Yaml).map_err(|problems| problems[0].to_string())
+    };
+    let config = yaml("ioos_qc_3_0", "-.inf").expect("the library takes it");
+    let toml = "mode = \"ioos_qc_3_0\"\nprocess2.gross_range.fail = [-inf, 25]";
+    assert_eq!(config, Config::parse(toml, Format::Toml).expect("it is right"));
+    for (mode, limit, told) in
+        [("strict", "-.inf", "-inf is not finite"), ("ioos_qc_3_0", ".nan", "NaN is not finite")]
+    {
+        let refused = yaml(mode, limit).expect_err("it is wrong");
+        assert!(refused.starts_with(&format!("`process2.gross_range.fail`: {told}")), "{refused}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once_each_with_its_path() {
     let text = r#"
 [defaults]
