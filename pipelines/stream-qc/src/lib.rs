@@ -1,7 +1,7 @@
 //! Quality control of grouped streams of measurements.
 //!
 //! ```text
-//! stream-qc      Start -> Process { 1 completeness, schema, freshness || 2 ranges || 3 time series } -> End -> Summarise -> Notify -> Tell
+//! stream-qc      Asked -> Start -> Process { 1 completeness, schema, freshness || 2 ranges || 3 time series } -> End -> Summarise -> Notify -> Tell
 //! stream-qc-all  List -> Map { the same } -> Report -> Tell
 //!
 //! config    how a stream is checked           checks    the tests, over columns

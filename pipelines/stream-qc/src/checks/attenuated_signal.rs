@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    CheckError, Flags, Mode, numpy,
+    CheckError, Flags, Mode, numpy, pandas,
     window::{Extremes, Variance},
 };
 use crate::facts::Facts;
@@ -56,8 +56,8 @@ impl AttenuatedSignal {
     /// UNKNOWN where a window has too few values; for a range in `ioos_qc_3_0`, where one value of it is missing.
     ///
     /// # Errors
-    /// In `ioos_qc_3_0`, if a window is asked for and times are missing or neither rise nor fall, or if the usual step
-    /// is needed and is none.
+    /// In `ioos_qc_3_0`, if a window is asked for that pandas does not take, or times are missing or neither rise nor
+    /// fall, or if the usual step is needed and is none.
     pub fn flags(
         &self,
         mode: Mode,
@@ -78,7 +78,9 @@ impl AttenuatedSignal {
                 "a time is missing, or the times neither rise nor fall",
             ));
         }
-        let starts = window_starts(facts, times, (period * NANOSECONDS).round() as i64);
+        let window = window(mode, period)
+            .ok_or_else(|| raises("ValueError", "pandas takes no window of so many seconds"))?;
+        let starts = window_starts(facts, times, window);
         let spreads = match self.spread {
             Spread::Deviation => rolling.deviations(&values, &starts, minimum.max(1.0)),
             Spread::Range => ranges(&values, &starts, minimum, mode == Mode::Strict),
@@ -99,7 +101,9 @@ impl AttenuatedSignal {
         match self.period() {
             None => Reach::WHOLE,
             Some(_) if mode == Mode::IoosQc3_0 && !facts.is_monotonic() => Reach::default(),
-            Some(period) => Reach::time((period * NANOSECONDS).round() as i64, false),
+            Some(period) => {
+                window(mode, period).map_or_else(Reach::default, |it| Reach::time(it, false))
+            }
         }
     }
 
@@ -158,6 +162,14 @@ impl AttenuatedSignal {
 
 const fn raises(exception: &'static str, reason: &'static str) -> CheckError {
     CheckError::Raises { check: "attenuated_signal", exception, reason }
+}
+
+/// The nanoseconds of a window; nothing if there is none of so many seconds.
+fn window(mode: Mode, seconds: f64) -> Option<i64> {
+    match mode {
+        Mode::IoosQc3_0 => pandas::window(seconds),
+        Mode::Strict => Some((seconds * NANOSECONDS).round() as i64),
+    }
 }
 
 /// For each point, the first one of the window that ends in it; the window is open at its start.

@@ -30,6 +30,7 @@ pub mod location;
 pub mod location_bounds;
 pub(crate) mod numpy;
 pub mod order;
+pub(crate) mod pandas;
 pub mod percentile_range;
 pub mod rate_of_change;
 pub mod reception;

@@ -17,18 +17,18 @@ pub struct Reception {
 }
 
 impl Reception {
-    /// A point of the future is GOOD: the check of impossible dates reports it. Limits in whole seconds in
-    /// `ioos_qc_3_0`.
+    /// A point of the future is GOOD: the check of impossible dates reports it. `ioos_qc_3_0`: limits in whole
+    /// seconds; an age that has no room in 64 bits wraps around, and is one of the future.
     pub fn flags(&self, mode: Mode, times: &[i64], now: i64) -> Vec<Flag> {
-        let limit = match mode {
-            Mode::IoosQc3_0 => numpy::hours(self.fail_h),
-            Mode::Strict => (self.fail_h * 3600.0 * NANOSECONDS) as i64,
+        let (limit, age): (i64, fn(i64, i64) -> i64) = match mode {
+            Mode::IoosQc3_0 => (numpy::hours(self.fail_h), numpy::difference),
+            Mode::Strict => ((self.fail_h * 3600.0 * NANOSECONDS) as i64, i64::saturating_sub),
         };
         times
             .iter()
             .map(|time| match *time {
                 NAT => Flag::Missing,
-                time if now.saturating_sub(time) > limit => Flag::Fail,
+                time if age(now, time) > limit => Flag::Fail,
                 _ => Flag::Good,
             })
             .collect()

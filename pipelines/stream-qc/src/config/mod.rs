@@ -34,6 +34,7 @@ mod process1;
 mod process2;
 mod process3;
 mod reader;
+mod steps;
 
 use node::Node;
 pub use process1::Process1;
@@ -41,6 +42,7 @@ pub use process2::Process2;
 pub use process3::Process3;
 pub use reader::Problem;
 use reader::{Problems, Table, join};
+use steps::Steps;
 
 /// So many details of each test are kept at most: people read them.
 const DETAILS_MAX: u64 = 10_000;
@@ -157,7 +159,7 @@ impl Config {
     pub fn parse_as(text: &str, format: Format, mode: Option<Mode>) -> Result<Self, Vec<Problem>> {
         let node = match format {
             Format::Toml => toml::from_str(text).map_err(|error| error.to_string()),
-            Format::Yaml => serde_saphyr::from_str(text).map_err(|error| error.to_string()),
+            Format::Yaml => of_yaml(text),
             Format::Json => serde_json::from_str(text).map_err(|error| error.to_string()),
         };
         node.map_err(|message| unreadable(message.trim_end()))
@@ -217,6 +219,14 @@ impl Config {
     }
 }
 
+/// Numbers that are not finite are limits for the library; where they are none, they are refused by name.
+fn of_yaml(text: &str) -> Result<Node, String> {
+    let options = serde_saphyr::options! {
+        non_finite_float_policy: serde_saphyr::NonFiniteFloatPolicy::PassThrough,
+    };
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())
+}
+
 fn unreadable(message: &str) -> Vec<Problem> {
     vec![Problem {
         path: "(document)".to_owned(),
@@ -244,10 +254,11 @@ fn many(
         let under = defaults.clone().overridden_by(Node::Table(group_layer));
         for (stream, of_stream) in table.named_tables("streams") {
             let over = Node::Table(of_stream.entries().clone());
-            let merged = with_cadence(under.clone().overridden_by(over.clone()), over);
+            let plain = under.clone().overridden_by(over.clone());
             let path = join(&join(&below, "streams"), stream);
-            let Node::Table(merged) = merged else { continue };
-            let read = read_stream(path, &merged, mode, problems);
+            let Node::Table(merged) = with_cadence(plain.clone(), over) else { continue };
+            let read = read_stream(path.clone(), &merged, mode, problems);
+            Steps { path: &path, group: &under, plain: &plain, mode: read.mode }.check(problems);
             let key = (group.to_owned(), stream.to_owned());
             streams.insert(
                 key,
@@ -262,10 +273,12 @@ fn many(
 /// A document that is one stream.
 fn single(root: &Entries, mode: Option<Mode>, problems: &Problems) -> StreamConfig {
     let own = Node::Table(root.clone());
-    let Node::Table(merged) = with_cadence(own.clone(), own) else {
+    let Node::Table(merged) = with_cadence(own.clone(), own.clone()) else {
         unreachable!("a table over a table is a table");
     };
-    read_stream(String::new(), &merged, mode, problems)
+    let stream = read_stream(String::new(), &merged, mode, problems);
+    Steps { path: "", group: &own, plain: &own, mode: stream.mode }.check(problems);
+    stream
 }
 
 fn layer(document: &mut Table<'_>, key: &'static str) -> Node {
@@ -355,7 +368,7 @@ fn roll_up(table: &mut Table<'_>, mode: Mode) -> RollUp {
 
 fn check_cadences(table: &mut Table<'_>) {
     for mut step in table.tables("by_cadence").unwrap_or_default() {
-        if step.positive("up_to_s").is_none() {
+        if step.positive("up_to_s").is_none() && step.get("up_to_s").is_none() {
             step.missing("up_to_s", "write the largest `cadence_s` that the table is for");
         }
     }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::checks::Mode;
 use crate::checks::attenuated_signal::{AttenuatedSignal, Minimum, Spread};
 use crate::checks::density_inversion::DensityInversion;
 use crate::checks::flat_line::FlatLine;
@@ -10,12 +9,10 @@ use crate::checks::rate_of_change::RateOfChange;
 use crate::checks::speed::Speed;
 use crate::checks::spike::{Method, Spike};
 use crate::checks::time_gap::TimeGap;
+use crate::checks::{Mode, pandas};
 
 use super::reader::{Problems, Table};
 use super::{Limits, check_any, check_levels, hours, limits};
-
-/// So many seconds have as many nanoseconds as 64 bits can count.
-const WINDOW_MAX_S: f64 = 9_223_372_036.0;
 
 /// The checks of the third process.
 ///
@@ -190,12 +187,16 @@ fn attenuated_signal(table: &mut Table<'_>, cadence_s: Option<f64>) -> Option<At
     Some(AttenuatedSignal { suspect, fail, period_s, minimum, spread })
 }
 
-/// The library writes the seconds as a text that pandas reads: no exponent, and no more than its clock has room for.
+/// The library leaves it to pandas, which does not take every window.
 fn window(table: &mut Table<'_>) -> Option<f64> {
     let seconds = table.duration("period_s")?;
-    let is_read = seconds == 0.0 || (1e-4..WINDOW_MAX_S).contains(&seconds.abs());
-    if !table.is_strict() && !is_read {
-        let help = format!("write 0, or seconds from 0.0001 to {WINDOW_MAX_S}");
+    let is_taken = seconds == 0.0 || pandas::window(seconds).is_some();
+    if !table.is_strict() && !is_taken {
+        let help = format!(
+            "write 0, or seconds from 0.0001 to {} that are a whole number of nanoseconds to pandas too, for instance {}",
+            pandas::SECONDS_MAX,
+            seconds.abs().round().clamp(1.0, pandas::SECONDS_MAX - 1.0)
+        );
         table.wrong("period_s", format!("ioos_qc 3.0.0 takes no window of {seconds} s"), help);
     }
     Some(seconds)

@@ -80,7 +80,10 @@ impl Summarise {
 fn broke_off(given: &Gathered, failure: &Value) -> Result<Summary, HandlerError> {
     let caught = Caught::deserialize(failure)
         .map_err(|error| HandlerError::Fatal(format!("what was caught is no failure: {error}")))?;
-    let text = |name: &str| given.state.get(name).and_then(Value::as_str).map(str::to_owned);
+    // A run that broke off before it began has what it was asked for alone.
+    let asked = given.state.get("Asked");
+    let member = |name: &str| given.state.get(name).or_else(|| asked?.get(name));
+    let text = |name: &str| member(name).and_then(Value::as_str).map(str::to_owned);
     let is_config = caught.error == HandlerError::CONFIG;
     Ok(Summary {
         group: text("GroupID"),

@@ -19,7 +19,8 @@ use stepwell_pipeline::{HandlerError, Surroundings};
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::tables::Records;
-use crate::verdict::{Run, Status};
+use crate::tables::summary::Recorded;
+use crate::verdict::Status;
 use runs::{Drawn, of_run};
 
 /// Runs in the table of verdicts, and in the plots over time.
@@ -45,6 +46,9 @@ pub struct Written {
     pub streams: usize,
 }
 
+/// By group and stream, the newest run first.
+type Histories = BTreeMap<(String, String), Vec<Recorded>>;
+
 /// A stream and what the tables hold of it.
 struct Reported {
     group: String,
@@ -52,7 +56,7 @@ struct Reported {
     /// The name of its page.
     file: String,
     /// The newest first.
-    history: Vec<crate::tables::summary::Recorded>,
+    history: Vec<Recorded>,
     drawn: Drawn,
 }
 
@@ -70,14 +74,8 @@ pub async fn write(
     let service = Service::new(settings.config()?, surroundings)?;
     let records = service.records().await?;
     let mut reported = Vec::new();
-    for (group, streams) in wanted(records, options).await? {
-        let of_one = options.stream.as_deref();
-        let mut history = records.history(&group, of_one, RUNS).await?;
-        for stream in streams {
-            let (of_stream, others) = history.into_iter().partition(|it| it.run.stream == stream);
-            history = others;
-            reported.push(Reported::read(records, group.clone(), stream, of_stream).await?);
-        }
+    for ((group, stream), history) in wanted(records, options).await? {
+        reported.push(Reported::read(records, group, stream, history).await?);
     }
     let unwritable = |error: std::io::Error| {
         HandlerError::Config(format!(
@@ -94,33 +92,35 @@ pub async fn write(
     Ok(Written { index, streams: reported.len() })
 }
 
-/// The streams that are asked for, by group.
-async fn wanted(
-    records: &Records,
-    options: &Options,
-) -> Result<BTreeMap<String, Vec<String>>, HandlerError> {
-    let is = |wanted: &Option<String>, id: &str| wanted.as_deref().is_none_or(|it| it == id);
-    let mut found = BTreeMap::<String, Vec<String>>::new();
-    for known in records.streams().await? {
-        let Run { group, stream, .. } = known.run;
-        if is(&options.group, &group) && is(&options.stream, &stream) {
-            found.entry(group).or_default().push(stream);
+/// The runs of the streams that are asked for, by group and stream. `QCSummary` alone has those of streams that never came
+/// to be checked.
+async fn wanted(records: &Records, options: &Options) -> Result<Histories, HandlerError> {
+    let groups = match &options.group {
+        Some(group) => [group.clone()].into(),
+        None => records.groups().await?,
+    };
+    let mut found = Histories::new();
+    for group in groups {
+        for recorded in records.history(&group, options.stream.as_deref(), RUNS).await? {
+            let stream = recorded.run.stream.clone();
+            found.entry((group.clone(), stream)).or_default().push(recorded);
         }
     }
-    if found.is_empty() {
-        let which = match (&options.group, &options.stream) {
-            (None, None) => "no stream has".to_owned(),
-            (group, stream) => format!(
-                "the stream `{}` of the group `{}` has not",
-                stream.as_deref().unwrap_or("any"),
-                group.as_deref().unwrap_or("any")
-            ),
-        };
-        return Err(HandlerError::Config(format!(
-            "{which} had a run yet; `stepwell run stream-qc-all` checks all configured streams"
-        )));
-    }
-    Ok(found)
+    if found.is_empty() { Err(no_run(options)) } else { Ok(found) }
+}
+
+fn no_run(options: &Options) -> HandlerError {
+    let which = match (&options.group, &options.stream) {
+        (None, None) => "no stream has".to_owned(),
+        (group, stream) => format!(
+            "the stream `{}` of the group `{}` has not",
+            stream.as_deref().unwrap_or("any"),
+            group.as_deref().unwrap_or("any")
+        ),
+    };
+    HandlerError::Config(format!(
+        "{which} had a run yet; `stepwell run stream-qc-all` checks all configured streams"
+    ))
 }
 
 impl Reported {
@@ -128,7 +128,7 @@ impl Reported {
         records: &Records,
         group: String,
         stream: String,
-        history: Vec<crate::tables::summary::Recorded>,
+        history: Vec<Recorded>,
     ) -> Result<Self, HandlerError> {
         let mut drawn = Drawn::default();
         let ended =

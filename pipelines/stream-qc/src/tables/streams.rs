@@ -5,7 +5,7 @@
 //!  "Status":"FAILED","Known":"FAILED","Last":"[{\"time\":\"2026-03-01T01:30:00Z\",\"value\":10.3}]"}
 //! ```
 
-use stepwell_integrations::dynamodb::{AttributeValue, Item, Scan};
+use stepwell_integrations::dynamodb::{AttributeValue, Item};
 use stepwell_pipeline::HandlerError;
 use stepwell_services::ToHandlerError as _;
 
@@ -70,23 +70,6 @@ impl Records {
         let key = key(group, stream);
         let updated = self.tables.update(&self.names.streams, &key, &attributes).await;
         updated.map_err(|error| error.to_handler_error())
-    }
-
-    /// The streams that have had a run.
-    pub(crate) async fn streams(&self) -> Result<Vec<Remembered>, HandlerError> {
-        let mut scan =
-            Scan { table: self.names.streams.clone(), segment: None, limit: None, start: None };
-        let mut found = Vec::new();
-        loop {
-            let page = self.tables.scan(&scan).await.map_err(|error| error.to_handler_error())?;
-            found.extend(page.items.iter().filter_map(Remembered::read));
-            scan.start = page.last_key;
-            if scan.start.is_none() {
-                break;
-            }
-        }
-        found.sort_by(|a, b| (&a.run.group, &a.run.stream).cmp(&(&b.run.group, &b.run.stream)));
-        Ok(found)
     }
 }
 

@@ -6,7 +6,9 @@
 //!  "Counts":{"1":5,"3":2,"4":2,"9":1},"EndTime":"2026-03-01T00:00:02.000000Z","PreviousStatus":"PASSED"}
 //! ```
 
-use stepwell_integrations::dynamodb::{AttributeValue, Item, Query};
+use std::collections::{BTreeMap, BTreeSet};
+
+use stepwell_integrations::dynamodb::{AttributeValue, Item, Query, Scan};
 use stepwell_pipeline::HandlerError;
 use stepwell_services::ToHandlerError as _;
 
@@ -110,6 +112,22 @@ impl Records {
         Ok(found.as_ref().and_then(Recorded::read).and_then(|it| it.previous_status))
     }
 
+    /// The groups that have had a run.
+    pub(crate) async fn groups(&self) -> Result<BTreeSet<String>, HandlerError> {
+        let mut scan =
+            Scan { table: self.names.summary.clone(), segment: None, limit: None, start: None };
+        let mut found = BTreeSet::new();
+        loop {
+            let page = self.tables.scan(&scan).await.map_err(|error| error.to_handler_error())?;
+            let groups = page.items.iter().filter_map(|it| text_of(it, "GroupID"));
+            found.extend(groups.map(str::to_owned));
+            scan.start = page.last_key;
+            if scan.start.is_none() {
+                return Ok(found);
+            }
+        }
+    }
+
     /// The runs of a group, the newest first, those of all its streams or of one; so many of each stream at most.
     pub(crate) async fn history(
         &self,
@@ -121,7 +139,7 @@ impl Records {
         let newest_first = Query::new(&self.names.summary, "GroupID", of_group);
         let mut query = Query { descending: true, ..newest_first };
         let mut found: Vec<Recorded> = Vec::new();
-        let mut seen = std::collections::BTreeMap::<String, usize>::new();
+        let mut seen = BTreeMap::<String, usize>::new();
         loop {
             let page = self.tables.query(&query).await.map_err(|error| error.to_handler_error())?;
             let wanted = |it: &Recorded| stream.is_none_or(|stream| it.run.stream == stream);

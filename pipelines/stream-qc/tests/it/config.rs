@@ -76,6 +76,23 @@ fn yaml_json_and_toml_say_the_same() {
 }
 
 #[test]
+fn infinite_limits_can_be_written_in_yaml_too() {
+    let yaml = |mode: &str, limit: &str| {
+        let text = format!("mode: {mode}\nprocess2:\n  gross_range: {{fail: [{limit}, 25]}}\n");
+        Config::parse(&text, Format::Yaml).map_err(|problems| problems[0].to_string())
+    };
+    let config = yaml("ioos_qc_3_0", "-.inf").expect("the library takes it");
+    let toml = "mode = \"ioos_qc_3_0\"\nprocess2.gross_range.fail = [-inf, 25]";
+    assert_eq!(config, Config::parse(toml, Format::Toml).expect("it is right"));
+    for (mode, limit, told) in
+        [("strict", "-.inf", "-inf is not finite"), ("ioos_qc_3_0", ".nan", "NaN is not finite")]
+    {
+        let refused = yaml(mode, limit).expect_err("it is wrong");
+        assert!(refused.starts_with(&format!("`process2.gross_range.fail`: {told}")), "{refused}");
+    }
+}
+
+#[test]
 fn all_problems_are_told_at_once_each_with_its_path() {
     let text = r#"
 [defaults]
@@ -95,6 +112,59 @@ process3 = { flat_line = { suspect_s = 900, fail_s = 3000 }, spike = { suspect =
         "`groups.g.streams.s.process3.flat_line.suspect_s`: 900 s are shorter than two cadences of 600 s; write at least 1200",
     ];
     assert_eq!(told, expected);
+}
+
+/// Also in tables that are for streams of another cadence, and where the stream says something else itself.
+#[test]
+fn problems_of_all_tables_by_cadence_are_told_at_once() {
+    let text = r#"
+[groups.g]
+process2 = { gross_range = { fail = [0, 25] } }
+by_cadence = [
+    { up_to_s = 60, process3 = { gap_hh = 1, flat_line = { suspect_s = 90, fail_s = "long" } } },
+    { up_to_s = "hour", process2 = { gross_range = { suspect = [5, 30] } }, unit = 3 },
+    { up_to_s = 7200, process3 = { gap_h = -2 } },
+]
+[groups.g.streams.s]
+cadence_s = 3600
+process3 = { gap_h = 3 }
+"#;
+    let told: Vec<_> = refused(text).iter().map(ToString::to_string).collect();
+    let expected = [
+        "`groups.g.streams.s.by_cadence[1].up_to_s`: it is the text \"hour\"; write a number",
+        "`groups.g.streams.s.by_cadence[0].process3.flat_line.fail_s`: it is the text \"long\"; write a number",
+        "`groups.g.streams.s.by_cadence[0].process3.gap_hh`: the key is unknown; did you mean `gap_h`?",
+        "`groups.g.streams.s.by_cadence[1].unit`: it is the number 3; write a text that is not empty",
+        "`groups.g.streams.s.by_cadence[1].process2.gross_range.suspect`: [5, 30] is not inside of [0, 25], outside of which values FAIL; write [5, 25]",
+        "`groups.g.streams.s.by_cadence[2].process3.gap_h`: -2 is not above zero; write a number above zero",
+    ];
+    assert_eq!(told, expected);
+    let single = "cadence_s = 600\nby_cadence = [{ up_to_s = 60, proces3 = {} }]";
+    assert_eq!(
+        only(single),
+        "`by_cadence[0].proces3`: the key is unknown; did you mean `process3`?"
+    );
+}
+
+/// What is at odds with another cadence, or with what one stream says itself, may be right for others of the group.
+#[test]
+fn tables_for_other_cadences_may_be_at_odds_with_a_stream() {
+    let text = r#"
+[groups.g]
+process1 = { row_count = {} }
+process2 = { drift = { method = "psi", edges = [1, 2], expected = [1, 1, 1] } }
+process3 = { rate_per_s = { suspect = 3, fail = 9 } }
+by_cadence = [
+    { up_to_s = 60, process3 = { gap_h = 0.1, flat_line = { suspect_s = 200, fail_s = 300 }, rate_per_s = { suspect = 5 } } },
+    { up_to_s = 3600, process2 = { drift = { edges = [1, 3] } } },
+    { up_to_s = 7200, process3 = { speed = { suspect = 1, fail = 2 } } },
+]
+[groups.g.streams.slow]
+cadence_s = 3600
+process3 = { rate_per_s = { suspect = 2, fail = 4 } }
+columns = { lon = "x", lat = "y" }
+"#;
+    assert_eq!(Config::parse(text, Format::Toml).map(|it| it.streams().count()), Ok(1));
 }
 
 #[test]
@@ -191,6 +261,27 @@ fn what_the_library_does_not_know_is_refused_in_its_mode_too() {
             "{told}"
         );
     }
+}
+
+/// pandas makes nanoseconds of seconds by multiplying, and takes no window whose product is not whole: of 0.001 s to
+/// 19.999 s these 183.
+#[test]
+fn a_window_that_pandas_does_not_take_is_refused_in_the_mode_of_the_library() {
+    let said = |seconds: f64| {
+        format!("process3.attenuated_signal = {{ suspect = 1, fail = 1, period_s = {seconds:?} }}")
+    };
+    let taken = |seconds, mode| Config::parse_as(&said(seconds), Format::Toml, Some(mode));
+    let refused: Vec<_> = (1..20_000_u32)
+        .filter(|ms| taken(f64::from(*ms) / 1000.0, Mode::IoosQc3_0).is_err())
+        .collect();
+    assert_eq!(refused[..4], [1001, 1003, 1005, 1007]);
+    assert_eq!((refused.len(), refused.iter().sum::<u32>()), (183, 1_947_183));
+    assert_eq!(
+        only(&format!("mode = \"ioos_qc_3_0\"\n{}", said(1.001))),
+        "`process3.attenuated_signal.period_s`: ioos_qc 3.0.0 takes no window of 1.001 s; write 0, or seconds from \
+         0.0001 to 9223372036 that are a whole number of nanoseconds to pandas too, for instance 1"
+    );
+    assert!(taken(-1.001, Mode::IoosQc3_0).is_ok() && taken(1.001, Mode::Strict).is_ok());
 }
 
 #[test]

@@ -306,6 +306,12 @@ fn other_checks_of_times() {
         assert_eq!(text(Reception { fail_h: 6.0 }.flags(mode, &hours, 12 * HOUR)), "4 4 1 1 9");
         assert_eq!(text(Reception { fail_h: 6.0 }.flags(mode, &hours, 12 * HOUR + 1)), "4 4 4 1 9");
     }
+    // numpy counts an age of more than 292 years from the other end.
+    let old = times(&["1700-01-01", "1733-12-31", "1735-01-01"]);
+    let flags = |mode| {
+        Ok(Reception { fail_h: 6.0 }.flags(mode, &old, parse_time("2026-04-13").expect("a time")))
+    };
+    both(flags, "1 1 4", "4 4 4");
     let dates = times(&["1999-06-01", "2026-01-01", "2199-01-01", ""]);
     let check = ImpossibleDate {
         earliest: parse_time("2000-01-01"),

@@ -33,6 +33,24 @@ async fn an_input_is_refused_by_the_name_of_its_field() {
 }
 
 #[tokio::test]
+async fn an_input_that_is_no_object_is_refused_and_told_as_every_other() {
+    let bench = Bench::new();
+    for machine in ["stream-qc", "stream-qc-all"] {
+        for given in [json!([]), json!([{"GroupID": "g"}]), json!("GroupID"), json!(3), Value::Null]
+        {
+            let ended = bench.drive(machine, given.clone(), Driving::default()).await;
+            let (error, cause) = ended.failure();
+            assert_eq!(error, "Config", "{machine} with {given}: {cause}");
+            assert!(cause.contains("no JSON object"), "{machine} with {given}: {cause}");
+            // All streams are told of once there is a list of them.
+            let told = usize::from(machine == "stream-qc");
+            assert_eq!(ended.count("tell"), told, "{machine} with {given}");
+        }
+    }
+    assert_eq!(bench.items("QCSummary").await, Vec::<Value>::new(), "there was no run");
+}
+
+#[tokio::test]
 async fn a_run_without_data_or_configuration_is_refused_by_name_and_recorded() {
     let bench = Bench::new();
     for (given, expected) in [

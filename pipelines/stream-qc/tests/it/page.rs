@@ -54,6 +54,27 @@ async fn a_stream_that_is_unknown_is_refused_by_name() {
     assert!(error.contains("`s`") && error.contains("`g`"), "{error}");
 }
 
+#[tokio::test]
+async fn a_stream_whose_configuration_was_always_wrong_has_a_page_that_says_so() {
+    let bench = Bench::new();
+    bench.write("streams/buoys/7-temp.toml", "[process2.gross_rnge]\nfail = [0, 25]\n");
+    let given = json!({"GroupID": "buoys", "StreamID": "7-temp", "Data": {"inline": example()}});
+    assert_eq!(bench.refused(given).await.0, "Config");
+    for group in [None, Some("buoys".to_owned())] {
+        let written = write(&bench, Options { group, stream: None }).await.unwrap();
+        assert_eq!(written.streams, 1);
+        let index = fs::read_to_string(&written.index).unwrap();
+        assert!(
+            index.contains("CONFIG_ERROR") && index.contains("1 could not be checked"),
+            "{index}"
+        );
+        let name = index.split("href=\"").nth(1).and_then(|it| it.split('"').next()).unwrap();
+        let page = fs::read_to_string(written.index.with_file_name(name)).unwrap();
+        assert!(page.contains("Last verdict: <span class=\"verdict CONFIG_ERROR\">"), "{page}");
+        assert!(page.contains("did you mean `gross_range`?"), "{page}");
+    }
+}
+
 /// What a run is given that passes, one that fails, and one that cannot be checked.
 fn given(verdict: &str) -> Value {
     let config = json!({"process2": {"gross_range": {"fail": [0, 25], "suspect": [5, 13]}}});

@@ -101,6 +101,7 @@ async fn a_stream_with_a_wrong_file_hides_no_other() {
     let ended = bench.drive("stream-qc-all", json!({}), Driving::default()).await;
     let (error, cause) = ended.failure();
     assert_eq!(error, "StreamsNotChecked");
+    assert!(cause.contains("QC CONFIG_ERROR buoys/wrong: "), "{cause}");
     assert!(cause.contains("wrong.toml"), "{cause}");
     let statuses: Vec<_> =
         bench.items("QCSummary").await.iter().map(|it| it["Status"]["S"].clone()).collect();

@@ -93,7 +93,19 @@ pub(super) fn all() -> Vec<(&'static str, Case)> {
         let of_age = refused("qartod.data_reception_test", parameters, reception, hours.into());
         cases.extend([("hours of a gap", of_gap), ("hours of age", of_age)]);
     }
-    for seconds in [1e-5, -1e-5, 1e10, 1e16, f64::INFINITY] {
+    for seconds in [
+        1e-5,
+        -1e-5,
+        1e10,
+        1e16,
+        f64::INFINITY,
+        1.001,
+        1.003,
+        2.002,
+        16.38,
+        -2.011,
+        0.999_999_999_99,
+    ] {
         cases.push(("a window", attenuated("period_s", "test_period", seconds)));
     }
     for count in [-1.0, 2.5, f64::INFINITY] {

@@ -13,7 +13,13 @@ use super::MODE;
 
 pub(super) fn reception(random: &mut Random) -> Case {
     let length = random.length();
-    let times = random.times(length);
+    let mut times = random.times(length);
+    for time in &mut times {
+        if random.chance(0.05) {
+            *time = parse_time(random.pick(&["1678-01-01", "1733-06-01", "1900-01-01"]))
+                .expect("a time");
+        }
+    }
     let fail_h = random.hours();
     let near = if times.is_empty() { 0 } else { times[random.below(times.len())].max(0) };
     let text =

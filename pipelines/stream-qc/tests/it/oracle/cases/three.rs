@@ -108,7 +108,13 @@ fn attenuated(random: &mut Random, times: &[i64]) -> Case {
     let kind = random.pick(&["std", "range"]);
     let (suspect, fail) = (random.threshold(), random.threshold());
     let windows = [1.0, 180.0, 600.0, 7200.0, 90_000.0, 0.0, 0.25, 90.5, 123.456_789, -60.0];
-    let period = random.maybe(|random| random.pick(&windows));
+    // Some of the others are such that pandas takes none of the kind, or takes whole seconds in their place.
+    let odd = [1.001, 2.002, 8.097, -2.011, 60.000_000_007, 120.000_000_02];
+    let period = random.maybe(|random| match random.below(10) {
+        0 => random.pick(&odd),
+        1 => random.below(20_000) as f64 / 1000.0,
+        _ => random.pick(&windows),
+    });
     let min_obs = random.chance(0.4).then(|| random.below(6) as i64);
     let seconds = [1.0, 60.0, 600.0, 3600.0, 90.5, 0.0, -1.0, -600.0, 1e18, 1e300];
     let min_period = random.chance(0.4).then(|| random.pick(&seconds));
