@@ -3,11 +3,19 @@
 use jiff::Timestamp;
 
 /// The instant, if `text` is a timestamp, for instance `2016-08-18T17:33:00Z` or `2016-08-18T19:33:00.5+02:00`.
+///
+/// The last day of the year 9999, which often stands for never, goes beyond the instants that there are here: all of it is
+/// the last of them.
 pub fn parse(text: &str) -> Option<Timestamp> {
     if !has_shape(text.as_bytes()) {
         return None;
     }
-    text.parse().ok()
+    text.parse().ok().or_else(|| is_in_last_days(text).then_some(Timestamp::MAX))
+}
+
+fn is_in_last_days(text: &str) -> bool {
+    // In another year the rest of it must be an instant.
+    text.starts_with("9999-12-3") && format!("2000{}", &text[4..]).parse::<Timestamp>().is_ok()
 }
 
 /// jiff reads more than RFC 3339 (blanks, lower case, zone names, no seconds): the shape excludes it.
@@ -43,6 +51,16 @@ fn is_zone(zone: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::parse;
+
+    #[test]
+    fn never_is_later_than_everything_else() {
+        let never = parse("9999-12-31T23:59:59.999Z").unwrap();
+        assert!(never > parse("9999-12-30T21:59:59Z").unwrap());
+        assert!(parse("9999-12-31T00:00:00-05:00").is_some());
+        for text in ["9999-12-32T00:00:00Z", "9999-12-31T24:00:00Z", "9999-12-31T00:00:00+99:00"] {
+            assert!(parse(text).is_none(), "{text}");
+        }
+    }
 
     #[test]
     fn only_rfc_3339_with_t_and_z_is_read() {
