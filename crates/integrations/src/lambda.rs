@@ -197,9 +197,8 @@ impl Answer {
         String::from_utf8_lossy(&self.payload).into_owned()
     }
 
-    /// The payload; what is no JSON is passed on as text.
     fn value(&self) -> Value {
-        serde_json::from_slice(&self.payload).unwrap_or_else(|_| self.text().into())
+        invoke::returned(&self.payload)
     }
 
     fn outcome(&self, is_direct: bool) -> TaskOutcome {

@@ -154,9 +154,7 @@ pub(crate) fn client_context(text: Option<&str>) -> Result<Option<String>, Refus
 
 /// As the SDK inside Step Functions shows an answer of Lambda.
 fn succeeded(invoked: &Invoked, wants_log: bool) -> Value {
-    // What is no JSON is passed on as text.
-    let payload = serde_json::from_slice(&invoked.payload)
-        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&invoked.payload).into_owned()));
+    let payload = invoke::returned(&invoked.payload);
     let log = wants_log.then(|| STANDARD.encode(&invoked.log_tail));
     let mut headers = vec![
         ("X-Amz-Executed-Version", LATEST.to_owned()),
