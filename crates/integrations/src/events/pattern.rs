@@ -14,7 +14,8 @@ use crate::sns::Condition;
 /// {"source": ["my.app"], "detail": {"state": ["done", {"prefix": "fail"}], "size": [{"numeric": [">", 0]}]}}
 /// ```
 ///
-/// An event must have every member of the pattern, each with one of its conditions; a list in the event, with one of its items.
+/// An event must have every member of the pattern, each with one of its conditions; a list in the event, with one of its items,
+/// which alone has all members that are wanted of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventPattern(BTreeMap<String, Part>);
 
@@ -83,9 +84,15 @@ impl Part {
 
     fn matches(&self, value: Option<&Value>) -> bool {
         match (self, value) {
+            (Self::Inner(pattern), Some(Value::Array(items))) if !items.is_empty() => {
+                items.iter().any(|item| pattern.matches(item))
+            }
             // What is not there may be wanted not to be there, further inside.
             (Self::Inner(pattern), value) => pattern.matches(value.unwrap_or(&Value::Null)),
-            (Self::Conditions(all), None) => all.iter().any(|it| it.holds(None)),
+            // Conditions are on values: what has members of its own is none.
+            (Self::Conditions(all), None | Some(Value::Object(_))) => {
+                all.iter().any(|it| it.holds(None))
+            }
             (Self::Conditions(all), Some(Value::Array(items))) => {
                 all.iter().any(|it| it.holds(Some(items)))
             }
@@ -124,6 +131,14 @@ mod tests {
         assert!(!pattern.matches(&json!({"source": "c", "detail": {"n": 2}})));
         assert!(!pattern.matches(&json!({"source": "b", "detail": {"n": 2, "gone": 0}})));
         assert!(!pattern.matches(&json!({"source": "b"})));
+        let of_objects = EventPattern::parse(&json!({"a": {"b": ["x"], "c": [1]}})).unwrap();
+        assert!(of_objects.matches(&json!({"a": [{"b": "y"}, {"b": "x", "c": 1}]})));
+        assert!(!of_objects.matches(&json!({"a": [{"b": "y", "c": 1}, {"b": "x"}]})));
+        for (is_wanted, event) in [(true, json!({"a": 1})), (false, json!({"a": {"b": 1}}))] {
+            let there = EventPattern::parse(&json!({"a": [{"exists": true}]})).unwrap();
+            let gone = EventPattern::parse(&json!({"a": [{"exists": false}]})).unwrap();
+            assert_eq!((there.matches(&event), gone.matches(&event)), (is_wanted, !is_wanted));
+        }
         let of_lists = EventPattern::parse(&json!({"resources": ["r"]})).unwrap();
         assert!(of_lists.matches(&json!({"resources": ["q", "r"]})));
         assert!(!of_lists.matches(&json!({"resources": []})));
