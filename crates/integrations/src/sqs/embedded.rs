@@ -89,7 +89,10 @@ impl EmbeddedQueue {
         clock: Clock,
     ) -> Result<Self, Error> {
         let database = Database::open(path, FORMAT)?;
-        adopt(&database, &path.with_file_name(FILE_BEFORE))?;
+        let before = path.with_file_name(FILE_BEFORE);
+        if before != path {
+            adopt(&database, &before)?;
+        }
         let (made, now) = (name.to_owned(), clock().as_millisecond());
         database
             .change_here(move |transaction| make(transaction, &made, now).map(Ok::<_, Error>))?;
