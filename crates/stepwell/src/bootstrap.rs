@@ -6,6 +6,7 @@
 //!
 //! Left to the crate `lambda_runtime`: the conversation with the Runtime API.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,9 +33,11 @@ const HANDLER: &str = "_HANDLER";
 /// Where the package is.
 const TASK_ROOT: &str = "LAMBDA_TASK_ROOT";
 
-/// Whether this process is to be a function: a command has arguments.
+/// Whether this process is to be a function: a command has arguments, and an image of a container at most its handler.
 pub(crate) fn is_meant() -> bool {
-    variables::get(RUNTIME_API).is_some() && std::env::args_os().len() == 1
+    let handler = variables::get(HANDLER).map(OsString::from);
+    let is_command = std::env::args_os().skip(1).any(|it| Some(it) != handler);
+    variables::get(RUNTIME_API).is_some() && !is_command
 }
 
 /// Serves invocations until the process is ended.
@@ -49,11 +52,13 @@ pub(crate) fn run() -> Outcome<ExitCode> {
     wiring::runtime()?.block_on(serve(function))
 }
 
-/// The pipeline of the handler counts as configured, so that what it misses is told.
+/// The pipeline of the handler alone: others may need what only another machine has.
 fn pipelines(project: &Project, handler: &str) -> Outcome<Vec<Pipeline>> {
     let is_of = |name: &str| handler.starts_with(&format!("stepwell-{name}-"));
-    let wanted = built_in::ALL.iter().find(|it| is_of(it.name));
-    wiring::pipelines(project, &project.config()?, wanted)
+    match built_in::ALL.iter().find(|it| is_of(it.name)) {
+        Some(wanted) => wiring::pipeline(project, &project.config()?, wanted),
+        None => Ok(Vec::new()),
+    }
 }
 
 async fn serve(function: &Invocable) -> Outcome<ExitCode> {
@@ -88,8 +93,8 @@ fn unknown(handler: &str, functions: &Functions) -> Failure {
     match closest(handler, known.iter().copied()) {
         Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
         None => failure.hint(format!(
-            "the functions of the pipelines that `stepwell.toml` configures are: {}",
-            known.join(", ")
+            "name one as `stepwell pipeline show` does: `stepwell-{}-...`",
+            built_in::names().collect::<Vec<_>>().join("-...`, `stepwell-")
         )),
     }
 }

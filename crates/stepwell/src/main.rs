@@ -1,7 +1,7 @@
 //! stepwell: data pipelines written as Amazon States Language state machines, run durably on one machine.
 //!
-//! This binary joins the crates that do the work. [`cli`] says what can be typed, [`bootstrap`] makes it a function of Lambda, [`wiring`] builds the parts in
-//! order of dependence, [`failure`] says how it ends.
+//! This binary joins the crates that do the work. [`cli`] says what can be typed, [`bootstrap`] makes it a function of Lambda,
+//! [`wiring`] builds the parts in order of dependence, [`failure`] says how it ends.
 
 #![expect(
     clippy::disallowed_methods,

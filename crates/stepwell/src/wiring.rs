@@ -170,7 +170,7 @@ impl Machine {
 
 /// The built-in pipelines that are configured, if only by the environment, or wanted without being so, which
 /// tells what is missing.
-pub(crate) fn pipelines(
+fn pipelines(
     project: &Project,
     config: &Config,
     wanted: Option<&BuiltIn>,
@@ -182,7 +182,26 @@ pub(crate) fn pipelines(
         let written = config.pipelines.get(name);
         written.or_else(|| (is_wanted(name) || empty.problems().is_empty()).then_some(empty))
     });
-    let sections: Vec<_> = sections.collect();
+    built(project, config, sections.collect(), wanted)
+}
+
+/// One built-in pipeline, whatever others are configured.
+pub(crate) fn pipeline(
+    project: &Project,
+    config: &Config,
+    wanted: &BuiltIn,
+) -> Outcome<Vec<Pipeline>> {
+    let empty = Section::empty(wanted);
+    let section = config.pipelines.get(wanted.name).unwrap_or(&empty);
+    built(project, config, vec![section], Some(wanted))
+}
+
+fn built(
+    project: &Project,
+    config: &Config,
+    sections: Vec<&Section>,
+    wanted: Option<&BuiltIn>,
+) -> Outcome<Vec<Pipeline>> {
     let problems: Vec<_> = sections.iter().flat_map(|section| section.placed_problems()).collect();
     if !problems.is_empty() {
         let refused = project::refuse(&config.source, &problems);

@@ -1,6 +1,6 @@
 //! The program itself as a function of the runtime `provided.al2023`, which it also runs.
 
-use std::os::unix::fs::symlink;
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -37,8 +37,13 @@ columns = ["pk string not null", "total decimal(10,2)"]
 /// A project whose function is this program, with this `stepwell.toml` in its package.
 fn project(handler: &str, here: &str, package: &str) -> Project {
     let project = Project::configured(&format!("{here}{}", FUNCTION.replace("HANDLER", handler)));
-    std::fs::create_dir(project.path().join("package")).unwrap();
-    symlink(env!("CARGO_BIN_EXE_stepwell"), project.path().join("package/bootstrap")).unwrap();
+    fs::create_dir(project.path().join("package")).unwrap();
+    let (program, bootstrap) =
+        (env!("CARGO_BIN_EXE_stepwell"), project.path().join("package/bootstrap"));
+    // Not a symbolic one: a function has a `/tmp` of its own, where the program may lie.
+    if fs::hard_link(program, &bootstrap).is_err() {
+        fs::copy(program, bootstrap).unwrap();
+    }
     project.write("package/stepwell.toml", package);
     project
 }
@@ -73,7 +78,8 @@ fn event() -> Value {
 
 #[test]
 fn changes_that_lambda_is_sent_come_through_a_bucket_into_the_lake() {
-    let package = format!("[services]\ns3 = \"aws\"\n{LAKE}");
+    // What another pipeline misses there is none of the function's business.
+    let package = format!("[services]\ns3 = \"aws\"\n[pipelines.canvas]\n{LAKE}");
     let project = project("stepwell-lake-apply-changes", LAKE, &package);
     let bucket = json!({
         "Type": "Task",
@@ -85,6 +91,8 @@ fn changes_that_lambda_is_sent_come_through_a_bucket_into_the_lake() {
     let server = Server::start(&project, &[]);
     let sent = project.json(&["run", "send.asl.json"]);
     assert_eq!(sent["output"], json!({"batchItemFailures": []}), "{:?}", project.read("serve.log"));
+    let kept = fs::read_dir(project.path().join("package")).unwrap();
+    assert_eq!(kept.count(), 2, "the function keeps nothing in its package");
     let consumed = project.json(&["run", "lake-stream"]);
     assert_eq!(consumed["output"]["changes"], 1, "{consumed:#}");
     // What arrived in this second has settled with the next one.
@@ -112,7 +120,7 @@ fn an_error_has_the_name_that_retry_and_catch_match() {
 fn a_handler_that_is_none_and_settings_that_are_missing_are_told_in_the_log() {
     for (handler, package, told) in [
         ("stepwell-lake-aply-changes", LAKE, "did you mean `stepwell-lake-apply-changes`?"),
-        ("index.handler", LAKE, "stepwell-lake-apply-changes"),
+        ("index.handler", LAKE, "`stepwell-lake-...`"),
         ("stepwell-lake-apply-changes", "", "pipelines.lake"),
     ] {
         let project = project(handler, "", package);
