@@ -1,6 +1,6 @@
 //! Opens locations: a folder, a bucket, a web server.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -97,7 +97,7 @@ impl Stores {
             Location::Path(path) => {
                 let whole = std::path::absolute(self.root.join(path))
                     .map_err(|error| Error::of_io(at, &error))?;
-                let path = StorePath::from_absolute_path(whole)
+                let path = StorePath::from_absolute_path(without_dots(&whole))
                     .map_err(|error| Error::Wrong(format!("{at} is no path: {error}")))?;
                 Ok((Arc::new(LocalFileSystem::new()), path))
             }
@@ -370,6 +370,19 @@ impl Stores {
         let meta = store.head(&path).await.map_err(|error| Error::of_store(at, &error))?;
         Ok(entry_of(at.clone(), &meta))
     }
+}
+
+/// Stores know no `..`.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        if part == Component::ParentDir {
+            plain.pop();
+        } else {
+            plain.push(part);
+        }
+    }
+    plain
 }
 
 /// On this machine an `ETag` goes by the place on the disk, which a copy changes and the content does not.

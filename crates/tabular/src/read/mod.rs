@@ -13,6 +13,7 @@ use crate::rows::{Rows, Unknown};
 use crate::stores::Content;
 use crate::{Column, Compression, Error, Format, Kind, Location, Rejected, Stores};
 
+mod cast;
 mod csv;
 mod inference;
 mod jsonl;

@@ -5,12 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch,
-    RecordBatchOptions, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array,
 };
-use arrow::compute::kernels::cmp::distinct;
-use arrow::compute::kernels::numeric::add;
-use arrow::compute::{CastOptions, cast_with_options, filter_record_batch, nullif};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -23,6 +20,7 @@ use parquet::arrow::async_reader::{AsyncFileReader, ParquetRecordBatchStreamBuil
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader};
 
+use super::cast::cast;
 use super::{Batch, ReadOptions};
 use crate::rows::{UNKNOWN, Unknown};
 use crate::{Column, ColumnType, Error, Location, Rejected, Stores, arrow_schema};
@@ -223,7 +221,7 @@ impl Shape {
         let mut reasons: Vec<Option<String>> = vec![None; batch.num_rows()];
         for column in &self.columns {
             let given = at_path(batch, column);
-            let cast = cast(&given, &column.kind.to_arrow()).map_err(|error| {
+            let cast = cast(&given, &column.kind).map_err(|error| {
                 Error::content(at, format!("the column `{}`: {error}", column.name))
             })?;
             for (row, reason) in reasons.iter_mut().enumerate() {
@@ -289,32 +287,6 @@ fn at_path(batch: &RecordBatch, column: &Column) -> ArrayRef {
     found.unwrap_or_else(nothing)
 }
 
-/// What cannot be cast becomes null.
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
-    if array.data_type() == to {
-        return Ok(Arc::clone(array));
-    }
-    let options = CastOptions { safe: true, ..CastOptions::default() };
-    let cast = cast_with_options(array, to, &options)?;
-    let is_number = |kind: &DataType| kind.is_numeric() || kind.is_temporal();
-    let is_decimal = matches!(to, DataType::Decimal128(..));
-    if !(is_decimal || is_number(to) && is_number(array.data_type())) {
-        return Ok(cast);
-    }
-    // A cast to fewer digits rounds, and one to a shorter time cuts: what does not come back as it was, is lost.
-    let back = cast_with_options(&cast, array.data_type(), &options)?;
-    nullif(&cast, &distinct(&positive_zero(&back)?, &positive_zero(array)?)?)
-}
-
-/// The two zeros of floating-point numbers are one number.
-fn positive_zero(array: &ArrayRef) -> Result<ArrayRef, arrow::error::ArrowError> {
-    match array.data_type() {
-        DataType::Float64 => add(array, &Float64Array::new_scalar(0.0)),
-        DataType::Float32 => add(array, &Float32Array::new_scalar(0.0)),
-        _ => Ok(Arc::clone(array)),
-    }
-}
-
 fn shown(batch: &RecordBatch, row: usize) -> String {
     let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
     let written = writer.write(&batch.slice(row, 1)).and_then(|()| writer.finish());
@@ -326,8 +298,11 @@ fn shown(batch: &RecordBatch, row: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, TimestampNanosecondArray};
+    use arrow::array::{
+        DictionaryArray, Float64Array, Int64Array, ListArray, StringArray, TimestampNanosecondArray,
+    };
     use arrow::datatypes::Field;
+    use arrow::datatypes::{Float64Type, Int32Type};
 
     use super::*;
 
@@ -355,5 +330,44 @@ mod tests {
             || Arc::new(TimestampNanosecondArray::from(vec![0, 1_000, 1, 86_400_000_000_000]));
         check(times(), "timestamp", &[true, true, false, true]);
         check(times(), "date", &[true, false, false, true]);
+        check(
+            Arc::new(Int64Array::from(vec![1, 0, 5, -3])),
+            "boolean",
+            &[true, true, false, false],
+        );
+    }
+
+    #[test]
+    fn so_is_one_within_a_list_or_a_dictionary() {
+        let lists = [vec![Some(1.0)], vec![Some(1.7)], vec![Some(2.0), Some(1e300)], vec![None]];
+        let lists = lists.map(Some);
+        let lists = ListArray::from_iter_primitive::<Float64Type, _, _>(lists);
+        check(Arc::new(lists), "array<bigint>", &[true, false, false, true]);
+        let values = Arc::new(Float64Array::from(vec![1.0, 1.7]));
+        let dictionary = DictionaryArray::<Int32Type>::new(vec![0, 1, 0].into(), values);
+        check(Arc::new(dictionary), "bigint", &[true, false, true]);
+    }
+
+    #[test]
+    fn text_is_read_as_in_any_other_source() {
+        let texts = |texts: &[&str]| Arc::new(StringArray::from(texts.to_vec()));
+        let days = ["2026-03-01", "2026-03-01 23:59:59", "2026-03-01T23:30:00-05:00"];
+        check(texts(&days), "date", &[true, false, false]);
+        let times = ["2026-03-01T10:00:00.123456Z", "2026-03-01T10:00:00.123456789Z"];
+        check(texts(&times), "timestamp", &[true, false]);
+        check(
+            texts(&["1.5", "1.50", "1.555", "abc"]),
+            "decimal(10,2)",
+            &[true, true, false, false],
+        );
+        check(texts(&[r#"{"a": 1}"#, "nope", ""]), "json", &[true, false, false]);
+    }
+
+    #[test]
+    fn a_list_is_json_where_json_is_declared() {
+        let lists =
+            ListArray::from_iter_primitive::<Int32Type, _, _>([Some([Some(1), None]), None]);
+        let json = cast(&(Arc::new(lists) as ArrayRef), &ColumnType::Json).unwrap();
+        assert_eq!(json.as_string::<i32>().iter().collect::<Vec<_>>(), [Some("[1,null]"), None]);
     }
 }

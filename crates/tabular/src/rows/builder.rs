@@ -313,5 +313,8 @@ fn words(cell: Cell<'_>) -> Result<&str, String> {
 }
 
 fn double(text: &str) -> Result<f64, String> {
-    text.parse().map_err(|_| format!("`{text}` is no number"))
+    let number: f64 = text.parse().map_err(|_| format!("`{text}` is no number"))?;
+    // `Infinity` is one; 1e400 is not.
+    let is_too_large = number.is_infinite() && text.bytes().any(|it| it.is_ascii_digit());
+    if is_too_large { Err(format!("`{text}` is too large for a double")) } else { Ok(number) }
 }

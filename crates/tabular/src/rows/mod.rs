@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Display;
 
-use arrow::array::{BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,16 @@ use builder::Builder;
 pub use json::canonical;
 pub(crate) use number::integer;
 pub(crate) use temporal::{date, timestamp};
+
+/// One column of cells; null for those that do not fit.
+pub(crate) fn column<'a>(kind: &ColumnType, cells: impl Iterator<Item = Cell<'a>>) -> ArrayRef {
+    let mut builder = Builder::new(kind);
+    for cell in cells {
+        // A null is in its place.
+        let _ = builder.append(cell);
+    }
+    builder.finish()
+}
 
 /// The column that catches fields that are not declared, as one JSON object.
 pub const UNKNOWN: &str = "_unknown";
