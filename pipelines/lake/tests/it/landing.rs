@@ -1,5 +1,7 @@
 //! Changes that a function at AWS lays into a folder, from where `lake-stream` takes them in.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use stepwell_machine::Phase;
@@ -62,15 +64,21 @@ async fn a_batch_is_one_file_however_often_it_is_sent_and_comes_into_the_lake_on
 #[tokio::test]
 async fn what_is_no_batch_is_told_and_what_is_no_record_goes_to_the_quarantine() {
     let bench = Bench::new(&format!("{SETTINGS}{LANDING}"));
-    bench.write("landing/notes.txt", "whose?");
+    let odd =
+        ["landing/2026-0123456789abcdef.jsonl", "landing/notes.txt", "landing/orders/s/1-0.jsonl"];
+    for name in odd {
+        bench.write(name, "whose?");
+    }
     send(&bench, &[change("a", "2026-03-01T10:00:00Z", Some("1"))]).await;
-    bench.write("landing/orders/shardId-000000000000/5-0.jsonl", "no record\n");
+    let broken = "landing/orders/shardId-000000000000/5-0123456789abcdef.jsonl";
+    bench.write(broken, "no record\nno record\n");
     let consumed = consume(&bench).await;
-    assert_eq!((&consumed["changes"], &consumed["rejected"]), (&json!(1), &json!(1)), "{consumed}");
-    assert_eq!(consumed["failing"], json!(["landing/notes.txt is no batch of changes"]));
-    assert!(bench.path().join("landing/notes.txt").exists());
+    assert_eq!((&consumed["changes"], &consumed["rejected"]), (&json!(1), &json!(2)), "{consumed}");
+    assert_eq!(consumed["failing"], json!(odd.map(|it| format!("{it} is no batch of changes"))));
+    assert!(odd.iter().all(|it| bench.path().join(it).exists()));
+    assert!(!bench.path().join(broken).exists());
     let summary = bench.succeed().await;
-    assert_eq!(summary["datasets"][0]["rejected"], 1, "{summary:#}");
+    assert_eq!(summary["datasets"][0]["rejected"], 2, "{summary:#}");
 }
 
 #[tokio::test]
@@ -86,6 +94,20 @@ async fn a_landing_that_cannot_be_written_fails_the_invocation_and_odd_names_the
     bench.write("landing", "a file in the place of the folder");
     let answer = apply(&bench, &event(&changes())).await;
     assert!(matches!(answer, Err(HandlerError::Config(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn every_slice_takes_something_in_however_short_it_is() {
+    let bench = Bench::new(&format!("{SETTINGS}{LANDING}"));
+    for (number, key) in ["a", "b", "c"].into_iter().enumerate() {
+        let mut sent = event(&[change(key, "2026-03-01T10:00:00Z", Some("1"))]);
+        sent["Records"][0]["kinesis"]["sequenceNumber"] = json!(number.to_string());
+        apply(&bench, &sent).await.unwrap();
+    }
+    let short = Driving { slice: Duration::ZERO, ..Driving::default() };
+    let ended = bench.drive_machine("lake-stream", &json!({}), short).await;
+    assert!(matches!(ended.phase, Phase::Succeeded { .. }), "{:?}", ended.phase);
+    assert_eq!((ended.calls, landed(&bench).len()), (3, 0));
 }
 
 #[test]

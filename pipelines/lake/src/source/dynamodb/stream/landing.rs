@@ -70,8 +70,17 @@ impl Landing {
     ) -> Result<Consumed, HandlerError> {
         let mut consumed = Consumed::default();
         let mut batches = self.batches(&mut consumed).await?.into_iter().peekable();
-        while let Some(batch) = batches.next_if(|_| !ctx.slice_is_over()) {
-            consumed.count(self.take_batch(changes, &batch).await?);
+        // However long the listing took, a slice takes something.
+        let mut may_go_on = !ctx.stop.is_cancelled();
+        while let Some(batch) = batches.next_if(|_| may_go_on) {
+            match self.take_batch(changes, &batch).await {
+                Ok(taken) => consumed.count(taken),
+                Err(error @ (HandlerError::Data(_) | HandlerError::Fatal(_))) => {
+                    consumed.failing.push(format!("{}: {error}", batch.entry.at));
+                }
+                Err(error) => return Err(error),
+            }
+            may_go_on = !ctx.slice_is_over();
             let next = batches.peek().filter(|it| it.shard.stream == batch.shard.stream);
             let age = next.map_or(Duration::ZERO, |it| it.age((changes.clock)()));
             ctx.progress.iterator_age(&batch.shard.stream, age);
@@ -87,7 +96,7 @@ impl Landing {
     async fn batches(&self, consumed: &mut Consumed) -> Result<Vec<Batch>, HandlerError> {
         let (mut batches, mut odd) = (Vec::new(), Vec::new());
         for entry in self.stores.list(&self.folder).await.map_err(told)? {
-            match Batch::read(entry) {
+            match Batch::read(entry, &self.folder) {
                 Ok(batch) => batches.push(batch),
                 Err(entry) => odd.push(format!("{} is no batch of changes", entry.at)),
             }
@@ -105,7 +114,7 @@ impl Landing {
             read => read.map_err(told)?,
         };
         let text = String::from_utf8_lossy(&bytes);
-        let arrived = text.lines().map(|line| batch.arrived(changes, line));
+        let arrived = text.lines().enumerate().map(|(at, line)| batch.arrived(changes, at, line));
         let taken = changes.take_in(arrived.collect(), None).await?;
         self.stores.delete(at).await.map_err(told)?;
         Ok(taken)
@@ -113,16 +122,20 @@ impl Landing {
 }
 
 impl Batch {
-    fn read(entry: Entry) -> Result<Self, Entry> {
-        let path = entry.at.to_string();
-        let mut parts = path.rsplit('/');
-        let name = parts.next().and_then(|it| it.strip_suffix(".jsonl")?.split_once('-'));
-        match (parts.next(), parts.next(), name) {
-            (Some(shard), Some(stream), Some((first, _hash))) => Ok(Self {
-                shard: ShardOf { stream: stream.to_owned(), shard: shard.to_owned() },
-                first: first.to_owned(),
-                entry,
-            }),
+    fn read(entry: Entry, landing: &Location) -> Result<Self, Entry> {
+        let (at, folder) = (entry.at.to_string(), landing.to_string());
+        let below = at.strip_prefix(&folder).map(|it| it.trim_start_matches('/'));
+        let parts: Vec<_> = below.unwrap_or_default().split('/').collect();
+        let [stream, shard, name] = *parts else { return Err(entry) };
+        let name = name.strip_suffix(".jsonl").and_then(|it| it.rsplit_once('-'));
+        let is_hash = |it: &str| it.len() == 2 * HASH_BYTES && hex::decode(it).is_ok();
+        match name {
+            Some((first, hash))
+                if is_hash(hash) && [stream, shard, first].iter().all(|it| is_name(it)) =>
+            {
+                let shard = ShardOf { stream: stream.to_owned(), shard: shard.to_owned() };
+                Ok(Self { shard, first: first.to_owned(), entry })
+            }
             _ => Err(entry),
         }
     }
@@ -138,11 +151,12 @@ impl Batch {
     }
 
     /// What a line says; nothing for a change that no dataset reads.
-    fn arrived(&self, changes: &Changes, line: &str) -> Option<Arrived> {
+    fn arrived(&self, changes: &Changes, at: usize, line: &str) -> Option<Arrived> {
         match serde_json::from_str::<KinesisPart>(line) {
             Ok(part) => changes.read(&self.shard, &part.into_record()),
             Err(error) => {
-                let sequence = format!("of {}", self.entry.at);
+                // What is rejected is known by its place.
+                let sequence = format!("of {}, line {}", self.entry.at, at + 1);
                 let record = Record { sequence, data: Err(line.to_owned()), arrived_at: None };
                 Some(changes.reject(&self.shard, &record, format!("it is no record: {error}")))
             }
