@@ -177,6 +177,7 @@ fn found_problems(dataset: &Dataset) -> Vec<String> {
         );
     }
     problems.extend(column_problems(&dataset.columns));
+    problems.extend(place_problems(dataset));
     problems.extend(name_problems(dataset));
     problems.extend(partition_problems(dataset));
     problems.extend(mode_problems(dataset));
@@ -200,6 +201,27 @@ fn column_problems(columns: &[Column]) -> Vec<String> {
             problems.push(format!(
                 "the column `{}` is there twice; names differ in more than their case",
                 column.name
+            ));
+        }
+    }
+    problems
+}
+
+/// A value goes into one column, except where the source itself is asked for each.
+fn place_problems(dataset: &Dataset) -> Vec<String> {
+    if matches!(dataset.source, SourceTable::Postgres(_) | SourceTable::Sql(_)) {
+        return Vec::new();
+    }
+    let places = dataset.columns.iter().map(Column::place);
+    let is_in = |inner: &str, outer: &str| {
+        inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let mut problems = Vec::new();
+    for (at, place) in places.clone().enumerate() {
+        let mut others = places.clone().skip(at + 1);
+        if let Some(other) = others.find(|other| is_in(other, place) || is_in(place, other)) {
+            problems.push(format!(
+                "two columns come from `{place}` and `{other}`, which is one value; read it once, and derive the other in a dataset of `sql`"
             ));
         }
     }

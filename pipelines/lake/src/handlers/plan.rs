@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use stepwell_pipeline::{Context, Function, HandlerError};
+use stepwell_tabular::ColumnType;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::hold;
@@ -17,6 +18,8 @@ use crate::published;
 use crate::service::Service;
 use crate::source::{SourceTable, Window};
 use crate::write::{Spool, bounds};
+
+const SECONDS_OF_DAY: i64 = 86_400;
 
 /// Plans a run over the next settled window, from the durable cursor on; a run that was interrupted is gone on with.
 pub struct Plan {
@@ -187,7 +190,9 @@ fn next_window(
     now: Timestamp,
 ) -> Option<Window> {
     let settled = now.saturating_sub(dataset.settle).unwrap_or(now);
-    let settled = Timestamp::from_second(settled.as_second()).unwrap_or(settled);
+    let unit = if is_log_by_day(dataset) { SECONDS_OF_DAY } else { 1 };
+    let whole = settled.as_second().div_euclid(unit) * unit;
+    let settled = Timestamp::from_second(whole).unwrap_or(settled);
     if dataset.is_read_whole() {
         return (done == 0).then_some(Window { from: None, to: settled });
     }
@@ -212,6 +217,13 @@ fn next_window(
     Some(Window { from, to })
 }
 
+/// Rows of a table that say no more than their day: of a day that is not over more may come, all with the same time.
+fn is_log_by_day(dataset: &Dataset) -> bool {
+    let column = dataset.event_time.as_deref().and_then(|name| dataset.column(name));
+    let is_day = column.is_some_and(|it| it.kind == ColumnType::Date);
+    is_day && dataset.mode == Mode::Append && matches!(dataset.source, SourceTable::Postgres(_))
+}
+
 /// Says when, and is another one for each execution.
 fn name_of(dataset: &Dataset, window: &Window, execution: &str) -> String {
     let text = format!("{}|{:?}|{execution}|{}", dataset.name, window, dataset.digest());
@@ -221,6 +233,7 @@ fn name_of(dataset: &Dataset, window: &Window, execution: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::TableSettings;
     use crate::testing::dataset;
 
     fn at(text: &str) -> Timestamp {
@@ -285,6 +298,21 @@ mod tests {
             planned(keys, Some("2026-03-09T13:00:00Z"), 0),
             Some(window("2026-03-09T00:00:00Z", "2026-03-10T11:59:00Z"))
         );
+    }
+
+    #[test]
+    fn a_log_by_day_is_read_up_to_the_last_day_that_is_over() {
+        let planned = |settle| {
+            let text = format!(
+                "source = 'postgres'\ntable = 'public.t'\nurl = 'postgres://h/d'\nkey = ['id']\nmode = 'append'\nevent_time = 'on'\n\
+                 columns = ['id bigint not null', 'on date']\nsettle_seconds = {settle}\n"
+            );
+            let settings: TableSettings = toml::from_str(&text).unwrap();
+            let (dataset, now) = (settings.dataset("t").unwrap(), at("2026-03-10T12:00:00.9Z"));
+            next_window(&dataset, Some(at("2026-03-09T00:00:00Z")), 0, now).map(|it| it.to)
+        };
+        assert_eq!(planned(43_200), Some(at("2026-03-10T00:00:00Z")));
+        assert_eq!(planned(43_201), None);
     }
 
     #[test]

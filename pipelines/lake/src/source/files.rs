@@ -233,15 +233,18 @@ impl Source for Files {
         if self.dataset.event_time.is_some() {
             return Ok(None);
         }
-        let mut rows = 0;
-        for entry in self.entries(window).await? {
+        let entries = self.entries(window).await?;
+        // Without files nobody says anything: the folder may be missing.
+        let mut rows = (!entries.is_empty()).then_some(0);
+        for entry in entries {
             if self.kind(&entry.at).is_none_or(|kind| kind.format != Format::Parquet) {
                 return Ok(None);
             }
             let counted = stepwell_tabular::count(&self.world.stores, &entry.at).await;
-            rows += counted.map_err(crate::world::told)?;
+            let counted = counted.map_err(crate::world::told)?;
+            rows = rows.map(|rows| rows + counted);
         }
-        Ok(Some(rows))
+        Ok(rows)
     }
 }
 

@@ -7,7 +7,6 @@
 use async_trait::async_trait;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
-use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -320,12 +319,13 @@ impl Postgres {
     }
 }
 
-/// The password of a connection string.
+/// The password of a connection string, as it is written there and as it is meant: not all that may be written is a URL.
 fn hidden(url: &str) -> Hidden {
+    let meant = url.parse::<tokio_postgres::Config>().ok();
+    let meant = meant.as_ref().and_then(|it| it.get_password()).unwrap_or_default();
     let url = Url::parse(url).ok();
-    let password = url.as_ref().and_then(Url::password).unwrap_or_default();
-    let decoded = percent_decode_str(password).decode_utf8_lossy();
-    Hidden::new([password, &decoded])
+    let written = url.as_ref().and_then(Url::password).unwrap_or_default();
+    Hidden::new([written, &*String::from_utf8_lossy(meant)])
 }
 
 /// Rows on their way.

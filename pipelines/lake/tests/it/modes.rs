@@ -69,6 +69,9 @@ async fn a_source_that_is_suddenly_empty_empties_no_table() {
     bench.write("in/a.csv", "id,amount,modified\n");
     let summary = bench.fail().await;
     assert!(summary["message"].as_str().unwrap().contains("allow_empty"), "{summary:#}");
+    std::fs::remove_file(bench.path().join("in/a.csv")).unwrap();
+    let summary = bench.fail().await;
+    assert!(summary["message"].as_str().unwrap().contains("allow_empty"), "{summary:#}");
     assert_eq!(bench.table("orders").await.rows(), 2);
     // It was empty for a moment: what it has now is read, and not what it had then.
     bench.write("in/a.csv", "id,amount,modified\n7,7.00,\n");

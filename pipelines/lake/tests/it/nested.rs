@@ -107,3 +107,19 @@ columns = ['sku string', 'price decimal(10,2)']
 +----+--------+-----+-------+";
     assert_eq!(lines, expected.trim());
 }
+
+#[test]
+fn two_columns_from_one_value_are_refused() {
+    for (columns, is_fine) in [
+        ("['id bigint', 'a string from x', 'b int from x']", false),
+        ("['id bigint', 'x json', 'z int from x.z']", false),
+        ("['id bigint', 'a string from x.a', 'b int from x.b', 'xa int']", true),
+    ] {
+        let bench = Bench::new(&format!(
+            "[tables.orders]\nsource = 'files'\npath = 'in/a.jsonl'\nkey = ['id']\ncolumns = {columns}\n"
+        ));
+        let error = bench.pipeline().err().map(|error| error.to_string());
+        assert_eq!(error.is_none(), is_fine, "{columns}: {error:?}");
+        assert!(error.is_none_or(|it| it.contains("two columns come from `x`")), "{columns}");
+    }
+}
