@@ -100,7 +100,13 @@ impl ColumnType {
     /// The type that holds what this Arrow type holds; none for one that no lake knows (`uint64`, unions).
     pub fn of_arrow(kind: &DataType) -> Option<Self> {
         Some(match kind {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::String,
+            // Text can also hold times of the day, and a column of nulls alone.
+            DataType::Utf8
+            | DataType::LargeUtf8
+            | DataType::Utf8View
+            | DataType::Null
+            | DataType::Time32(_)
+            | DataType::Time64(_) => Self::String,
             DataType::Boolean => Self::Boolean,
             DataType::Int8
             | DataType::Int16
@@ -108,6 +114,7 @@ impl ColumnType {
             | DataType::UInt8
             | DataType::UInt16 => Self::Int,
             DataType::Int64 | DataType::UInt32 => Self::Bigint,
+            DataType::UInt64 => Self::Decimal { precision: 20, scale: 0 },
             DataType::Float16 | DataType::Float32 | DataType::Float64 => Self::Double,
             DataType::Decimal32(p, s) | DataType::Decimal64(p, s) | DataType::Decimal128(p, s) => {
                 Self::Decimal { precision: *p, scale: *s }

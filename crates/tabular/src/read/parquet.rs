@@ -224,11 +224,12 @@ impl Shape {
             let cast = cast(&given, &column.kind).map_err(|error| {
                 Error::content(at, format!("the column `{}`: {error}", column.name))
             })?;
+            let nulls = given.logical_nulls();
+            let is_there = |row| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
             for (row, reason) in reasons.iter_mut().enumerate() {
-                if reason.is_none() && cast.is_null(row) && (column.required || given.is_valid(row))
-                {
+                if reason.is_none() && cast.is_null(row) && (column.required || is_there(row)) {
                     let name = &column.name;
-                    *reason = Some(if given.is_valid(row) {
+                    *reason = Some(if is_there(row) {
                         format!("`{name}`: its value is no {}", column.kind)
                     } else {
                         format!("`{name}` is empty")
@@ -299,7 +300,8 @@ fn shown(batch: &RecordBatch, row: usize) -> String {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        DictionaryArray, Float64Array, Int64Array, ListArray, StringArray, TimestampNanosecondArray,
+        DictionaryArray, Float64Array, Int64Array, ListArray, NullArray, StringArray,
+        Time64MicrosecondArray, TimestampNanosecondArray, UInt64Array,
     };
     use arrow::datatypes::Field;
     use arrow::datatypes::{Float64Type, Int32Type};
@@ -361,6 +363,21 @@ mod tests {
             &[true, true, false, false],
         );
         check(texts(&[r#"{"a": 1}"#, "nope", ""]), "json", &[true, false, false]);
+    }
+
+    #[test]
+    fn columns_that_nothing_else_fits_are_decimals_and_texts() {
+        let arrays: [(&str, ArrayRef); 3] = [
+            ("count", Arc::new(UInt64Array::from(vec![u64::MAX, 0]))),
+            ("nothing", Arc::new(NullArray::new(2))),
+            ("at", Arc::new(Time64MicrosecondArray::from(vec![Some(1), None]))),
+        ];
+        let rows = RecordBatch::try_from_iter(arrays).unwrap();
+        let at = "a.parquet".parse().unwrap();
+        let columns = columns_of(&rows.schema(), &at).unwrap();
+        let batch = conform(&rows, &columns, &at, 0).unwrap();
+        assert_eq!((batch.rejected, batch.rows.num_rows()), (Vec::new(), 2));
+        assert_eq!(batch.rows.column(1).null_count(), 2);
     }
 
     #[test]
