@@ -303,8 +303,7 @@ mod tests {
         DictionaryArray, Float64Array, Int64Array, ListArray, NullArray, StringArray,
         Time64MicrosecondArray, TimestampNanosecondArray, UInt64Array,
     };
-    use arrow::datatypes::Field;
-    use arrow::datatypes::{Float64Type, Int32Type};
+    use arrow::datatypes::{Field, Float64Type, Int32Type};
 
     use super::*;
 

@@ -430,13 +430,6 @@ fn limits(table: &mut Table<'_>, default: Limits) -> Limits {
     limits
 }
 
-/// The same of a check that the library has too, which does not look at it.
-fn check_levels(table: &Table<'_>, suspect: Option<f64>, fail: Option<f64>, keys: [&str; 2]) {
-    if table.is_strict() {
-        check_rising(table, suspect, fail, keys);
-    }
-}
-
 /// Hours. The library counts their seconds in 64 bits.
 fn hours(table: &mut Table<'_>, key: &'static str) -> Option<f64> {
     let hours = table.duration(key)?;
@@ -460,5 +453,12 @@ fn check_rising(table: &Table<'_>, suspect: Option<f64>, fail: Option<f64>, keys
     {
         let message = format!("{suspect} is beyond `{}`, which is {fail}", keys[1]);
         table.wrong(keys[0], message, format!("write at most {fail}"));
+    }
+}
+
+/// The same of a check that the library has too, which does not look at it.
+fn check_levels(table: &Table<'_>, suspect: Option<f64>, fail: Option<f64>, keys: [&str; 2]) {
+    if table.is_strict() {
+        check_rising(table, suspect, fail, keys);
     }
 }
